@@ -1,0 +1,387 @@
+// Reads straight down: Open -> OnConnected -> Send -> OnReadable -> CompleteResponse -> TakeNext -> Send ...
+#include "agent/http_connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+
+namespace tidemark {
+namespace {
+
+// A connection that fails this often in a row gives up, so that a dead target ends a counted run in time.
+constexpr std::uint8_t kMaxFailures = 5;
+constexpr Nanos kFirstBackoff = 10 * kMillisecond;
+constexpr Nanos kMaxBackoff = kSecond;
+// Texts of connection errors that are told apart; more are counted under one.
+constexpr std::size_t kMaxErrorTexts = 8;
+
+}  // namespace
+
+void HttpConnection::Init(ConnectionContext* context, std::int64_t index, std::uint64_t quota) {
+  context_ = context;
+  index_ = static_cast<std::uint32_t>(index);
+  quota_ = quota;
+}
+
+void HttpConnection::Open() {
+  ConnectionContext& c = *context_;
+  CHECK(state_ == State::kClosed);
+  is_proven_ = false;
+  sent_ = c.ReadClock();
+  const SocketAddress& target = c.targets[index_ % c.targets.size()];
+  const SocketAddress* source = c.sources.empty() ? nullptr : &c.sources[index_ % c.sources.size()];
+  const IoResult io = transport_.Connect(target, source);
+  state_ = State::kConnecting;
+  if (io.kind == IoResult::Kind::kFailed) return FailConnect(Phase::kConnect, io.error, target.ToString());
+  c.wheel->Schedule(this, sent_ + c.connect_timeout);
+  interest_ = io.kind == IoResult::Kind::kWantWrite ? EPOLLOUT : EPOLLIN;
+  if (!c.loop->Add(transport_.fd(), interest_, this)) return FailConnect(Phase::kConnect, errno, "epoll");
+  if (io.kind == IoResult::Kind::kDone) OnConnected();
+}
+
+void HttpConnection::OnEvents(std::uint32_t events) {
+  switch (state_) {
+    case State::kConnecting: return OnConnected();
+    case State::kHandshaking: return OnHandshake();
+    case State::kSending:
+      // An answer, or a reset, may come before the request is out.
+      if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) OnReadable();
+      if (state_ == State::kSending && (events & EPOLLOUT) != 0) ContinueSending();
+      return;
+    case State::kReceiving: return OnReadable();
+    case State::kIdle: return OnIdleReadable();
+    case State::kClosed:
+    case State::kBackoff: return;  // an event of a descriptor that was closed in this turn
+  }
+}
+
+void HttpConnection::OnConnected() {
+  ConnectionContext& c = *context_;
+  const IoResult io = transport_.FinishConnect();
+  if (io.kind == IoResult::Kind::kFailed) {
+    return FailConnect(Phase::kConnect, io.error, c.targets[index_ % c.targets.size()].ToString());
+  }
+  const Nanos now = c.ReadClock();
+  (*c.recorder)[Metric::kConnect].Record(now - sent_);
+  if (c.tls == nullptr) return OnEstablished();
+  sent_ = now;
+  c.wheel->Schedule(this, now + c.connect_timeout);
+  state_ = State::kHandshaking;
+  OnHandshake();
+}
+
+void HttpConnection::OnHandshake() {
+  ConnectionContext& c = *context_;
+  const IoResult io = transport_.Handshake(c.tls, c.server_name);
+  switch (io.kind) {
+    case IoResult::Kind::kDone:
+      (*c.recorder)[Metric::kTls].Record(c.ReadClock() - sent_);
+      return OnEstablished();
+    case IoResult::Kind::kWantRead: return SetInterest(EPOLLIN);
+    case IoResult::Kind::kWantWrite: return SetInterest(EPOLLOUT);
+    default: return FailConnect(Phase::kTls, io.error, transport_.TlsError());
+  }
+}
+
+void HttpConnection::OnEstablished() {
+  ConnectionContext& c = *context_;
+  ++c.recorder->counters[ConnectResult::kEstablished];
+  ++c.up;
+  TimeoutWheel::Clear(this);
+  SetInterest(EPOLLIN);
+  state_ = State::kIdle;
+  if (has_slot_) return Send();
+  TakeNext(c.now);
+}
+
+bool HttpConnection::ClaimSlot(Nanos due) {
+  ConnectionContext& c = *context_;
+  if (!c.pacer.Take(&quota_, due)) return false;
+  ++c.recorder->counters.planned;
+  ++c.waiting;
+  has_slot_ = true;
+  due_ = due;
+  return true;
+}
+
+// Takes the next slot, due at `due`, and sends it; without one, stays ready.
+void HttpConnection::TakeNext(Nanos due) {
+  if (ClaimSlot(due)) return state_ == State::kIdle ? Send() : Open();
+  if (state_ == State::kClosed && context_->is_preparing && !context_->pacer.IsStopped()) return Open();
+  Settle();
+}
+
+void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
+  quota_ = quota;
+  is_settled_ = false;
+  failures_ = 0;
+  if (state_ == State::kBackoff) state_ = State::kClosed;
+  if (state_ != State::kConnecting && state_ != State::kHandshaking) return TakeNext(due);
+  if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
+}
+
+void HttpConnection::Send() {
+  ConnectionContext& c = *context_;
+  const std::string& request = c.request.bytes;
+  parser_.Start(c.request.is_head);
+  first_byte_ = 0;
+  sent_ = c.ReadClock();
+  const IoResult io = transport_.Send(request);
+  if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+    // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
+    return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
+  }
+  state_ = State::kSending;
+  sent_bytes_ = io.bytes;
+  c.wheel->Schedule(this, sent_ + c.timeout);
+  if (io.bytes > 0) [[likely]] {
+    --c.waiting;
+    ++c.in_flight;
+    ++c.recorder->counters.sent;
+    c.recorder->counters.bytes_sent += io.bytes;
+    (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
+  }
+  if (sent_bytes_ == request.size()) [[likely]] {
+    state_ = State::kReceiving;
+    return;
+  }
+  SetInterest(EPOLLIN | EPOLLOUT);
+}
+
+void HttpConnection::ContinueSending() {
+  ConnectionContext& c = *context_;
+  const std::string& request = c.request.bytes;
+  const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
+  const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
+  if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+    if (sent_bytes_ == 0) return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
+    return FailRequest(io.error == 0 ? ECONNRESET : io.error);
+  }
+  if (sent_bytes_ == 0 && io.bytes > 0) {
+    sent_ = now;
+    --c.waiting;
+    ++c.in_flight;
+    ++c.recorder->counters.sent;
+    (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
+  }
+  sent_bytes_ += io.bytes;
+  c.recorder->counters.bytes_sent += io.bytes;
+  if (sent_bytes_ < request.size()) return;
+  state_ = State::kReceiving;
+  SetInterest(EPOLLIN);
+}
+
+void HttpConnection::OnReadable() {
+  ConnectionContext& c = *context_;
+  while (true) {
+    const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
+    if (kept > 0) std::memcpy(c.buffer.data(), spill_->data(), kept);
+    const std::size_t room = c.buffer.size() - kept;
+    const IoResult io = transport_.Receive(c.buffer.data() + kept, room);
+    if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
+    if (io.kind == IoResult::Kind::kFailed) return FailRequest(io.error);
+    if (io.kind == IoResult::Kind::kClosed) return OnPeerClosed();
+
+    const Nanos now = c.ReadClock();
+    if (first_byte_ == 0) first_byte_ = now;
+    c.recorder->counters.bytes_received += io.bytes;
+    const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
+    const ResponseParser::Result result = parser_.Feed(bytes, c.limits, &c.known_header);
+    spill_.reset();
+    if (result.progress == ResponseParser::Progress::kFailed) return FailRequest(result.error);
+    const absl::string_view rest = bytes.substr(result.consumed);
+    if (result.progress == ResponseParser::Progress::kComplete) {
+      if (!rest.empty()) {
+        // More than was asked for: the framing is not to be trusted any more.
+        c.recorder->counters.unsolicited_bytes += rest.size();
+        Close();
+      }
+      return CompleteResponse(now);
+    }
+    if (!rest.empty()) spill_ = std::make_unique<std::string>(rest);
+    if (!transport_.is_tls() && io.bytes < room) return;  // drained
+  }
+}
+
+void HttpConnection::OnPeerClosed() {
+  const ResponseParser::Result result = parser_.FeedEnd();
+  if (result.progress != ResponseParser::Progress::kComplete) return FailRequest(result.error);
+  CompleteResponse(context_->ReadClock());
+}
+
+// The one place where a response becomes numbers.
+void HttpConnection::CompleteResponse(Nanos done) {
+  ConnectionContext& c = *context_;
+  if (sent_bytes_ == 0) return FailRequest(EBADMSG);  // an answer to nothing
+  const auto status = static_cast<std::size_t>(parser_.status());
+  const bool is_success = status < c.success.size() && c.success[status];
+  Recorder& recorder = *c.recorder;
+  recorder[is_success ? Metric::kService : Metric::kOther].Record(done - sent_);
+  recorder[Metric::kFirstByte].Record(first_byte_ - sent_);
+  recorder.counters.success += is_success ? 1 : 0;
+  recorder.last_done = done;
+  const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving;
+  Finish(OutcomeOfStatus(static_cast<int>(status)));
+  if (is_reusable && transport_.fd() >= 0) [[likely]] {
+    state_ = State::kIdle;
+  } else {
+    Close();
+  }
+  TakeNext(done);
+}
+
+void HttpConnection::OnIdleReadable() {
+  ConnectionContext& c = *context_;
+  const IoResult io = transport_.Receive(c.buffer.data(), c.buffer.size());
+  if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
+  if (io.kind == IoResult::Kind::kDone) c.recorder->counters.unsolicited_bytes += io.bytes;
+  Close();
+  // Before the start the connection is wanted; later it was done anyway.
+  if (c.is_preparing && !c.pacer.IsStopped()) BackOff();
+}
+
+void HttpConnection::OnDeadline() {
+  switch (state_) {
+    case State::kConnecting: return FailConnect(Phase::kConnect, ETIMEDOUT, context_->targets[index_ % context_->targets.size()].ToString());
+    case State::kHandshaking: return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
+    case State::kBackoff:
+      state_ = State::kClosed;
+      return has_slot_ ? Open() : TakeNext(context_->now);
+    case State::kSending:
+    case State::kReceiving: return FailRequest(ETIMEDOUT);
+    case State::kIdle:
+    case State::kClosed: return;
+  }
+}
+
+// The attempt to get a connection failed. A slot that waited for it is never sent; after a pause comes the next one.
+void HttpConnection::FailConnect(Phase phase, int error, std::string text) {
+  ConnectionContext& c = *context_;
+  const ConnectResult result = ConnectResultOf(phase, error);
+  const bool was_established = state_ >= State::kIdle;
+  if (!was_established) ++c.recorder->counters[result];
+  if (phase == Phase::kConnect) text = absl::StrCat("connect to ", text, ": ", std::strerror(error));
+  if (c.connect_errors.size() >= kMaxErrorTexts && c.connect_errors.count(text) == 0) text = "other errors";
+  auto& entry = c.connect_errors[std::move(text)];
+  entry.first = result;
+  ++entry.second;
+
+  Close();
+  failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
+  const NeverSent reason = NeverSentOf(result);
+  const bool is_last = failures_ >= kMaxFailures && !c.pacer.IsTimed();
+  // A slot whose idle connection died may still go out on the next one.
+  const bool is_kept = was_established && !is_last && !c.pacer.IsStopped();
+  if (has_slot_ && !is_kept) NeverSend(reason);
+  if (c.pacer.IsStopped()) return Settle();
+  if (is_last) return GiveUp(reason);
+  BackOff();
+}
+
+void HttpConnection::BackOff() {
+  ConnectionContext& c = *context_;
+  state_ = State::kBackoff;
+  c.wheel->Schedule(this, c.ReadClock() + std::min(kMaxBackoff, kFirstBackoff << std::clamp(failures_ - 1, 0, 7)));
+}
+
+void HttpConnection::GiveUp(NeverSent reason) {
+  ConnectionContext& c = *context_;
+  c.last_refusal = reason;
+  c.recorder->counters.planned += quota_;
+  c.recorder->counters[reason] += quota_;
+  quota_ = 0;
+  Settle();
+}
+
+// The connection broke, or ran out of time, while a request was on it.
+void HttpConnection::FailRequest(int error) {
+  ConnectionContext& c = *context_;
+  if (sent_bytes_ == 0) {  // nothing of it went out
+    Close();
+    NeverSend(error == ETIMEDOUT   ? NeverSent::kConnectTimeout
+              : error == ECANCELED ? NeverSent::kStopped
+                                   : NeverSent::kConnectOther);
+    return TakeNext(c.ReadClock());
+  }
+  const Outcome outcome = OutcomeOf(error);
+  const Nanos now = c.ReadClock();
+  if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
+    (*c.recorder)[Metric::kCensored].Record(now - sent_);
+  }
+  Finish(outcome);
+  Close();
+  TakeNext(now);
+}
+
+void HttpConnection::StopWaiting() {
+  ConnectionContext& c = *context_;
+  switch (state_) {
+    case State::kSending:
+      if (sent_bytes_ > 0) return;
+      Close();
+      NeverSend(NeverSent::kStopped);
+      return Settle();
+    case State::kReceiving: return;
+    case State::kConnecting:
+    case State::kHandshaking:
+      ++c.recorder->counters[ConnectResult::kAbandoned];
+      Close();
+      [[fallthrough]];
+    case State::kBackoff:
+    case State::kClosed:
+    case State::kIdle:
+      if (state_ == State::kBackoff) state_ = State::kClosed;
+      if (has_slot_) NeverSend(NeverSent::kStopped);
+      Settle();
+  }
+}
+
+void HttpConnection::CutOff() {
+  if (state_ == State::kSending || state_ == State::kReceiving) FailRequest(ECANCELED);
+}
+
+void HttpConnection::NeverSend(NeverSent reason) {
+  --context_->waiting;
+  ++context_->recorder->counters[reason];
+  has_slot_ = false;
+}
+
+void HttpConnection::Finish(Outcome outcome) {
+  ConnectionContext& c = *context_;
+  --c.in_flight;
+  ++c.recorder->counters[outcome];
+  has_slot_ = false;
+  failures_ = 0;
+  TimeoutWheel::Clear(this);
+  if (!is_proven_) [[unlikely]] {
+    is_proven_ = true;
+    ++c.open_credits;
+  }
+}
+
+void HttpConnection::Settle() {
+  if (is_settled_) return;
+  is_settled_ = true;
+  ++context_->settled;
+}
+
+void HttpConnection::Close() {
+  if (state_ >= State::kIdle && transport_.fd() >= 0) --context_->up;
+  transport_.Close();
+  spill_.reset();
+  TimeoutWheel::Clear(this);
+  interest_ = 0;
+  state_ = State::kClosed;
+}
+
+void HttpConnection::SetInterest(std::uint32_t events) {
+  if (interest_ == events) return;
+  interest_ = events;
+  context_->loop->Modify(transport_.fd(), events, this);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,138 @@
+// One HTTP connection of a worker: what happens to a request between its due time and its outcome.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/event_loop.h"
+#include "agent/pacer.h"
+#include "agent/recorder.h"
+#include "agent/request_source.h"
+#include "agent/response_parser.h"
+#include "agent/transport.h"
+#include "common/plan.h"
+
+namespace tidemark {
+
+class HttpConnection;
+
+// What the connections of one worker share. Owned by the worker, which outlives them.
+struct ConnectionContext {
+  EventLoop* loop = nullptr;
+  TimeoutWheel* wheel = nullptr;
+  Recorder* recorder = nullptr;  // of the current interval
+  ClosedLoop pacer;
+
+  // From the plan, constant.
+  RequestBytes request;
+  StatusSet success;
+  ResponseLimits limits;
+  Nanos timeout = 0;
+  Nanos connect_timeout = 0;
+  std::vector<SocketAddress> targets;
+  std::vector<SocketAddress> sources;
+  SSL_CTX* tls = nullptr;
+  std::string server_name;
+
+  // State of the worker as its connections see it.
+  bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
+  KnownHeader known_header;
+  std::vector<char> buffer;  // one read buffer for all
+  std::uint64_t waiting = 0;
+  std::uint64_t in_flight = 0;
+  std::int64_t settled = 0;  // connections with nothing left to do in this phase
+  std::int64_t up = 0;       // connections established now
+  int open_credits = 0;      // see Worker::OpenConnections
+  Nanos now = 0;             // the latest clock reading of this thread
+  NeverSent last_refusal = NeverSent::kConnectOther;
+  std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
+
+  Nanos ReadClock() { return now = MonotonicNow(); }
+};
+
+// Threads: one worker. Owner: Worker, which keeps it at one address.
+// Invariants: (1) has_slot_ in states kClosed, kBackoff, kConnecting, kHandshaking: the slot counts in `waiting`;
+// (2) in kSending and kReceiving it counts in `in_flight` from its first byte on; (3) a slot leaves through exactly
+// one of Finish, NeverSend.
+class HttpConnection : public TimeoutWheel::Node {
+ public:
+  HttpConnection() = default;
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+  ~HttpConnection() { TimeoutWheel::Cancel(this); }
+
+  // `index`: number of this connection in the run; picks its target and source address in turn.
+  // `quota`: requests it may send in the phase that begins.
+  void Init(ConnectionContext* context, std::int64_t index, std::uint64_t quota);
+
+  // Opens the connection for its first use. REQUIRES: it is closed.
+  void Open();
+
+  // A new phase begins: takes slots of `quota` from now on. REQUIRES: no slot is in its hands.
+  void Begin(std::uint64_t quota, Nanos due);
+
+  // epoll has `events` for its descriptor.
+  void OnEvents(std::uint32_t events);
+
+  // The deadline that it set on the wheel has passed.
+  void OnDeadline();
+
+  // No further request: a slot that waits is counted as never sent; one in flight goes on.
+  void StopWaiting();
+
+  // Ends a request in flight as cut off, and closes.
+  void CutOff();
+
+  void Close();
+
+  bool IsIdle() const { return state_ == State::kIdle; }
+  bool IsSettled() const { return is_settled_; }
+  bool HasSlot() const { return has_slot_; }
+  std::uint64_t quota() const { return quota_; }
+  void ForgetQuota() { quota_ = 0; }
+
+ private:
+  enum class State : std::uint8_t { kClosed, kBackoff, kConnecting, kHandshaking, kIdle, kSending, kReceiving };
+
+  void OnConnected();
+  void OnHandshake();
+  void OnEstablished();
+  void Send();
+  void ContinueSending();
+  void OnReadable();
+  void OnPeerClosed();
+  void OnIdleReadable();
+  void CompleteResponse(Nanos done);
+  bool ClaimSlot(Nanos due);
+  void TakeNext(Nanos due);
+  void Settle();
+  void FailConnect(Phase phase, int error, std::string text);
+  void BackOff();
+  void GiveUp(NeverSent reason);
+  void FailRequest(int error);
+  void NeverSend(NeverSent reason);
+  void Finish(Outcome outcome);
+  void SetInterest(std::uint32_t events);
+
+  ConnectionContext* context_ = nullptr;
+  Transport transport_;
+  ResponseParser parser_;
+  std::unique_ptr<std::string> spill_;  // bytes of an incomplete header, kept between two reads
+  Nanos due_ = 0;
+  Nanos sent_ = 0;        // also: when connecting or the handshake began
+  Nanos first_byte_ = 0;  // of the response; 0: none yet
+  std::uint64_t quota_ = 0;
+  std::size_t sent_bytes_ = 0;  // of the current request
+  std::uint32_t index_ = 0;
+  std::uint32_t interest_ = 0;
+  std::uint8_t failures_ = 0;  // connection attempts that failed in a row
+  State state_ = State::kClosed;
+  bool has_slot_ = false;
+  bool is_settled_ = false;
+  bool is_proven_ = false;  // the peer has answered on this connection
+};
+
+}  // namespace tidemark

@@ -1,0 +1,63 @@
+#include "agent/machine.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+namespace tidemark {
+namespace {
+
+// Event loops, gRPC, logs, files.
+constexpr std::int64_t kOwnDescriptors = 128;
+
+// CPUs that the cgroup's quota stands for; 0 if there is none.
+double CgroupQuota() {
+  std::ifstream v2("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (v2 >> quota >> period) return quota == "max" || period <= 0 ? 0 : std::stod(quota) / period;
+  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  double value = 0;
+  if (v1_quota >> value && v1_period >> period && value > 0 && period > 0) return value / period;
+  return 0;
+}
+
+}  // namespace
+
+int UsableCores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  const double quota = CgroupQuota();
+  if (quota > 0) cores = std::min(cores, static_cast<int>(quota + 0.999));
+  return std::max(cores, 1);
+}
+
+std::int64_t RaiseDescriptorLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, 1'000'000'000));
+}
+
+std::int64_t ConnectionLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, 1'000'000'000)) - kOwnDescriptors);
+}
+
+std::int64_t LocalPorts() {
+  std::ifstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  std::int64_t low = 32768;
+  std::int64_t high = 60999;
+  range >> low >> high;
+  return high - low + 1;
+}
+
+}  // namespace tidemark

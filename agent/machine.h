@@ -1,0 +1,20 @@
+// What this machine allows the process: cores, descriptors, local ports.
+#pragma once
+
+#include <cstdint>
+
+namespace tidemark {
+
+// Cores the process may use: its affinity mask, bounded by the CPU quota of its cgroup (v1 or v2), rounded up.
+int UsableCores();
+
+// Raises the soft limit of descriptors to the hard one; returns it. Once at the start of main.
+std::int64_t RaiseDescriptorLimit();
+
+// Connections that fit under the descriptor limit, next to what the process needs itself.
+std::int64_t ConnectionLimit();
+
+// Ephemeral ports per (source address, destination): the size of ip_local_port_range.
+std::int64_t LocalPorts();
+
+}  // namespace tidemark

@@ -1,0 +1,138 @@
+// tidemark-agent: waits for a coordinator and makes load for it.
+#include <grpc/support/log.h>
+#include <grpcpp/grpcpp.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/agent_service.h"
+#include "agent/machine.h"
+#include "common/control_address.h"
+#include "common/units.h"
+
+namespace tidemark {
+namespace {
+
+constexpr int kExitUsage = 1;
+constexpr int kExitCannotListen = 2;
+constexpr int kExitInternal = 70;
+
+struct AgentOptions {
+  std::string listen = "127.0.0.1:7420";
+  bool is_once = false;
+  bool is_insecure_control = false;
+  std::string idle_timeout = "10m";
+  std::vector<std::string> allow_targets;
+};
+
+int Fail(int code, const std::string& message) {
+  std::fprintf(stderr, "tidemark-agent: %s\n", message.c_str());
+  return code;
+}
+
+// Ends by signal, or with `--once` after a run or when no coordinator came in time.
+int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuard guard, Nanos idle_timeout) {
+  boost::asio::io_context control;
+  boost::asio::signal_set signals(control, SIGINT, SIGTERM);
+  signals.async_wait([&](const boost::system::error_code& ec, int) {
+    if (!ec) control.stop();
+  });
+  boost::asio::steady_timer idle(control);
+
+  AgentService::Options service_options{.guard = std::move(guard), .is_insecure = !IsLoopback(address.host)};
+  if (options.is_once) service_options.on_run_end = [&control] { boost::asio::post(control, [&control] { control.stop(); }); };
+  AgentService service(std::move(service_options));
+
+  grpc::ServerBuilder builder;
+  ConfigureServer(&service, &builder);
+  int port = 0;
+  builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return Fail(kExitCannotListen, "cannot listen on " + address.ToString() + "; is the port in use, or the address not of this host?");
+  }
+  ControlAddress bound = address;
+  bound.port = static_cast<std::uint16_t>(port);
+  std::printf("listening on %s\n", bound.ToString().c_str());
+  std::fflush(stdout);
+  if (!IsLoopback(address.host)) {
+    std::fprintf(stderr, "tidemark-agent: --insecure-control: anyone who reaches %s can aim this agent at loopback and private addresses\n",
+                 bound.ToString().c_str());
+  }
+
+  if (options.is_once) {
+    idle.expires_after(std::chrono::nanoseconds(idle_timeout));
+    idle.async_wait([&](const boost::system::error_code& ec) {
+      if (ec) return;
+      proto::DescribeResponse state;
+      service.Describe(nullptr, nullptr, &state);
+      if (!state.busy_with().empty()) return;  // the run's end will stop us
+      std::fprintf(stderr, "tidemark-agent: no coordinator within %s\n", options.idle_timeout.c_str());
+      control.stop();
+    });
+  }
+  control.run();
+  server->Shutdown(std::chrono::system_clock::now());
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
+  RaiseDescriptorLimit();
+
+  AgentOptions options;
+  CLI::App app{"Makes load for a tidemark coordinator, which finds it with 'tidemark run --agents HOST:PORT URL'."};
+  app.set_version_flag("-V,--version", std::string("tidemark-agent ") + TIDEMARK_VERSION);
+  app.add_option("--listen", options.listen, "HOST:PORT to listen on; port 0 takes any free one")->capture_default_str();
+  app.add_flag("--once", options.is_once, "end after one run");
+  app.add_option("--idle-timeout", options.idle_timeout, "with --once: end when no coordinator came for this long")->capture_default_str();
+  app.add_option("--allow-target", options.allow_targets,
+                 "HOST or CIDR that may be loaded, besides loopback and private ranges (repeatable)");
+  app.add_flag("--insecure-control", options.is_insecure_control,
+               "allow --listen beyond loopback: plain text, no authentication; only in a network you trust");
+  app.footer("Example:\n  tidemark-agent --listen 10.0.0.5:7420 --insecure-control\n\n"
+             "The first line on stdout is 'listening on ADDRESS:PORT'.\n"
+             "Exit codes: 0 ended as asked, 1 usage, 2 cannot listen, 70 internal error.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+
+  const auto address = ParseControlAddress(options.listen);
+  if (!address.ok()) return Fail(kExitUsage, "--listen: " + std::string(address.status().message()));
+  if (!IsLoopback(address->host) && !options.is_insecure_control) {
+    return Fail(kExitUsage, "--listen: " + options.listen +
+                                " is beyond loopback and the control channel is not encrypted yet; add --insecure-control if you trust "
+                                "this network, or use an SSH tunnel to 127.0.0.1");
+  }
+  if (IsLoopback(address->host) && options.is_insecure_control) {
+    return Fail(kExitUsage, "--insecure-control: has no effect on " + options.listen + "; leave it out");
+  }
+  const auto idle_timeout = ParseDuration(options.idle_timeout);
+  if (!idle_timeout.ok()) return Fail(kExitUsage, "--idle-timeout: " + std::string(idle_timeout.status().message()));
+  auto guard = TargetGuard::Make(options.allow_targets);
+  if (!guard.ok()) return Fail(kExitUsage, std::string(guard.status().message()));
+  return Serve(options, *address, *std::move(guard), *idle_timeout);
+}
+
+}  // namespace
+}  // namespace tidemark
+
+int main(int argc, char** argv) {
+  try {
+    return tidemark::Main(argc, argv);
+  } catch (const std::exception& error) {
+    return tidemark::Fail(tidemark::kExitInternal, std::string("internal error: ") + error.what());
+  }
+}

@@ -1,0 +1,81 @@
+#include "agent/resolver.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace tidemark {
+namespace {
+
+absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::uint16_t port, int flags) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  const int error = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &list);
+  if (error != 0) {
+    return absl::NotFoundError(absl::StrCat("host '", host, "' cannot be resolved: ", gai_strerror(error),
+                                            "; check the name, or give its address with --resolve HOST:PORT:ADDRESS"));
+  }
+  std::vector<SocketAddress> addresses;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+    SocketAddress address;
+    address.length = entry->ai_addrlen;
+    std::memcpy(&address.storage, entry->ai_addr, entry->ai_addrlen);
+    const auto is_same = [&](const SocketAddress& other) {
+      return other.length == address.length && std::memcmp(&other.storage, &address.storage, address.length) == 0;
+    };
+    if (std::none_of(addresses.begin(), addresses.end(), is_same)) addresses.push_back(address);
+  }
+  freeaddrinfo(list);
+  return addresses;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(const Target& target,
+                                                         const google::protobuf::RepeatedPtrField<std::string>& overrides) {
+  if (!target.unix_path.empty()) {
+    SocketAddress address;
+    auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
+    un->sun_family = AF_UNIX;
+    std::memcpy(un->sun_path, target.unix_path.c_str(), target.unix_path.size() + 1);
+    address.length = sizeof *un;
+    return std::vector<SocketAddress>{address};
+  }
+  std::vector<SocketAddress> forced;
+  for (const std::string& text : overrides) {
+    TIDEMARK_ASSIGN_OR_RETURN(const ResolveOverride override, ParseResolveOverride(text));
+    if (!absl::EqualsIgnoreCase(override.host, target.host) || override.port != target.port) continue;
+    const auto found = Lookup(override.address, target.port, AI_NUMERICHOST);
+    if (!found.ok()) return absl::InvalidArgumentError(absl::StrCat("resolve: '", override.address, "' is no IP address"));
+    forced.insert(forced.end(), found->begin(), found->end());
+  }
+  if (!forced.empty()) return forced;
+  return Lookup(target.host, target.port, 0);
+}
+
+absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::string& text) {
+  SocketAddress address;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
+  if (inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    address.length = sizeof *v4;
+  } else if (inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    address.length = sizeof *v6;
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat(field, ": '", text.substr(0, 64), "' is no IP address"));
+  }
+  return address;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,101 @@
+// Reads one HTTP/1.x response and keeps nothing of it but its status and its framing.
+#pragma once
+
+#include <boost/beast/http/basic_parser.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace tidemark {
+
+// The header block of the last complete response, and what Beast's parser made of it. A response whose header block
+// is byte for byte the same has the same framing, so it need not be parsed again. Owned by a worker.
+struct KnownHeader {
+  std::string block;  // empty: none known
+  std::uint64_t body_bytes = 0;
+  int status = 0;
+  bool is_head = false;
+};
+
+// Limits on what a target may send.
+struct ResponseLimits {
+  std::uint64_t max_body_bytes = 64 << 20;
+  static constexpr std::uint32_t kMaxHeaderBytes = 64 << 10;
+};
+
+// Keeps the status line's code and counts body bytes; every other event is dropped.
+class ResponseJudge : public boost::beast::http::basic_parser<false> {
+ public:
+  int status = 0;
+  std::uint64_t body_bytes = 0;
+  bool has_content_length = false;
+
+ private:
+  using ErrorCode = boost::beast::error_code;
+  using StringView = boost::beast::string_view;
+  void on_request_impl(boost::beast::http::verb, StringView, StringView, int, ErrorCode& ec) override { ec = {}; }
+  void on_response_impl(int code, StringView, int, ErrorCode& ec) override {
+    ec = {};
+    status = code;
+  }
+  void on_field_impl(boost::beast::http::field, StringView, StringView, ErrorCode& ec) override { ec = {}; }
+  void on_header_impl(ErrorCode& ec) override { ec = {}; }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode& ec) override { ec = {}; }
+  std::size_t on_body_impl(StringView body, ErrorCode& ec) override {
+    ec = {};
+    body_bytes += body.size();
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, StringView, ErrorCode& ec) override { ec = {}; }
+  std::size_t on_chunk_body_impl(std::uint64_t, StringView body, ErrorCode& ec) override {
+    ec = {};
+    body_bytes += body.size();
+    return body.size();
+  }
+  void on_finish_impl(ErrorCode& ec) override { ec = {}; }
+};
+
+// Parses one response after another on one connection; Boost.Beast's basic_parser is the judge of what is HTTP.
+// Interim (1xx) responses are skipped, except 101, which is final.
+// Use: Start, then Feed until it says kComplete or kFailed, or FeedEnd when the peer closes.
+class ResponseParser {
+ public:
+  enum class Progress : std::uint8_t { kNeedMore, kComplete, kFailed };
+  struct Result {
+    Progress progress = Progress::kNeedMore;
+    std::size_t consumed = 0;  // the rest of the bytes must be fed again, with what follows them
+    int error = 0;             // with kFailed: EBADMSG, EMSGSIZE, or 0 for an early end
+  };
+
+  // `is_head`: the response to a HEAD request, which has no body whatever its header says.
+  void Start(bool is_head);
+
+  // `known` may be used and renewed; it must be the same object for all responses to one request template.
+  Result Feed(absl::string_view bytes, const ResponseLimits& limits, KnownHeader* known);
+
+  // The peer has closed its side: completes a body that runs until close.
+  Result FeedEnd();
+
+  // Of the complete response.
+  int status() const { return status_; }
+  bool keep_alive() const { return keep_alive_; }
+  // True if nothing of the response has been fed yet.
+  bool IsUntouched() const { return is_untouched_; }
+
+ private:
+  void StartJudge(const ResponseLimits& limits);
+  Result Complete(std::size_t consumed);
+  static Result Fail(int error) { return {.progress = Progress::kFailed, .error = error}; }
+
+  std::optional<ResponseJudge> judge_;
+  std::uint64_t body_left_ = 0;  // of a response whose header was known
+  int status_ = 0;
+  bool is_known_ = false;  // the header was known: body_left_ counts, the judge sleeps
+  bool is_head_ = false;
+  bool keep_alive_ = false;
+  bool is_untouched_ = true;
+};
+
+}  // namespace tidemark

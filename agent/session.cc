@@ -1,0 +1,224 @@
+#include "agent/session.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/machine.h"
+#include "agent/resolver.h"
+#include "common/histogram_codec.h"
+#include "common/split.h"
+#include "common/status_macros.h"
+
+namespace tidemark {
+namespace {
+
+// After Stop, a request in flight gets this long, or its own time-out if that is shorter.
+constexpr Nanos kStopGrace = 2 * kSecond;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, const TargetGuard& guard,
+                                                       std::uint64_t incarnation, Emit emit) {
+  const proto::Plan& plan = open.plan();
+  TIDEMARK_RETURN_IF_ERROR(ValidatePlan(plan));
+  Worker::Settings settings{.plan = plan};
+  TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(plan.target()));
+  TIDEMARK_ASSIGN_OR_RETURN(settings.targets, ResolveTarget(settings.target, plan.resolve()));
+  for (const SocketAddress& address : settings.targets) TIDEMARK_RETURN_IF_ERROR(guard.Check(settings.target.host, address));
+  for (const std::string& text : plan.source_addresses()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress("source_addresses", text));
+    if (std::any_of(settings.targets.begin(), settings.targets.end(),
+                    [&](const SocketAddress& target) { return target.family() != address.family(); })) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("source_addresses: ", text, " cannot reach ", settings.targets[0].ToString(), "; both must be IPv4, or IPv6"));
+    }
+    settings.sources.push_back(address);
+  }
+
+  std::unique_ptr<Session> session(new Session(open, incarnation, std::move(emit)));
+  session->target_count_ = settings.targets.size();
+  session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
+  session->is_unix_ = !settings.target.unix_path.empty();
+  const int worker_count = plan.threads() > 0 ? plan.threads() : UsableCores();
+  for (int i = 0; i < worker_count; ++i) {
+    SslContext tls;
+    if (settings.target.is_tls) {
+      TIDEMARK_ASSIGN_OR_RETURN(tls, MakeSslContext(plan.tls(), settings.target));
+    }
+    session->workers_.push_back(std::make_unique<Worker>(
+        i, settings, std::move(tls), [raw = session.get()](WorkerReport report) { raw->Deliver(std::move(report)); }));
+  }
+  session->up_.resize(session->workers_.size());
+  session->sender_ = std::thread([raw = session.get()] { raw->SendEvents(); });
+
+  proto::Event event;
+  event.mutable_opened()->set_incarnation(incarnation);
+  event.mutable_opened()->set_version(TIDEMARK_VERSION);
+  event.mutable_opened()->set_workers(worker_count);
+  for (const SocketAddress& address : settings.targets) event.mutable_opened()->add_target_addresses(address.ToString());
+  session->emit_(event);
+  return session;
+}
+
+Session::Session(const proto::Open& open, std::uint64_t incarnation, Emit emit)
+    : open_(open), incarnation_(incarnation), emit_(std::move(emit)) {}
+
+Session::~Session() {
+  workers_.clear();  // joins their threads: no report comes after this
+  {
+    MutexLock lock(&mutex_);
+    is_closing_ = true;
+  }
+  changed_.NotifyAll();
+  if (sender_.joinable()) sender_.join();
+}
+
+absl::Status Session::Prepare(const proto::Prepare& prepare) {
+  const auto worker_count = static_cast<std::int64_t>(workers_.size());
+  if (prepare.connections() < 0 || prepare.connections() > kMaxConnections || prepare.requests() < 0 ||
+      prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate_millis() < 0 || prepare.first_connection() < 0 ||
+      prepare.first_connection() > kMaxConnections) {
+    return absl::InvalidArgumentError("prepare: the share is out of range");
+  }
+  if (prepare.connections() > ConnectionLimit()) {
+    return absl::ResourceExhaustedError(absl::StrCat(prepare.connections(), " connections, but this agent may hold ",
+                                                     ConnectionLimit(), "; raise its limit (ulimit -n) or add agents"));
+  }
+  const std::int64_t ports = LocalPorts() * static_cast<std::int64_t>(source_count_ * target_count_);
+  if (!is_unix_ && prepare.connections() > ports) {
+    return absl::ResourceExhaustedError(absl::StrCat(prepare.connections(), " connections, but there are ", ports,
+                                                     " local ports to this target; add --source addresses or agents"));
+  }
+  {
+    MutexLock lock(&mutex_);
+    if (point_) return absl::FailedPreconditionError("prepare: a point is still running");
+    point_ = prepare.point();
+  }
+  const std::vector<std::int64_t> connections = SplitEvenly(prepare.connections(), worker_count);
+  // A total goes where the connections are; without any, the agent idles this point.
+  std::vector<std::int64_t> requests(workers_.size());
+  if (prepare.connections() > 0) requests = SplitByWeight(prepare.requests(), connections);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->Prepare({.point = prepare.point(),
+                          .connections = connections[i],
+                          .first_connection = prepare.first_connection() + static_cast<std::int64_t>(i),
+                          .connection_stride = worker_count,
+                          .requests = requests[i],
+                          .connect_rate_millis = prepare.connect_rate_millis()});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::Arm(const proto::Arm& arm) {
+  {
+    MutexLock lock(&mutex_);
+    if (!point_ || *point_ != arm.point()) return absl::FailedPreconditionError("arm: this point is not prepared");
+  }
+  proto::Event event;
+  event.mutable_armed()->set_point(arm.point());
+  event.mutable_armed()->set_margin_ns(arm.start_ns() - MonotonicNow());
+  for (const auto& worker : workers_) worker->Start(arm.start_ns());
+  emit_(event);
+  return absl::OkStatus();
+}
+
+void Session::Stop() {
+  const Nanos grace = std::min(kStopGrace, FromProto(open_.plan().timeout()));
+  for (const auto& worker : workers_) worker->Stop(grace);
+}
+
+void Session::Deliver(WorkerReport report) {
+  {
+    MutexLock lock(&mutex_);
+    mailbox_.push_back(std::move(report));
+  }
+  changed_.NotifyAll();
+}
+
+void Session::SendEvents() {
+  while (true) {
+    std::vector<WorkerReport> reports;
+    {
+      MutexLock lock(&mutex_);
+      while (mailbox_.empty() && !is_closing_) changed_.Wait(&mutex_);
+      if (is_closing_) return;
+      reports.swap(mailbox_);
+    }
+    for (WorkerReport& report : reports) Handle(std::move(report));
+  }
+}
+
+void Session::Handle(WorkerReport report) {
+  const auto worker = static_cast<std::size_t>(report.worker);
+  up_[worker] = report.connections_up;
+  for (auto& [text, entry] : report.connect_errors) {
+    auto& sum = connect_errors_[text];
+    sum.first = entry.first;
+    sum.second += entry.second;
+  }
+  switch (report.kind) {
+    case WorkerReport::Kind::kProgress: {
+      proto::Event event;
+      event.mutable_progress()->set_connections_up(std::accumulate(up_.begin(), up_.end(), std::int64_t{0}));
+      emit_(event);
+      return;
+    }
+    case WorkerReport::Kind::kReady:
+      before_start_.Add(*report.recorder);
+      if (++ready_count_ == static_cast<int>(workers_.size())) SendReady();
+      break;
+    case WorkerReport::Kind::kWindow: {
+      if (!shards_) {
+        proto::ShardKey key;
+        key.set_run(open_.run());
+        key.set_point(report.point);
+        key.set_agent(open_.agent());
+        key.set_incarnation(incarnation_);
+        shards_.emplace(key, static_cast<int>(workers_.size()));
+      }
+      for (proto::Shard& shard : shards_->Add(report)) {
+        const bool is_final = shard.is_final();
+        if (is_final) {
+          shards_.reset();
+          MutexLock lock(&mutex_);
+          point_.reset();
+        }
+        proto::Event event;
+        *event.mutable_shard() = std::move(shard);
+        emit_(event);
+        if (is_final) break;
+      }
+      break;
+    }
+  }
+  report.recorder->Clear();
+  workers_[worker]->Recycle(std::move(report.recorder));
+}
+
+void Session::SendReady() {
+  proto::Event event;
+  proto::Ready* ready = event.mutable_ready();
+  {
+    MutexLock lock(&mutex_);
+    ready->set_point(point_.value_or(0));
+  }
+  ready->set_connections_up(std::accumulate(up_.begin(), up_.end(), std::int64_t{0}));
+  ToProto(before_start_.counters, Pending(), ready->mutable_warmup());
+  for (const Metric metric : {Metric::kConnect, Metric::kTls}) {
+    if (!before_start_[metric].IsEmpty()) ToProto(before_start_[metric], static_cast<std::uint32_t>(metric), ready->add_connects());
+  }
+  for (const auto& [text, entry] : connect_errors_) {
+    proto::ConnectError* error = ready->add_errors();
+    error->set_text(text);
+    error->set_result(static_cast<std::uint32_t>(entry.first));
+    error->set_count(entry.second);
+  }
+  connect_errors_.clear();
+  before_start_.Clear();
+  ready_count_ = 0;
+  emit_(event);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,71 @@
+// One run at one agent: prepare, arm, run, drain, point after point.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/shard_sender.h"
+#include "agent/target_guard.h"
+#include "agent/worker.h"
+#include "common/mutex.h"
+#include "protos/agent.pb.h"
+
+namespace tidemark {
+
+// Owns the workers of a run and a thread that turns their reports into events.
+// Threads: control; Open, Prepare, Arm, Stop and the destructor from one thread. `emit` is called from several and
+// must be thread-safe; it may block while the stream is full.
+class Session {
+ public:
+  using Emit = std::function<void(const proto::Event&)>;
+
+  // Validates the plan, resolves the target, asks the guard, starts the workers.
+  // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name).
+  static absl::StatusOr<std::unique_ptr<Session>> Open(const proto::Open& open, const TargetGuard& guard,
+                                                       std::uint64_t incarnation, Emit emit);
+  ~Session();  // closes every connection and joins every thread
+
+  // Starts opening connections; a Ready event follows.
+  // Errors: ResourceExhausted (descriptors, ports), FailedPrecondition (a point is still running), InvalidArgument.
+  absl::Status Prepare(const proto::Prepare& prepare);
+  absl::Status Arm(const proto::Arm& arm);
+  // Ends the current point, if any, with a final shard.
+  void Stop();
+
+ private:
+  Session(const proto::Open& open, std::uint64_t incarnation, Emit emit);
+  void Deliver(WorkerReport report);  // from worker threads
+  void SendEvents();                  // the sender thread
+  void Handle(WorkerReport report);   // in it
+  void SendReady();
+
+  const proto::Open open_;
+  const std::uint64_t incarnation_;
+  const Emit emit_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::size_t target_count_ = 1;
+  std::size_t source_count_ = 1;
+  bool is_unix_ = false;
+
+  // The sender thread's own.
+  std::optional<ShardSender> shards_;
+  Recorder before_start_;  // sum of the workers' reports of kind kReady
+  std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors_;
+  std::vector<std::int64_t> up_;
+  int ready_count_ = 0;
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<WorkerReport> mailbox_ GUARDED_BY(mutex_);
+  std::optional<std::uint32_t> point_ GUARDED_BY(mutex_);  // the one that is prepared or running
+  bool is_closing_ GUARDED_BY(mutex_) = false;
+  std::thread sender_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,69 @@
+#include "agent/shard_sender.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "common/histogram_codec.h"
+
+namespace tidemark {
+
+ShardSender::ShardSender(proto::ShardKey key, int worker_count)
+    : key_(std::move(key)), workers_(static_cast<std::size_t>(worker_count)) {
+  key_.set_seq(0);
+}
+
+std::vector<proto::Shard> ShardSender::Add(const WorkerReport& report) {
+  WorkerState& worker = workers_[static_cast<std::size_t>(report.worker)];
+  worker.delivered = report.window;
+  worker.is_final = report.is_final;
+  worker.pending[report.window] = report.pending;
+  auto& sum = windows_[report.window];
+  if (sum == nullptr) sum = std::make_unique<Recorder>();
+  sum->Add(*report.recorder);
+
+  std::int64_t complete = std::numeric_limits<std::int64_t>::max();
+  bool is_over = true;
+  for (const WorkerState& state : workers_) {
+    if (!state.is_final) complete = std::min(complete, state.delivered);
+    is_over = is_over && state.is_final;
+  }
+  std::vector<proto::Shard> shards;
+  while (!windows_.empty() && windows_.begin()->first <= complete) {
+    const auto first = windows_.extract(windows_.begin());
+    shards.push_back(Make(first.key(), first.mapped().get(), is_over && windows_.empty()));
+  }
+  return shards;
+}
+
+proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, bool is_final) {
+  proto::Shard shard;
+  *shard.mutable_key() = key_;
+  key_.set_seq(key_.seq() + 1);
+  shard.set_window(window);
+  shard.set_is_final(is_final);
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    const Histogram& histogram = recorder->histograms[i];
+    if (!histogram.IsEmpty()) {
+      ToProto(histogram, static_cast<std::uint32_t>(i), shard.add_deltas());
+      cumulative_[i].Add(histogram.Facts());
+    }
+    ToProto(cumulative_[i], static_cast<std::uint32_t>(i), shard.add_cumulative());
+  }
+  counters_.Add(recorder->counters);
+  last_done_ = std::max(last_done_, recorder->last_done);
+  shard.set_last_done_ns(last_done_);
+  // A worker's gauges are those of its last window up to this one.
+  Pending pending;
+  for (WorkerState& worker : workers_) {
+    auto after = worker.pending.upper_bound(window);
+    if (after == worker.pending.begin()) continue;
+    --after;
+    pending.waiting += after->second.waiting;
+    pending.in_flight += after->second.in_flight;
+    worker.pending.erase(worker.pending.begin(), after);
+  }
+  ToProto(counters_, pending, shard.mutable_counters());
+  return shard;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,60 @@
+#include "agent/tls.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace tidemark {
+namespace {
+
+bool IsAddress(const std::string& host) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+}
+
+absl::Status FileError(absl::string_view field, const std::string& file) {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  ERR_clear_error();
+  return absl::InvalidArgumentError(absl::StrCat("tls.", field, ": '", file, "' cannot be used: ",
+                                                 reason == nullptr ? "unreadable" : reason, "; give a PEM file that the agent can read"));
+}
+
+}  // namespace
+
+absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& target) {
+  SslContext context(SSL_CTX_new(TLS_client_method()));
+  if (context == nullptr) return absl::InternalError("OpenSSL: no context");
+  SSL_CTX* const raw = context.get();
+  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  // One read() per record instead of two, and no idle buffers: 27 KB instead of 58 KB per connection.
+  SSL_CTX_set_read_ahead(raw, 1);
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  static constexpr unsigned char kAlpn[] = "\x08http/1.1";
+  SSL_CTX_set_alpn_protos(raw, kAlpn, sizeof kAlpn - 1);
+
+  if (!tls.insecure()) {
+    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
+    X509_VERIFY_PARAM* const param = SSL_CTX_get0_param(raw);
+    if (IsAddress(target.host)) {
+      X509_VERIFY_PARAM_set1_ip_asc(param, target.host.c_str());
+    } else {
+      X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+      X509_VERIFY_PARAM_set1_host(param, target.host.c_str(), target.host.size());
+    }
+    if (tls.ca_file().empty()) {
+      SSL_CTX_set_default_verify_paths(raw);
+    } else if (SSL_CTX_load_verify_locations(raw, tls.ca_file().c_str(), nullptr) != 1) {
+      return FileError("ca_file", tls.ca_file());
+    }
+  }
+  if (!tls.cert_file().empty()) {
+    if (SSL_CTX_use_certificate_chain_file(raw, tls.cert_file().c_str()) != 1) return FileError("cert_file", tls.cert_file());
+    if (SSL_CTX_use_PrivateKey_file(raw, tls.key_file().c_str(), SSL_FILETYPE_PEM) != 1) return FileError("key_file", tls.key_file());
+    if (SSL_CTX_check_private_key(raw) != 1) return FileError("key_file", tls.key_file());
+  }
+  return context;
+}
+
+}  // namespace tidemark

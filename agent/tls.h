@@ -1,0 +1,23 @@
+// The TLS settings of a plan as an OpenSSL context.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "common/plan.h"
+
+namespace tidemark {
+
+struct SslContextDeleter {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+using SslContext = std::unique_ptr<SSL_CTX, SslContextDeleter>;
+
+// A client context for `target`: TLS 1.2 and 1.3, ALPN http/1.1, chain and host name verified against the system's
+// authorities or `tls.ca_file`, unless `tls.insecure`. Each worker makes its own.
+// Errors: InvalidArgument naming the file that cannot be used.
+absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& target);
+
+}  // namespace tidemark

@@ -1,0 +1,127 @@
+#include "agent/transport.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+
+namespace tidemark {
+
+std::string SocketAddress::ToString() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (family() == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&storage);
+    inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+    return absl::StrCat(text, ":", ntohs(in->sin_port));
+  }
+  if (family() == AF_INET6) {
+    const auto* in = reinterpret_cast<const sockaddr_in6*>(&storage);
+    inet_ntop(AF_INET6, &in->sin6_addr, text, sizeof text);
+    return absl::StrCat("[", text, "]:", ntohs(in->sin6_port));
+  }
+  return reinterpret_cast<const sockaddr_un*>(&storage)->sun_path;
+}
+
+IoResult Transport::FailedWith(IoResult::Kind would_block) {
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {.kind = would_block};
+  return {.kind = IoResult::Kind::kFailed, .error = errno};
+}
+
+IoResult Transport::Connect(const SocketAddress& target, const SocketAddress* source) {
+  fd_ = socket(target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) return {.kind = IoResult::Kind::kFailed, .error = errno};
+  const int one = 1;
+  if (target.family() != AF_UNIX) setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (source != nullptr) {
+    // The port is chosen at connect, when the destination is known: one source then serves 28k ports per destination.
+    setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(fd_, source->get(), source->length) != 0) return {.kind = IoResult::Kind::kFailed, .error = errno};
+  }
+  if (connect(fd_, target.get(), target.length) == 0) return {};
+  if (errno == EINPROGRESS) return {.kind = IoResult::Kind::kWantWrite};
+  return {.kind = IoResult::Kind::kFailed, .error = errno};
+}
+
+IoResult Transport::FinishConnect() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (error == 0) return {};
+  return {.kind = IoResult::Kind::kFailed, .error = error};
+}
+
+IoResult Transport::Handshake(SSL_CTX* context, const std::string& server_name) {
+  if (ssl_ == nullptr) {
+    ssl_ = SSL_new(context);
+    if (ssl_ == nullptr) return {.kind = IoResult::Kind::kFailed, .error = ENOMEM};
+    SSL_set_fd(ssl_, fd_);
+    SSL_set_connect_state(ssl_);
+    if (!server_name.empty()) SSL_set_tlsext_host_name(ssl_, server_name.c_str());
+  }
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_);
+  if (result == 1) return {};
+  IoResult io = TlsResult(result);
+  if (io.kind == IoResult::Kind::kClosed) io = {.kind = IoResult::Kind::kFailed, .error = ECONNRESET};
+  return io;
+}
+
+IoResult Transport::TlsResult(int result) const {
+  switch (SSL_get_error(ssl_, result)) {
+    case SSL_ERROR_WANT_READ: return {.kind = IoResult::Kind::kWantRead};
+    case SSL_ERROR_WANT_WRITE: return {.kind = IoResult::Kind::kWantWrite};
+    case SSL_ERROR_ZERO_RETURN: return {.kind = IoResult::Kind::kClosed};
+    case SSL_ERROR_SYSCALL:
+      return errno == 0 ? IoResult{.kind = IoResult::Kind::kClosed} : IoResult{.kind = IoResult::Kind::kFailed, .error = errno};
+    default:
+      // A peer that closes TCP without close_notify, as many servers do: an orderly end of the stream.
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return {.kind = IoResult::Kind::kClosed};
+      return {.kind = IoResult::Kind::kFailed, .error = EPROTO};
+  }
+}
+
+IoResult Transport::SendTls(absl::string_view bytes) {
+  ERR_clear_error();
+  errno = 0;
+  std::size_t sent = 0;
+  const int result = SSL_write_ex(ssl_, bytes.data(), bytes.size(), &sent);
+  return result == 1 ? IoResult{.bytes = sent} : TlsResult(result);
+}
+
+IoResult Transport::ReceiveTls(char* buffer, std::size_t size) {
+  ERR_clear_error();
+  errno = 0;
+  std::size_t received = 0;
+  const int result = SSL_read_ex(ssl_, buffer, size, &received);
+  return result == 1 ? IoResult{.bytes = received} : TlsResult(result);
+}
+
+void Transport::Close() {
+  if (ssl_ != nullptr) {
+    SSL_free(ssl_);
+    ssl_ = nullptr;
+  }
+  if (fd_ >= 0) {
+    close(fd_);
+    fd_ = -1;
+  }
+}
+
+std::string Transport::TlsError() const {
+  if (ssl_ != nullptr) {
+    const long verify = SSL_get_verify_result(ssl_);
+    if (verify != X509_V_OK) return absl::StrCat("certificate: ", X509_verify_cert_error_string(verify));
+  }
+  const unsigned long error = ERR_peek_error();
+  const char* reason = error == 0 ? nullptr : ERR_reason_error_string(error);
+  return reason == nullptr ? "handshake: the peer closed the connection" : absl::StrCat("handshake: ", reason);
+}
+
+}  // namespace tidemark

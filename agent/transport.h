@@ -1,0 +1,83 @@
+// A non-blocking stream to the target: TCP or a Unix socket, plain or TLS.
+#pragma once
+
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace tidemark {
+
+// A socket address of any family the target may have.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  int family() const { return storage.ss_family; }
+  // "127.0.0.1:80", "[::1]:80" or "/run/x.sock".
+  std::string ToString() const;
+};
+
+// What an operation did. `error` is an errno value; EPROTO stands for a TLS protocol error.
+struct IoResult {
+  enum class Kind : unsigned char { kDone, kWantRead, kWantWrite, kClosed, kFailed };
+  Kind kind = Kind::kDone;
+  int error = 0;
+  std::size_t bytes = 0;
+};
+
+// Owns one descriptor and, for TLS, one SSL object that reads the descriptor itself: measured cheaper in memory than
+// memory BIOs and equal in time. Threads: one.
+class Transport {
+ public:
+  Transport() = default;
+  ~Transport() { Close(); }
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  // Starts connecting; kWantWrite while it is under way. `source` may be null.
+  IoResult Connect(const SocketAddress& target, const SocketAddress* source);
+  // To be called when the descriptor is writable after Connect: says how it ended.
+  IoResult FinishConnect();
+
+  // Performs the TLS handshake as far as it goes. `server_name` is sent (SNI) unless empty.
+  IoResult Handshake(SSL_CTX* context, const std::string& server_name);
+
+  // Sends what the kernel takes, at most all of `bytes`.
+  IoResult Send(absl::string_view bytes) {
+    if (ssl_ != nullptr) return SendTls(bytes);
+    const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) return {.bytes = static_cast<std::size_t>(n)};
+    return FailedWith(IoResult::Kind::kWantWrite);
+  }
+  // Receives what is there into `buffer`.
+  IoResult Receive(char* buffer, std::size_t size) {
+    if (ssl_ != nullptr) return ReceiveTls(buffer, size);
+    const ssize_t n = ::recv(fd_, buffer, size, MSG_DONTWAIT);
+    if (n > 0) return {.bytes = static_cast<std::size_t>(n)};
+    if (n == 0) return {.kind = IoResult::Kind::kClosed};
+    return FailedWith(IoResult::Kind::kWantRead);
+  }
+
+  void Close();
+
+  int fd() const { return fd_; }
+  bool is_tls() const { return ssl_ != nullptr; }
+  // Why the handshake failed, in words: the verification error if there is one, else OpenSSL's reason.
+  std::string TlsError() const;
+
+ private:
+  IoResult SendTls(absl::string_view bytes);
+  IoResult ReceiveTls(char* buffer, std::size_t size);
+  IoResult TlsResult(int result) const;
+  static IoResult FailedWith(IoResult::Kind would_block);
+
+  int fd_ = -1;
+  SSL* ssl_ = nullptr;
+};
+
+}  // namespace tidemark

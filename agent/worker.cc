@@ -1,0 +1,254 @@
+#include "agent/worker.h"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/schedule.h"
+
+namespace tidemark {
+namespace {
+
+// One read serves this much; what a header leaves over is kept in front of it.
+constexpr std::size_t kReadBytes = 64 << 10;
+// Connections opened before the peer has answered on them, per tick: fewer than an accept queue holds, since a full
+// one makes the kernel drop the SYN and retry it a second later. Each first answer allows one more.
+constexpr int kOpenCredits = 32;
+constexpr Nanos kWindow = kSecond;
+constexpr Nanos kProgressInterval = 200 * kMillisecond;
+// Made while preparing, so that a window's end costs no page faults.
+constexpr std::size_t kSpareRecorders = 3;
+constexpr Nanos kIdleWake = 10 * kSecond;
+
+}  // namespace
+
+Worker::Worker(int index, const Settings& settings, SslContext tls, Report report)
+    : index_(index), settings_(settings), tls_(std::move(tls)), report_(std::move(report)), wheel_(MonotonicNow()) {
+  const proto::Plan& plan = settings_.plan;
+  context_.loop = &loop_;
+  context_.wheel = &wheel_;
+  context_.request = SerializeRequest(plan.requests(0), settings_.target);
+  context_.success = *ParseStatusSet(plan.expect_status());
+  context_.limits.max_body_bytes = static_cast<std::uint64_t>(plan.max_response_bytes());
+  context_.timeout = FromProto(plan.timeout());
+  context_.connect_timeout = FromProto(plan.connect_timeout());
+  context_.targets = settings_.targets;
+  context_.sources = settings_.sources;
+  context_.tls = tls_.get();
+  context_.server_name = settings_.target.host.find_first_not_of("0123456789.:") == std::string::npos ? "" : settings_.target.host;
+  context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
+  thread_ = std::thread([this] { Run(); });
+}
+
+Worker::~Worker() {
+  loop_.Post([this] { is_quitting_ = true; });
+  thread_.join();
+}
+
+void Worker::Recycle(std::unique_ptr<Recorder> recorder) {
+  loop_.Post([this, recorder = std::move(recorder)]() mutable { spare_.push_back(std::move(recorder)); });
+}
+
+std::unique_ptr<Recorder> Worker::TakeRecorder() {
+  if (spare_.empty()) return std::make_unique<Recorder>();
+  std::unique_ptr<Recorder> recorder = std::move(spare_.back());
+  spare_.pop_back();
+  return recorder;
+}
+
+Nanos Worker::PrepareLimit(const proto::Plan& plan, const WorkerShare& share) {
+  const Nanos ramp = share.connect_rate_millis == 0
+                         ? 0
+                         : DueAt(share.connections * share.connection_stride, share.connect_rate_millis);
+  return ramp + FromProto(plan.connect_timeout()) + FromProto(plan.timeout());
+}
+
+void Worker::Run() {
+  prctl(PR_SET_TIMERSLACK, 1);
+  while (!is_quitting_) {
+    const std::span<epoll_event> events = loop_.Wait(context_.ReadClock(), NextWake());
+    const Nanos turn_start = context_.ReadClock();
+    for (const epoll_event& event : events) static_cast<HttpConnection*>(event.data.ptr)->OnEvents(event.events);
+    loop_.RunPosted();
+    AfterTurn();
+    if (!events.empty() && recorder_ != nullptr) (*recorder_)[Metric::kLoopLag].Record(context_.now - turn_start);
+  }
+  connections_.clear();
+}
+
+Nanos Worker::NextWake() const {
+  if (state_ == State::kVacant) return context_.now + kIdleWake;
+  if (state_ == State::kReady && start_) return std::min(*start_, next_tick_);
+  return next_tick_;
+}
+
+// What is due by now, whatever the events were.
+void Worker::AfterTurn() {
+  if (state_ == State::kVacant) return;
+  if (context_.now >= next_tick_) {
+    next_tick_ = context_.now - context_.now % TimeoutWheel::kTick + TimeoutWheel::kTick;
+    context_.open_credits = kOpenCredits;
+    wheel_.Advance(context_.now, [](TimeoutWheel::Node* node) { static_cast<HttpConnection*>(node)->OnDeadline(); });
+  }
+  if (state_ == State::kPreparing) {
+    OpenConnections();
+    if (context_.settled == share_.connections || context_.now >= phase_limit_) return FinishPreparing();
+    if (context_.now - last_progress_ >= kProgressInterval) {
+      last_progress_ = context_.now;
+      report_({.kind = WorkerReport::Kind::kProgress, .worker = index_, .point = share_.point, .connections_up = context_.up});
+    }
+    return;
+  }
+  if (state_ == State::kReady && start_ && context_.now >= *start_) StartPoint(false);
+  if (state_ != State::kRunning) return;
+  if (context_.pacer.IsTimed() && !context_.pacer.IsStopped() && context_.now >= context_.pacer.end()) EndPoint(context_.timeout);
+  if (context_.now >= cut_off_at_) {
+    for (HttpConnection& connection : connections_) connection.CutOff();
+  }
+  if (context_.settled == share_.connections) return FinishPoint();
+  if (context_.now >= phase_start_ + (static_cast<Nanos>(window_) + 1) * kWindow) HandOver(false);
+}
+
+void Worker::Prepare(const WorkerShare& share) {
+  loop_.Post([this, share] {
+    CHECK(state_ == State::kVacant);
+    share_ = share;
+    state_ = State::kPreparing;
+    opened_ = 0;
+    start_.reset();
+    phase_start_ = context_.ReadClock();
+    phase_limit_ = phase_start_ + PrepareLimit(settings_.plan, share_);
+    last_progress_ = next_tick_ = phase_start_;
+    while (spare_.size() < kSpareRecorders) spare_.push_back(std::make_unique<Recorder>());
+    recorder_ = TakeRecorder();
+    context_.recorder = recorder_.get();
+    context_.pacer.LimitEach();
+    context_.is_preparing = true;
+    context_.settled = 0;
+    context_.open_credits = kOpenCredits;
+    context_.connect_errors.clear();
+    const auto warmup = static_cast<std::uint64_t>(settings_.plan.sweep().warmup_requests_per_connection());
+    for (std::int64_t i = 0; i < share_.connections; ++i) {
+      connections_.emplace_back().Init(&context_, share_.first_connection + i * share_.connection_stride, warmup);
+    }
+  });
+}
+
+// Opens as many connections as the ramp and the peer's accept queue allow.
+void Worker::OpenConnections() {
+  while (opened_ < connections_.size() && context_.open_credits > 0) {
+    if (share_.connect_rate_millis != 0) {
+      const std::int64_t k = static_cast<std::int64_t>(opened_) * share_.connection_stride + index_;
+      if (phase_start_ + DueAt(k, share_.connect_rate_millis) > context_.now) return;
+    }
+    --context_.open_credits;
+    connections_[opened_++].Open();
+  }
+}
+
+void Worker::FinishPreparing() {
+  state_ = State::kReady;
+  if (context_.settled < share_.connections) {
+    // Out of time: what still warms up is cut off; those connections open again when they have a slot.
+    context_.pacer.Stop();
+    for (HttpConnection& connection : connections_) {
+      if (connection.IsSettled()) continue;
+      connection.StopWaiting();
+      connection.CutOff();
+      recorder_->counters.planned += connection.quota();
+      recorder_->counters[NeverSent::kStopped] += connection.quota();
+      connection.ForgetQuota();
+    }
+  }
+  WorkerReport report{.kind = WorkerReport::Kind::kReady, .worker = index_, .point = share_.point, .connections_up = context_.up};
+  report.recorder = std::exchange(recorder_, TakeRecorder());
+  report.connect_errors = std::move(context_.connect_errors);
+  context_.connect_errors.clear();
+  context_.recorder = recorder_.get();
+  report_(std::move(report));
+}
+
+void Worker::Start(Nanos start) {
+  loop_.Post([this, start] {
+    if (state_ == State::kReady) start_ = start;
+  });
+}
+
+void Worker::StartPoint(bool is_stopped) {
+  const proto::Sweep& sweep = settings_.plan.sweep();
+  state_ = State::kRunning;
+  phase_start_ = *start_;
+  start_.reset();
+  window_ = 0;
+  cut_off_at_ = TimeoutWheel::kNever;
+  cpu_at_window_ = ThreadCpuTime();
+  context_.is_preparing = false;
+  context_.settled = 0;
+  if (sweep.has_duration()) {
+    context_.pacer.LimitTime(phase_start_ + FromProto(sweep.duration()));
+  } else if (sweep.requests() != 0) {
+    context_.pacer.LimitTotal(static_cast<std::uint64_t>(share_.requests));
+  } else {
+    context_.pacer.LimitEach();
+  }
+  if (is_stopped) context_.pacer.Stop();
+  const auto quota = static_cast<std::uint64_t>(sweep.requests_per_connection());
+  for (HttpConnection& connection : connections_) connection.Begin(quota, phase_start_);
+}
+
+void Worker::Stop(Nanos grace) {
+  loop_.Post([this, grace] {
+    if (state_ == State::kVacant) return;
+    if (state_ == State::kPreparing) FinishPreparing();
+    if (state_ == State::kReady) {
+      // Never started: its slots are planned and stopped, so that the point's account is whole.
+      start_ = context_.now;
+      StartPoint(true);
+    }
+    EndPoint(grace);
+  });
+}
+
+void Worker::EndPoint(Nanos grace) {
+  context_.pacer.Stop();
+  cut_off_at_ = std::min(cut_off_at_, context_.now + grace);
+  for (HttpConnection& connection : connections_) connection.StopWaiting();
+}
+
+void Worker::FinishPoint() {
+  // What a count still owes is never sent: the run was stopped, or all connections gave up.
+  std::uint64_t left = context_.pacer.DrainPool();
+  for (HttpConnection& connection : connections_) {
+    left += connection.quota();
+    connection.ForgetQuota();
+    connection.Close();
+  }
+  recorder_->counters.planned += left;
+  recorder_->counters[context_.pacer.IsStopped() ? NeverSent::kStopped : context_.last_refusal] += left;
+  HandOver(true);
+  connections_.clear();
+  recorder_.reset();
+  context_.recorder = nullptr;
+  context_.waiting = context_.in_flight = 0;
+  state_ = State::kVacant;
+}
+
+void Worker::HandOver(bool is_final) {
+  const Nanos cpu = ThreadCpuTime();
+  recorder_->counters.cpu_ns += static_cast<std::uint64_t>(cpu - cpu_at_window_);
+  cpu_at_window_ = cpu;
+  if (recorder_->last_done != 0) recorder_->last_done -= phase_start_;
+  WorkerReport report{.kind = WorkerReport::Kind::kWindow, .worker = index_, .point = share_.point, .connections_up = context_.up,
+                      .window = window_, .is_final = is_final};
+  report.pending = {.waiting = context_.waiting, .in_flight = context_.in_flight};
+  report.recorder = std::exchange(recorder_, TakeRecorder());
+  report.connect_errors = std::move(context_.connect_errors);
+  context_.connect_errors.clear();
+  context_.recorder = recorder_.get();
+  window_ = static_cast<std::uint32_t>((context_.now - phase_start_) / kWindow);
+  report_(std::move(report));
+}
+
+}  // namespace tidemark

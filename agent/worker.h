@@ -1,0 +1,116 @@
+// One thread with its event loop and its connections: prepares a point, runs it, hands over what it measured.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "agent/event_loop.h"
+#include "agent/http_connection.h"
+#include "agent/recorder.h"
+#include "agent/tls.h"
+#include "common/plan.h"
+
+namespace tidemark {
+
+// A worker's share of one point.
+struct WorkerShare {
+  std::uint32_t point = 0;
+  std::int64_t connections = 0;
+  std::int64_t first_connection = 0;   // number in the run of the worker's first connection
+  std::int64_t connection_stride = 1;  // ... and how far apart its others are
+  std::int64_t requests = 0;           // of a total; 0 if the plan has none
+  std::int64_t connect_rate_millis = 0;  // of the agent; 0: no limit
+};
+
+// What a worker tells its session. `recorder` is to be given back with Worker::Recycle.
+struct WorkerReport {
+  enum class Kind { kProgress, kReady, kWindow };
+  Kind kind = Kind::kProgress;
+  int worker = 0;
+  std::uint32_t point = 0;
+  std::int64_t connections_up = 0;
+  std::uint32_t window = 0;  // of kWindow
+  bool is_final = false;     // the worker has nothing left to do in this point
+  Pending pending = {};
+  std::unique_ptr<Recorder> recorder = nullptr;  // kReady: what happened before the start
+  std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors = {};
+};
+
+// Threads: Prepare, Start, Stop, Recycle from any thread; the thread itself starts with the object and ends with it.
+// Reports come from the worker's thread; `report` must not block for long.
+class Worker {
+ public:
+  // Immutable facts that all workers of a session share by copy.
+  struct Settings {
+    proto::Plan plan;
+    Target target = {};
+    std::vector<SocketAddress> targets = {};
+    std::vector<SocketAddress> sources = {};
+  };
+  using Report = absl::AnyInvocable<void(WorkerReport)>;
+
+  // `tls` is null for a plain target.
+  Worker(int index, const Settings& settings, SslContext tls, Report report);
+  ~Worker();  // ends the thread, closing what is open
+
+  // Opens the share's connections and sends the warm-up requests; reports kReady when all that can be is up, at the
+  // latest after PrepareLimit().
+  void Prepare(const WorkerShare& share);
+  // Starts the point at `start` (an instant of this host); then reports a window each second, the last one final.
+  void Start(Nanos start);
+  // Ends the point early: nothing more is sent, requests in flight get `grace` to finish.
+  void Stop(Nanos grace);
+  // Gives a recorder back. REQUIRES: it is cleared.
+  void Recycle(std::unique_ptr<Recorder> recorder);
+
+  // The longest that Prepare may take.
+  static Nanos PrepareLimit(const proto::Plan& plan, const WorkerShare& share);
+
+ private:
+  enum class State { kVacant, kPreparing, kReady, kRunning };
+
+  void Run();
+  Nanos NextWake() const;
+  void AfterTurn();
+  void OpenConnections();
+  void FinishPreparing();
+  void StartPoint(bool is_stopped);
+  void EndPoint(Nanos grace);
+  void FinishPoint();
+  void HandOver(bool is_final);
+  std::unique_ptr<Recorder> TakeRecorder();
+
+  const int index_;
+  const Settings settings_;
+  SslContext tls_;
+  Report report_;
+
+  EventLoop loop_;
+  TimeoutWheel wheel_;
+  ConnectionContext context_;
+  std::deque<HttpConnection> connections_;  // a deque: they stay where they are
+  std::unique_ptr<Recorder> recorder_;
+  std::vector<std::unique_ptr<Recorder>> spare_;
+
+  State state_ = State::kVacant;
+  WorkerShare share_;
+  std::size_t opened_ = 0;    // connections opened so far
+  Nanos phase_start_ = 0;     // of preparing; then T0
+  Nanos phase_limit_ = 0;     // when preparing ends at the latest
+  Nanos last_progress_ = 0;
+  std::optional<Nanos> start_;  // T0, once armed
+  Nanos cut_off_at_ = TimeoutWheel::kNever;
+  std::uint32_t window_ = 0;
+  Nanos cpu_at_window_ = 0;
+  Nanos next_tick_ = 0;
+  bool is_quitting_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,30 @@
+// Where agents listen and coordinators dial: "HOST:PORT".
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace tidemark {
+
+inline constexpr std::uint16_t kDefaultAgentPort = 7420;
+// Raised with every change that an older peer would misread.
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+struct ControlAddress {
+  std::string host;  // without brackets
+  std::uint16_t port = kDefaultAgentPort;
+  // "HOST:PORT", IPv6 in brackets.
+  std::string ToString() const;
+};
+
+// Parses HOST, HOST:PORT, [IPV6]:PORT; a missing port is kDefaultAgentPort, port 0 stands for any.
+// Errors: InvalidArgument naming the text.
+absl::StatusOr<ControlAddress> ParseControlAddress(absl::string_view text);
+
+// True for 127.0.0.0/8, ::1 and "localhost".
+bool IsLoopback(const std::string& host);
+
+}  // namespace tidemark

@@ -1,0 +1,69 @@
+#include "common/histogram.h"
+
+#include <algorithm>
+
+namespace tidemark {
+
+static_assert(HistogramLayout::SlotOf(0) == 0);
+static_assert(HistogramLayout::SlotOf(2047) == 2047);
+static_assert(HistogramLayout::SlotOf(HistogramLayout::kHighest) < HistogramLayout::kSlotCount);
+
+void HistogramFacts::Add(const HistogramFacts& other) {
+  count += other.count;
+  hash += other.hash;
+  sum += other.sum;
+  min = std::min(min, other.min);
+  max = std::max(max, other.max);
+  overflow += other.overflow;
+  clock_error += other.clock_error;
+}
+
+void Histogram::Add(const Histogram& other) {
+  other.ForEach([this](std::uint32_t slot, std::uint64_t count) { AddSlot(slot, count); });
+  sum_ += other.sum_;
+  min_ = std::min(min_, other.min_);
+  max_ = std::max(max_, other.max_);
+  overflow_ += other.overflow_;
+  clock_error_ += other.clock_error_;
+}
+
+void Histogram::AddFacts(const HistogramFacts& facts) {
+  sum_ += facts.sum;
+  min_ = std::min(min_, facts.min);
+  max_ = std::max(max_, facts.max);
+  overflow_ += facts.overflow;
+  clock_error_ += facts.clock_error;
+}
+
+void Histogram::Clear() {
+  std::fill(slots_.begin(), slots_.end(), 0);
+  count_ = 0;
+  sum_ = 0;
+  min_ = std::numeric_limits<Nanos>::max();
+  max_ = 0;
+  overflow_ = 0;
+  clock_error_ = 0;
+}
+
+HistogramFacts Histogram::Facts() const {
+  HistogramFacts facts{.count = count_, .sum = sum_, .min = min_, .max = max_, .overflow = overflow_, .clock_error = clock_error_};
+  ForEach([&facts](std::uint32_t slot, std::uint64_t count) { facts.hash += count * Mix64(slot); });
+  return facts;
+}
+
+Nanos Histogram::Quantile(std::uint64_t numerator, std::uint64_t denominator) const {
+  if (count_ == 0) return 0;
+  const absl::uint128 product = absl::uint128(count_) * numerator;
+  const auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>((product + denominator - 1) / denominator));
+  std::uint64_t seen = 0;
+  for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    seen += slots_[slot];
+    // The last slot also holds what overflowed: its upper end is the largest value seen.
+    if (seen >= rank) {
+      return slot + 1 == slots_.size() ? max_ : std::min(HistogramLayout::HighestOf(slot), max_);
+    }
+  }
+  return max_;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,248 @@
+#include "common/histogram_codec.h"
+
+#include <zlib.h>
+
+#include <bit>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/status_macros.h"
+
+namespace tidemark {
+namespace {
+
+constexpr std::uint64_t kMaxCountSum = std::uint64_t{1} << 62;
+constexpr std::uint32_t kInnerCookie = 0x1c849303 | 0x10;
+constexpr std::uint32_t kOuterCookie = 0x1c849304 | 0x10;
+constexpr std::size_t kInnerHeaderBytes = 40;
+constexpr std::size_t kMaxInflatedBytes = 16u << 20;
+
+void PutZigZag(std::int64_t value, std::string* out) {
+  auto z = (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+  for (int i = 0; i < 8; ++i) {
+    if (z < 0x80) {
+      out->push_back(static_cast<char>(z));
+      return;
+    }
+    out->push_back(static_cast<char>((z & 0x7f) | 0x80));
+    z >>= 7;
+  }
+  out->push_back(static_cast<char>(z));
+}
+
+// Takes one number off the front of `bytes`; false if it is truncated.
+bool TakeZigZag(absl::string_view* bytes, std::int64_t* value) {
+  std::uint64_t z = 0;
+  for (std::size_t i = 0; i < 9; ++i) {
+    if (i >= bytes->size()) return false;
+    const auto byte = static_cast<unsigned char>((*bytes)[i]);
+    if (i == 8) {
+      z |= static_cast<std::uint64_t>(byte) << 56;
+    } else {
+      z |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * i);
+    }
+    if (i == 8 || (byte & 0x80) == 0) {
+      bytes->remove_prefix(i + 1);
+      *value = static_cast<std::int64_t>(z >> 1) ^ -static_cast<std::int64_t>(z & 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+// Walks an encoded payload: visit(slot, count) for each non-zero slot below `slot_count`.
+template <typename Visit>
+absl::Status VisitCounts(absl::string_view bytes, std::uint64_t slot_count, Visit visit) {
+  std::uint64_t slot = 0;
+  std::uint64_t sum = 0;
+  while (!bytes.empty()) {
+    std::int64_t value = 0;
+    if (!TakeZigZag(&bytes, &value)) return absl::InvalidArgumentError("histogram: truncated number");
+    if (value == 0) return absl::InvalidArgumentError("histogram: a count of zero");
+    if (value < 0) {
+      const std::uint64_t run = ~static_cast<std::uint64_t>(value) + 1;
+      if (run > slot_count - slot) return absl::InvalidArgumentError("histogram: a run of empty slots leaves the range");
+      slot += run;
+      continue;
+    }
+    if (slot >= slot_count) return absl::InvalidArgumentError("histogram: a count beyond the last slot");
+    if (static_cast<std::uint64_t>(value) > kMaxCountSum - sum) return absl::InvalidArgumentError("histogram: counts are too large");
+    sum += static_cast<std::uint64_t>(value);
+    visit(slot, static_cast<std::uint64_t>(value));
+    ++slot;
+  }
+  return absl::OkStatus();
+}
+
+template <typename T>
+void PutBigEndian(T value, std::string* out) {
+  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
+    out->push_back(static_cast<char>(static_cast<std::uint64_t>(value) >> shift));
+  }
+}
+
+template <typename T>
+T GetBigEndian(absl::string_view bytes, std::size_t offset) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
+  return static_cast<T>(value);
+}
+
+absl::StatusOr<std::string> Inflate(absl::string_view compressed) {
+  z_stream stream{};
+  if (inflateInit(&stream) != Z_OK) return absl::InternalError("zlib: cannot start");
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
+  stream.avail_in = static_cast<uInt>(compressed.size());
+  std::string out;
+  int result = Z_OK;
+  char chunk[16384];
+  while (result == Z_OK && out.size() <= kMaxInflatedBytes) {
+    stream.next_out = reinterpret_cast<Bytef*>(chunk);
+    stream.avail_out = sizeof chunk;
+    result = inflate(&stream, Z_NO_FLUSH);
+    out.append(chunk, sizeof chunk - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  if (result != Z_STREAM_END) return absl::InvalidArgumentError("histogram: the zlib stream is damaged or too large");
+  return out;
+}
+
+}  // namespace
+
+std::string EncodeCounts(const Histogram& histogram) {
+  std::string out;
+  std::uint32_t next = 0;
+  histogram.ForEach([&](std::uint32_t slot, std::uint64_t count) {
+    if (slot > next) PutZigZag(-static_cast<std::int64_t>(slot - next), &out);
+    PutZigZag(static_cast<std::int64_t>(count), &out);
+    next = slot + 1;
+  });
+  return out;
+}
+
+absl::Status DecodeCounts(absl::string_view bytes, Histogram* histogram, HistogramFacts* facts) {
+  facts->count = 0;
+  facts->hash = 0;
+  return VisitCounts(bytes, HistogramLayout::kSlotCount, [&](std::uint64_t slot, std::uint64_t count) {
+    histogram->AddSlot(static_cast<std::uint32_t>(slot), count);
+    facts->count += count;
+    facts->hash += count * Mix64(slot);
+  });
+}
+
+void ToProto(const HistogramFacts& facts, std::uint32_t metric, proto::HistogramSummary* out) {
+  out->set_metric(metric);
+  out->set_count(facts.count);
+  out->set_hash(facts.hash);
+  out->set_sum_low_ns(absl::Uint128Low64(facts.sum));
+  out->set_sum_high_ns(absl::Uint128High64(facts.sum));
+  out->set_min_ns(facts.min);
+  out->set_max_ns(facts.max);
+  out->set_overflow(facts.overflow);
+  out->set_clock_error(facts.clock_error);
+}
+
+HistogramFacts FactsFromProto(const proto::HistogramSummary& in) {
+  return {.count = in.count(),
+          .hash = in.hash(),
+          .sum = absl::MakeUint128(in.sum_high_ns(), in.sum_low_ns()),
+          .min = in.min_ns(),
+          .max = in.max_ns(),
+          .overflow = in.overflow(),
+          .clock_error = in.clock_error()};
+}
+
+void ToProto(const Histogram& histogram, std::uint32_t metric, proto::HistogramDelta* out) {
+  ToProto(histogram.Facts(), metric, out->mutable_summary());
+  out->set_counts(EncodeCounts(histogram));
+}
+
+absl::Status AddDelta(const proto::HistogramDelta& delta, Histogram* scratch, Histogram* histogram) {
+  scratch->Clear();
+  HistogramFacts decoded;
+  TIDEMARK_RETURN_IF_ERROR(DecodeCounts(delta.counts(), scratch, &decoded));
+  const HistogramFacts claimed = FactsFromProto(delta.summary());
+  if (decoded.count != claimed.count || decoded.hash != claimed.hash) {
+    return absl::InvalidArgumentError(absl::StrCat("histogram: the shard says ", claimed.count, " values, its counts hold ",
+                                                   decoded.count, " or others"));
+  }
+  if (claimed.max < 0 || claimed.min < 0 || claimed.overflow > claimed.count || (claimed.count > 0 && claimed.min > claimed.max)) {
+    return absl::InvalidArgumentError("histogram: minimum, maximum or overflow are impossible");
+  }
+  scratch->AddFacts(claimed);
+  histogram->Add(*scratch);
+  return absl::OkStatus();
+}
+
+std::string EncodeV2(const Histogram& histogram) {
+  const std::string counts = EncodeCounts(histogram);
+  std::string inner;
+  inner.reserve(kInnerHeaderBytes + counts.size());
+  PutBigEndian<std::uint32_t>(kInnerCookie, &inner);
+  PutBigEndian<std::uint32_t>(static_cast<std::uint32_t>(counts.size()), &inner);
+  PutBigEndian<std::uint32_t>(0, &inner);  // normalizing index offset
+  PutBigEndian<std::uint32_t>(HistogramLayout::kSignificantDigits, &inner);
+  PutBigEndian<std::uint64_t>(HistogramLayout::kLowest, &inner);
+  PutBigEndian<std::uint64_t>(HistogramLayout::kHighest, &inner);
+  PutBigEndian<std::uint64_t>(std::bit_cast<std::uint64_t>(1.0), &inner);
+  inner += counts;
+
+  uLongf size = compressBound(inner.size());
+  std::string compressed(size, '\0');
+  const int result = compress2(reinterpret_cast<Bytef*>(compressed.data()), &size, reinterpret_cast<const Bytef*>(inner.data()),
+                               inner.size(), Z_DEFAULT_COMPRESSION);
+  CHECK(result == Z_OK);
+  compressed.resize(size);
+
+  std::string out;
+  PutBigEndian<std::uint32_t>(kOuterCookie, &out);
+  PutBigEndian<std::uint32_t>(static_cast<std::uint32_t>(compressed.size()), &out);
+  return out + compressed;
+}
+
+absl::StatusOr<Histogram> DecodeV2(absl::string_view bytes) {
+  if (bytes.size() < 8 || GetBigEndian<std::uint32_t>(bytes, 0) != kOuterCookie) {
+    return absl::InvalidArgumentError("histogram: not HdrHistogram V2, compressed");
+  }
+  const auto length = GetBigEndian<std::uint32_t>(bytes, 4);
+  if (length > bytes.size() - 8) return absl::InvalidArgumentError("histogram: truncated");
+  TIDEMARK_ASSIGN_OR_RETURN(const std::string inner, Inflate(bytes.substr(8, length)));
+  if (inner.size() < kInnerHeaderBytes || GetBigEndian<std::uint32_t>(inner, 0) != kInnerCookie) {
+    return absl::InvalidArgumentError("histogram: not HdrHistogram V2 inside");
+  }
+  const auto payload = GetBigEndian<std::uint32_t>(inner, 4);
+  const auto digits = GetBigEndian<std::uint32_t>(inner, 12);
+  const auto lowest = GetBigEndian<std::uint64_t>(inner, 16);
+  if (payload > inner.size() - kInnerHeaderBytes) return absl::InvalidArgumentError("histogram: truncated counts");
+  if (digits < 1 || digits > 5 || lowest < 1 || lowest > (std::uint64_t{1} << 62)) {
+    return absl::InvalidArgumentError("histogram: impossible precision or unit");
+  }
+  // The general index of HdrHistogram: sub-buckets from the digits, unit magnitude from the lowest value.
+  const double wanted = 2 * std::pow(10, digits);
+  const int half_bits = static_cast<int>(std::ceil(std::log2(wanted))) - 1;
+  const int unit = static_cast<int>(std::bit_width(lowest)) - 1;
+  const std::uint64_t half = std::uint64_t{1} << half_bits;
+  const int max_row = 62 - half_bits - unit;  // beyond, a slot's values leave 63 bits
+  if (max_row < 1) return absl::InvalidArgumentError("histogram: impossible precision and unit together");
+
+  Histogram histogram;
+  const std::uint64_t slot_count = (static_cast<std::uint64_t>(max_row) + 1) * half;
+  TIDEMARK_RETURN_IF_ERROR(VisitCounts(
+      absl::string_view(inner).substr(kInnerHeaderBytes, payload), slot_count, [&](std::uint64_t slot, std::uint64_t count) {
+        const auto row = static_cast<int>(slot >> half_bits);
+        const int shift = (row == 0 ? 0 : row - 1) + unit;
+        const std::uint64_t sub = row == 0 ? slot : (slot & (half - 1)) + half;
+        const auto value = static_cast<Nanos>((sub << shift) + ((std::uint64_t{1} << shift) - 1));
+        const bool is_over = value > HistogramLayout::kHighest;
+        histogram.AddSlot(is_over ? HistogramLayout::kSlotCount - 1 : HistogramLayout::SlotOf(static_cast<std::uint64_t>(value)),
+                          count);
+        histogram.AddFacts({.sum = absl::uint128(static_cast<std::uint64_t>(value)) * count,
+                            .min = value,
+                            .max = value,
+                            .overflow = is_over ? count : 0});
+      }));
+  return histogram;
+}
+
+}  // namespace tidemark

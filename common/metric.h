@@ -1,0 +1,28 @@
+// The histograms that exist, in one list: agents record them, shards carry them by number, reports name them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+
+namespace tidemark {
+
+enum class Metric : std::uint8_t {
+  kService,    // sent to last byte, successes
+  kOther,      // sent to last byte, complete responses that are no success
+  kCensored,   // sent to time-out or cut-off: the true value lies above
+  kFirstByte,  // sent to first byte of the response, complete responses
+  kLateness,   // due to sent
+  kConnect,    // TCP connect
+  kTls,        // TLS handshake
+  kLoopLag,    // busy time of one turn of a worker's event loop
+  kCount
+};
+
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
+
+inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
+    "service", "other", "censored", "first_byte", "lateness", "connect", "tls", "loop_lag"};
+
+}  // namespace tidemark

@@ -1,0 +1,153 @@
+#include "common/outcome.h"
+
+#include <cerrno>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+
+namespace tidemark {
+namespace {
+
+constexpr std::array<absl::string_view, kOutcomeCount> kOutcomeNames = {
+    "2xx",   "3xx",   "4xx",     "429",       "5xx",        "other status",
+    "closed early", "reset", "time-out", "malformed", "over limit", "cut off"};
+constexpr std::array<absl::string_view, kNeverSentCount> kNeverSentNames = {
+    "resolve", "connect refused", "connect time-out", "connect other", "TLS", "cap", "stopped", "agent lost"};
+constexpr std::array<absl::string_view, kConnectResultCount> kConnectNames = {"established", "refused",    "timed out",
+                                                                             "failed",      "TLS failed", "abandoned"};
+
+template <std::size_t N>
+std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {
+  return std::accumulate(values.begin(), values.end(), std::uint64_t{0});
+}
+
+template <std::size_t N>
+void AddAll(std::array<std::uint64_t, N>& to, const std::array<std::uint64_t, N>& from) {
+  for (std::size_t i = 0; i < N; ++i) to[i] += from[i];
+}
+
+template <std::size_t N>
+bool Copy(const google::protobuf::RepeatedField<std::uint64_t>& in, std::array<std::uint64_t, N>& out) {
+  out.fill(0);
+  for (int i = 0; i < in.size(); ++i) {
+    if (static_cast<std::size_t>(i) < N) {
+      out[static_cast<std::size_t>(i)] = in.Get(i);
+    } else if (in.Get(i) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::string_view Name(Outcome outcome) { return kOutcomeNames[static_cast<std::size_t>(outcome)]; }
+absl::string_view Name(NeverSent reason) { return kNeverSentNames[static_cast<std::size_t>(reason)]; }
+absl::string_view Name(ConnectResult result) { return kConnectNames[static_cast<std::size_t>(result)]; }
+
+Outcome OutcomeOfStatus(int status) {
+  switch (status / 100) {
+    case 2: return Outcome::kStatus2xx;
+    case 3: return Outcome::kStatus3xx;
+    case 4: return status == 429 ? Outcome::kStatus429 : Outcome::kStatus4xx;
+    case 5: return Outcome::kStatus5xx;
+    default: return Outcome::kStatusOther;
+  }
+}
+
+ConnectResult ConnectResultOf(Phase phase, int error) {
+  if (error == ETIMEDOUT) return ConnectResult::kTimeout;
+  if (phase == Phase::kTls) return ConnectResult::kTlsFailed;
+  return error == ECONNREFUSED ? ConnectResult::kRefused : ConnectResult::kOther;
+}
+
+Outcome OutcomeOf(int error) {
+  switch (error) {
+    case 0: return Outcome::kClosedEarly;
+    case ETIMEDOUT: return Outcome::kRequestTimeout;
+    case EBADMSG: return Outcome::kMalformed;
+    case EMSGSIZE: return Outcome::kOverLimit;
+    case ECANCELED: return Outcome::kCutOff;
+    default: return Outcome::kReset;
+  }
+}
+
+NeverSent NeverSentOf(ConnectResult result) {
+  switch (result) {
+    case ConnectResult::kRefused: return NeverSent::kConnectRefused;
+    case ConnectResult::kTimeout: return NeverSent::kConnectTimeout;
+    case ConnectResult::kTlsFailed: return NeverSent::kTls;
+    case ConnectResult::kAbandoned: return NeverSent::kStopped;
+    default: return NeverSent::kConnectOther;
+  }
+}
+
+std::uint64_t Counters::NeverSentTotal() const { return Sum(never_sent); }
+std::uint64_t Counters::OutcomeTotal() const { return Sum(outcomes); }
+
+std::uint64_t Counters::Complete() const {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(Outcome::kStatusOther); ++i) sum += outcomes[i];
+  return sum;
+}
+
+void Counters::Add(const Counters& other) {
+  planned += other.planned;
+  sent += other.sent;
+  AddAll(never_sent, other.never_sent);
+  AddAll(outcomes, other.outcomes);
+  AddAll(connects, other.connects);
+  success += other.success;
+  bytes_sent += other.bytes_sent;
+  bytes_received += other.bytes_received;
+  unsolicited_bytes += other.unsolicited_bytes;
+  cpu_ns += other.cpu_ns;
+}
+
+std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
+  const std::uint64_t never = counters.NeverSentTotal();
+  if (counters.planned != counters.sent + never + pending.waiting) {
+    return absl::StrCat("planned ", counters.planned, " != sent ", counters.sent, " + never sent ", never, " + waiting ",
+                        pending.waiting);
+  }
+  const std::uint64_t outcomes = counters.OutcomeTotal();
+  if (counters.sent != outcomes + pending.in_flight) {
+    return absl::StrCat("sent ", counters.sent, " != outcomes ", outcomes, " + in flight ", pending.in_flight);
+  }
+  if (counters.success > counters.Complete()) {
+    return absl::StrCat("success ", counters.success, " > complete responses ", counters.Complete());
+  }
+  return "";
+}
+
+void ToProto(const Counters& counters, const Pending& pending, proto::Counters* out) {
+  out->set_planned(counters.planned);
+  out->set_sent(counters.sent);
+  out->mutable_never_sent()->Assign(counters.never_sent.begin(), counters.never_sent.end());
+  out->mutable_outcomes()->Assign(counters.outcomes.begin(), counters.outcomes.end());
+  out->mutable_connects()->Assign(counters.connects.begin(), counters.connects.end());
+  out->set_success(counters.success);
+  out->set_bytes_sent(counters.bytes_sent);
+  out->set_bytes_received(counters.bytes_received);
+  out->set_unsolicited_bytes(counters.unsolicited_bytes);
+  out->set_cpu_ns(counters.cpu_ns);
+  out->set_waiting(pending.waiting);
+  out->set_in_flight(pending.in_flight);
+}
+
+bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) {
+  counters->planned = in.planned();
+  counters->sent = in.sent();
+  counters->success = in.success();
+  counters->bytes_sent = in.bytes_sent();
+  counters->bytes_received = in.bytes_received();
+  counters->unsolicited_bytes = in.unsolicited_bytes();
+  counters->cpu_ns = in.cpu_ns();
+  pending->waiting = in.waiting();
+  pending->in_flight = in.in_flight();
+  return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&
+         Copy(in.connects(), counters->connects);
+}
+
+}  // namespace tidemark

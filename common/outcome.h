@@ -1,0 +1,111 @@
+// How a request, and a connection attempt, can end; and the identity that binds the counts.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "protos/shard.pb.h"
+
+namespace tidemark {
+
+// How a sent request ended. Order is OutcomeCounts of report.proto.
+enum class Outcome : std::uint8_t {
+  kStatus2xx,
+  kStatus3xx,
+  kStatus4xx,  // without 429
+  kStatus429,
+  kStatus5xx,
+  kStatusOther,  // any other final status
+  kClosedEarly,  // orderly close before the response was complete
+  kReset,        // the connection broke before the response was complete
+  kRequestTimeout,
+  kMalformed,  // not HTTP/1.x as RFC 9112 defines it
+  kOverLimit,  // header or body larger than our limits
+  kCutOff,     // still in flight when the run was stopped
+  kCount
+};
+
+// Why a planned request was never sent. Order is NeverSentCounts of report.proto.
+enum class NeverSent : std::uint8_t {
+  kResolve,
+  kConnectRefused,
+  kConnectTimeout,
+  kConnectOther,
+  kTls,
+  kCap,
+  kStopped,
+  kAgentLost,
+  kCount
+};
+
+// How a connection attempt ended. Order is ConnectCounts of report.proto.
+enum class ConnectResult : std::uint8_t { kEstablished, kRefused, kTimeout, kOther, kTlsFailed, kAbandoned, kCount };
+
+inline constexpr std::size_t kOutcomeCount = static_cast<std::size_t>(Outcome::kCount);
+inline constexpr std::size_t kNeverSentCount = static_cast<std::size_t>(NeverSent::kCount);
+inline constexpr std::size_t kConnectResultCount = static_cast<std::size_t>(ConnectResult::kCount);
+
+absl::string_view Name(Outcome outcome);
+absl::string_view Name(NeverSent reason);
+absl::string_view Name(ConnectResult result);
+
+// The class of a complete response with the given status (100 to 999).
+Outcome OutcomeOfStatus(int status);
+
+// The phase of a connection in which an operation failed.
+enum class Phase : std::uint8_t { kConnect, kTls, kRequest };
+
+// The result of a connection attempt that ended with `error` (an errno value; ETIMEDOUT also for our own time-out).
+// REQUIRES: phase is kConnect or kTls.
+ConnectResult ConnectResultOf(Phase phase, int error);
+
+// The outcome of a request whose connection failed with `error` (an errno value; 0: orderly close by the peer).
+Outcome OutcomeOf(int error);
+
+// Why a slot was never sent, given the connection attempt it waited for.  REQUIRES: result != kEstablished.
+NeverSent NeverSentOf(ConnectResult result);
+
+// What is counted per request. All sums are since some start; plain integers, so that adding is exact.
+struct Counters {
+  std::uint64_t planned = 0;
+  std::uint64_t sent = 0;
+  std::array<std::uint64_t, kNeverSentCount> never_sent{};
+  std::array<std::uint64_t, kOutcomeCount> outcomes{};
+  std::array<std::uint64_t, kConnectResultCount> connects{};
+  std::uint64_t success = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t unsolicited_bytes = 0;
+  std::uint64_t cpu_ns = 0;
+
+  std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
+  std::uint64_t& operator[](NeverSent reason) { return never_sent[static_cast<std::size_t>(reason)]; }
+  std::uint64_t& operator[](ConnectResult result) { return connects[static_cast<std::size_t>(result)]; }
+
+  std::uint64_t NeverSentTotal() const;
+  std::uint64_t OutcomeTotal() const;
+  // Complete responses: the status classes.
+  std::uint64_t Complete() const;
+
+  void Add(const Counters& other);
+  bool operator==(const Counters&) const = default;
+};
+
+// Requests between plan and outcome: gauges, not sums.
+struct Pending {
+  std::uint64_t waiting = 0;    // planned, neither sent nor given up yet
+  std::uint64_t in_flight = 0;  // sent, no outcome yet
+};
+
+// Says how `planned = sent + never_sent + waiting` or `sent = sum of outcomes + in_flight` fails, or that success
+// exceeds the complete responses; empty if all hold.  Source: DESIGN.md "Accounting".
+std::string BrokenIdentity(const Counters& counters, const Pending& pending);
+
+// To and from the wire. FromProto accepts shorter lists (an older peer) and ignores longer tails only if zero;
+// it returns false if a tail it does not know is not zero.
+void ToProto(const Counters& counters, const Pending& pending, proto::Counters* out);
+bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending);
+
+}  // namespace tidemark

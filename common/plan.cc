@@ -1,0 +1,253 @@
+#include "common/plan.h"
+
+#include <algorithm>
+#include <boost/url.hpp>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/status_macros.h"
+#include "common/units.h"
+
+namespace tidemark {
+namespace {
+
+absl::Status Invalid(absl::string_view field, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
+}
+
+absl::Status CheckRange(absl::string_view field, std::int64_t value, std::int64_t low, std::int64_t high) {
+  if (value >= low && value <= high) return absl::OkStatus();
+  return Invalid(field, absl::StrCat(value, " is outside ", low, " to ", high));
+}
+
+absl::Status CheckDuration(absl::string_view field, Nanos value, Nanos low, Nanos high) {
+  if (value >= low && value <= high) return absl::OkStatus();
+  return Invalid(field, absl::StrCat(FormatDuration(std::max<Nanos>(value, 0)), " is outside ", FormatDuration(low), " to ",
+                                     FormatDuration(high)));
+}
+
+// RFC 9110 section 5.6.2.
+bool IsToken(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || absl::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != absl::string_view::npos;
+  });
+}
+
+bool HasControl(absl::string_view text, bool allow_space) {
+  return std::any_of(text.begin(), text.end(), [&](unsigned char c) {
+    return c < 0x20 ? c != '\t' || !allow_space : c == 0x7f || (c == ' ' && !allow_space);
+  });
+}
+
+absl::Status CheckHeaders(const proto::Request& request) {
+  if (static_cast<std::size_t>(request.headers_size()) > kMaxHeaders) {
+    return Invalid("requests.headers", absl::StrCat(request.headers_size(), " headers; at most ", kMaxHeaders));
+  }
+  std::size_t bytes = 0;
+  for (const std::string& header : request.headers()) {
+    bytes += header.size();
+    const std::size_t colon = header.find(':');
+    const absl::string_view name = absl::string_view(header).substr(0, colon);
+    if (colon == std::string::npos || !IsToken(name) || HasControl(absl::string_view(header).substr(colon), true)) {
+      return Invalid("requests.headers", absl::StrCat("'", header.substr(0, 64), "' is no header; write 'Name: value'"));
+    }
+    if (absl::EqualsIgnoreCase(name, "content-length") || absl::EqualsIgnoreCase(name, "transfer-encoding")) {
+      return Invalid("requests.headers", absl::StrCat("'", name, "' follows from the body; leave it out"));
+    }
+  }
+  return bytes > kMaxHeaderBytes ? Invalid("requests.headers", "more than 64 KiB in all") : absl::OkStatus();
+}
+
+absl::Status CheckRequest(const proto::Request& request) {
+  const std::string& method = request.method();
+  if (!IsToken(method) || method.size() > 32) return Invalid("requests.method", absl::StrCat("'", method.substr(0, 64), "' is no HTTP method"));
+  if (method == "CONNECT") return Invalid("requests.method", "CONNECT makes a tunnel, which is no request to measure");
+  if (!request.path().empty() && (request.path()[0] != '/' || HasControl(request.path(), false) || request.path().size() > kMaxUrlBytes)) {
+    return Invalid("requests.path", absl::StrCat("'", request.path().substr(0, 64), "' must start with / and hold no spaces"));
+  }
+  if (request.body().size() > kMaxBodyBytes) return Invalid("requests.body", "larger than 16 MiB");
+  if (!request.body_file().empty()) return Invalid("requests.body_file", "was not read; it belongs in a plan file");
+  return CheckHeaders(request);
+}
+
+absl::Status CheckSweep(const proto::Sweep& sweep) {
+  if (sweep.connections().empty()) return Invalid("sweep.connections", "is empty; name at least one count, as 10,50,100");
+  if (sweep.connections_size() > kMaxPoints) return Invalid("sweep.connections", absl::StrCat("more than ", kMaxPoints, " points"));
+  for (const std::int64_t count : sweep.connections()) {
+    TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.connections", count, 1, kMaxConnections));
+  }
+  const int ends = (sweep.requests_per_connection() != 0) + (sweep.requests() != 0) + sweep.has_duration();
+  if (ends != 1) {
+    return Invalid("sweep", absl::StrCat("has ", ends == 0 ? "none" : "more than one",
+                                         " of requests_per_connection, requests and duration; give exactly one"));
+  }
+  const std::int64_t widest = *std::max_element(sweep.connections().begin(), sweep.connections().end());
+  if (sweep.requests_per_connection() != 0) {
+    TIDEMARK_RETURN_IF_ERROR(
+        CheckRange("sweep.requests_per_connection", sweep.requests_per_connection(), 1, kMaxRequestsPerPoint / widest));
+  }
+  if (sweep.requests() != 0) TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.requests", sweep.requests(), 1, kMaxRequestsPerPoint));
+  if (sweep.has_duration()) {
+    TIDEMARK_RETURN_IF_ERROR(CheckDuration("sweep.duration", FromProto(sweep.duration()), kMillisecond, kMaxDuration));
+  }
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
+  return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
+}
+
+absl::StatusOr<std::uint16_t> ParsePort(absl::string_view text) {
+  int port = 0;
+  if (!absl::SimpleAtoi(text, &port) || port < 1 || port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("port '", text.substr(0, 16), "' is outside 1 to 65535"));
+  }
+  return static_cast<std::uint16_t>(port);
+}
+
+absl::StatusOr<Target> ParseUnixTarget(absl::string_view url) {
+  Target target;
+  absl::string_view rest = url.substr(5);
+  const std::size_t colon = rest.find(":/");
+  target.unix_path = std::string(rest.substr(0, colon));
+  if (colon != absl::string_view::npos) target.path = std::string(rest.substr(colon + 1));
+  target.host_header = "localhost";
+  if (target.unix_path.empty() || target.unix_path.size() > 107 || HasControl(target.unix_path, true) || HasControl(target.path, false)) {
+    return Invalid("target", absl::StrCat("'", url.substr(0, 128), "' is no Unix socket; write unix:/run/api.sock:/path"));
+  }
+  return target;
+}
+
+}  // namespace
+
+absl::StatusOr<Target> ParseTarget(absl::string_view url) {
+  const auto error = [&](absl::string_view what) {
+    return Invalid("target", absl::StrCat("'", url.substr(0, 128), "' ", what));
+  };
+  if (url.empty()) return Invalid("target", "is missing; write http://HOST:PORT/PATH");
+  if (url.size() > kMaxUrlBytes) return error("is longer than 16 KiB");
+  if (absl::StartsWith(url, "unix:")) return ParseUnixTarget(url);
+  const auto parsed = boost::urls::parse_uri(boost::urls::string_view(url.data(), url.size()));
+  if (!parsed) return error("is no URL; write http://HOST:PORT/PATH");
+  const boost::urls::url_view& view = *parsed;
+  Target target;
+  const absl::string_view scheme(view.scheme().data(), view.scheme().size());
+  if (absl::EqualsIgnoreCase(scheme, "https")) {
+    target.is_tls = true;
+  } else if (!absl::EqualsIgnoreCase(scheme, "http")) {
+    return error("has a scheme that this version does not speak; use http, https or unix");
+  }
+  if (view.has_userinfo()) return error("holds a user name; send credentials with -H 'Authorization: ...'");
+  if (view.has_fragment()) return error("has a fragment, which is never sent; leave out what follows #");
+  target.host = std::string(view.host_address());
+  if (target.host.empty()) return error("has no host");
+  if (target.host.size() > 253 || HasControl(target.host, false)) return error("has an impossible host name");
+  target.port = target.is_tls ? 443 : 80;
+  if (view.has_port() && !view.port().empty()) {
+    const auto port = ParsePort(absl::string_view(view.port().data(), view.port().size()));
+    if (!port.ok()) return error(port.status().message());
+    target.port = *port;
+  }
+  const auto authority = view.encoded_host_and_port();
+  target.host_header = std::string(authority.data(), authority.size());
+  const auto path = view.encoded_target();
+  if (path.size() > 0) target.path = std::string(path.data(), path.size());
+  if (target.path[0] != '/') target.path.insert(0, "/");
+  return target;
+}
+
+absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text) {
+  const std::size_t host_end = text.find(':');
+  const std::size_t port_end = host_end == absl::string_view::npos ? host_end : text.find(':', host_end + 1);
+  if (host_end == 0 || port_end == absl::string_view::npos || port_end + 1 >= text.size()) {
+    return Invalid("resolve", absl::StrCat("'", text.substr(0, 128), "' is not HOST:PORT:ADDRESS"));
+  }
+  ResolveOverride result{.host = std::string(text.substr(0, host_end)), .address = std::string(text.substr(port_end + 1))};
+  const auto port = ParsePort(text.substr(host_end + 1, port_end - host_end - 1));
+  if (!port.ok()) return Invalid("resolve", port.status().message());
+  result.port = *port;
+  if (result.address.size() > 2 && result.address.front() == '[' && result.address.back() == ']') {
+    result.address = result.address.substr(1, result.address.size() - 2);
+  }
+  return result;
+}
+
+template <typename Strings>
+absl::StatusOr<StatusSet> ParseStatusSet(const Strings& entries) {
+  StatusSet set;
+  if (entries.empty()) {
+    for (std::size_t status = 200; status < 400; ++status) set.set(status);
+  }
+  for (const std::string& entry : entries) {
+    const std::pair<absl::string_view, absl::string_view> ends = absl::StrSplit(entry, absl::MaxSplits('-', 1));
+    int low = 0;
+    int high = 0;
+    if (!absl::SimpleAtoi(ends.first, &low) || !absl::SimpleAtoi(absl::StrContains(entry, '-') ? ends.second : ends.first, &high) ||
+        low < 100 || high > 999 || low > high) {
+      return Invalid("expect_status", absl::StrCat("'", entry.substr(0, 32), "' is no status; write 200 or 200-399"));
+    }
+    for (int status = low; status <= high; ++status) set.set(static_cast<std::size_t>(status));
+  }
+  return set;
+}
+template absl::StatusOr<StatusSet> ParseStatusSet(const google::protobuf::RepeatedPtrField<std::string>&);
+
+void ApplyDefaults(proto::Plan* plan) {
+  proto::Sweep* sweep = plan->mutable_sweep();
+  const bool has_end = sweep->requests_per_connection() != 0 || sweep->requests() != 0 || sweep->has_duration();
+  if (sweep->connections().empty()) {
+    for (const int count : {10, 50, 100, 500, 1000}) sweep->add_connections(count);
+    if (!has_end && sweep->warmup_requests_per_connection() == 0) sweep->set_warmup_requests_per_connection(10);
+  }
+  if (!has_end) sweep->set_requests_per_connection(100);
+  if (!plan->has_timeout()) *plan->mutable_timeout() = ToDurationProto(30 * kSecond);
+  if (!plan->has_connect_timeout()) *plan->mutable_connect_timeout() = plan->timeout();
+  if (plan->requests().empty()) plan->add_requests();
+  for (proto::Request& request : *plan->mutable_requests()) {
+    if (request.method().empty()) request.set_method(request.body().empty() ? "GET" : "POST");
+  }
+  if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
+}
+
+absl::Status ValidatePlan(const proto::Plan& plan) {
+  TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(plan.target()));
+  TIDEMARK_RETURN_IF_ERROR(CheckSweep(plan.sweep()));
+  TIDEMARK_RETURN_IF_ERROR(CheckDuration("timeout", FromProto(plan.timeout()), kMillisecond, kMaxTimeout));
+  TIDEMARK_RETURN_IF_ERROR(CheckDuration("connect_timeout", FromProto(plan.connect_timeout()), kMillisecond, kMaxTimeout));
+  if (plan.requests_size() != 1) {
+    return Invalid("requests", absl::StrCat(plan.requests_size(), " entries; this version sends one request per plan, mixes are not there yet"));
+  }
+  TIDEMARK_RETURN_IF_ERROR(CheckRequest(plan.requests(0)));
+  const proto::Tls& tls = plan.tls();
+  if (!target.is_tls && (tls.insecure() || !tls.ca_file().empty() || !tls.cert_file().empty() || !tls.key_file().empty())) {
+    return Invalid("tls", absl::StrCat("has no effect on '", plan.target().substr(0, 128), "'; use an https:// target or leave it out"));
+  }
+  if (tls.cert_file().empty() != tls.key_file().empty()) return Invalid("tls", "cert_file and key_file go together");
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("threads", plan.threads(), 0, kMaxThreads));
+  if (!target.unix_path.empty() && !(plan.source_addresses().empty() && plan.resolve().empty())) {
+    return Invalid("target", "a Unix socket takes neither source addresses nor resolve");
+  }
+  if (plan.source_addresses_size() > 10'000) return Invalid("source_addresses", "more than 10000");
+  if (plan.resolve_size() > 1'000) return Invalid("resolve", "more than 1000 entries");
+  for (const std::string& entry : plan.resolve()) {
+    const auto parsed = ParseResolveOverride(entry);
+    if (!parsed.ok()) return parsed.status();
+  }
+  const auto statuses = ParseStatusSet(plan.expect_status());
+  if (!statuses.ok()) return statuses.status();
+  return CheckRange("max_response_bytes", plan.max_response_bytes(), 1, std::int64_t{1} << 40);
+}
+
+Nanos FromProto(const google::protobuf::Duration& duration) {
+  const std::int64_t seconds = std::clamp<std::int64_t>(duration.seconds(), -1'000'000'000, 1'000'000'000);
+  return seconds * kSecond + duration.nanos();
+}
+
+google::protobuf::Duration ToDurationProto(Nanos value) {
+  google::protobuf::Duration duration;
+  duration.set_seconds(value / kSecond);
+  duration.set_nanos(static_cast<std::int32_t>(value % kSecond));
+  return duration;
+}
+
+}  // namespace tidemark

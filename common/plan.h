@@ -1,0 +1,67 @@
+// The plan: defaults, validation, and the parts of it that need parsing.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/clock.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+
+// Where requests go.
+struct Target {
+  bool is_tls = false;
+  std::string unix_path;  // of a Unix socket; then host and port are empty
+  std::string host;       // name or address, without brackets
+  std::uint16_t port = 0;
+  std::string path = "/";  // with query, as sent
+  std::string host_header;
+};
+
+// Parses http://HOST[:PORT][/PATH][?QUERY], https://..., or unix:SOCKET[:/PATH].
+// Errors: InvalidArgument naming the URL and the remedy: other schemes, userinfo, fragments, ports outside 1..65535.
+absl::StatusOr<Target> ParseTarget(absl::string_view url);
+
+// An address forced for one host and port: "HOST:PORT:ADDRESS", IPv6 addresses in brackets.
+struct ResolveOverride {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string address;
+};
+absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text);
+
+// Statuses that count as success.
+using StatusSet = std::bitset<1000>;
+
+// Parses "200" and "200-399" entries; no entries: 200 to 399.
+template <typename Strings>
+absl::StatusOr<StatusSet> ParseStatusSet(const Strings& entries);
+
+// Fills every field that the user left out, so that a printed plan shows what will happen:
+// the sweep 10,50,100,500,1000 with 100 requests per connection after 10 for warm-up, 30 s time-outs, GET.
+void ApplyDefaults(proto::Plan* plan);
+
+// Checks a plan with defaults applied. Errors: InvalidArgument "FIELD: what, value; remedy".
+absl::Status ValidatePlan(const proto::Plan& plan);
+
+Nanos FromProto(const google::protobuf::Duration& duration);
+google::protobuf::Duration ToDurationProto(Nanos value);
+
+// Limits on what a plan may ask for; beyond them it is a mistake rather than a test.
+inline constexpr std::int64_t kMaxPoints = 1'000;
+inline constexpr std::int64_t kMaxConnections = 10'000'000;
+inline constexpr std::int64_t kMaxRequestsPerPoint = 1'000'000'000'000;
+inline constexpr std::int64_t kMaxThreads = 1'024;
+inline constexpr std::size_t kMaxHeaders = 100;
+inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
+inline constexpr std::size_t kMaxBodyBytes = 16 << 20;
+inline constexpr std::size_t kMaxUrlBytes = 16 << 10;
+inline constexpr Nanos kMaxTimeout = 3600 * kSecond;
+inline constexpr Nanos kMaxDuration = 7 * 24 * 3600 * kSecond;
+
+}  // namespace tidemark

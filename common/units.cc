@@ -1,0 +1,102 @@
+#include "common/units.h"
+
+#include <cmath>
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace tidemark {
+namespace {
+
+// Units as data: parsing and printing share the tables. Sorted from large to small.
+struct Unit {
+  absl::string_view name;
+  double scale;
+};
+
+constexpr Unit kDurationUnits[] = {{"h", 3600e9}, {"m", 60e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}};
+constexpr Unit kCountUnits[] = {{"G", 1e9}, {"M", 1e6}, {"k", 1e3}, {"", 1}};
+constexpr Unit kByteUnits[] = {{"GiB", 1073741824.0}, {"MiB", 1048576.0}, {"KiB", 1024.0}, {"GB", 1e9},
+                               {"MB", 1e6},           {"kB", 1e3},        {"B", 1},        {"", 1}};
+
+constexpr double kMaxDuration = 10'000.0 * 3600e9;
+constexpr double kMaxCount = 1e15;
+
+absl::string_view NumberPart(absl::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size() && ((text[end] >= '0' && text[end] <= '9') || text[end] == '.')) ++end;
+  return text.substr(0, end);
+}
+
+absl::StatusOr<std::int64_t> Parse(absl::string_view text, std::span<const Unit> units, double max,
+                                   absl::string_view expected) {
+  const absl::string_view number = NumberPart(text);
+  const absl::string_view suffix = text.substr(number.size());
+  const auto error = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("'", text.substr(0, 64), "' ", what, "; ", expected));
+  };
+  double value = 0;
+  if (number.empty() || number.size() > 20 || !absl::SimpleAtod(number, &value)) return error("is not a number with a unit");
+  for (const Unit& unit : units) {
+    if (suffix != unit.name && !(value == 0 && suffix.empty())) continue;
+    const double scaled = value * unit.scale;
+    if (scaled > max) return error("is too large");
+    const double rounded = std::nearbyint(scaled);
+    if (std::abs(scaled - rounded) > 1e-6 * std::max(1.0, scaled)) return error("is not a whole number");
+    return static_cast<std::int64_t>(rounded);
+  }
+  return error(suffix.empty() ? "has no unit" : "has an unknown unit");
+}
+
+}  // namespace
+
+absl::StatusOr<Nanos> ParseDuration(absl::string_view text) {
+  return Parse(text, kDurationUnits, kMaxDuration, "write a duration as 500us, 20ms, 1.5s, 30s, 2m or 1h");
+}
+
+absl::StatusOr<std::int64_t> ParseCount(absl::string_view text) {
+  return Parse(text, kCountUnits, kMaxCount, "write a count as 500, 5k or 1.5M");
+}
+
+absl::StatusOr<std::int64_t> ParseBytes(absl::string_view text) {
+  return Parse(text, kByteUnits, kMaxCount, "write a size as 512, 64KiB, 10MiB or 1GB");
+}
+
+std::string FormatDuration(Nanos value) {
+  if (value == 0) return "0s";
+  for (const Unit& unit : kDurationUnits) {
+    if (static_cast<double>(value) < unit.scale) continue;
+    const double scaled = static_cast<double>(value) / unit.scale;
+    if (scaled == std::nearbyint(scaled) || unit.scale <= 1e9) return absl::StrFormat("%.12g%s", scaled, unit.name);
+  }
+  return absl::StrCat(value, "ns");
+}
+
+std::string FormatLatency(double micros) {
+  const auto digits = [](double value) { return value < 10 ? 2 : value < 100 ? 1 : 0; };
+  if (micros < 999.5) return absl::StrFormat("%.*fus", micros < 10 ? 1 : 0, micros);
+  if (micros < 999'500) return absl::StrFormat("%.*fms", digits(micros / 1e3), micros / 1e3);
+  return absl::StrFormat("%.*fs", digits(micros / 1e6), micros / 1e6);
+}
+
+std::string FormatCount(std::uint64_t value) {
+  const std::string digits = absl::StrCat(value);
+  std::string out;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out.push_back(',');
+    out.push_back(digits[i]);
+  }
+  return out;
+}
+
+std::string FormatBytes(double value) {
+  constexpr absl::string_view kNames[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t i = 0;
+  while (value >= 1024 && i + 1 < std::size(kNames)) value /= 1024, ++i;
+  return absl::StrFormat("%.*f%s", i == 0 ? 0 : 1, value, kNames[i]);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,36 @@
+// Numbers with units, as people write them: "30s", "5k", "10MiB".
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/clock.h"
+
+namespace tidemark {
+
+// Parses a duration with a unit: ns, us, ms, s, m, h; decimals allowed ("1.5s"). "0" needs no unit.
+// Errors: InvalidArgument naming the value and the units. Range: 0 to 10,000 h.
+absl::StatusOr<Nanos> ParseDuration(absl::string_view text);
+
+// Parses a count with an optional SI suffix k, M, G (k = 1000); decimals allowed if the result is whole ("1.5k").
+// Errors: InvalidArgument naming the value. Range: 0 to 10^15.
+absl::StatusOr<std::int64_t> ParseCount(absl::string_view text);
+
+// Parses a size in bytes with an optional unit B, kB, MB, GB (1000) or KiB, MiB, GiB (1024).
+absl::StatusOr<std::int64_t> ParseBytes(absl::string_view text);
+
+// "30s", "1.5ms", "250us": the largest unit in which the value is at least 1, exact.
+std::string FormatDuration(Nanos value);
+
+// Microseconds for a table cell, three significant digits at least: "87us", "1.24ms", "12.5ms", "2.00s".
+std::string FormatLatency(double micros);
+
+// "1,234,567".
+std::string FormatCount(std::uint64_t value);
+
+// "1.2MiB".
+std::string FormatBytes(double value);
+
+}  // namespace tidemark

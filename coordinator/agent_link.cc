@@ -1,0 +1,112 @@
+#include "coordinator/agent_link.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "protos/agent.grpc.pb.h"
+
+namespace tidemark {
+namespace {
+
+constexpr int kMaxControlMessageBytes = 16 << 20;
+constexpr int kKeepAliveMillis = 2'000;
+constexpr int kKeepAliveTimeoutMillis = 3'000;
+// An agent that does not end its stream by then is left alone.
+constexpr Nanos kCloseGrace = 2 * kSecond;
+
+}  // namespace
+
+void RunEvents::Push(RunEvent event) {
+  {
+    MutexLock lock(&mutex_);
+    events_.push_back(std::move(event));
+  }
+  changed_.NotifyAll();
+}
+
+std::optional<RunEvent> RunEvents::Pop(Nanos deadline) {
+  MutexLock lock(&mutex_);
+  while (events_.empty()) {
+    const Nanos left = deadline - MonotonicNow();
+    if (left <= 0) return std::nullopt;
+    changed_.WaitFor(&mutex_, left);
+  }
+  RunEvent event = std::move(events_.front());
+  events_.erase(events_.begin());
+  return event;
+}
+
+struct AgentLink::Stream {
+  std::unique_ptr<proto::Agent::Stub> stub;
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientReaderWriter<proto::Command, proto::Event>> stream;
+  std::thread reader;
+  Mutex mutex;
+  CondVar ended;
+  bool has_ended GUARDED_BY(mutex) = false;
+
+  void Read(std::size_t agent, RunEvents* events) {
+    proto::Event event;
+    while (stream->Read(&event)) {
+      events->Push({.kind = RunEvent::Kind::kEvent, .agent = agent, .event = std::move(event), .received = MonotonicNow()});
+      event.Clear();
+    }
+    const grpc::Status status = stream->Finish();
+    const std::string reason = status.ok() ? "the agent ended the stream" : absl::StrCat("the stream broke: ", status.error_message());
+    events->Push({.kind = RunEvent::Kind::kStreamEnd, .agent = agent, .reason = reason, .received = MonotonicNow()});
+    MutexLock lock(&mutex);
+    has_ended = true;
+    ended.NotifyAll();
+  }
+};
+
+AgentLink::AgentLink(std::size_t agent, std::shared_ptr<grpc::Channel> channel, RunEvents* events)
+    : stream_(std::make_unique<Stream>()) {
+  stream_->stub = proto::Agent::NewStub(channel);
+  stream_->stream = stream_->stub->Execute(&stream_->context);
+  stream_->reader = std::thread([raw = stream_.get(), agent, events] { raw->Read(agent, events); });
+}
+
+AgentLink::~AgentLink() {
+  stream_->stream->WritesDone();
+  {
+    MutexLock lock(&stream_->mutex);
+    const Nanos deadline = MonotonicNow() + kCloseGrace;
+    while (!stream_->has_ended && MonotonicNow() < deadline) stream_->ended.WaitFor(&stream_->mutex, deadline - MonotonicNow());
+  }
+  stream_->context.TryCancel();
+  stream_->reader.join();
+}
+
+bool AgentLink::Send(const proto::Command& command) { return stream_->stream->Write(command); }
+
+std::shared_ptr<grpc::Channel> DialPlain(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxControlMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxControlMessageBytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMillis);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepAliveTimeoutMillis);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  return grpc::CreateCustomChannel(absl::StrCat("dns:///", address), grpc::InsecureChannelCredentials(), arguments);
+}
+
+absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
+                                                 Nanos deadline) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::nanoseconds(std::max<Nanos>(0, deadline - MonotonicNow())));
+  proto::DescribeResponse response;
+  const grpc::Status status = proto::Agent::NewStub(channel)->Describe(&context, {}, &response);
+  if (status.ok()) return response;
+  return absl::UnavailableError(absl::StrCat("agent ", address, " does not answer: ", status.error_message(),
+                                             "; is tidemark-agent running there, and the port right?"));
+}
+
+}  // namespace tidemark

@@ -1,0 +1,64 @@
+// The coordinator's end of one agent's stream.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "protos/agent.pb.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace tidemark {
+
+// Something that happened to the run.
+struct RunEvent {
+  enum class Kind { kEvent, kStreamEnd, kInterrupt };
+  Kind kind = Kind::kEvent;
+  std::size_t agent = 0;
+  proto::Event event = {};
+  std::string reason = {};  // of kStreamEnd
+  Nanos received = 0;
+};
+
+// Where links and signals leave what happened. Threads: any.
+class RunEvents {
+ public:
+  void Push(RunEvent event);
+  // Takes the oldest event; waits until `deadline`. Empty if there is none by then.
+  std::optional<RunEvent> Pop(Nanos deadline);
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<RunEvent> events_ GUARDED_BY(mutex_);
+};
+
+// One Execute stream, with a thread that reads it. Threads: one, besides its own.
+class AgentLink {
+ public:
+  AgentLink(std::size_t agent, std::shared_ptr<grpc::Channel> channel, RunEvents* events);
+  ~AgentLink();  // ends the stream and joins the reader
+
+  // False if the stream is broken; the reason comes as kStreamEnd.
+  bool Send(const proto::Command& command);
+
+ private:
+  struct Stream;
+  std::unique_ptr<Stream> stream_;
+};
+
+// Dials `address` in plain text; does not wait for the connection.
+std::shared_ptr<grpc::Channel> DialPlain(const std::string& address);
+
+// Asks an agent who it is, waiting at most until `deadline` (an instant).
+// Errors: Unavailable saying what was tried.
+absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel, const std::string& address, Nanos deadline);
+
+}  // namespace tidemark

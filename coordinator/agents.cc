@@ -1,0 +1,123 @@
+#include "coordinator/agents.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/control_address.h"
+#include "common/status_macros.h"
+#include "common/units.h"
+#include "coordinator/agent_link.h"
+
+namespace tidemark {
+namespace {
+
+constexpr Nanos kRetryInterval = 200 * kMillisecond;
+
+// Every address of a dns: name, as "ADDRESS:PORT".
+absl::StatusOr<std::vector<std::string>> ResolveAll(const ControlAddress& name) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const int error = getaddrinfo(name.host.c_str(), nullptr, &hints, &list);
+  if (error != 0) return absl::UnavailableError(absl::StrCat("--agents: dns:", name.host, " cannot be resolved: ", gai_strerror(error)));
+  std::vector<std::string> addresses;
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+    char text[NI_MAXHOST];
+    if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) continue;
+    addresses.push_back(ControlAddress{.host = text, .port = name.port}.ToString());
+  }
+  freeaddrinfo(list);
+  return addresses;
+}
+
+// The addresses that the specs stand for right now, each once, in order.
+absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& specs) {
+  std::vector<std::string> addresses;
+  for (const std::string& spec : specs) {
+    const bool is_dns = absl::StartsWith(spec, "dns:");
+    const auto parsed = ParseControlAddress(is_dns ? spec.substr(4) : spec);
+    if (!parsed.ok()) return absl::InvalidArgumentError(absl::StrCat("--agents: ", parsed.status().message()));
+    std::vector<std::string> found = {parsed->ToString()};
+    if (is_dns) {
+      TIDEMARK_ASSIGN_OR_RETURN(found, ResolveAll(*parsed));
+    }
+    for (const std::string& address : found) {
+      if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+    }
+  }
+  return addresses;
+}
+
+// Asks all of `addresses` at the same time; returns who answered, and the first refusal of who did not.
+absl::Status DescribeAll(const std::vector<std::string>& addresses, Nanos deadline, std::vector<FoundAgent>* found) {
+  std::vector<FoundAgent> agents(addresses.size());
+  std::vector<absl::Status> statuses(addresses.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    threads.emplace_back([&, i] {
+      agents[i].address = addresses[i];
+      agents[i].channel = DialPlain(addresses[i]);
+      auto description = Describe(agents[i].channel, addresses[i], deadline);
+      statuses[i] = description.status();
+      if (description.ok()) agents[i].description = *std::move(description);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  absl::Status first;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (statuses[i].ok()) {
+      found->push_back(std::move(agents[i]));
+    } else if (first.ok()) {
+      first = statuses[i];
+    }
+  }
+  return first;
+}
+
+}  // namespace
+
+absl::Status CheckAgent(const FoundAgent& agent) {
+  const proto::DescribeResponse& who = agent.description;
+  if (who.protocol_version() != kProtocolVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("agent ", agent.address, " (tidemark ", who.version(), ") speaks protocol ",
+                                                      who.protocol_version(), ", this coordinator (", TIDEMARK_VERSION, ") speaks ",
+                                                      kProtocolVersion, "; install the same version on both"));
+  }
+  if (!who.busy_with().empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("agent ", agent.address, " is busy with ", who.busy_with(), "; wait for it to end or use another agent"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<FoundAgent>> FindAgents(const std::vector<std::string>& specs, int wait_for, Nanos timeout) {
+  const Nanos deadline = MonotonicNow() + (wait_for > 0 ? timeout : kDescribeTimeout);
+  while (true) {
+    std::vector<FoundAgent> found;
+    const auto addresses = Expand(specs);
+    absl::Status status = addresses.status();
+    if (status.ok()) status = DescribeAll(*addresses, std::min(deadline, MonotonicNow() + kDescribeTimeout), &found);
+    const bool is_enough = wait_for > 0 ? found.size() >= static_cast<std::size_t>(wait_for) : status.ok();
+    if (is_enough) {
+      if (wait_for > 0) found.resize(static_cast<std::size_t>(wait_for));
+      for (const FoundAgent& agent : found) TIDEMARK_RETURN_IF_ERROR(CheckAgent(agent));
+      return found;
+    }
+    if (absl::IsInvalidArgument(status) || wait_for == 0) return status;
+    if (MonotonicNow() + kRetryInterval >= deadline) {
+      return absl::UnavailableError(absl::StrCat(found.size(), " of ", wait_for, " agents after ", FormatDuration(timeout), "; ",
+                                                 status.ok() ? absl::string_view("start more, or lower --wait-agents") : status.message()));
+    }
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kRetryInterval));
+  }
+}
+
+}  // namespace tidemark

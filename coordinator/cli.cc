@@ -1,0 +1,241 @@
+#include "coordinator/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/plan.h"
+#include "common/status_macros.h"
+#include "common/units.h"
+#include "coordinator/plan_file.h"
+
+namespace tidemark {
+namespace {
+
+constexpr int kUsageError = 1;
+
+constexpr char kExamples[] = R"(
+Examples:
+  tidemark run http://127.0.0.1:8080/                        the sweep 10,50,100,500,1000 x 100 requests
+  tidemark run -c 64 -d 30s http://127.0.0.1:8080/           64 connections for half a minute
+  tidemark run -c 10,100,1000 -o json=run.json https://gateway.internal/api/v3/time
+  tidemark run plan.yaml --agents 10.0.0.5,10.0.0.6          the same on two machines
+  tidemark run plan.yaml --dry-run                           what would happen, and nothing more
+
+Counts take k, M, G; durations need a unit (500us, 20ms, 30s, 2m).
+Exit codes: 0 done; 1 usage, plan, refused target, limits; 2 agents; 3 accounting broken or a point
+left partial; 5 target unresolvable, refused or TLS failure; 70 internal error; 130 interrupted.)";
+
+// Flags as they were typed; empty means not given.
+struct Flags {
+  std::string source;
+  std::vector<std::string> connections;
+  std::string duration, requests, requests_per_connection, warmup, connect_rate;
+  std::string threads, timeout, connect_timeout, max_response_bytes;
+  std::string method, data;
+  std::vector<std::string> headers, expect_status;
+  bool is_insecure = false;
+  std::string cacert, cert, key;
+  std::vector<std::string> source_addresses, resolve;
+  std::vector<std::string> agents, allow_targets, outputs;
+  std::string wait_timeout;
+  int wait_agents = 0;
+  bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false;
+};
+
+void AddRun(CLI::App* run, Flags* f) {
+  run->add_option("target", f->source, "URL (http://, https://, unix:SOCKET:/PATH) or a plan file (.yaml)")->required();
+  auto* load = run->add_option_group("Load");
+  load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")->delimiter(',')->allow_extra_args(false);
+  load->add_option("-d,--duration", f->duration, "how long each point lasts");
+  load->add_option("-n,--requests", f->requests, "requests per point, over all connections and agents");
+  load->add_option("--requests-per-connection", f->requests_per_connection, "requests on each connection");
+  load->add_option("--warmup", f->warmup, "warm-up requests per connection, sent before each point and counted apart");
+  load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
+  load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
+  auto* request = run->add_option_group("Request");
+  request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");
+  request->add_option("-H,--header", f->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
+  request->add_option("--data", f->data, "request body, or @FILE");
+  request->add_option("--timeout", f->timeout, "of one request; default 30s");
+  request->add_option("--connect-timeout", f->connect_timeout, "of TCP connect and of the TLS handshake; default: as --timeout");
+  request->add_option("--expect-status", f->expect_status, "statuses that count as success; default 200-399")->delimiter(',')->allow_extra_args(false);
+  request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
+  auto* target = run->add_option_group("Target");
+  target->add_flag("-k,--insecure", f->is_insecure, "do not verify the target's certificate");
+  target->add_option("--cacert", f->cacert, "PEM file of authorities to trust (read at each agent)");
+  target->add_option("--cert", f->cert, "PEM file of the client certificate (read at each agent)");
+  target->add_option("--key", f->key, "PEM file of its key (read at each agent)");
+  target->add_option("--resolve", f->resolve, "HOST:PORT:ADDRESS, instead of asking the resolver (repeatable)")->allow_extra_args(false);
+  target->add_option("--source", f->source_addresses, "local addresses to connect from, in turn")->delimiter(',')->allow_extra_args(false);
+  target->add_option("--allow-target", f->allow_targets, "HOST or CIDR that may be loaded besides loopback and private ranges; "
+                                                         "for the agent in this process only")->allow_extra_args(false);
+  auto* agents = run->add_option_group("Agents");
+  agents->add_option("--agents", f->agents, "HOST[:PORT],... or dns:NAME[:PORT]; default: one in this process")->delimiter(',')->allow_extra_args(false);
+  agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")->check(CLI::Range(1, 100000));
+  agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s");
+  auto* output = run->add_option_group("Output");
+  output->add_option("-o,--output", f->outputs, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)")->allow_extra_args(false);
+  output->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
+  output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
+  output->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
+  output->add_flag("--dry-run", f->is_dry_run, "print the resolved plan and its split, start nothing");
+}
+
+absl::Status Blame(absl::string_view flag, const absl::Status& status) {
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
+}
+
+// Parses `text` with `parse` into *set, naming `flag` in errors; does nothing if it was not given.
+template <typename Parse, typename Set>
+absl::Status Apply(absl::string_view flag, const std::string& text, Parse parse, Set set) {
+  if (text.empty()) return absl::OkStatus();
+  const auto value = parse(text);
+  if (!value.ok()) return Blame(flag, value.status());
+  set(*value);
+  return absl::OkStatus();
+}
+
+absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
+  proto::Sweep* sweep = plan->mutable_sweep();
+  if (!f.connections.empty()) {
+    sweep->clear_connections();
+    for (const std::string& text : f.connections) {
+      TIDEMARK_RETURN_IF_ERROR(Apply("-c/--connections", text.empty() ? "?" : text, ParseCount, [&](std::int64_t v) { sweep->add_connections(v); }));
+    }
+  }
+  if (!f.duration.empty() || !f.requests.empty() || !f.requests_per_connection.empty()) {
+    sweep->clear_duration();
+    sweep->clear_requests();
+    sweep->clear_requests_per_connection();
+  }
+  const auto positive = [](absl::string_view flag, std::int64_t value) {
+    return value > 0 ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat(flag, ": 0 makes no load; give at least 1"));
+  };
+  absl::Status zero;
+  TIDEMARK_RETURN_IF_ERROR(Apply("-d/--duration", f.duration, ParseDuration, [&](Nanos v) { *sweep->mutable_duration() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("-n/--requests", f.requests, ParseCount, [&](std::int64_t v) {
+    zero.Update(positive("-n/--requests", v));
+    sweep->set_requests(v);
+  }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--requests-per-connection", f.requests_per_connection, ParseCount, [&](std::int64_t v) {
+    zero.Update(positive("--requests-per-connection", v));
+    sweep->set_requests_per_connection(v);
+  }));
+  TIDEMARK_RETURN_IF_ERROR(zero);
+  TIDEMARK_RETURN_IF_ERROR(Apply("--warmup", f.warmup, ParseCount, [&](std::int64_t v) { sweep->set_warmup_requests_per_connection(v); }));
+  return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
+}
+
+absl::Status ApplyRequest(const Flags& f, proto::Plan* plan) {
+  if (!f.method.empty() || !f.headers.empty() || !f.data.empty()) {
+    if (plan->requests().empty()) plan->add_requests();
+    proto::Request* request = plan->mutable_requests(0);
+    if (!f.method.empty()) request->set_method(f.method);
+    for (const std::string& header : f.headers) request->add_headers(header);
+    if (absl::StartsWith(f.data, "@")) {
+      auto body = ReadFile(f.data.substr(1), kMaxBodyBytes);
+      if (!body.ok()) return Blame("--data", body.status());
+      request->set_body(*std::move(body));
+    } else if (!f.data.empty()) {
+      request->set_body(f.data);
+    }
+  }
+  TIDEMARK_RETURN_IF_ERROR(Apply("--timeout", f.timeout, ParseDuration, [&](Nanos v) { *plan->mutable_timeout() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--connect-timeout", f.connect_timeout, ParseDuration,
+                                 [&](Nanos v) { *plan->mutable_connect_timeout() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--max-response", f.max_response_bytes, ParseBytes, [&](std::int64_t v) { plan->set_max_response_bytes(v); }));
+  return Apply("-t/--threads", f.threads, ParseCount, [&](std::int64_t v) {
+    plan->set_threads(static_cast<std::int32_t>(std::min<std::int64_t>(v, kMaxThreads + 1)));
+  });
+}
+
+void ApplyTarget(const Flags& f, proto::Plan* plan) {
+  const auto replace = [](const std::vector<std::string>& from, google::protobuf::RepeatedPtrField<std::string>* to) {
+    if (!from.empty()) to->Assign(from.begin(), from.end());
+  };
+  replace(f.expect_status, plan->mutable_expect_status());
+  replace(f.resolve, plan->mutable_resolve());
+  replace(f.source_addresses, plan->mutable_source_addresses());
+  if (f.is_insecure) plan->mutable_tls()->set_insecure(true);
+  if (!f.cacert.empty()) plan->mutable_tls()->set_ca_file(f.cacert);
+  if (!f.cert.empty()) plan->mutable_tls()->set_cert_file(f.cert);
+  if (!f.key.empty()) plan->mutable_tls()->set_key_file(f.key);
+}
+
+absl::StatusOr<Output> ParseOutput(const std::string& text) {
+  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {
+      {"json=", Output::Format::kJson}, {"csv=", Output::Format::kCsv}, {"hlog=", Output::Format::kHlog}, {"hgrm=", Output::Format::kHgrm}};
+  for (const auto& [prefix, format] : kFormats) {
+    if (absl::StartsWith(text, prefix) && text.size() > prefix.size()) return Output{.format = format, .path = text.substr(prefix.size())};
+  }
+  return absl::InvalidArgumentError(absl::StrCat("-o: '", text, "' is not json=FILE, csv=FILE, hlog=FILE or hgrm=FILE"));
+}
+
+bool IsUrl(const std::string& text) { return absl::StrContains(text, "://") || absl::StartsWith(text, "unix:"); }
+
+absl::StatusOr<RunOptions> Resolve(const Flags& f) {
+  RunOptions options;
+  if (IsUrl(f.source)) {
+    options.plan.set_target(f.source);
+  } else if (absl::EndsWith(f.source, ".yaml") || absl::EndsWith(f.source, ".yml")) {
+    TIDEMARK_ASSIGN_OR_RETURN(options.plan, ReadPlanFile(f.source));
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat("'", f.source, "' is neither a URL nor a plan file; write http://", f.source, " or NAME.yaml"));
+  }
+  TIDEMARK_RETURN_IF_ERROR(ApplySweep(f, &options.plan));
+  TIDEMARK_RETURN_IF_ERROR(ApplyRequest(f, &options.plan));
+  ApplyTarget(f, &options.plan);
+  ApplyDefaults(&options.plan);
+  TIDEMARK_RETURN_IF_ERROR(ValidatePlan(options.plan));
+
+  options.agents = f.agents;
+  options.wait_agents = f.wait_agents;
+  if (f.agents.empty() && (f.wait_agents > 0 || !f.wait_timeout.empty())) {
+    return absl::InvalidArgumentError("--wait-agents and --wait-timeout: need --agents, which names where to look");
+  }
+  if (!f.wait_timeout.empty() && f.wait_agents == 0) return absl::InvalidArgumentError("--wait-timeout: needs --wait-agents");
+  if (!f.agents.empty() && !f.allow_targets.empty()) {
+    return absl::InvalidArgumentError("--allow-target: has no effect on other agents; start each tidemark-agent with it");
+  }
+  TIDEMARK_RETURN_IF_ERROR(Apply("--wait-timeout", f.wait_timeout, ParseDuration, [&](Nanos v) { options.wait_timeout = v; }));
+  options.allow_targets = f.allow_targets;
+  for (const std::string& text : f.outputs) {
+    TIDEMARK_ASSIGN_OR_RETURN(Output output, ParseOutput(text));
+    options.outputs.push_back(std::move(output));
+  }
+  options.is_dry_run = f.is_dry_run;
+  options.is_quiet = f.is_quiet;
+  options.has_color = !f.is_without_color;
+  options.has_latency_detail = f.has_latency_detail;
+  return options;
+}
+
+}  // namespace
+
+CommandLine ParseCommandLine(int argc, const char* const* argv) {
+  CLI::App app{"Tidemark: how many connections, and how many requests a second, does this HTTP API hold?"};
+  app.set_version_flag("-V,--version", std::string("tidemark ") + TIDEMARK_VERSION);
+  app.require_subcommand(1);
+  app.footer("Try 'tidemark run --help'.");
+  Flags flags;
+  CLI::App* run = app.add_subcommand("run", "run a sweep against a target");
+  run->footer(kExamples);
+  AddRun(run, &flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    std::ostringstream out;
+    app.exit(success, out, out);
+    return {.exit_code = 0, .text = out.str()};
+  } catch (const CLI::ParseError& error) {
+    return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark run --help'\n")};
+  }
+  auto options = Resolve(flags);
+  if (!options.ok()) return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", options.status().message(), "\n")};
+  return {.is_run = true, .options = *std::move(options)};
+}
+
+}  // namespace tidemark

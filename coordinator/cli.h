@@ -1,0 +1,45 @@
+// The command line of `tidemark`: a short form of the plan.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+
+// One `-o FORMAT=PATH`.
+struct Output {
+  enum class Format { kJson, kCsv, kHlog, kHgrm };
+  Format format = Format::kJson;
+  std::string path;  // "-" for stdout
+};
+
+// What `tidemark run` was asked to do.
+struct RunOptions {
+  proto::Plan plan;  // resolved and valid
+  std::vector<std::string> agents;  // empty: one in this process
+  int wait_agents = 0;
+  Nanos wait_timeout = 60 * kSecond;
+  std::vector<std::string> allow_targets;
+  std::vector<Output> outputs;
+  bool is_dry_run = false;
+  bool is_quiet = false;
+  bool has_color = true;
+  bool has_latency_detail = false;
+};
+
+// What to do after parsing: run, or end with `exit_code` after printing `text` (help, version, usage error).
+struct CommandLine {
+  bool is_run = false;
+  RunOptions options = {};
+  int exit_code = 0;
+  std::string text = {};
+};
+
+// Parses argv and reads the plan file and body files that it names. Bad input gives exit code 1 and one line.
+CommandLine ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace tidemark

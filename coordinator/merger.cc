@@ -1,0 +1,165 @@
+#include "coordinator/merger.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/histogram_codec.h"
+#include "common/status_macros.h"
+
+namespace tidemark {
+namespace {
+
+absl::Status DataLoss(const proto::ShardKey& key, absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("agent ", key.agent(), ", point ", key.point(), ", shard ", key.seq(), ": ", what));
+}
+
+// What was added between two cumulative counts; false if any of them went down.
+bool Subtract(const Counters& now, const Counters& before, Counters* delta) {
+  bool is_monotonic = now.planned >= before.planned && now.sent >= before.sent && now.success >= before.success;
+  delta->success = now.success - before.success;
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) {
+    is_monotonic = is_monotonic && now.outcomes[i] >= before.outcomes[i];
+    delta->outcomes[i] = now.outcomes[i] - before.outcomes[i];
+  }
+  for (std::size_t i = 0; i < kNeverSentCount; ++i) {
+    is_monotonic = is_monotonic && now.never_sent[i] >= before.never_sent[i];
+    delta->never_sent[i] = now.never_sent[i] - before.never_sent[i];
+  }
+  return is_monotonic;
+}
+
+constexpr double kMicros = 1e3;
+
+}  // namespace
+
+Merger::Merger(std::size_t agent_count) : agents_(agent_count) {}
+
+absl::Status Merger::Apply(const proto::Shard& shard) {
+  const proto::ShardKey& key = shard.key();
+  CHECK(key.agent() < agents_.size());
+  AgentSum& agent = agents_[key.agent()];
+  if (shard.window() > kMaxWindow) return DataLoss(key, "its window lies beyond the longest run");
+  if (agent.is_final) return DataLoss(key, "it follows the final one");
+
+  Counters counters;
+  Pending pending;
+  if (!FromProto(shard.counters(), &counters, &pending)) return DataLoss(key, "it has counters this version does not know");
+  if (const std::string broken = BrokenIdentity(counters, pending); !broken.empty()) return DataLoss(key, broken);
+  if (shard.is_final() && (pending.waiting != 0 || pending.in_flight != 0)) return DataLoss(key, "it is final, yet requests are pending");
+  Counters delta;
+  if (!Subtract(counters, agent.counters, &delta)) return DataLoss(key, "its counters went backwards");
+
+  // Decode and check all before adding any.
+  std::array<std::unique_ptr<Histogram>, kMetricCount> decoded;
+  std::array<HistogramFacts, kMetricCount> facts = agent.facts;
+  for (const proto::HistogramDelta& part : shard.deltas()) {
+    const std::uint32_t metric = part.summary().metric();
+    if (metric >= kMetricCount || decoded[metric] != nullptr) return DataLoss(key, "it has a histogram this version does not know, or twice");
+    decoded[metric] = std::make_unique<Histogram>();
+    TIDEMARK_RETURN_IF_ERROR(AddDelta(part, &scratch_, decoded[metric].get()));
+    facts[metric].Add(FactsFromProto(part.summary()));
+  }
+  std::array<bool, kMetricCount> is_claimed{};
+  for (const proto::HistogramSummary& claimed : shard.cumulative()) {
+    if (claimed.metric() >= kMetricCount || FactsFromProto(claimed) != facts[claimed.metric()]) {
+      return DataLoss(key, "what was merged is not what the agent says it adds up to");
+    }
+    is_claimed[claimed.metric()] = true;
+  }
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    if (!is_claimed[i] && facts[i] != HistogramFacts()) return DataLoss(key, "a cumulative sum is missing");
+  }
+  const HistogramFacts& service = facts[static_cast<std::size_t>(Metric::kService)];
+  if (service.count + service.clock_error != counters.success) return DataLoss(key, "successes and service times differ in number");
+
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    if (decoded[i] != nullptr) histograms_[i].Add(*decoded[i]);
+  }
+  const auto* const added = decoded[static_cast<std::size_t>(Metric::kService)].get();
+  if (added != nullptr) agent.service.Add(*added);
+  agent.facts = facts;
+  agent.counters = counters;
+  agent.pending = pending;
+  agent.last_done = std::max<Nanos>(agent.last_done, shard.last_done_ns());
+  agent.last_window = std::max<std::int64_t>(agent.last_window, shard.window());
+  agent.is_final = shard.is_final();
+  ++agent.shards;
+
+  if (!closed_.empty() && shard.window() <= closed_.back().second) {
+    ++late_;
+  } else {
+    auto& window = open_[shard.window()];
+    if (window == nullptr) window = std::make_unique<OpenWindow>();
+    if (added != nullptr) window->service.Add(*added);
+    window->delta.Add(delta);
+  }
+  CloseCompleteWindows();
+  return absl::OkStatus();
+}
+
+void Merger::CloseCompleteWindows() {
+  std::int64_t complete = std::numeric_limits<std::int64_t>::max();
+  for (const AgentSum& agent : agents_) {
+    if (!agent.is_final) complete = std::min(complete, agent.last_window);
+  }
+  while (!open_.empty() && (open_.begin()->first < complete || open_.size() > kMaxOpenWindows)) CloseWindow();
+}
+
+void Merger::CloseWindow() {
+  const auto first = open_.extract(open_.begin());
+  const OpenWindow& window = *first.mapped();
+  const Histogram& service = window.service;
+  WindowSum sum{.second = first.key(),
+                .requests = window.delta.Complete(),
+                .success = window.delta.success,
+                .errors = window.delta.OutcomeTotal() - window.delta.success + window.delta.NeverSentTotal(),
+                .mean_us = service.Mean() / kMicros,
+                .p50_us = static_cast<double>(service.Quantile(50, 100)) / kMicros,
+                .p99_us = static_cast<double>(service.Quantile(99, 100)) / kMicros,
+                .max_us = static_cast<double>(service.max()) / kMicros,
+                .service_v2 = ""};
+  if (service.count() > 0) sum.service_v2 = EncodeV2(service);
+  closed_.push_back(std::move(sum));
+}
+
+absl::Status Merger::Finish() {
+  while (!open_.empty()) CloseWindow();
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    HistogramFacts sum;
+    for (const AgentSum& agent : agents_) sum.Add(agent.facts[i]);
+    if (histograms_[i].Facts() != sum) {
+      return absl::DataLossError(absl::StrCat("the merged histogram '", kMetricNames[i], "' is not the sum of the agents'"));
+    }
+  }
+  if (const std::string broken = BrokenIdentity(counters(), pending()); !broken.empty()) return absl::DataLossError(broken);
+  return absl::OkStatus();
+}
+
+bool Merger::AllFinal() const {
+  return std::all_of(agents_.begin(), agents_.end(), [](const AgentSum& agent) { return agent.is_final; });
+}
+
+Counters Merger::counters() const {
+  Counters sum;
+  for (const AgentSum& agent : agents_) sum.Add(agent.counters);
+  return sum;
+}
+
+Pending Merger::pending() const {
+  Pending sum;
+  for (const AgentSum& agent : agents_) {
+    sum.waiting += agent.pending.waiting;
+    sum.in_flight += agent.pending.in_flight;
+  }
+  return sum;
+}
+
+Nanos Merger::last_done() const {
+  Nanos last = 0;
+  for (const AgentSum& agent : agents_) last = std::max(last, agent.last_done);
+  return last;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,89 @@
+// Adds shards into one result, exactly, and checks each against what its agent says it adds up to.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/histogram.h"
+#include "common/metric.h"
+#include "common/outcome.h"
+#include "protos/shard.pb.h"
+
+namespace tidemark {
+
+// What one agent has contributed.
+struct AgentSum {
+  Counters counters;
+  Pending pending;
+  std::array<HistogramFacts, kMetricCount> facts{};
+  Histogram service;
+  Nanos last_done = 0;
+  std::int64_t last_window = -1;
+  std::uint64_t shards = 0;
+  bool is_final = false;
+};
+
+// One second of a point, closed: no shard will add to it any more.
+struct WindowSum {
+  std::uint32_t second = 0;
+  std::uint64_t requests = 0;  // complete responses
+  std::uint64_t success = 0;
+  std::uint64_t errors = 0;
+  double mean_us = 0;
+  double p50_us = 0;
+  double p99_us = 0;
+  double max_us = 0;
+  std::string service_v2;  // HdrHistogram V2 of `service`; empty if nothing was recorded
+};
+
+// The merged result of one point. Adding is commutative and associative: any order of agents gives the same bits.
+// Threads: one.
+// Invariant: histogram(m).Facts() equals the sum of the agents' facts, which equal what each agent says of itself.
+class Merger {
+ public:
+  explicit Merger(std::size_t agent_count);
+
+  // Adds a shard that the ledger has let through.
+  // Errors, after which nothing of the shard has been added: InvalidArgument if it cannot be decoded; DataLoss if it
+  // breaks the accounting identity, goes backwards, or its deltas do not add up to its cumulative sums.
+  absl::Status Apply(const proto::Shard& shard);
+
+  // Closes every window. Errors: DataLoss if the invariant does not hold.
+  absl::Status Finish();
+
+  bool AllFinal() const;
+  const Histogram& histogram(Metric metric) const { return histograms_[static_cast<std::size_t>(metric)]; }
+  const std::vector<AgentSum>& agents() const { return agents_; }
+  const std::vector<WindowSum>& windows() const { return closed_; }
+  Counters counters() const;
+  Pending pending() const;
+  Nanos last_done() const;
+  // Shards whose window was closed already: counted in all sums, missing in the series.
+  std::uint64_t late() const { return late_; }
+
+ private:
+  // Windows that wait for slower agents; beyond, the oldest is closed without them.
+  static constexpr std::size_t kMaxOpenWindows = 64;
+  static constexpr std::uint32_t kMaxWindow = 8 * 24 * 3600;
+
+  struct OpenWindow {
+    Histogram service;
+    Counters delta;
+  };
+  void CloseWindow();
+  void CloseCompleteWindows();
+
+  std::array<Histogram, kMetricCount> histograms_;
+  std::vector<AgentSum> agents_;
+  std::map<std::uint32_t, std::unique_ptr<OpenWindow>> open_;
+  std::vector<WindowSum> closed_;
+  std::uint64_t late_ = 0;
+  Histogram scratch_;
+};
+
+}  // namespace tidemark

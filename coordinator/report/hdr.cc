@@ -1,0 +1,123 @@
+#include "coordinator/report/hdr.h"
+
+#include <cmath>
+#include <map>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "common/histogram_codec.h"
+#include "common/status_macros.h"
+
+namespace tidemark {
+namespace {
+
+constexpr double kNanosPerMilli = 1e6;
+constexpr int kTicksPerHalf = 5;
+
+double MedianOf(std::uint32_t slot) {
+  const Nanos lowest = HistogramLayout::LowestOf(slot);
+  const Nanos width = HistogramLayout::HighestOf(slot) - lowest + 1;
+  return static_cast<double>(lowest + (width >> 1));
+}
+
+double HighestMillis(std::uint32_t slot) { return static_cast<double>(HistogramLayout::HighestOf(slot)) / kNanosPerMilli; }
+
+}  // namespace
+
+std::vector<std::string> PointTags(const std::vector<PointResult>& points) {
+  std::map<std::int64_t, int> seen;
+  std::vector<std::string> tags;
+  for (const PointResult& point : points) {
+    const int times = ++seen[point.connections];
+    tags.push_back(times == 1 ? absl::StrCat("c", point.connections) : absl::StrCat("c", point.connections, ".", times));
+  }
+  return tags;
+}
+
+std::string ToHlog(const RunResult& result) {
+  std::string out = absl::StrCat("#[tidemark ", TIDEMARK_VERSION, ", run ", result.run, ": service time of successes, ns]\n",
+                                 "#[Histogram log format version 1.3]\n");
+  absl::StrAppendFormat(&out, "#[StartTime: %.3f (seconds since epoch), %s]\n", result.started_wall_s, result.started_at);
+  absl::StrAppend(&out, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
+  const std::vector<std::string> tags = PointTags(result.points);
+  for (std::size_t i = 0; i < result.points.size(); ++i) {
+    const double start = static_cast<double>(result.points[i].start_offset) / 1e9;
+    for (const WindowSum& window : result.points[i].merger->windows()) {
+      if (window.service_v2.empty()) continue;
+      absl::StrAppendFormat(&out, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tags[i], start + window.second, 1.0, window.max_us / 1e3,
+                            absl::Base64Escape(window.service_v2));
+    }
+  }
+  return out;
+}
+
+// Source: the row rule of HdrHistogram's PercentileIterator: a row when the next percentile level is reached, levels
+// 1/(ticks * 2^k) apart, k growing each time the distance to 100 % halves; and one last row for 100 %.
+std::string ToHgrm(const Histogram& histogram) {
+  std::string out = absl::StrFormat("%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
+  const auto total = static_cast<double>(histogram.count());
+  double level = 0;
+  std::uint64_t seen = 0;
+  double sum = 0;
+  std::uint32_t last_slot = 0;
+  histogram.ForEach([&](std::uint32_t slot, std::uint64_t count) {
+    seen += count;
+    sum += MedianOf(slot) * static_cast<double>(count);
+    last_slot = slot;
+    const double percentile = 100.0 * static_cast<double>(seen) / total;
+    while (percentile >= level) {
+      absl::StrAppendFormat(&out, "%12.3f %2.12f %10d %14.2f\n", HighestMillis(slot), level / 100.0, seen, 1 / (1.0 - level / 100.0));
+      const auto half_distances = static_cast<std::int64_t>(std::log(100.0 / (100.0 - level)) / std::log(2.0)) + 1;
+      level += 100.0 / (kTicksPerHalf * std::pow(2, static_cast<double>(half_distances)));
+      if (seen == histogram.count()) break;
+    }
+  });
+  double mean = 0;
+  double deviation = 0;
+  if (histogram.count() > 0) {
+    absl::StrAppendFormat(&out, "%12.3f %2.12f %10d\n", HighestMillis(last_slot), 1.0, seen);
+    mean = sum / total;
+    histogram.ForEach([&](std::uint32_t slot, std::uint64_t count) {
+      deviation += (MedianOf(slot) - mean) * (MedianOf(slot) - mean) * static_cast<double>(count);
+    });
+    deviation = std::sqrt(deviation / total);
+  }
+  absl::StrAppendFormat(&out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean / kNanosPerMilli, deviation / kNanosPerMilli);
+  absl::StrAppendFormat(&out, "#[Max     = %12.3f, Total count    = %12d]\n", histogram.count() == 0 ? 0.0 : HighestMillis(last_slot),
+                        histogram.count());
+  absl::StrAppendFormat(&out, "#[Buckets = %12d, SubBuckets     = %12d]\n", 32, 2 * HistogramLayout::kHalfCount);
+  return out;
+}
+
+absl::StatusOr<std::vector<HlogInterval>> ParseHlog(absl::string_view text) {
+  std::vector<HlogInterval> intervals;
+  int number = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++number;
+    if (line.empty() || line[0] == '#' || absl::StartsWith(line, "\"StartTimestamp\"")) continue;
+    const auto error = [number](absl::string_view what) {
+      return absl::InvalidArgumentError(absl::StrCat("hlog line ", number, ": ", what));
+    };
+    HlogInterval interval;
+    std::vector<absl::string_view> columns = absl::StrSplit(line, ',');
+    if (absl::StartsWith(columns[0], "Tag=")) {
+      interval.tag = std::string(columns[0].substr(4));
+      columns.erase(columns.begin());
+    }
+    if (columns.size() != 4) return error("not start, length, maximum, histogram");
+    std::string bytes;
+    if (!absl::SimpleAtod(columns[0], &interval.start_s) || !absl::SimpleAtod(columns[1], &interval.length_s)) return error("bad time");
+    if (!absl::Base64Unescape(columns[3], &bytes)) return error("bad base64");
+    auto histogram = DecodeV2(bytes);
+    if (!histogram.ok()) return error(histogram.status().message());
+    interval.histogram = *std::move(histogram);
+    intervals.push_back(std::move(interval));
+  }
+  return intervals;
+}
+
+}  // namespace tidemark

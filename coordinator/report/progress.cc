@@ -1,0 +1,57 @@
+#include "coordinator/report/progress.h"
+
+#include <cstdio>
+
+#include "absl/strings/str_format.h"
+#include "common/units.h"
+
+namespace tidemark {
+namespace {
+
+constexpr Nanos kRedrawInterval = 100 * kMillisecond;
+constexpr Nanos kPlainInterval = 10 * kSecond;
+constexpr char kClearLine[] = "\r\x1b[K";
+
+}  // namespace
+
+void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections) {
+  index_ = index;
+  count_ = count;
+  connections_ = connections;
+  counts_ = Counts();
+  begin_ = last_shown_ = MonotonicNow();
+  first_done_ = 0;
+  if (mode_ == Mode::kTerminal) Update(counts_);
+}
+
+std::string Progress::Line() const {
+  std::string line = absl::StrFormat("[%u/%u] %s connections: %s up, %s done", index_ + 1, count_,
+                                     FormatCount(static_cast<std::uint64_t>(connections_)),
+                                     FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
+  if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
+  absl::StrAppendFormat(&line, ", %s errors, %.1fs", FormatCount(counts_.errors), static_cast<double>(MonotonicNow() - begin_) / 1e9);
+  return line;
+}
+
+void Progress::Update(const Counts& counts) {
+  counts_ = counts;
+  const Nanos now = MonotonicNow();
+  const Nanos interval = mode_ == Mode::kTerminal ? kRedrawInterval : kPlainInterval;
+  if (mode_ == Mode::kQuiet || (now - last_shown_ < interval && now - begin_ > kRedrawInterval)) return;
+  if (mode_ == Mode::kPlain && now - begin_ <= kRedrawInterval) return;
+  last_shown_ = now;
+  std::fprintf(stderr, mode_ == Mode::kTerminal ? "%s%s" : "%s%s\n", mode_ == Mode::kTerminal ? kClearLine : "", Line().c_str());
+  std::fflush(stderr);
+}
+
+void Progress::EndPoint() {
+  if (mode_ == Mode::kTerminal) std::fputs(kClearLine, stderr);
+  if (mode_ != Mode::kQuiet) std::fprintf(stderr, "%s\n", Line().c_str());
+}
+
+void Progress::Say(absl::string_view text) {
+  if (mode_ == Mode::kTerminal) std::fputs(kClearLine, stderr);
+  std::fprintf(stderr, "tidemark: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+}  // namespace tidemark

@@ -1,0 +1,43 @@
+// What a user sees while a run goes on, on stderr.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "common/clock.h"
+
+namespace tidemark {
+
+// On a terminal one line that rewrites itself, otherwise a plain line per point. Threads: one.
+class Progress {
+ public:
+  enum class Mode { kQuiet, kPlain, kTerminal };
+  struct Counts {
+    std::int64_t up = 0;
+    std::uint64_t done = 0;
+    std::uint64_t errors = 0;
+    Nanos p99 = 0;
+  };
+  explicit Progress(Mode mode) : mode_(mode) {}
+
+  void BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections);
+  void Update(const Counts& counts);
+  void EndPoint();
+  // A line that stays.
+  void Say(absl::string_view text);
+
+ private:
+  std::string Line() const;
+
+  const Mode mode_;
+  std::uint32_t index_ = 0;
+  std::uint32_t count_ = 0;
+  std::int64_t connections_ = 0;
+  Nanos begin_ = 0;
+  Nanos first_done_ = 0;
+  Nanos last_shown_ = 0;
+  Counts counts_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,204 @@
+#include "coordinator/report/summary.h"
+
+#include <google/protobuf/descriptor.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/plan.h"
+
+namespace tidemark {
+namespace {
+
+double Micros(Nanos value) { return static_cast<double>(value) / 1e3; }
+
+// Copies `values` into the fields of `message` in order: the enum's order is the message's.
+template <std::size_t N>
+void FillByOrder(const std::array<std::uint64_t, N>& values, google::protobuf::Message* message) {
+  const auto* type = message->GetDescriptor();
+  for (std::size_t i = 0; i < N; ++i) message->GetReflection()->SetUInt64(message, type->field(static_cast<int>(i)), values[i]);
+}
+
+void FillAccounting(const Counters& counters, const Pending& pending, proto::Accounting* out) {
+  out->set_planned(counters.planned);
+  out->set_sent(counters.sent);
+  out->set_never_sent(counters.NeverSentTotal());
+  FillByOrder(counters.never_sent, out->mutable_never_sent_by_reason());
+  FillByOrder(counters.outcomes, out->mutable_outcomes());
+  FillByOrder(counters.connects, out->mutable_connections());
+  out->set_success(counters.success);
+  out->set_bytes_sent(counters.bytes_sent);
+  out->set_bytes_received(counters.bytes_received);
+  out->set_unsolicited_bytes(counters.unsolicited_bytes);
+  out->set_waiting(pending.waiting);
+  out->set_in_flight(pending.in_flight);
+  out->set_identity_holds(BrokenIdentity(counters, pending).empty());
+}
+
+// What the figures of a point, and of the total, are made of.
+struct Sums {
+  Counters counters;
+  Pending pending;
+  Counters warmup;
+  std::array<Histogram, kMetricCount> histograms;
+  double duration_s = 0;
+  std::uint64_t unaccounted_max = 0;
+  bool is_partial = false;
+  bool is_interrupted = false;
+
+  const Histogram& operator[](Metric metric) const { return histograms[static_cast<std::size_t>(metric)]; }
+};
+
+void AddPoint(const PointResult& point, Sums* sums) {
+  const Merger& merger = *point.merger;
+  sums->counters.Add(merger.counters());
+  sums->pending.waiting += merger.pending().waiting;
+  sums->pending.in_flight += merger.pending().in_flight;
+  sums->warmup.Add(point.warmup);
+  for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
+  sums->histograms[static_cast<std::size_t>(Metric::kConnect)].Add(point.warmup_connect);
+  sums->histograms[static_cast<std::size_t>(Metric::kTls)].Add(point.warmup_tls);
+  sums->duration_s += static_cast<double>(merger.last_done()) / 1e9;
+  sums->unaccounted_max += point.unaccounted_max;
+  sums->is_partial = sums->is_partial || point.is_partial;
+  sums->is_interrupted = sums->is_interrupted || point.is_interrupted;
+}
+
+const char* StatusOf(const Sums& sums) { return sums.is_partial ? "PARTIAL" : sums.is_interrupted ? "INTERRUPTED" : "COMPLETE"; }
+
+void FillPoint(const Sums& sums, proto::Point* out) {
+  const Counters& counters = sums.counters;
+  out->set_total_requests(counters.planned);
+  out->set_successful_requests(counters.success);
+  out->set_failed_requests(counters.planned - counters.success);
+  if (counters.planned > 0) {
+    out->set_error_rate_percent(100.0 * static_cast<double>(counters.planned - counters.success) / static_cast<double>(counters.planned));
+  }
+  out->set_duration_s(sums.duration_s);
+  if (sums.duration_s > 0) {
+    out->set_requests_per_s(static_cast<double>(counters.Complete()) / sums.duration_s);
+    out->set_success_per_s(static_cast<double>(counters.success) / sums.duration_s);
+    out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
+  }
+  const Histogram none;
+  *out->mutable_latency() = SummariseLatency(sums[Metric::kService], sums[Metric::kCensored]);
+  *out->mutable_other_latency() = SummariseLatency(sums[Metric::kOther], none);
+  *out->mutable_first_byte() = SummariseLatency(sums[Metric::kFirstByte], none);
+  *out->mutable_lateness() = SummariseLatency(sums[Metric::kLateness], none);
+  *out->mutable_connect() = SummariseLatency(sums[Metric::kConnect], none);
+  *out->mutable_tls() = SummariseLatency(sums[Metric::kTls], none);
+  *out->mutable_loop_lag() = SummariseLatency(sums[Metric::kLoopLag], none);
+  FillAccounting(counters, sums.pending, out->mutable_accounting());
+  FillAccounting(sums.warmup, Pending(), out->mutable_warmup());
+  out->set_unaccounted_requests_max(sums.unaccounted_max);
+  out->set_status(StatusOf(sums));
+}
+
+void FillSeries(const Merger& merger, proto::Point* out) {
+  for (const WindowSum& window : merger.windows()) {
+    proto::Window* row = out->add_series();
+    row->set_second(window.second);
+    row->set_requests(window.requests);
+    row->set_success(window.success);
+    row->set_errors(window.errors);
+    row->set_mean_us(window.mean_us);
+    row->set_p50_us(window.p50_us);
+    row->set_p99_us(window.p99_us);
+    row->set_max_us(window.max_us);
+  }
+}
+
+void FillAgentRows(const PointResult& point, proto::Point* out) {
+  for (std::size_t i = 0; i < point.shares.size(); ++i) {
+    const AgentSum& sum = point.merger->agents()[i];
+    proto::AgentRow* row = out->add_agents();
+    row->set_agent(static_cast<std::uint32_t>(i));
+    row->set_connections(point.shares[i]);
+    row->set_planned(sum.counters.planned);
+    row->set_sent(sum.counters.sent);
+    row->set_success(sum.counters.success);
+    row->set_p50_us(Micros(sum.service.Quantile(50, 100)));
+    row->set_p99_us(Micros(sum.service.Quantile(99, 100)));
+    row->set_max_us(Micros(sum.service.max()));
+    row->set_shards(sum.shards);
+    if (sum.last_done > 0) row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.last_done));
+  }
+}
+
+}  // namespace
+
+proto::Latency SummariseLatency(const Histogram& complete, const Histogram& censored) {
+  proto::Latency out;
+  Histogram merged;
+  if (censored.count() > 0) {
+    merged.Add(complete);
+    merged.Add(censored);
+  }
+  const Histogram& all = censored.count() > 0 ? merged : complete;
+  const auto put = [&](const char* name, std::uint64_t numerator, std::uint64_t denominator, void (proto::Latency::*set)(double)) {
+    const Nanos value = all.Quantile(numerator, denominator);
+    (out.*set)(Micros(value));
+    if (censored.count() > 0 && value >= censored.min()) out.add_at_least(name);
+  };
+  out.set_count(complete.count());
+  out.set_censored(censored.count());
+  out.set_mean_us(complete.Mean() / 1e3);
+  out.set_min_us(Micros(complete.min()));
+  put("p50_us", 50, 100, &proto::Latency::set_p50_us);
+  put("p90_us", 90, 100, &proto::Latency::set_p90_us);
+  put("p95_us", 95, 100, &proto::Latency::set_p95_us);
+  put("p99_us", 99, 100, &proto::Latency::set_p99_us);
+  put("p99_9_us", 999, 1000, &proto::Latency::set_p99_9_us);
+  put("p99_99_us", 9999, 10000, &proto::Latency::set_p99_99_us);
+  put("max_us", 1, 1, &proto::Latency::set_max_us);
+  out.set_overflow(complete.overflow() + censored.overflow());
+  out.set_clock_error(complete.clock_error() + censored.clock_error());
+  return out;
+}
+
+proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
+  proto::Report report;
+  report.set_version(TIDEMARK_VERSION);
+  report.set_run(result.run);
+  report.set_started_at(result.started_at);
+  *report.mutable_plan() = plan;
+  for (std::size_t i = 0; i < result.agents.size(); ++i) {
+    const AgentFacts& facts = result.agents[i];
+    proto::AgentInfo* info = report.add_agents();
+    info->set_agent(static_cast<std::uint32_t>(i));
+    info->set_address(facts.address);
+    info->set_version(facts.version);
+    info->set_workers(facts.workers);
+    info->set_is_insecure_control(facts.is_insecure);
+    for (const std::string& address : facts.target_addresses) info->add_target_addresses(address);
+    info->set_lost(facts.lost);
+  }
+  auto total = std::make_unique<Sums>();
+  proto::Merge* merge = report.mutable_merge();
+  bool is_exact = true;
+  for (const PointResult& point : result.points) {
+    auto sums = std::make_unique<Sums>();
+    AddPoint(point, sums.get());
+    AddPoint(point, total.get());
+    proto::Point* out = report.add_points();
+    out->set_connections(point.connections);
+    out->set_connections_up(point.connections_up);
+    FillPoint(*sums, out);
+    FillSeries(*point.merger, out);
+    FillAgentRows(point, out);
+    out->set_start_skew_bound_us(Micros(point.start_skew_bound));
+    merge->set_late(merge->late() + point.merger->late());
+    is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();
+  }
+  FillPoint(*total, report.mutable_total());
+  merge->set_shards(result.shards);
+  merge->set_duplicates(result.duplicates);
+  merge->set_rejected(result.rejected);
+  merge->set_is_exact(is_exact && result.exit_code != kExitAccounting);
+  report.set_status(StatusOf(*total));
+  report.set_exit_code(result.exit_code);
+  for (const std::string& note : result.notes) report.add_notes(note);
+  return report;
+}
+
+}  // namespace tidemark

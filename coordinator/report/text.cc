@@ -1,0 +1,166 @@
+#include "coordinator/report/text.h"
+
+#include <google/protobuf/descriptor.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "common/outcome.h"
+#include "common/plan.h"
+#include "common/units.h"
+
+namespace tidemark {
+namespace {
+
+// A figure that is a lower bound, because requests were given up before it, prints as ">=x".
+std::string Quantile(const proto::Latency& latency, absl::string_view name, double micros) {
+  const bool is_bound = std::find(latency.at_least().begin(), latency.at_least().end(), name) != latency.at_least().end();
+  if (latency.count() == 0 && !is_bound) return "-";
+  return absl::StrCat(is_bound ? ">=" : "", FormatLatency(micros));
+}
+
+struct Column {
+  const char* title;
+  int width;
+};
+constexpr Column kColumns[] = {{"conns", 7}, {"requests", 11}, {"ok", 11},  {"failed", 9}, {"err %", 7},  {"req/s", 9},    {"avg", 8},
+                               {"p50", 8},   {"p90", 8},       {"p95", 8},  {"p99", 8},    {"p99.9", 8}, {"max", 8}, {"duration", 9}};
+
+std::string Row(const std::vector<std::string>& cells) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) absl::StrAppendFormat(&line, "%*s", kColumns[i].width, cells[i]);
+  return line;
+}
+
+std::string PointRow(const std::string& name, const proto::Point& p) {
+  const proto::Latency& l = p.latency();
+  return Row({name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()), FormatCount(p.failed_requests()),
+              absl::StrFormat("%.2f", p.error_rate_percent()), absl::StrFormat("%.0f", p.requests_per_s()),
+              l.count() == 0 ? "-" : FormatLatency(l.mean_us()), Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()),
+              Quantile(l, "p95_us", l.p95_us()), Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
+              Quantile(l, "max_us", l.max_us()), FormatLatency(p.duration_s() * 1e6)});
+}
+
+// "2xx 1,000 + reset 3": the non-zero entries of an enum's counts.
+template <typename Enum>
+std::string Terms(const google::protobuf::Message& counts, std::size_t size) {
+  std::vector<std::string> terms;
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto* field = counts.GetDescriptor()->field(static_cast<int>(i));
+    const std::uint64_t value = counts.GetReflection()->GetUInt64(counts, field);
+    if (value != 0) terms.push_back(absl::StrCat(Name(static_cast<Enum>(i)), " ", FormatCount(value)));
+  }
+  return terms.empty() ? "0" : absl::StrJoin(terms, " + ");
+}
+
+std::string AccountLine(const proto::Accounting& a) {
+  std::string line = absl::StrCat("planned ", FormatCount(a.planned()), " = sent ", FormatCount(a.sent()));
+  absl::StrAppend(&line, " + never sent ", FormatCount(a.never_sent()));
+  if (a.waiting() != 0) absl::StrAppend(&line, " + waiting ", FormatCount(a.waiting()));
+  if (a.never_sent() != 0) absl::StrAppend(&line, " (", Terms<NeverSent>(a.never_sent_by_reason(), kNeverSentCount), ")");
+  absl::StrAppend(&line, "; sent = ", Terms<Outcome>(a.outcomes(), kOutcomeCount));
+  if (a.in_flight() != 0) absl::StrAppend(&line, " + in flight ", FormatCount(a.in_flight()));
+  return absl::StrCat(line, a.identity_holds() ? "" : "  IDENTITY BROKEN");
+}
+
+std::string LoadLine(const proto::Report& report) {
+  const proto::Sweep& sweep = report.plan().sweep();
+  std::string line = "closed loop, ";
+  if (sweep.has_duration()) {
+    absl::StrAppend(&line, FormatDuration(FromProto(sweep.duration())), " per point");
+  } else if (sweep.requests() != 0) {
+    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests())), " requests per point");
+  } else {
+    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests_per_connection())), " requests per connection");
+  }
+  if (sweep.warmup_requests_per_connection() != 0) {
+    absl::StrAppend(&line, " after ", sweep.warmup_requests_per_connection(), " for warm-up");
+  }
+  return absl::StrCat(line, ", time-out ", FormatDuration(FromProto(report.plan().timeout())));
+}
+
+std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
+  if (l.count() == 0 && l.censored() == 0) return "";
+  std::string line = absl::StrFormat("    %-11s n %12s  mean %8s  min %8s  p50 %8s  p90 %8s  p99 %8s  p99.9 %8s  p99.99 %8s  max %8s\n", name,
+                                     FormatCount(l.count()), FormatLatency(l.mean_us()), FormatLatency(l.min_us()),
+                                     Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p99_us", l.p99_us()),
+                                     Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "p99_99_us", l.p99_99_us()),
+                                     Quantile(l, "max_us", l.max_us()));
+  if (l.overflow() + l.clock_error() != 0) {
+    absl::StrAppend(&line, "      above 1 h: ", l.overflow(), ", negative (clock stepped): ", l.clock_error(), "\n");
+  }
+  return line;
+}
+
+std::string LatencyDetail(const proto::Report& report) {
+  std::string out;
+  for (const proto::Point& p : report.points()) {
+    absl::StrAppend(&out, "  ", p.connections(), " connections\n", LatencyLine("service", p.latency()), LatencyLine("not success", p.other_latency()),
+                    LatencyLine("first byte", p.first_byte()), LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
+                    LatencyLine("TLS", p.tls()), LatencyLine("loop lag", p.loop_lag()));
+  }
+  return out;
+}
+
+void AppendAgents(const proto::Report& report, std::string* out) {
+  // Lists of more than this many agents help nobody in a terminal; the JSON has them all.
+  constexpr int kMaxAgentLines = 20;
+  for (int i = 0; i < std::min(report.agents_size(), kMaxAgentLines); ++i) {
+    const proto::AgentInfo& agent = report.agents(i);
+    absl::StrAppend(out, "  Agent ", i, "  : ", agent.address(), ", ", agent.workers(), agent.workers() == 1 ? " worker" : " workers",
+                    agent.target_addresses().empty() ? "" : ", target ", absl::StrJoin(agent.target_addresses(), " "),
+                    agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "", agent.lost().empty() ? "" : ", LOST: ", agent.lost(), "\n");
+  }
+  if (report.agents_size() > kMaxAgentLines) absl::StrAppend(out, "  ... and ", report.agents_size() - kMaxAgentLines, " more agents\n");
+}
+
+}  // namespace
+
+std::string ToText(const proto::Report& report, const TextOptions& options) {
+  const std::string bold = options.has_color ? "\x1b[1m" : "";
+  const std::string red = options.has_color ? "\x1b[31m" : "";
+  const std::string reset = options.has_color ? "\x1b[0m" : "";
+  std::string out = absl::StrCat("tidemark ", report.version(), "  ", report.plan().target(), "  run ", report.run(), "\n", LoadLine(report), "\n\n");
+
+  std::vector<std::string> titles;
+  for (const Column& column : kColumns) titles.push_back(column.title);
+  absl::StrAppend(&out, bold, Row(titles), reset, "\n");
+  for (const proto::Point& point : report.points()) {
+    const bool is_bad = point.failed_requests() > 0 || point.status() != "COMPLETE";
+    absl::StrAppend(&out, is_bad ? red : "", PointRow(absl::StrCat(point.connections()), point), is_bad ? reset : "",
+                    point.status() == "COMPLETE" ? "" : absl::StrCat("  ", point.status()), "\n");
+  }
+  const proto::Point& total = report.total();
+  if (report.points_size() > 1) absl::StrAppend(&out, PointRow("total", total), "\n");
+  if (options.has_latency_detail) absl::StrAppend(&out, "\n", LatencyDetail(report));
+
+  absl::StrAppend(&out, "\n  Account  : ", AccountLine(total.accounting()), "\n");
+  absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
+  const proto::ConnectCounts& c = total.accounting().connections();
+  const proto::ConnectCounts& w = total.warmup().connections();
+  proto::ConnectCounts connections = c;
+  for (int i = 0; i < static_cast<int>(kConnectResultCount); ++i) {
+    const auto* field = w.GetDescriptor()->field(i);
+    connections.GetReflection()->SetUInt64(&connections, field,
+                                           c.GetReflection()->GetUInt64(c, field) + w.GetReflection()->GetUInt64(w, field));
+  }
+  absl::StrAppend(&out, "  Connect  : ", Terms<ConnectResult>(connections, kConnectResultCount), "\n");
+  absl::StrAppend(&out, "  Bytes    : ", FormatBytes(static_cast<double>(total.accounting().bytes_sent())), " sent, ",
+                  FormatBytes(static_cast<double>(total.accounting().bytes_received())), " received");
+  if (total.accounting().unsolicited_bytes() != 0) {
+    absl::StrAppend(&out, ", ", FormatCount(total.accounting().unsolicited_bytes()), " bytes nobody had asked for");
+  }
+  absl::StrAppend(&out, "\n  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ", report.agents_size(),
+                  report.agents_size() == 1 ? " agent, " : " agents, ", FormatCount(report.merge().shards()), " shards, ",
+                  report.merge().duplicates(), " duplicates, ", report.merge().rejected(), " rejected, ", report.merge().late(), " late\n");
+  absl::StrAppendFormat(&out, "  Generator: CPU %.0f %% of one core, lateness p99 %s, loop lag p99 %s\n", total.generator_cpu_percent(),
+                        FormatLatency(total.lateness().p99_us()), FormatLatency(total.loop_lag().p99_us()));
+  AppendAgents(report, &out);
+  for (const std::string& note : report.notes()) absl::StrAppend(&out, red, "  Note     : ", note, reset, "\n");
+  return out;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,128 @@
+#include "tests/mock_exchange/directives.h"
+
+#include <boost/math/special_functions/erf.hpp>
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/status_macros.h"
+#include "common/units.h"
+
+namespace tidemark {
+namespace {
+
+constexpr std::int64_t kGridStride = 7919;  // prime to the grid's size: a permutation that mixes large and small
+
+absl::Status Bad(absl::string_view text) {
+  return absl::InvalidArgumentError(absl::StrCat("directive '", text.substr(0, 64), "' is unknown or malformed"));
+}
+
+// Splits "value/N"; N is 1 if it is missing.
+bool TakeEvery(absl::string_view* value, std::int64_t* every) {
+  const std::size_t slash = value->rfind('/');
+  if (slash == absl::string_view::npos) return true;
+  const bool is_valid = absl::SimpleAtoi(value->substr(slash + 1), every) && *every >= 1;
+  *value = value->substr(0, slash);
+  return is_valid;
+}
+
+absl::Status ParseDelay(absl::string_view value, Directives* out) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(value, ':');
+  if (parts.size() == 1) {
+    out->delay = Directives::Delay::kFixed;
+    TIDEMARK_ASSIGN_OR_RETURN(out->delay_a, ParseDuration(parts[0]));
+    return absl::OkStatus();
+  }
+  if (parts[0] == "bimodal" && parts.size() == 4) {
+    const std::vector<absl::string_view> share = absl::StrSplit(parts[3], '/');
+    out->delay = Directives::Delay::kBimodal;
+    TIDEMARK_ASSIGN_OR_RETURN(out->delay_a, ParseDuration(parts[1]));
+    TIDEMARK_ASSIGN_OR_RETURN(out->delay_b, ParseDuration(parts[2]));
+    const bool is_valid = share.size() == 2 && absl::SimpleAtoi(share[0], &out->slow) && absl::SimpleAtoi(share[1], &out->slow_of) &&
+                          out->slow_of >= 1;
+    return is_valid ? absl::OkStatus() : Bad(value);
+  }
+  if (parts[0] == "lognormal" && parts.size() == 3) {
+    out->delay = Directives::Delay::kLogNormal;
+    TIDEMARK_ASSIGN_OR_RETURN(out->delay_a, ParseDuration(parts[1]));
+    return absl::SimpleAtod(parts[2], &out->sigma) && out->sigma > 0 && out->sigma < 3 ? absl::OkStatus() : Bad(value);
+  }
+  return Bad(value);
+}
+
+absl::Status ParseFault(absl::string_view value, Directives* out) {
+  if (!TakeEvery(&value, &out->fault_every)) return Bad(value);
+  constexpr std::pair<absl::string_view, Fault> kFaults[] = {{"reset", Fault::kReset},       {"hang", Fault::kHang},
+                                                             {"garbage", Fault::kGarbage},   {"truncate", Fault::kTruncate},
+                                                             {"oversize", Fault::kOversize}, {"close", Fault::kClose}};
+  for (const auto& [name, fault] : kFaults) {
+    if (value == name) out->fault = fault;
+  }
+  return out->fault == Fault::kNone ? Bad(value) : absl::OkStatus();
+}
+
+absl::Status ParseOne(absl::string_view name, absl::string_view value, Directives* out) {
+  if (name == "delay") return ParseDelay(value, out);
+  if (name == "fault") return ParseFault(value, out);
+  if (name == "status") {
+    return TakeEvery(&value, &out->status_every) && absl::SimpleAtoi(value, &out->status) && out->status >= 200 && out->status <= 999
+               ? absl::OkStatus()
+               : Bad(value);
+  }
+  if (name == "size") {
+    TIDEMARK_ASSIGN_OR_RETURN(out->body_bytes, ParseBytes(value));
+    return out->body_bytes <= (64 << 20) ? absl::OkStatus() : Bad(value);
+  }
+  if (name == "body") {
+    if (value == "chunked") out->framing = Directives::Framing::kChunked;
+    if (value == "until-close") out->framing = Directives::Framing::kUntilClose;
+    return out->framing == Directives::Framing::kLength ? Bad(value) : absl::OkStatus();
+  }
+  if (name == "interim") {
+    out->has_interim = value == "1";
+    return absl::OkStatus();
+  }
+  if (name == "freeze") {
+    if (!TakeEvery(&value, &out->freeze_every)) return Bad(value);
+    TIDEMARK_ASSIGN_OR_RETURN(out->freeze, ParseDuration(value));
+    return absl::OkStatus();
+  }
+  return Bad(name);
+}
+
+}  // namespace
+
+absl::StatusOr<Directives> ParseDirectives(absl::string_view text) {
+  Directives out;
+  for (const absl::string_view item : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    const std::size_t equals = item.find('=');
+    if (equals == absl::string_view::npos) return Bad(item);
+    TIDEMARK_RETURN_IF_ERROR(ParseOne(item.substr(0, equals), item.substr(equals + 1), &out));
+  }
+  return out;
+}
+
+Nanos LogNormalGrid(std::int64_t i, Nanos median, double sigma) {
+  const double p = (static_cast<double>(i) + 0.5) / static_cast<double>(kGridSize);
+  const double z = std::sqrt(2.0) * boost::math::erf_inv(2 * p - 1);
+  return static_cast<Nanos>(static_cast<double>(median) * std::exp(sigma * z));
+}
+
+Nanos Directives::DelayOf(std::int64_t index) const {
+  switch (delay) {
+    case Delay::kNone: return 0;
+    case Delay::kFixed: return delay_a;
+    case Delay::kBimodal: return index % slow_of < slow ? delay_b : delay_a;
+    case Delay::kLogNormal: return LogNormalGrid(index % kGridSize * kGridStride % kGridSize, delay_a, sigma);
+  }
+  return 0;
+}
+
+Fault Directives::FaultOf(std::int64_t index) const { return index % fault_every == fault_every - 1 ? fault : Fault::kNone; }
+int Directives::StatusOf(std::int64_t index) const { return index % status_every == status_every - 1 ? status : 200; }
+bool Directives::FreezesAt(std::int64_t index) const { return freeze_every > 0 && index % freeze_every == freeze_every - 1; }
+
+}  // namespace tidemark

@@ -1,0 +1,55 @@
+// What a client asks the mock to do: delays and faults, chosen per path ("/mock/DIRECTIVES") or header ("X-Mock").
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/clock.h"
+
+namespace tidemark {
+
+enum class Fault { kNone, kReset, kHang, kGarbage, kTruncate, kOversize, kClose };
+
+// Comma-separated `name=value`. `/N` behind a value means every N-th request; without it, every one.
+//   delay=2ms                       fixed
+//   delay=bimodal:2ms:100ms:3/200   100 ms for 3 of every 200 arrivals, else 2 ms
+//   delay=lognormal:2ms:0.8         median and sigma; a grid of 10,000 quantile midpoints, permuted, in whole cycles
+//   fault=reset|hang|garbage|truncate|oversize|close[/N]
+//   status=429[/N]    body=chunked|until-close    size=BYTES    interim=1    freeze=2s/N
+struct Directives {
+  enum class Delay { kNone, kFixed, kBimodal, kLogNormal };
+  enum class Framing { kLength, kChunked, kUntilClose };
+
+  Delay delay = Delay::kNone;
+  Nanos delay_a = 0;
+  Nanos delay_b = 0;
+  std::int64_t slow_of = 0;   // bimodal: `slow` of every `slow_of`
+  std::int64_t slow = 0;
+  double sigma = 0;
+  Fault fault = Fault::kNone;
+  std::int64_t fault_every = 1;
+  int status = 200;
+  std::int64_t status_every = 1;
+  Framing framing = Framing::kLength;
+  std::int64_t body_bytes = -1;  // -1: the endpoint's own body
+  bool has_interim = false;
+  Nanos freeze = 0;
+  std::int64_t freeze_every = 0;
+
+  // Of the arrival with number `index` among those with the same directives, from 0.
+  Nanos DelayOf(std::int64_t index) const;
+  Fault FaultOf(std::int64_t index) const;
+  int StatusOf(std::int64_t index) const;
+  bool FreezesAt(std::int64_t index) const;
+};
+
+// Errors: InvalidArgument naming the directive.
+absl::StatusOr<Directives> ParseDirectives(absl::string_view text);
+
+// Value `i` of the log-normal grid: F^-1((i + 0.5) / 10,000), median `median`, in ns.  REQUIRES: 0 <= i < 10,000.
+inline constexpr std::int64_t kGridSize = 10'000;
+Nanos LogNormalGrid(std::int64_t i, Nanos median, double sigma);
+
+}  // namespace tidemark

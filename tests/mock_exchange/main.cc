@@ -1,0 +1,70 @@
+// tidemark-mock: an exchange to aim at, which knows exactly what it was asked and what it answered.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "agent/machine.h"
+#include "common/control_address.h"
+#include "tests/mock_exchange/server.h"
+
+namespace {
+
+int Fail(const std::string& message) {
+  std::fprintf(stderr, "tidemark-mock: %s\n", message.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using tidemark::ControlAddress;
+  CLI::App app{"A mock exchange: the Binance family's cheap public endpoints, delays and faults on demand, and the truth."};
+  std::string listen = "127.0.0.1:0";
+  std::string tls_listen;
+  std::string cert;
+  std::string key;
+  app.add_option("--listen", listen, "HOST:PORT, port 0 for any")->capture_default_str();
+  app.add_option("--tls-listen", tls_listen, "HOST:PORT for TLS; needs --cert and --key");
+  app.add_option("--cert", cert, "PEM certificate chain");
+  app.add_option("--key", key, "PEM key");
+  app.footer("GET /__truth tells what happened, GET /__reset tells it and starts anew.\n"
+             "Delays and faults: path /mock/DIRECTIVES or header X-Mock: DIRECTIVES, as in\n"
+             "  delay=2ms   delay=bimodal:2ms:100ms:3/200   delay=lognormal:2ms:0.8   freeze=2s/1000\n"
+             "  fault=reset/1000 (or hang, garbage, truncate, oversize, close)   status=429/10\n"
+             "  size=64KiB   body=chunked   body=until-close   interim=1");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 1;
+  }
+  try {
+    signal(SIGPIPE, SIG_IGN);
+    tidemark::RaiseDescriptorLimit();
+    boost::asio::io_context io(1);
+    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+    signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
+    tidemark::MockServer server(&io);
+    const auto address = tidemark::ParseControlAddress(listen);
+    if (!address.ok()) return Fail("--listen: " + std::string(address.status().message()));
+    const ControlAddress bound{.host = address->host, .port = server.Listen(address->host, address->port, nullptr)};
+    std::printf("listening on %s\n", bound.ToString().c_str());
+    boost::asio::ssl::context tls(boost::asio::ssl::context::tls_server);
+    if (!tls_listen.empty()) {
+      const auto tls_address = tidemark::ParseControlAddress(tls_listen);
+      if (!tls_address.ok()) return Fail("--tls-listen: " + std::string(tls_address.status().message()));
+      tls.use_certificate_chain_file(cert);
+      tls.use_private_key_file(key, boost::asio::ssl::context::pem);
+      const ControlAddress tls_bound{.host = tls_address->host, .port = server.Listen(tls_address->host, tls_address->port, &tls)};
+      std::printf("listening on %s (TLS)\n", tls_bound.ToString().c_str());
+    }
+    std::fflush(stdout);
+    io.run();
+    return 0;
+  } catch (const std::exception& error) {
+    return Fail(std::string("cannot serve: ") + error.what());
+  }
+}

@@ -1,0 +1,42 @@
+// The mock's connections: one Beast coroutine each, plain or TLS, on one thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <map>
+#include <string>
+
+#include "tests/mock_exchange/directives.h"
+#include "tests/mock_exchange/truth.h"
+
+namespace tidemark {
+
+// Serves until its io_context stops. Threads: the one that runs the io_context.
+class MockServer {
+ public:
+  explicit MockServer(boost::asio::io_context* io) : io_(*io) {}
+
+  // Binds and starts accepting; returns the port. `tls` null for plain.  Throws boost::system::system_error.
+  std::uint16_t Listen(const std::string& host, std::uint16_t port, boost::asio::ssl::context* tls);
+
+ private:
+  struct Counted {
+    Directives directives;
+    std::int64_t arrivals = 0;
+  };
+
+  boost::asio::awaitable<void> Accept(boost::asio::ip::tcp::acceptor acceptor, boost::asio::ssl::context* tls);
+  boost::asio::awaitable<void> ServeTls(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* tls);
+  template <typename Stream>
+  boost::asio::awaitable<void> Serve(Stream stream);
+  // Counts an arrival; null if the directives cannot be parsed.
+  Counted* Find(const std::string& directives);
+
+  boost::asio::io_context& io_;
+  std::map<std::string, Counted> counted_;
+  Truth truth_;
+};
+
+}  // namespace tidemark
