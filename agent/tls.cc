@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 
 namespace tidemark {
@@ -15,7 +17,8 @@ bool IsAddress(const std::string& host) {
 }
 
 absl::Status FileError(absl::string_view field, const std::string& file) {
-  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  const unsigned long error = ERR_peek_error();
+  const char* reason = ERR_SYSTEM_ERROR(error) ? std::strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
   ERR_clear_error();
   return absl::InvalidArgumentError(absl::StrCat("tls.", field, ": '", file, "' cannot be used: ",
                                                  reason == nullptr ? "unreadable" : reason, "; give a PEM file that the agent can read"));

@@ -59,9 +59,8 @@ absl::Status VisitCounts(absl::string_view bytes, std::uint64_t slot_count, Visi
   while (!bytes.empty()) {
     std::int64_t value = 0;
     if (!TakeZigZag(&bytes, &value)) return absl::InvalidArgumentError("histogram: truncated number");
-    if (value == 0) return absl::InvalidArgumentError("histogram: a count of zero");
-    if (value < 0) {
-      const std::uint64_t run = ~static_cast<std::uint64_t>(value) + 1;
+    if (value <= 0) {  // Java writes a single empty slot as a count of zero
+      const std::uint64_t run = value == 0 ? 1 : ~static_cast<std::uint64_t>(value) + 1;
       if (run > slot_count - slot) return absl::InvalidArgumentError("histogram: a run of empty slots leaves the range");
       slot += run;
       continue;

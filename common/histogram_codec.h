@@ -12,13 +12,13 @@
 namespace tidemark {
 
 // The counts in slot order as ZigZag LEB128 (at most 9 bytes each, the 9th holding 8 bits): n > 0 is the count of
-// the next slot, -k < 0 stands for k empty slots; trailing empty slots are omitted. This is the payload of
+// the next slot, -k < 0 stands for k empty slots, 0 for one; trailing empty slots are omitted. This is the payload of
 // HdrHistogram's V2 encoding.
 std::string EncodeCounts(const Histogram& histogram);
 
 // Adds the counts encoded in `bytes` to `histogram`, and sets `facts->count` and `facts->hash` to what was added.
 // On error the histogram may hold part of them: decode into a scratch one.
-// Errors: InvalidArgument for a truncated number, a zero, a run or a count that leaves the range, a sum above 2^62.
+// Errors: InvalidArgument for a truncated number, a run or a count that leaves the range, a sum above 2^62.
 absl::Status DecodeCounts(absl::string_view bytes, Histogram* histogram, HistogramFacts* facts);
 
 // One histogram of a shard, on and off the wire.

@@ -1,0 +1,80 @@
+// Names with several addresses. Each test runs in a mount namespace of its own, with an /etc/hosts of its own.
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "tests/e2e/programs.h"
+
+namespace tidemark {
+namespace {
+
+// Replaces /etc/hosts for this process and its children; false without the right to.
+bool UseHosts(const TempDir& dir, const std::string& hosts) {
+  Spill(dir / "hosts", hosts);
+  Spill(dir / "nsswitch.conf", "hosts: files\n");
+  if (unshare(CLONE_NEWNS) != 0) return false;
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  if (mount((dir / "hosts").c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) return false;
+  // A resolver that asks the network would wait for it.
+  return access("/etc/nsswitch.conf", F_OK) != 0 || mount((dir / "nsswitch.conf").c_str(), "/etc/nsswitch.conf", nullptr, MS_BIND, nullptr) == 0;
+}
+
+TEST(NetTest, ConnectionsAreDealtInTurnOverAllAddressesOfATarget) {
+  TempDir dir;
+  if (!UseHosts(dir, "127.0.0.1 localhost\n127.0.0.5 multi.test\n127.0.0.6 multi.test\n127.0.0.7 multi.test\n")) {
+    GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  }
+  Nginx nginx("location / { return 200 hello; }", "", "0.0.0.0");
+  const auto agents = StartAgents(2);
+  std::vector<std::string> arguments = AgentsFlag(agents);
+  arguments.insert(arguments.end(), {"-c", "12", "--requests-per-connection", "10", "http://multi.test:" + std::to_string(nginx.port()) + "/"});
+  const RunOutcome run = TidemarkRun(arguments);
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(At(run.report, "agents.0.target_addresses").as_array().size(), 3u);
+  nginx.Quit();
+  std::map<std::string, int> per_address;
+  for (std::istringstream lines(Slurp(nginx.dir() / "access.log")); !lines.eof();) {
+    std::string status;
+    std::string address;
+    if (lines >> status >> address) ++per_address[address];
+  }
+  EXPECT_EQ(per_address, (std::map<std::string, int>{{"127.0.0.5", 40}, {"127.0.0.6", 40}, {"127.0.0.7", 40}}));
+  EXPECT_NE(run.out.find("127.0.0.6:"), std::string::npos);  // the list is printed
+}
+
+TEST(NetTest, ADnsNameStandsForAnAgentAtEachOfItsAddresses) {
+  TempDir dir;
+  if (!UseHosts(dir, "127.0.0.1 localhost\n127.0.0.11 agents.test\n127.0.0.12 agents.test\n::1 agents.test\n")) {
+    GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  }
+  Mock mock;
+  Agent first({}, "127.0.0.11:0");
+  const std::string port = first.address().substr(first.address().rfind(':'));
+  Agent second({}, "127.0.0.12" + port);
+  Agent third({}, "[::1]" + port);
+  const RunOutcome run = TidemarkRun({"--agents", "dns:agents.test" + port, "--wait-agents", "3", "-c", "10", "-n", "1k", mock.Url()});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(At(run.report, "agents").as_array().size(), 3u);
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), 1'000);
+  EXPECT_EQ(Int(mock.Truth(), "parsed"), 1'000);
+}
+
+TEST(NetTest, MoreConnectionsThanLocalPortsAreRefused) {
+  if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  Spill("/proc/sys/net/ipv4/ip_local_port_range", "40000 40099");  // of this network namespace alone
+  const RunOutcome refused = TidemarkRun({"-c", "50,101", "http://127.0.0.1:1/"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("101 connections, but it has 100 local ports to this target; add --source"), std::string::npos) << refused.err;
+  // Two source addresses make two hundred; then it is the target that does not answer in this empty namespace.
+  EXPECT_EQ(TidemarkRun({"-c", "101", "--connect-timeout", "1s", "--source", "127.0.0.2,127.0.0.3", "http://127.0.0.1:1/"}).code, 5);
+}
+
+TEST(NetTest, AnAllowListNamesTheHostThatResolvesToAPublicAddress) {
+  TempDir dir;
+  if (!UseHosts(dir, "127.0.0.1 localhost\n203.0.113.7 public.test\n")) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  const RunOutcome refused = TidemarkRun({"-c", "1", "-n", "1", "http://public.test:81/"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("public.test is 203.0.113.7:81, outside loopback and private ranges"), std::string::npos) << refused.err;
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,105 @@
+// The tutorial's sweep against Debian's nginx: the count of 2xx equals the lines of its access log, exactly.
+#include "tests/e2e/programs.h"
+
+namespace tidemark {
+namespace {
+
+constexpr std::int64_t kMeasured = 166'000;
+constexpr std::int64_t kWithWarmup = kMeasured + 16'600;
+
+// How many agents, and whether over TLS. One agent is the one in the coordinator's process.
+struct SweepCase {
+  int agents;
+  bool is_tls;
+};
+
+class NginxSweep : public testing::TestWithParam<SweepCase> {};
+
+TEST_P(NginxSweep, TheTutorialsSweepIsCountedExactly) {
+  TempDir dir;
+  const Certificate certificate(dir, "localhost", "IP:127.0.0.1");
+  const bool is_tls = GetParam().is_tls;
+  Nginx nginx((is_tls ? "ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key + ";" : std::string()) +
+                  "location / { return 200 hello; }",
+              is_tls ? " ssl" : "");
+  std::vector<std::unique_ptr<Agent>> agents;
+  std::vector<std::string> arguments;
+  if (GetParam().agents > 1) {
+    agents = StartAgents(GetParam().agents);
+    arguments = AgentsFlag(agents);
+  }
+  if (is_tls) arguments.insert(arguments.end(), {"--cacert", certificate.cert});
+  arguments.push_back((is_tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(nginx.port()) + "/");
+  const RunOutcome run = TidemarkRun(arguments);
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), kMeasured);
+  EXPECT_EQ(WithWarmup(run.report, "outcomes.status_2xx"), kWithWarmup);
+  EXPECT_EQ(At(run.report, "agents").as_array().size(), static_cast<std::size_t>(GetParam().agents));
+  EXPECT_TRUE(At(run.report, "merge.is_exact").as_bool());
+  const auto log = nginx.Quantities();
+  EXPECT_EQ(log, (std::map<std::string, std::int64_t>{{"200", kWithWarmup}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Agents, NginxSweep,
+                         testing::Values(SweepCase{1, false}, SweepCase{2, false}, SweepCase{7, false}, SweepCase{1, true},
+                                         SweepCase{2, true}, SweepCase{7, true}),
+                         [](const auto& test) {
+                           return std::string(test.param.is_tls ? "Https" : "Http") + std::to_string(test.param.agents);
+                         });
+
+TEST(NginxTest, AServerThatClosesAfterAFewRequestsIsReconnectedWithoutLoss) {
+  Nginx nginx("location / { return 200 hello; } keepalive_requests 7;");
+  const RunOutcome run = TidemarkRun({"-c", "20", "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), 2'000);
+  EXPECT_EQ(nginx.Quantities()["200"], 2'000);
+}
+
+TEST(NginxTest, RedirectsAreReportedNotFollowed) {
+  Nginx nginx("location / { return 302 http://127.0.0.1:1/elsewhere; }");
+  const RunOutcome run = TidemarkRun({"-c", "2", "-n", "100", "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.accounting.outcomes.status_3xx"), 100);
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), 100);
+}
+
+TEST(NginxTest, AUnixSocketIsATarget) {
+  TempDir dir;
+  Nginx nginx("location / { return 200 hello; } listen unix:" + (dir / "web.sock") + ";");
+  const RunOutcome run = TidemarkRun({"-c", "5", "-n", "1k", "unix:" + (dir / "web.sock") + ":/x"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), 1'000);
+  EXPECT_EQ(nginx.Quantities()["200"], 1'000);
+}
+
+TEST(NginxTest, AClientCertificateIsShown) {
+  TempDir dir;
+  const Certificate server(dir, "server", "IP:127.0.0.1");
+  const Certificate client(dir, "client", "DNS:client");
+  Nginx nginx("ssl_certificate " + server.cert + "; ssl_certificate_key " + server.key + "; ssl_client_certificate " + client.cert +
+                  "; ssl_verify_client on; location / { return 200 hello; }",
+              " ssl");
+  const std::string url = "https://127.0.0.1:" + std::to_string(nginx.port()) + "/";
+  const RunOutcome with = TidemarkRun({"-c", "2", "-n", "10", "--cacert", server.cert, "--cert", client.cert, "--key", client.key, url});
+  ASSERT_EQ(with.code, 0) << with.err;
+  EXPECT_EQ(Int(with.report, "total.accounting.outcomes.status_2xx"), 10);
+  const RunOutcome without = TidemarkRun({"-c", "2", "-n", "10", "--cacert", server.cert, url});
+  EXPECT_EQ(Int(without.report, "total.accounting.outcomes.status_4xx"), 10);
+}
+
+TEST(NginxTest, BothTlsVersionsAreSpoken) {
+  for (const char* version : {"TLSv1.2", "TLSv1.3"}) {
+    TempDir dir;
+    const Certificate certificate(dir, "localhost", "IP:127.0.0.1");
+    Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key + "; ssl_protocols " + version +
+                    "; location / { return 200 $ssl_protocol; }",
+                " ssl");
+    const RunOutcome run =
+        TidemarkRun({"-c", "3", "-n", "300", "--cacert", certificate.cert, "https://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+    EXPECT_EQ(run.code, 0) << version << run.err;
+    EXPECT_EQ(nginx.Quantities()["200"], 300) << version;
+  }
+}
+
+}  // namespace
+}  // namespace tidemark

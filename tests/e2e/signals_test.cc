@@ -1,0 +1,91 @@
+// What happens when somebody leaves: the user, an agent, the coordinator.
+#include "tests/e2e/programs.h"
+
+namespace tidemark {
+namespace {
+
+void WaitForAnswers(const Mock& mock, std::int64_t count, Process* process) {
+  while (Int(mock.Truth(), "answered") < count && process->IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+TEST(SignalsTest, ASecondCtrlCLeavesAtOnce) {
+  Mock mock;
+  Process process({TIDEMARK_BINARY, "run", "-c", "4", "-d", "60s", "--timeout", "30s", mock.Url("/mock/fault=hang")});
+  while (Int(mock.Truth(), "parsed") < 4 && process.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  process.Signal(SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(std::chrono::seconds(5)), 130);
+}
+
+TEST(SignalsTest, AnAgentKilledMidRunLeavesAPartialPointThatStillAddsUp) {
+  Mock mock;
+  auto agents = StartAgents(3);
+  const std::vector<std::string> flag = AgentsFlag(agents);
+  TempDir dir;
+  Process process({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "9", "--requests-per-connection", "5k", "-o", "json=" + (dir / "run.json"),
+                   mock.Url("/mock/delay=1ms")});
+  WaitForAnswers(mock, 8'000, &process);
+  agents[1]->process().Signal(SIGKILL);
+  EXPECT_EQ(process.Wait(std::chrono::seconds(30)), 3);
+  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  EXPECT_EQ(At(report, "status").as_string(), "PARTIAL");
+  EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());
+  EXPECT_NE(At(report, "agents.1.lost").as_string(), "");
+  // What the mock parsed lies between what was counted and that plus what is unaccounted for.
+  const std::int64_t sent = Int(report, "total.accounting.sent");
+  const std::int64_t unaccounted = Int(report, "total.unaccounted_requests_max");
+  const std::int64_t parsed = Int(mock.Truth(), "parsed");
+  EXPECT_LE(sent - Int(report, "total.accounting.in_flight"), parsed);
+  EXPECT_GE(sent + unaccounted, parsed);
+  EXPECT_GT(unaccounted, 0);
+  // The survivors are free for the next run.
+  EXPECT_EQ(TidemarkRun({"--agents", agents[0]->address() + "," + agents[2]->address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
+}
+
+TEST(SignalsTest, ACoordinatorThatDiesStopsItsAgents) {
+  Mock mock;
+  Agent agent;
+  Process process({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
+  WaitForAnswers(mock, 200, &process);
+  process.Signal(SIGKILL);
+  process.Wait();
+  // Within the keep-alive's limit; here the kernel closes the connection at once.
+  std::int64_t before = -1;
+  for (int i = 0; i < 60; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const std::int64_t now = Int(mock.Truth(), "parsed");
+    if (now == before) break;
+    before = now;
+  }
+  EXPECT_EQ(Int(mock.Truth(), "parsed"), before);
+  EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
+}
+
+TEST(SignalsTest, AgentsEndOnSigtermAndAfterOneRunWithOnce) {
+  Agent agent;
+  agent.process().Signal(SIGTERM);
+  EXPECT_EQ(agent.process().Wait(std::chrono::seconds(10)), 0);
+
+  Mock mock;
+  Agent once({"--once"});
+  EXPECT_EQ(TidemarkRun({"--agents", once.address(), "-c", "2", "-n", "10", mock.Url()}).code, 0);
+  EXPECT_EQ(once.process().Wait(std::chrono::seconds(10)), 0);
+
+  Agent idle({"--once", "--idle-timeout", "200ms"});
+  EXPECT_EQ(idle.process().Wait(std::chrono::seconds(10)), 0);
+  EXPECT_NE(idle.process().Err().find("no coordinator within 200ms"), std::string::npos);
+}
+
+TEST(SignalsTest, AnInsecureControlChannelIsSaidAtTheStartAndInTheReport) {
+  Mock mock;
+  Agent agent({"--insecure-control"}, "0.0.0.0:0");
+  EXPECT_NE(agent.process().Err().find("--insecure-control: anyone who reaches"), std::string::npos);
+  const std::string port = agent.address().substr(agent.address().find(':'));
+  const RunOutcome run = TidemarkRun({"--agents", "127.0.0.1" + port, "-c", "2", "-n", "10", mock.Url()});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.out.find("INSECURE CONTROL CHANNEL"), std::string::npos) << run.out;
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,103 @@
+// The mock knows what it was asked and what it answered: the report must say the same.
+#include "tests/e2e/programs.h"
+
+namespace tidemark {
+namespace {
+
+std::int64_t Outcome(const RunOutcome& run, const std::string& name) { return Int(run.report, "total.accounting.outcomes." + name); }
+
+struct FaultCase {
+  const char* fault;
+  const char* outcome;
+};
+
+class FaultTruth : public testing::TestWithParam<FaultCase> {};
+
+TEST_P(FaultTruth, OneInAThousandIsCountedAsWhatItIsAndAllBytesAgree) {
+  Mock mock;
+  const auto agents = StartAgents(2);
+  std::vector<std::string> arguments = AgentsFlag(agents);
+  arguments.insert(arguments.end(), {"-c", "50", "--requests-per-connection", "400", "--warmup", "0", "--timeout", "1s",
+                                     mock.Url(std::string("/mock/fault=") + GetParam().fault + "/1000")});
+  const RunOutcome run = TidemarkRun(arguments);
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto truth = mock.Truth();
+  EXPECT_EQ(Outcome(run, GetParam().outcome), 20);
+  EXPECT_EQ(Outcome(run, "status_2xx"), 19'980);
+  EXPECT_EQ(Int(truth, std::string("faults.") + GetParam().fault), 20);
+  EXPECT_EQ(Int(run.report, "total.accounting.sent"), Int(truth, "parsed"));
+  EXPECT_EQ(Outcome(run, "status_2xx"), Int(truth, "answered"));
+  EXPECT_EQ(Int(run.report, "total.accounting.bytes_sent"), Int(truth, "bytes_received"));
+  EXPECT_EQ(Int(run.report, "total.accounting.bytes_received"), Int(truth, "bytes_sent"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, FaultTruth,
+                         testing::Values(FaultCase{"reset", "reset"}, FaultCase{"hang", "request_timeout"}, FaultCase{"garbage", "malformed"},
+                                         FaultCase{"truncate", "closed_early"}, FaultCase{"close", "closed_early"}),
+                         [](const auto& test) { return std::string(test.param.fault); });
+
+TEST(TruthTest, EveryFramingIsCountedExactly) {
+  for (const char* directives : {"body=chunked", "body=until-close", "interim=1", "size=300KiB", "status=204", "status=304/2", "status=503/3", "size=0"}) {
+    Mock mock;
+    const RunOutcome run = TidemarkRun({"-c", "10", "-n", "600", "--warmup", "1", mock.Url(std::string("/mock/") + directives)});
+    ASSERT_EQ(run.code, 0) << directives << run.err;
+    const auto truth = mock.Truth();
+    EXPECT_EQ(WithWarmup(run.report, "sent"), Int(truth, "parsed")) << directives;
+    EXPECT_EQ(WithWarmup(run.report, "sent"), Int(truth, "answered")) << directives;
+    EXPECT_EQ(WithWarmup(run.report, "bytes_received"), Int(truth, "bytes_sent")) << directives;
+    EXPECT_EQ(WithWarmup(run.report, "bytes_sent"), Int(truth, "bytes_received")) << directives;
+  }
+}
+
+TEST(TruthTest, MethodsHeadersAndBodiesArriveAsAsked) {
+  Mock mock;
+  TempDir dir;
+  Spill(dir / "body", std::string(100'000, 'b'));
+  EXPECT_EQ(TidemarkRun({"-c", "2", "-n", "20", "-X", "HEAD", mock.Url("/mock/size=500")}).code, 0);
+  const RunOutcome post = TidemarkRun({"-c", "2", "-n", "20", "-H", "X-Mock: status=201", "--data", "@" + (dir / "body"), mock.Url("/")});
+  EXPECT_EQ(post.code, 0) << post.err;
+  const auto truth = mock.Truth();
+  EXPECT_EQ(Int(truth, "statuses.201"), 20);
+  EXPECT_EQ(Int(truth, "parsed"), 40);
+  EXPECT_GT(Int(truth, "bytes_received"), 20 * 100'000);
+  const RunOutcome close = TidemarkRun({"-c", "2", "-n", "20", "-H", "Connection: close", mock.Url()});
+  EXPECT_EQ(Int(close.report, "total.successful_requests"), 20);
+  EXPECT_GE(WithWarmup(close.report, "connections.established"), 20);
+}
+
+// A3, in closed loop: 3 of 200 arrivals take 100 ms, the others 2 ms. What the mock saw of the same requests is the truth;
+// the difference is what the kernel and the client add.
+TEST(TruthTest, ABimodalTargetsQuantilesAreThoseOfItsOwnRecord) {
+  Mock mock;
+  const RunOutcome run =
+      TidemarkRun({"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=bimodal:2ms:100ms:3/200")});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto truth = mock.Truth();
+  const double floor_us = 200;  // this machine's noise; counts and the slow share have no tolerance
+  for (const auto& [ours, theirs] : {std::pair<const char*, const char*>{"p50_us", "p50_us"}, {"p99_us", "p99_us"}, {"p99_9_us", "p99_9_us"}}) {
+    const double want = Number(truth, std::string("residence.") + theirs);
+    EXPECT_NEAR(Number(run.report, std::string("total.latency.") + ours), want, 0.01 * want + floor_us) << ours;
+  }
+  EXPECT_NEAR(Number(run.report, "total.latency.p99_us"), 100'000, 1'000 + 500);
+  EXPECT_GE(Number(run.report, "total.latency.p99_us"), 100'000);
+  EXPECT_NEAR(Number(run.report, "total.latency.mean_us"), Number(truth, "residence.mean_us"), 0.005 * 3'470 + floor_us);
+}
+
+// A4, in closed loop: a log-normal grid in whole cycles.
+TEST(TruthTest, ALogNormalTargetsQuantilesAreThoseOfItsOwnRecord) {
+  Mock mock;
+  const RunOutcome run = TidemarkRun({"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=lognormal:2ms:0.8")});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto truth = mock.Truth();
+  const double floor_us = 200;
+  const std::pair<const char*, double> kAnalytic[] = {{"p50_us", 1'999.8}, {"p90_us", 5'574.3}, {"p99_us", 12'842}, {"p99_9_us", 23'423}};
+  for (const auto& [name, value] : kAnalytic) {
+    const double seen = Number(run.report, std::string("total.latency.") + name);
+    const double theirs = Number(truth, std::string("residence.") + name);
+    EXPECT_NEAR(seen, theirs, 0.01 * theirs + floor_us) << name;
+    EXPECT_GE(seen, value * 0.99) << name;  // a delay is a lower bound: no request can be faster
+  }
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,90 @@
+// Runs one point through an agent's Session, without gRPC, and gives the final shard.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "agent/session.h"
+#include "common/mutex.h"
+#include "common/outcome.h"
+#include "tests/support/status_matchers.h"
+
+namespace tidemark {
+
+// Collects the events of a session. Threads: any.
+class EventLog {
+ public:
+  void Add(const proto::Event& event) {
+    {
+      MutexLock lock(&mutex_);
+      events_.push_back(event);
+    }
+    changed_.NotifyAll();
+  }
+  // Waits for the first event that `matches`; a default event after `limit`.
+  template <typename Matches>
+  proto::Event WaitFor(Matches matches, Nanos limit = 30 * kSecond) {
+    const Nanos deadline = MonotonicNow() + limit;
+    MutexLock lock(&mutex_);
+    while (true) {
+      for (const proto::Event& event : events_) {
+        if (matches(event)) return event;
+      }
+      const Nanos left = deadline - MonotonicNow();
+      if (left <= 0) return {};
+      changed_.WaitFor(&mutex_, left);
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<proto::Event> events_ GUARDED_BY(mutex_);
+};
+
+struct PointRun {
+  proto::Ready ready;
+  proto::Shard last;
+  Counters counters;
+  Pending pending;
+};
+
+inline proto::Plan PlanFor(const std::string& url, std::int64_t connections, std::int64_t requests_per_connection) {
+  proto::Plan plan;
+  plan.set_target(url);
+  plan.mutable_sweep()->add_connections(connections);
+  plan.mutable_sweep()->set_requests_per_connection(requests_per_connection);
+  plan.set_threads(2);
+  *plan.mutable_timeout() = ToDurationProto(5 * kSecond);
+  ApplyDefaults(&plan);
+  return plan;
+}
+
+// Prepares, starts and finishes the first point of `plan`.
+inline PointRun RunOnePoint(const proto::Plan& plan) {
+  PointRun run;
+  EventLog log;
+  proto::Open open;
+  open.set_run("test");
+  *open.mutable_plan() = plan;
+  auto session = Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
+  EXPECT_OK(session);
+  if (!session.ok()) return run;
+  proto::Prepare prepare;
+  prepare.set_connections(plan.sweep().connections(0));
+  prepare.set_requests(plan.sweep().requests());
+  EXPECT_OK((*session)->Prepare(prepare));
+  run.ready = log.WaitFor([](const proto::Event& event) { return event.has_ready(); }).ready();
+  proto::Arm arm;
+  arm.set_start_ns(MonotonicNow() + kMillisecond);
+  EXPECT_OK((*session)->Arm(arm));
+  run.last = log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
+  EXPECT_TRUE(run.last.is_final());
+  EXPECT_TRUE(FromProto(run.last.counters(), &run.counters, &run.pending));
+  EXPECT_EQ(BrokenIdentity(run.counters, run.pending), "");
+  return run;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,48 @@
+// Shards as an agent makes them, for tests of the ledger and the merger.
+#pragma once
+
+#include <random>
+#include <vector>
+
+#include "agent/recorder.h"
+#include "agent/shard_sender.h"
+#include "tests/support/random.h"
+
+namespace tidemark {
+
+struct MadeShards {
+  std::vector<proto::Shard> shards;
+  Recorder sum;  // all that was recorded, in one recorder
+};
+
+// `window_count` windows of `per_window` successes each, some of them with failures, over two workers.
+inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uint64_t incarnation, std::uint32_t window_count, int per_window) {
+  MadeShards made;
+  proto::ShardKey key;
+  key.set_run("run");
+  key.set_agent(agent);
+  key.set_incarnation(incarnation);
+  ShardSender sender(key, 2);
+  for (std::uint32_t window = 0; window < window_count; ++window) {
+    for (int worker = 0; worker < 2; ++worker) {
+      WorkerReport report{.kind = WorkerReport::Kind::kWindow, .worker = worker, .window = window, .is_final = window + 1 == window_count};
+      report.recorder = std::make_unique<Recorder>();
+      Recorder& recorder = *report.recorder;
+      for (int i = 0; i < per_window / 2; ++i) {
+        ++recorder.counters.planned;
+        ++recorder.counters.sent;
+        const bool is_failure = rng() % 50 == 0;
+        ++recorder.counters[is_failure ? Outcome::kStatus5xx : Outcome::kStatus2xx];
+        if (!is_failure) ++recorder.counters.success;
+        recorder[is_failure ? Metric::kOther : Metric::kService].Record(AnyLatency(rng));
+        recorder[Metric::kLateness].Record(static_cast<Nanos>(rng() % 1000) - 1);  // a clock error now and then
+      }
+      recorder.last_done = static_cast<Nanos>(window) * kSecond + 1;
+      made.sum.Add(recorder);
+      for (proto::Shard& shard : sender.Add(report)) made.shards.push_back(std::move(shard));
+    }
+  }
+  return made;
+}
+
+}  // namespace tidemark

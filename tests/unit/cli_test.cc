@@ -1,0 +1,79 @@
+#include "coordinator/cli.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "common/plan.h"
+
+namespace tidemark {
+namespace {
+
+CommandLine Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "tidemark");
+  return ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(CliTest, AUrlAloneIsTheDefaultSweep) {
+  const CommandLine line = Parse({"run", "http://127.0.0.1/"});
+  ASSERT_TRUE(line.is_run) << line.text;
+  EXPECT_EQ(line.options.plan.sweep().connections_size(), 5);
+  EXPECT_TRUE(line.options.agents.empty());
+}
+
+TEST(CliTest, FlagsAreAShortFormOfThePlan) {
+  const CommandLine line = Parse({"run", "-c", "10,1k", "-d", "2s", "-t", "3", "-H", "A: b", "-X", "PUT", "--data", "body", "--timeout", "1s",
+                                  "--expect-status", "200,404", "--source", "127.0.0.2,127.0.0.3", "-o", "json=a.json", "-o", "csv=-",
+                                  "https://h/p", "-k", "--agents", "a:1,dns:b"});
+  ASSERT_TRUE(line.is_run) << line.text;
+  const proto::Plan& plan = line.options.plan;
+  EXPECT_EQ(plan.sweep().connections(1), 1000);
+  EXPECT_EQ(FromProto(plan.sweep().duration()), 2 * kSecond);
+  EXPECT_EQ(plan.threads(), 3);
+  EXPECT_EQ(plan.requests(0).method(), "PUT");
+  EXPECT_EQ(plan.requests(0).body(), "body");
+  EXPECT_EQ(plan.source_addresses_size(), 2);
+  EXPECT_TRUE(plan.tls().insecure());
+  EXPECT_EQ(line.options.agents, (std::vector<std::string>{"a:1", "dns:b"}));
+  EXPECT_EQ(line.options.outputs.size(), 2u);
+}
+
+TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
+  const std::pair<std::vector<const char*>, const char*> kCases[] = {
+      {{"run"}, "target is required"},
+      {{"run", "h"}, "neither a URL nor a plan file"},
+      {{"run", "http://h/", "-c", "0"}, "0 is outside 1 to"},
+      {{"run", "http://h/", "-c", "99G"}, "is outside 1 to"},
+      {{"run", "http://h/", "-c", "ten"}, "-c/--connections: 'ten'"},
+      {{"run", "http://h/", "-d", "30"}, "-d/--duration: '30' has no unit"},
+      {{"run", "http://h/", "-n", "0"}, "-n/--requests: 0 makes no load"},
+      {{"run", "http://h/", "-n", "5", "-d", "1s"}, "more than one of"},
+      {{"run", "http://h/", "--bogus"}, "--bogus"},
+      {{"run", "http://h/", "-o", "xml=a"}, "-o: 'xml=a'"},
+      {{"run", "http://h/", "--wait-agents", "2"}, "need --agents"},
+      {{"run", "http://h/", "--agents", "a", "--allow-target", "x"}, "--allow-target"},
+      {{"run", "http://h/", "--data", "@/nonexistent"}, "--data: '/nonexistent' cannot be read"},
+      {{"run", "http://h/", "-k"}, "tls: has no effect"},
+      {{"run", "/nonexistent.yaml"}, "cannot be read"},
+      {{"frobnicate"}, "frobnicate"},
+      {{}, "A subcommand is required"},
+  };
+  for (const auto& [arguments, message] : kCases) {
+    const CommandLine line = Parse(arguments);
+    EXPECT_FALSE(line.is_run);
+    EXPECT_EQ(line.exit_code, 1) << message;
+    EXPECT_NE(line.text.find(message), std::string::npos) << line.text;
+    EXPECT_EQ(std::count(line.text.begin(), line.text.end(), '\n'), 1) << line.text;
+  }
+}
+
+TEST(CliTest, HelpTeachesWithExamplesAndVersionIsPrinted) {
+  const CommandLine help = Parse({"run", "--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_NE(help.text.find("Examples:"), std::string::npos);
+  EXPECT_NE(help.text.find("--dry-run"), std::string::npos);
+  EXPECT_EQ(Parse({"--version"}).text, "tidemark " TIDEMARK_VERSION "\n");
+}
+
+}  // namespace
+}  // namespace tidemark

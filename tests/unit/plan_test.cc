@@ -1,0 +1,113 @@
+#include "common/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/status_matchers.h"
+
+namespace tidemark {
+namespace {
+
+proto::Plan Valid() {
+  proto::Plan plan;
+  plan.set_target("http://127.0.0.1:8080/x?y=z");
+  ApplyDefaults(&plan);
+  return plan;
+}
+
+TEST(PlanTest, DefaultsAreTheTutorialsSweep) {
+  const proto::Plan plan = Valid();
+  EXPECT_OK(ValidatePlan(plan));
+  EXPECT_EQ(std::vector<std::int64_t>(plan.sweep().connections().begin(), plan.sweep().connections().end()),
+            (std::vector<std::int64_t>{10, 50, 100, 500, 1000}));
+  EXPECT_EQ(plan.sweep().requests_per_connection(), 100);
+  EXPECT_EQ(plan.sweep().warmup_requests_per_connection(), 10);
+  EXPECT_EQ(FromProto(plan.timeout()), 30 * kSecond);
+  EXPECT_EQ(plan.requests(0).method(), "GET");
+}
+
+TEST(PlanTest, UrlsBecomeTargets) {
+  const Target target = *ParseTarget("https://api.example.test/api/v3/ticker/price?symbol=BTCUSDT");
+  EXPECT_TRUE(target.is_tls);
+  EXPECT_EQ(target.host, "api.example.test");
+  EXPECT_EQ(target.port, 443);
+  EXPECT_EQ(target.path, "/api/v3/ticker/price?symbol=BTCUSDT");
+  EXPECT_EQ(target.host_header, "api.example.test");
+  EXPECT_EQ(ParseTarget("http://[::1]:8080")->host, "::1");
+  EXPECT_EQ(ParseTarget("http://[::1]:8080")->host_header, "[::1]:8080");
+  EXPECT_EQ(ParseTarget("http://h:1")->path, "/");
+  EXPECT_EQ(ParseTarget("http://h?q=1")->path, "/?q=1");
+  EXPECT_EQ(ParseTarget("unix:/run/a.sock")->unix_path, "/run/a.sock");
+  EXPECT_EQ(ParseTarget("unix:/run/a.sock:/p?q")->path, "/p?q");
+}
+
+TEST(PlanTest, BadUrlsNameTheRemedy) {
+  const std::pair<const char*, const char*> kCases[] = {{"", "missing"},
+                                                        {"ftp://h/", "scheme"},
+                                                        {"http://u:p@h/", "user name"},
+                                                        {"http://h/#f", "fragment"},
+                                                        {"http://h:0/", "1 to 65535"},
+                                                        {"http://h:99999/", "1 to 65535"},
+                                                        {"http:///x", "no host"},
+                                                        {"http://a b/", "no URL"},
+                                                        {"http://h/\r\nX: y", "no URL"},
+                                                        {"unix:", "no Unix socket"}};
+  for (const auto& [url, reason] : kCases) EXPECT_THAT(ParseTarget(url), FailsWith(reason)) << url;
+}
+
+struct BadPlan {
+  const char* name;
+  void (*spoil)(proto::Plan*);
+  const char* reason;
+};
+
+TEST(PlanTest, ImpossibleValuesAreNamed) {
+  const BadPlan kCases[] = {
+      {"zero connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 0); }, "sweep.connections: 0 is outside"},
+      {"absurd connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 1LL << 40); }, "sweep.connections: "},
+      {"absurd requests", [](proto::Plan* p) { p->mutable_sweep()->set_requests_per_connection(1LL << 50); }, "sweep.requests_per_connection"},
+      {"two ends", [](proto::Plan* p) { p->mutable_sweep()->set_requests(5); }, "more than one of"},
+      {"zero duration",
+       [](proto::Plan* p) {
+         p->mutable_sweep()->clear_requests_per_connection();
+         *p->mutable_sweep()->mutable_duration() = ToDurationProto(0);
+       },
+       "sweep.duration: 0s is outside"},
+      {"zero time-out", [](proto::Plan* p) { *p->mutable_timeout() = ToDurationProto(0); }, "timeout: "},
+      {"bad method", [](proto::Plan* p) { p->mutable_requests(0)->set_method("GE T"); }, "no HTTP method"},
+      {"tunnel", [](proto::Plan* p) { p->mutable_requests(0)->set_method("CONNECT"); }, "tunnel"},
+      {"header injection", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("A: b\r\nC: d"); }, "no header"},
+      {"framing header", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("Content-Length: 5"); }, "follows from the body"},
+      {"path with space", [](proto::Plan* p) { p->mutable_requests(0)->set_path("/a b"); }, "no spaces"},
+      {"TLS on plain", [](proto::Plan* p) { p->mutable_tls()->set_insecure(true); }, "has no effect"},
+      {"threads", [](proto::Plan* p) { p->set_threads(100'000); }, "threads: "},
+      {"status", [](proto::Plan* p) { p->add_expect_status("2xx"); }, "expect_status"},
+      {"resolve", [](proto::Plan* p) { p->add_resolve("host:1"); }, "HOST:PORT:ADDRESS"},
+      {"a mix", [](proto::Plan* p) { p->add_requests()->set_method("GET"); }, "not there yet"},
+  };
+  for (const BadPlan& bad : kCases) {
+    proto::Plan plan = Valid();
+    bad.spoil(&plan);
+    EXPECT_THAT(ValidatePlan(plan), FailsWith(bad.reason)) << bad.name;
+  }
+}
+
+TEST(PlanTest, StatusSetsTakeRanges) {
+  google::protobuf::RepeatedPtrField<std::string> entries;
+  EXPECT_TRUE((*ParseStatusSet(entries))[304]);
+  EXPECT_FALSE((*ParseStatusSet(entries))[404]);
+  entries.Add("404");
+  entries.Add("200-204");
+  EXPECT_TRUE((*ParseStatusSet(entries))[404]);
+  EXPECT_TRUE((*ParseStatusSet(entries))[204]);
+  EXPECT_FALSE((*ParseStatusSet(entries))[304]);
+}
+
+TEST(PlanTest, ResolveOverridesTakeBracketedAddresses) {
+  const ResolveOverride override = *ParseResolveOverride("api.test:443:[::1]");
+  EXPECT_EQ(override.host, "api.test");
+  EXPECT_EQ(override.port, 443);
+  EXPECT_EQ(override.address, "::1");
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,50 @@
+#include "agent/request_source.h"
+
+#include <gtest/gtest.h>
+
+namespace tidemark {
+namespace {
+
+std::string Bytes(const proto::Request& request, const char* url = "http://h:8080/a?b=c") {
+  return SerializeRequest(request, *ParseTarget(url)).bytes;
+}
+
+TEST(RequestSourceTest, ADefaultRequestIsWhatAServerExpects) {
+  proto::Request request;
+  request.set_method("GET");
+  EXPECT_EQ(Bytes(request), "GET /a?b=c HTTP/1.1\r\nHost: h:8080\r\nUser-Agent: tidemark/" TIDEMARK_VERSION "\r\nAccept: */*\r\n\r\n");
+}
+
+TEST(RequestSourceTest, HeadersReplaceDefaultsAndMayRepeat) {
+  proto::Request request;
+  request.set_method("GET");
+  request.set_path("/other");
+  for (const char* header : {"user-agent: mine", "X-A: 1", "X-A: 2", "Host: other.test"}) request.add_headers(header);
+  const std::string bytes = Bytes(request);
+  EXPECT_EQ(bytes.find("GET /other HTTP/1.1\r\n"), 0u);
+  EXPECT_NE(bytes.find("user-agent: mine\r\n"), std::string::npos);
+  EXPECT_EQ(bytes.find("tidemark/"), std::string::npos);
+  EXPECT_NE(bytes.find("X-A: 1\r\n"), std::string::npos);
+  EXPECT_NE(bytes.find("X-A: 2\r\n"), std::string::npos);
+  EXPECT_NE(bytes.find("Host: other.test\r\n"), std::string::npos);
+  EXPECT_EQ(bytes.find("h:8080"), std::string::npos);
+}
+
+TEST(RequestSourceTest, BodiesHaveALength) {
+  proto::Request request;
+  request.set_method("POST");
+  EXPECT_NE(Bytes(request).find("Content-Length: 0\r\n"), std::string::npos);
+  request.set_body("hello");
+  const std::string bytes = Bytes(request);
+  EXPECT_NE(bytes.find("Content-Length: 5\r\n"), std::string::npos);
+  EXPECT_EQ(bytes.substr(bytes.size() - 9), "\r\n\r\nhello");
+}
+
+TEST(RequestSourceTest, HeadIsMarked) {
+  proto::Request request;
+  request.set_method("HEAD");
+  EXPECT_TRUE(SerializeRequest(request, *ParseTarget("http://h/")).is_head);
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,176 @@
+#include "agent/response_parser.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+
+namespace tidemark {
+namespace {
+
+using Progress = ResponseParser::Progress;
+
+// Feeds `text` in pieces of `piece` bytes, keeping what is not consumed, as a connection does.
+ResponseParser::Result FeedInPieces(ResponseParser* parser, const std::string& text, std::size_t piece, KnownHeader* known,
+                                    std::size_t* used, std::uint64_t max_body = 1 << 20) {
+  std::string pending;
+  ResponseParser::Result result;
+  *used = 0;
+  for (std::size_t at = 0; at < text.size(); at += piece) {
+    pending += text.substr(at, piece);
+    result = parser->Feed(pending, {.max_body_bytes = max_body}, known);
+    *used += result.consumed;
+    if (result.progress != Progress::kNeedMore) return result;
+    pending.erase(0, result.consumed);
+  }
+  return result;
+}
+
+struct Case {
+  const char* name;
+  std::string text;
+  bool is_head;
+  int status;
+  bool keep_alive;
+};
+
+const Case kComplete[] = {
+    {"length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false, 200, true},
+    {"length zero", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, 200, true},
+    {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;e=x\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n", false, 200, true},
+    {"204", "HTTP/1.1 204 No Content\r\n\r\n", false, 204, true},
+    {"304 with length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", false, 304, true},
+    {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", true, 200, true},
+    {"close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", false, 200, false},
+    {"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", false, 200, false},
+    {"HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", false, 200, true},
+    {"interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 429 Too Many\r\nContent-Length: 2\r\n\r\nno", false, 429, true},
+    {"switching", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", false, 101, false},
+};
+
+TEST(ResponseParserTest, CompleteResponsesInPiecesOfAnySize) {
+  for (const Case& c : kComplete) {
+    for (std::size_t piece = 1; piece <= c.text.size(); ++piece) {
+      ResponseParser parser;
+      KnownHeader known;
+      std::size_t used = 0;
+      parser.Start(c.is_head);
+      const auto result = FeedInPieces(&parser, c.text, piece, &known, &used);
+      ASSERT_EQ(result.progress, Progress::kComplete) << c.name << " in pieces of " << piece;
+      ASSERT_EQ(used, c.text.size()) << c.name << " in pieces of " << piece;
+      ASSERT_EQ(parser.status(), c.status) << c.name;
+      ASSERT_EQ(parser.keep_alive(), c.keep_alive) << c.name;
+    }
+  }
+}
+
+TEST(ResponseParserTest, AKnownHeaderGivesTheSameAnswerAsTheParser) {
+  for (const Case& c : kComplete) {
+    KnownHeader known;
+    ResponseParser parser;
+    std::size_t used = 0;
+    parser.Start(c.is_head);
+    FeedInPieces(&parser, c.text, c.text.size(), &known, &used);
+    for (std::size_t piece = 1; piece <= c.text.size(); ++piece) {
+      parser.Start(c.is_head);
+      const auto result = FeedInPieces(&parser, c.text, piece, &known, &used);
+      ASSERT_EQ(result.progress, Progress::kComplete) << c.name << " in pieces of " << piece;
+      ASSERT_EQ(used, c.text.size()) << c.name << " in pieces of " << piece;
+      ASSERT_EQ(parser.status(), c.status) << c.name;
+      ASSERT_EQ(parser.keep_alive(), c.keep_alive) << c.name;
+    }
+  }
+}
+
+TEST(ResponseParserTest, OnlyPlainLengthsBecomeKnown) {
+  KnownHeader known;
+  ResponseParser parser;
+  std::size_t used = 0;
+  for (const Case& c : kComplete) {
+    parser.Start(c.is_head);
+    FeedInPieces(&parser, c.text, c.text.size(), &known, &used);
+  }
+  EXPECT_EQ(known.block, "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n");
+  parser.Start(false);
+  FeedInPieces(&parser, kComplete[0].text, 7, &known, &used);  // not in one piece: not learnt
+  EXPECT_EQ(known.body_bytes, 1u);
+}
+
+TEST(ResponseParserTest, ATwinOfAKnownHeaderWithMoreFieldsIsParsed) {
+  KnownHeader known;
+  ResponseParser parser;
+  std::size_t used = 0;
+  parser.Start(false);
+  FeedInPieces(&parser, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 1000, &known, &used);
+  parser.Start(false);
+  const std::string other = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+  EXPECT_EQ(FeedInPieces(&parser, other, 1000, &known, &used).progress, Progress::kComplete);
+  EXPECT_FALSE(parser.keep_alive());
+}
+
+TEST(ResponseParserTest, BytesBehindTheResponseAreLeftOver) {
+  ResponseParser parser;
+  KnownHeader known;
+  const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200";
+  for (int round = 0; round < 2; ++round) {  // parsed, then known
+    parser.Start(false);
+    const auto result = parser.Feed(text, {}, &known);
+    EXPECT_EQ(result.progress, Progress::kComplete);
+    EXPECT_EQ(text.substr(result.consumed), "HTTP/1.1 200");
+  }
+}
+
+TEST(ResponseParserTest, WhatIsNotHttpIsMalformed) {
+  for (const std::string text : {"garbage\r\n\r\n", "\x16\x03\x01 not HTTP\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
+                                 "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 200 OK\r\nBad Header\r\n\r\n"}) {
+    ResponseParser parser;
+    KnownHeader known;
+    std::size_t used = 0;
+    parser.Start(false);
+    const auto result = FeedInPieces(&parser, text, text.size(), &known, &used);
+    EXPECT_EQ(result.progress, Progress::kFailed) << text;
+    EXPECT_EQ(result.error, EBADMSG) << text;
+  }
+}
+
+TEST(ResponseParserTest, LimitsEndAsOverLimit) {
+  ResponseParser parser;
+  KnownHeader known;
+  std::size_t used = 0;
+  parser.Start(false);
+  const std::string header = absl::StrCat("HTTP/1.1 200 OK\r\nX: ", std::string(100'000, 'x'), "\r\n\r\n");
+  EXPECT_EQ(FeedInPieces(&parser, header, 50'000, &known, &used).error, EMSGSIZE);
+  parser.Start(false);
+  EXPECT_EQ(FeedInPieces(&parser, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", 1000, &known, &used, 10).error, EMSGSIZE);
+  parser.Start(false);
+  EXPECT_EQ(FeedInPieces(&parser, absl::StrCat("HTTP/1.1 200 OK\r\n\r\n", std::string(11, 'x')), 1000, &known, &used, 10).error, EMSGSIZE);
+}
+
+TEST(ResponseParserTest, CloseCompletesOnlyABodyThatRunsUntilClose) {
+  struct Row {
+    const char* text;
+    Progress progress;
+    int error;
+  };
+  for (const Row& row : {Row{"HTTP/1.1 200 OK\r\n\r\nuntil close", Progress::kComplete, 0}, Row{"", Progress::kFailed, 0},
+                         Row{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", Progress::kFailed, 0},
+                         Row{"HTTP/1.1 200", Progress::kFailed, 0},
+                         Row{"HTTP/1.1 103 Early Hints\r\n\r\n", Progress::kFailed, 0},
+                         Row{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", Progress::kFailed, 0}}) {
+    ResponseParser parser;
+    KnownHeader known;
+    parser.Start(false);
+    if (*row.text != 0) parser.Feed(row.text, {}, &known);
+    const auto result = parser.FeedEnd();
+    EXPECT_EQ(result.progress, row.progress) << row.text;
+    EXPECT_EQ(result.error, row.error) << row.text;
+    if (row.progress == Progress::kComplete) {
+      EXPECT_FALSE(parser.keep_alive());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tidemark
