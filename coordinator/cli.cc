@@ -218,7 +218,7 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f) {
 CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CLI::App app{"Tidemark: how many connections, and how many requests a second, does this HTTP API hold?"};
   app.set_version_flag("-V,--version", std::string("tidemark ") + TIDEMARK_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // so that an unknown command is named, not only missed
   app.footer("Try 'tidemark run --help'.");
   Flags flags;
   CLI::App* run = app.add_subcommand("run", "run a sweep against a target");
@@ -233,6 +233,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark run --help'\n")};
   }
+  if (!run->parsed()) return {.exit_code = kUsageError, .text = "tidemark: a command is missing: 'tidemark run URL'; see 'tidemark run --help'\n"};
   auto options = Resolve(flags);
   if (!options.ok()) return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", options.status().message(), "\n")};
   return {.is_run = true, .options = *std::move(options)};

@@ -24,6 +24,21 @@ double MedianOf(std::uint32_t slot) {
   return static_cast<double>(lowest + (width >> 1));
 }
 
+// `value` with `decimals` digits behind the point, ties away from zero as in Java, where printf rounds them to even.
+std::string FormatHalfUp(double value, int width, int decimals) {
+  constexpr int kGuardDigits = 5;
+  std::string digits = absl::StrFormat("%.*f", decimals + kGuardDigits, value);
+  const bool is_up = digits[digits.size() - kGuardDigits] >= '5';
+  digits.resize(digits.size() - kGuardDigits);
+  for (std::size_t i = digits.size(); is_up && i-- > 0;) {
+    if (digits[i] == '.') continue;
+    digits[i] = digits[i] == '9' ? '0' : static_cast<char>(digits[i] + 1);
+    if (digits[i] != '0') break;
+    if (i == 0) digits.insert(0, "1");
+  }
+  return absl::StrFormat("%*s", width, digits);
+}
+
 double HighestMillis(std::uint32_t slot) { return static_cast<double>(HistogramLayout::HighestOf(slot)) / kNanosPerMilli; }
 
 }  // namespace
@@ -70,7 +85,8 @@ std::string ToHgrm(const Histogram& histogram) {
     last_slot = slot;
     const double percentile = 100.0 * static_cast<double>(seen) / total;
     while (percentile >= level) {
-      absl::StrAppendFormat(&out, "%12.3f %2.12f %10d %14.2f\n", HighestMillis(slot), level / 100.0, seen, 1 / (1.0 - level / 100.0));
+      absl::StrAppendFormat(&out, "%s %s %10d %s\n", FormatHalfUp(HighestMillis(slot), 12, 3), FormatHalfUp(level / 100.0, 2, 12), seen,
+                            FormatHalfUp(1 / (1.0 - level / 100.0), 14, 2));
       const auto half_distances = static_cast<std::int64_t>(std::log(100.0 / (100.0 - level)) / std::log(2.0)) + 1;
       level += 100.0 / (kTicksPerHalf * std::pow(2, static_cast<double>(half_distances)));
       if (seen == histogram.count()) break;
@@ -79,15 +95,16 @@ std::string ToHgrm(const Histogram& histogram) {
   double mean = 0;
   double deviation = 0;
   if (histogram.count() > 0) {
-    absl::StrAppendFormat(&out, "%12.3f %2.12f %10d\n", HighestMillis(last_slot), 1.0, seen);
+    absl::StrAppendFormat(&out, "%s %s %10d\n", FormatHalfUp(HighestMillis(last_slot), 12, 3), FormatHalfUp(1.0, 2, 12), seen);
     mean = sum / total;
     histogram.ForEach([&](std::uint32_t slot, std::uint64_t count) {
       deviation += (MedianOf(slot) - mean) * (MedianOf(slot) - mean) * static_cast<double>(count);
     });
     deviation = std::sqrt(deviation / total);
   }
-  absl::StrAppendFormat(&out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean / kNanosPerMilli, deviation / kNanosPerMilli);
-  absl::StrAppendFormat(&out, "#[Max     = %12.3f, Total count    = %12d]\n", histogram.count() == 0 ? 0.0 : HighestMillis(last_slot),
+  absl::StrAppendFormat(&out, "#[Mean    = %s, StdDeviation   = %s]\n", FormatHalfUp(mean / kNanosPerMilli, 12, 3),
+                        FormatHalfUp(deviation / kNanosPerMilli, 12, 3));
+  absl::StrAppendFormat(&out, "#[Max     = %s, Total count    = %12d]\n", FormatHalfUp(histogram.count() == 0 ? 0.0 : HighestMillis(last_slot), 12, 3),
                         histogram.count());
   absl::StrAppendFormat(&out, "#[Buckets = %12d, SubBuckets     = %12d]\n", 32, 2 * HistogramLayout::kHalfCount);
   return out;

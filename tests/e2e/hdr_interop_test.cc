@@ -37,7 +37,8 @@ TEST(HdrInteropTest, JavaReadsOurLogAndMakesTheSamePercentileFile) {
     }
     const std::vector<std::string> our_rows = Lines(Slurp(dir / ("run." + tag + ".hgrm")));
     ASSERT_GT(our_rows.size(), 20u);
-    EXPECT_EQ(our_rows, theirs_rows) << tag;
+    ASSERT_EQ(our_rows.size(), theirs_rows.size()) << tag;
+    for (std::size_t i = 0; i < our_rows.size(); ++i) EXPECT_EQ(our_rows[i], theirs_rows[i]) << tag << " row " << i;
 
     // Its interval lines: "Time: IntervalPercentiles:count ( 50% 90% Max ) TotalPercentiles:count ( ... )".
     std::vector<std::pair<std::int64_t, double>> theirs;  // count and maximum in ms of each interval

@@ -56,7 +56,7 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "-k"}, "tls: has no effect"},
       {{"run", "/nonexistent.yaml"}, "cannot be read"},
       {{"frobnicate"}, "frobnicate"},
-      {{}, "A subcommand is required"},
+      {{}, "a command is missing"},
   };
   for (const auto& [arguments, message] : kCases) {
     const CommandLine line = Parse(arguments);
