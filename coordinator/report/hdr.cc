@@ -1,5 +1,6 @@
 #include "coordinator/report/hdr.h"
 
+#include <charconv>
 #include <cmath>
 #include <map>
 
@@ -24,12 +25,16 @@ double MedianOf(std::uint32_t slot) {
   return static_cast<double>(lowest + (width >> 1));
 }
 
-// `value` with `decimals` digits behind the point, ties away from zero as in Java, where printf rounds them to even.
-std::string FormatHalfUp(double value, int width, int decimals) {
-  constexpr int kGuardDigits = 5;
-  std::string digits = absl::StrFormat("%.*f", decimals + kGuardDigits, value);
-  const bool is_up = digits[digits.size() - kGuardDigits] >= '5';
-  digits.resize(digits.size() - kGuardDigits);
+// `value` >= 0 with `decimals` digits behind the point, as Java formats it: the shortest decimal that reads back the
+// same, rounded half up. printf rounds the exact binary value instead, and ties to even.
+std::string FormatHalfUp(double value, int width, std::size_t decimals) {
+  char shortest[400];
+  const auto end = std::to_chars(shortest, shortest + sizeof shortest, value, std::chars_format::fixed).ptr;
+  std::string digits(shortest, end);
+  if (digits.find('.') == std::string::npos) digits += '.';
+  const std::size_t length = digits.find('.') + 1 + decimals;
+  const bool is_up = digits.size() > length && digits[length] >= '5';
+  digits.resize(length, '0');
   for (std::size_t i = digits.size(); is_up && i-- > 0;) {
     if (digits[i] == '.') continue;
     digits[i] = digits[i] == '9' ? '0' : static_cast<char>(digits[i] + 1);
