@@ -66,13 +66,13 @@ Session::Session(const proto::Open& open, std::uint64_t incarnation, Emit emit)
     : open_(open), incarnation_(incarnation), emit_(std::move(emit)) {}
 
 Session::~Session() {
-  workers_.clear();  // joins their threads: no report comes after this
   {
     MutexLock lock(&mutex_);
     is_closing_ = true;
   }
   changed_.NotifyAll();
-  if (sender_.joinable()) sender_.join();
+  if (sender_.joinable()) sender_.join();  // first, since it gives recorders back to the workers
+  workers_.clear();  // joins their threads; their last reports stay in the mailbox
 }
 
 absl::Status Session::Prepare(const proto::Prepare& prepare) {

@@ -233,7 +233,7 @@ absl::StatusOr<Histogram> DecodeV2(absl::string_view bytes) {
         const int shift = (row == 0 ? 0 : row - 1) + unit;
         const std::uint64_t sub = row == 0 ? slot : (slot & (half - 1)) + half;
         const auto value = static_cast<Nanos>((sub << shift) + ((std::uint64_t{1} << shift) - 1));
-        const bool is_over = value > HistogramLayout::kHighest;
+        const bool is_over = sub << shift > static_cast<std::uint64_t>(HistogramLayout::kHighest);
         histogram.AddSlot(is_over ? HistogramLayout::kSlotCount - 1 : HistogramLayout::SlotOf(static_cast<std::uint64_t>(value)),
                           count);
         histogram.AddFacts({.sum = absl::uint128(static_cast<std::uint64_t>(value)) * count,

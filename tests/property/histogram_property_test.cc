@@ -73,6 +73,17 @@ TEST(HistogramProperty, DecodingAnEncodedHistogramGivesItBack) {
   }
 }
 
+TEST(HistogramProperty, TheSlotOfTheHighestValueSurvivesV2) {
+  Histogram histogram;
+  histogram.Record(HistogramLayout::kHighest);
+  histogram.Record(HistogramLayout::kHighest + 1);  // clamped into the last slot
+  const auto v2 = DecodeV2(EncodeV2(histogram));
+  ASSERT_OK(v2);
+  EXPECT_EQ(v2->CountAt(HistogramLayout::SlotOf(static_cast<std::uint64_t>(HistogramLayout::kHighest))), 1u);
+  EXPECT_EQ(v2->CountAt(HistogramLayout::kSlotCount - 1), 1u);
+  EXPECT_EQ(v2->overflow(), 1u);
+}
+
 TEST(HistogramProperty, LargeCountsSurviveTheCodec) {
   TIDEMARK_SEEDED(rng);
   for (int bits = 1; bits < 62; ++bits) {
