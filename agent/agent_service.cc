@@ -23,11 +23,15 @@ int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kResourceExhausted: return 1;
+    case absl::StatusCode::kResourceExhausted:
+      return 1;
     case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kUnavailable: return 2;
-    case absl::StatusCode::kNotFound: return 5;
-    default: return 70;
+    case absl::StatusCode::kUnavailable:
+      return 2;
+    case absl::StatusCode::kNotFound:
+      return 5;
+    default:
+      return 70;
   }
 }
 
@@ -55,15 +59,20 @@ absl::Status CheckOpen(const proto::Command& command) {
   if (!command.has_open()) return absl::FailedPreconditionError("the coordinator did not open a run");
   const std::uint32_t version = command.open().protocol_version();
   if (version == kProtocolVersion) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("the coordinator speaks protocol ", version, ", this agent (tidemark ",
-                                                    TIDEMARK_VERSION, ") speaks ", kProtocolVersion, "; install the same version on both"));
+  return absl::FailedPreconditionError(absl::StrCat("the coordinator speaks protocol ", version,
+                                                    ", this agent (tidemark ", TIDEMARK_VERSION, ") speaks ",
+                                                    kProtocolVersion, "; install the same version on both"));
 }
 
 absl::Status Obey(const proto::Command& command, Session* session, EventWriter* writer) {
   switch (command.kind_case()) {
-    case proto::Command::kPrepare: return session->Prepare(command.prepare());
-    case proto::Command::kArm: return session->Arm(command.arm());
-    case proto::Command::kStop: session->Stop(); return absl::OkStatus();
+    case proto::Command::kPrepare:
+      return session->Prepare(command.prepare());
+    case proto::Command::kArm:
+      return session->Arm(command.arm());
+    case proto::Command::kStop:
+      session->Stop();
+      return absl::OkStatus();
     case proto::Command::kPing: {
       proto::Event event;
       event.mutable_pong()->set_id(command.ping().id());
@@ -71,8 +80,10 @@ absl::Status Obey(const proto::Command& command, Session* session, EventWriter* 
       writer->Write(event);
       return absl::OkStatus();
     }
-    case proto::Command::kOpen: return absl::FailedPreconditionError("the run is open already");
-    case proto::Command::KIND_NOT_SET: return absl::FailedPreconditionError("an unknown command; install the same version on both");
+    case proto::Command::kOpen:
+      return absl::FailedPreconditionError("the run is open already");
+    case proto::Command::KIND_NOT_SET:
+      return absl::FailedPreconditionError("an unknown command; install the same version on both");
   }
   return absl::OkStatus();
 }
@@ -81,7 +92,8 @@ absl::Status Obey(const proto::Command& command, Session* session, EventWriter* 
 
 AgentService::AgentService(Options options) : options_(std::move(options)), incarnation_(RandomIncarnation()) {}
 
-grpc::Status AgentService::Describe(grpc::ServerContext*, const proto::DescribeRequest*, proto::DescribeResponse* response) {
+grpc::Status AgentService::Describe(grpc::ServerContext*, const proto::DescribeRequest*,
+                                    proto::DescribeResponse* response) {
   response->set_protocol_version(kProtocolVersion);
   response->set_version(TIDEMARK_VERSION);
   response->set_cores(UsableCores());
@@ -105,10 +117,12 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
   {
     MutexLock lock(&mutex_);
     if (!busy_with_.empty()) {
-      writer.Fail(absl::UnavailableError(absl::StrCat("the agent is busy with ", busy_with_, "; wait for it to end or use another agent")));
+      writer.Fail(absl::UnavailableError(
+          absl::StrCat("the agent is busy with ", busy_with_, "; wait for it to end or use another agent")));
       return grpc::Status::OK;
     }
-    busy_with_ = absl::StrCat("run ", command.open().run(), " of ", command.open().coordinator(), " (", context->peer(), ")");
+    busy_with_ =
+        absl::StrCat("run ", command.open().run(), " of ", command.open().coordinator(), " (", context->peer(), ")");
   }
   {
     auto session = Session::Open(command.open(), options_.guard, incarnation_,

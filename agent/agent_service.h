@@ -19,14 +19,15 @@ class AgentService final : public proto::Agent::Service {
  public:
   struct Options {
     TargetGuard guard;
-    bool is_insecure = false;              // listens beyond loopback in plain text
-    std::function<void()> on_run_end = nullptr;      // called after each run, from a gRPC thread; may be null
+    bool is_insecure = false;                    // listens beyond loopback in plain text
+    std::function<void()> on_run_end = nullptr;  // called after each run, from a gRPC thread; may be null
   };
   explicit AgentService(Options options);
 
   grpc::Status Describe(grpc::ServerContext* context, const proto::DescribeRequest* request,
                         proto::DescribeResponse* response) override;
-  grpc::Status Execute(grpc::ServerContext* context, grpc::ServerReaderWriter<proto::Event, proto::Command>* stream) override;
+  grpc::Status Execute(grpc::ServerContext* context,
+                       grpc::ServerReaderWriter<proto::Event, proto::Command>* stream) override;
 
  private:
   const Options options_;

@@ -65,7 +65,8 @@ class TimeoutWheel {
 
   void Schedule(Node* node, Nanos deadline) {
     node->deadline = deadline;
-    if (node->next == nullptr || deadline / kTick + 1 < node->slot_tick) [[unlikely]] Link(node);
+    if (node->next == nullptr || deadline / kTick + 1 < node->slot_tick) [[unlikely]]
+      Link(node);
   }
   // The node may stay linked; nothing happens when its slot comes up.
   static void Clear(Node* node) { node->deadline = kNever; }

@@ -45,17 +45,22 @@ void HttpConnection::Open() {
 
 void HttpConnection::OnEvents(std::uint32_t events) {
   switch (state_) {
-    case State::kConnecting: return OnConnected();
-    case State::kHandshaking: return OnHandshake();
+    case State::kConnecting:
+      return OnConnected();
+    case State::kHandshaking:
+      return OnHandshake();
     case State::kSending:
       // An answer, or a reset, may come before the request is out.
       if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) OnReadable();
       if (state_ == State::kSending && (events & EPOLLOUT) != 0) ContinueSending();
       return;
-    case State::kReceiving: return OnReadable();
-    case State::kIdle: return OnIdleReadable();
+    case State::kReceiving:
+      return OnReadable();
+    case State::kIdle:
+      return OnIdleReadable();
     case State::kClosed:
-    case State::kBackoff: return;  // an event of a descriptor that was closed in this turn
+    case State::kBackoff:
+      return;  // an event of a descriptor that was closed in this turn
   }
 }
 
@@ -81,9 +86,12 @@ void HttpConnection::OnHandshake() {
     case IoResult::Kind::kDone:
       (*c.recorder)[Metric::kTls].Record(c.ReadClock() - sent_);
       return OnEstablished();
-    case IoResult::Kind::kWantRead: return SetInterest(EPOLLIN);
-    case IoResult::Kind::kWantWrite: return SetInterest(EPOLLOUT);
-    default: return FailConnect(Phase::kTls, io.error, transport_.TlsError());
+    case IoResult::Kind::kWantRead:
+      return SetInterest(EPOLLIN);
+    case IoResult::Kind::kWantWrite:
+      return SetInterest(EPOLLOUT);
+    default:
+      return FailConnect(Phase::kTls, io.error, transport_.TlsError());
   }
 }
 
@@ -246,15 +254,19 @@ void HttpConnection::OnIdleReadable() {
 
 void HttpConnection::OnDeadline() {
   switch (state_) {
-    case State::kConnecting: return FailConnect(Phase::kConnect, ETIMEDOUT, context_->targets[index_ % context_->targets.size()].ToString());
-    case State::kHandshaking: return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
+    case State::kConnecting:
+      return FailConnect(Phase::kConnect, ETIMEDOUT, context_->targets[index_ % context_->targets.size()].ToString());
+    case State::kHandshaking:
+      return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
     case State::kBackoff:
       state_ = State::kClosed;
       return has_slot_ ? Open() : TakeNext(context_->now);
     case State::kSending:
-    case State::kReceiving: return FailRequest(ETIMEDOUT);
+    case State::kReceiving:
+      return FailRequest(ETIMEDOUT);
     case State::kIdle:
-    case State::kClosed: return;
+    case State::kClosed:
+      return;
   }
 }
 
@@ -325,7 +337,8 @@ void HttpConnection::StopWaiting() {
       Close();
       NeverSend(NeverSent::kStopped);
       return Settle();
-    case State::kReceiving: return;
+    case State::kReceiving:
+      return;
     case State::kConnecting:
     case State::kHandshaking:
       ++c.recorder->counters[ConnectResult::kAbandoned];

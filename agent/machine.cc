@@ -49,7 +49,8 @@ std::int64_t RaiseDescriptorLimit() {
 std::int64_t ConnectionLimit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  return std::max<std::int64_t>(0, static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, 1'000'000'000)) - kOwnDescriptors);
+  return std::max<std::int64_t>(
+      0, static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, 1'000'000'000)) - kOwnDescriptors);
 }
 
 std::int64_t LocalPorts() {

@@ -49,7 +49,8 @@ int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuar
   boost::asio::steady_timer idle(control);
 
   AgentService::Options service_options{.guard = std::move(guard), .is_insecure = !IsLoopback(address.host)};
-  if (options.is_once) service_options.on_run_end = [&control] { boost::asio::post(control, [&control] { control.stop(); }); };
+  if (options.is_once)
+    service_options.on_run_end = [&control] { boost::asio::post(control, [&control] { control.stop(); }); };
   AgentService service(std::move(service_options));
 
   grpc::ServerBuilder builder;
@@ -58,14 +59,17 @@ int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuar
   builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
-    return Fail(kExitCannotListen, "cannot listen on " + address.ToString() + "; is the port in use, or the address not of this host?");
+    return Fail(kExitCannotListen,
+                "cannot listen on " + address.ToString() + "; is the port in use, or the address not of this host?");
   }
   ControlAddress bound = address;
   bound.port = static_cast<std::uint16_t>(port);
   std::printf("listening on %s\n", bound.ToString().c_str());
   std::fflush(stdout);
   if (!IsLoopback(address.host)) {
-    std::fprintf(stderr, "tidemark-agent: --insecure-control: anyone who reaches %s can aim this agent at loopback and private addresses\n",
+    std::fprintf(stderr,
+                 "tidemark-agent: --insecure-control: anyone who reaches %s can aim this agent at loopback and private "
+                 "addresses\n",
                  bound.ToString().c_str());
   }
 
@@ -93,16 +97,19 @@ int Main(int argc, char** argv) {
   AgentOptions options;
   CLI::App app{"Makes load for a tidemark coordinator, which finds it with 'tidemark run --agents HOST:PORT URL'."};
   app.set_version_flag("-V,--version", std::string("tidemark-agent ") + TIDEMARK_VERSION);
-  app.add_option("--listen", options.listen, "HOST:PORT to listen on; port 0 takes any free one")->capture_default_str();
+  app.add_option("--listen", options.listen, "HOST:PORT to listen on; port 0 takes any free one")
+      ->capture_default_str();
   app.add_flag("--once", options.is_once, "end after one run");
-  app.add_option("--idle-timeout", options.idle_timeout, "with --once: end when no coordinator came for this long")->capture_default_str();
+  app.add_option("--idle-timeout", options.idle_timeout, "with --once: end when no coordinator came for this long")
+      ->capture_default_str();
   app.add_option("--allow-target", options.allow_targets,
                  "HOST or CIDR that may be loaded, besides loopback and private ranges (repeatable)");
   app.add_flag("--insecure-control", options.is_insecure_control,
                "allow --listen beyond loopback: plain text, no authentication; only in a network you trust");
-  app.footer("Example:\n  tidemark-agent --listen 10.0.0.5:7420 --insecure-control\n\n"
-             "The first line on stdout is 'listening on ADDRESS:PORT'.\n"
-             "Exit codes: 0 ended as asked, 1 usage, 2 cannot listen, 70 internal error.");
+  app.footer(
+      "Example:\n  tidemark-agent --listen 10.0.0.5:7420 --insecure-control\n\n"
+      "The first line on stdout is 'listening on ADDRESS:PORT'.\n"
+      "Exit codes: 0 ended as asked, 1 usage, 2 cannot listen, 70 internal error.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -112,9 +119,11 @@ int Main(int argc, char** argv) {
   const auto address = ParseControlAddress(options.listen);
   if (!address.ok()) return Fail(kExitUsage, "--listen: " + std::string(address.status().message()));
   if (!IsLoopback(address->host) && !options.is_insecure_control) {
-    return Fail(kExitUsage, "--listen: " + options.listen +
-                                " is beyond loopback and the control channel is not encrypted yet; add --insecure-control if you trust "
-                                "this network, or use an SSH tunnel to 127.0.0.1");
+    return Fail(
+        kExitUsage,
+        "--listen: " + options.listen +
+            " is beyond loopback and the control channel is not encrypted yet; add --insecure-control if you trust "
+            "this network, or use an SSH tunnel to 127.0.0.1");
   }
   if (IsLoopback(address->host) && options.is_insecure_control) {
     return Fail(kExitUsage, "--insecure-control: has no effect on " + options.listen + "; leave it out");

@@ -40,8 +40,8 @@ absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::
 
 }  // namespace
 
-absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(const Target& target,
-                                                         const google::protobuf::RepeatedPtrField<std::string>& overrides) {
+absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
+    const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides) {
   if (!target.unix_path.empty()) {
     SocketAddress address;
     auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
@@ -55,7 +55,8 @@ absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(const Target& target,
     TIDEMARK_ASSIGN_OR_RETURN(const ResolveOverride override, ParseResolveOverride(text));
     if (!absl::EqualsIgnoreCase(override.host, target.host) || override.port != target.port) continue;
     const auto found = Lookup(override.address, target.port, AI_NUMERICHOST);
-    if (!found.ok()) return absl::InvalidArgumentError(absl::StrCat("resolve: '", override.address, "' is no IP address"));
+    if (!found.ok())
+      return absl::InvalidArgumentError(absl::StrCat("resolve: '", override.address, "' is no IP address"));
     forced.insert(forced.end(), found->begin(), found->end());
   }
   if (!forced.empty()) return forced;

@@ -12,8 +12,8 @@ namespace tidemark {
 
 // Every address of `target`, each once, in the resolver's order; `overrides` ("HOST:PORT:ADDRESS") come first.
 // Blocks while the system's resolver works.  Errors: NotFound naming the host, InvalidArgument for a bad override.
-absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(const Target& target,
-                                                         const google::protobuf::RepeatedPtrField<std::string>& overrides);
+absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
+    const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides);
 
 // A numeric IPv4 or IPv6 address, without a port.  Errors: InvalidArgument naming `field` and the text.
 absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::string& text);

@@ -14,7 +14,8 @@ namespace http = boost::beast::http;
 constexpr std::size_t kMaxKnownBytes = 2048;
 
 int ErrorOf(const boost::beast::error_code& ec) {
-  const bool is_limit = ec == http::error::header_limit || ec == http::error::body_limit || ec == http::error::buffer_overflow;
+  const bool is_limit =
+      ec == http::error::header_limit || ec == http::error::body_limit || ec == http::error::buffer_overflow;
   return is_limit ? EMSGSIZE : EBADMSG;
 }
 
@@ -53,7 +54,8 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
     keep_alive_ = true;
     const std::size_t body = std::min<std::uint64_t>(body_left_, bytes.size() - known->block.size());
     body_left_ -= body;
-    return {.progress = body_left_ == 0 ? Progress::kComplete : Progress::kNeedMore, .consumed = known->block.size() + body};
+    return {.progress = body_left_ == 0 ? Progress::kComplete : Progress::kNeedMore,
+            .consumed = known->block.size() + body};
   }
   if (is_known_) {
     const std::size_t body = std::min<std::uint64_t>(body_left_, bytes.size());

@@ -26,13 +26,14 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   Worker::Settings settings{.plan = plan};
   TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(plan.target()));
   TIDEMARK_ASSIGN_OR_RETURN(settings.targets, ResolveTarget(settings.target, plan.resolve()));
-  for (const SocketAddress& address : settings.targets) TIDEMARK_RETURN_IF_ERROR(guard.Check(settings.target.host, address));
+  for (const SocketAddress& address : settings.targets)
+    TIDEMARK_RETURN_IF_ERROR(guard.Check(settings.target.host, address));
   for (const std::string& text : plan.source_addresses()) {
     TIDEMARK_ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress("source_addresses", text));
     if (std::any_of(settings.targets.begin(), settings.targets.end(),
                     [&](const SocketAddress& target) { return target.family() != address.family(); })) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("source_addresses: ", text, " cannot reach ", settings.targets[0].ToString(), "; both must be IPv4, or IPv6"));
+      return absl::InvalidArgumentError(absl::StrCat("source_addresses: ", text, " cannot reach ",
+                                                     settings.targets[0].ToString(), "; both must be IPv4, or IPv6"));
     }
     settings.sources.push_back(address);
   }
@@ -57,7 +58,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   event.mutable_opened()->set_incarnation(incarnation);
   event.mutable_opened()->set_version(TIDEMARK_VERSION);
   event.mutable_opened()->set_workers(worker_count);
-  for (const SocketAddress& address : settings.targets) event.mutable_opened()->add_target_addresses(address.ToString());
+  for (const SocketAddress& address : settings.targets)
+    event.mutable_opened()->add_target_addresses(address.ToString());
   session->emit_(event);
   return session;
 }
@@ -72,14 +74,14 @@ Session::~Session() {
   }
   changed_.NotifyAll();
   if (sender_.joinable()) sender_.join();  // first, since it gives recorders back to the workers
-  workers_.clear();  // joins their threads; their last reports stay in the mailbox
+  workers_.clear();                        // joins their threads; their last reports stay in the mailbox
 }
 
 absl::Status Session::Prepare(const proto::Prepare& prepare) {
   const auto worker_count = static_cast<std::int64_t>(workers_.size());
   if (prepare.connections() < 0 || prepare.connections() > kMaxConnections || prepare.requests() < 0 ||
-      prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate_millis() < 0 || prepare.first_connection() < 0 ||
-      prepare.first_connection() > kMaxConnections) {
+      prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate_millis() < 0 ||
+      prepare.first_connection() < 0 || prepare.first_connection() > kMaxConnections) {
     return absl::InvalidArgumentError("prepare: the share is out of range");
   }
   if (prepare.connections() > ConnectionLimit()) {
@@ -207,7 +209,8 @@ void Session::SendReady() {
   ready->set_connections_up(std::accumulate(up_.begin(), up_.end(), std::int64_t{0}));
   ToProto(before_start_.counters, Pending(), ready->mutable_warmup());
   for (const Metric metric : {Metric::kConnect, Metric::kTls}) {
-    if (!before_start_[metric].IsEmpty()) ToProto(before_start_[metric], static_cast<std::uint32_t>(metric), ready->add_connects());
+    if (!before_start_[metric].IsEmpty())
+      ToProto(before_start_[metric], static_cast<std::uint32_t>(metric), ready->add_connects());
   }
   for (const auto& [text, entry] : connect_errors_) {
     proto::ConnectError* error = ready->add_errors();

@@ -15,7 +15,8 @@
 namespace tidemark {
 namespace {
 
-constexpr const char* kAlwaysAllowed[] = {"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"};
+constexpr const char* kAlwaysAllowed[] = {"127.0.0.0/8",    "10.0.0.0/8", "172.16.0.0/12",
+                                          "192.168.0.0/16", "::1/128",    "fc00::/7"};
 constexpr unsigned char kMappedPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 std::string Normalise(absl::string_view host) {
@@ -36,7 +37,8 @@ bool TargetGuard::Parse(const std::string& text, Range* range) {
     return false;
   }
   int bits = width;
-  if (slash != std::string::npos && (!absl::SimpleAtoi(text.substr(slash + 1), &bits) || bits < 0 || bits > width)) return false;
+  if (slash != std::string::npos && (!absl::SimpleAtoi(text.substr(slash + 1), &bits) || bits < 0 || bits > width))
+    return false;
   range->bits = 128 - width + bits;
   return true;
 }
@@ -57,7 +59,8 @@ absl::StatusOr<TargetGuard> TargetGuard::Make(const std::vector<std::string>& al
       guard.ranges_.push_back(range);
     } else if (text.empty() || text.size() > 253 || text.find_first_of("/: @?#") != std::string::npos) {
       return absl::InvalidArgumentError(
-          absl::StrCat("--allow-target: '", text.substr(0, 64), "' is neither a host name nor an address range like 203.0.113.0/24"));
+          absl::StrCat("--allow-target: '", text.substr(0, 64),
+                       "' is neither a host name nor an address range like 203.0.113.0/24"));
     } else {
       guard.hosts_.push_back(Normalise(text));
     }
@@ -74,11 +77,12 @@ absl::Status TargetGuard::Check(const std::string& host, const SocketAddress& ad
   } else {
     std::memcpy(bytes, &reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr, 16);
   }
-  if (std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) { return Contains(range, bytes); })) return absl::OkStatus();
+  if (std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) { return Contains(range, bytes); }))
+    return absl::OkStatus();
   if (std::find(hosts_.begin(), hosts_.end(), Normalise(host)) != hosts_.end()) return absl::OkStatus();
-  return absl::PermissionDeniedError(absl::StrCat("target refused: ", host, " is ", address.ToString(),
-                                                  ", outside loopback and private ranges; if you may load it, start the agent with --allow-target ",
-                                                  host));
+  return absl::PermissionDeniedError(absl::StrCat(
+      "target refused: ", host, " is ", address.ToString(),
+      ", outside loopback and private ranges; if you may load it, start the agent with --allow-target ", host));
 }
 
 }  // namespace tidemark

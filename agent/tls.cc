@@ -20,8 +20,9 @@ absl::Status FileError(absl::string_view field, const std::string& file) {
   const unsigned long error = ERR_peek_error();
   const char* reason = ERR_SYSTEM_ERROR(error) ? std::strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
   ERR_clear_error();
-  return absl::InvalidArgumentError(absl::StrCat("tls.", field, ": '", file, "' cannot be used: ",
-                                                 reason == nullptr ? "unreadable" : reason, "; give a PEM file that the agent can read"));
+  return absl::InvalidArgumentError(absl::StrCat("tls.", field, ": '", file,
+                                                 "' cannot be used: ", reason == nullptr ? "unreadable" : reason,
+                                                 "; give a PEM file that the agent can read"));
 }
 
 }  // namespace
@@ -53,8 +54,10 @@ absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& t
     }
   }
   if (!tls.cert_file().empty()) {
-    if (SSL_CTX_use_certificate_chain_file(raw, tls.cert_file().c_str()) != 1) return FileError("cert_file", tls.cert_file());
-    if (SSL_CTX_use_PrivateKey_file(raw, tls.key_file().c_str(), SSL_FILETYPE_PEM) != 1) return FileError("key_file", tls.key_file());
+    if (SSL_CTX_use_certificate_chain_file(raw, tls.cert_file().c_str()) != 1)
+      return FileError("cert_file", tls.cert_file());
+    if (SSL_CTX_use_PrivateKey_file(raw, tls.key_file().c_str(), SSL_FILETYPE_PEM) != 1)
+      return FileError("key_file", tls.key_file());
     if (SSL_CTX_check_private_key(raw) != 1) return FileError("key_file", tls.key_file());
   }
   return context;

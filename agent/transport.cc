@@ -75,14 +75,19 @@ IoResult Transport::Handshake(SSL_CTX* context, const std::string& server_name) 
 
 IoResult Transport::TlsResult(int result) const {
   switch (SSL_get_error(ssl_, result)) {
-    case SSL_ERROR_WANT_READ: return {.kind = IoResult::Kind::kWantRead};
-    case SSL_ERROR_WANT_WRITE: return {.kind = IoResult::Kind::kWantWrite};
-    case SSL_ERROR_ZERO_RETURN: return {.kind = IoResult::Kind::kClosed};
+    case SSL_ERROR_WANT_READ:
+      return {.kind = IoResult::Kind::kWantRead};
+    case SSL_ERROR_WANT_WRITE:
+      return {.kind = IoResult::Kind::kWantWrite};
+    case SSL_ERROR_ZERO_RETURN:
+      return {.kind = IoResult::Kind::kClosed};
     case SSL_ERROR_SYSCALL:
-      return errno == 0 ? IoResult{.kind = IoResult::Kind::kClosed} : IoResult{.kind = IoResult::Kind::kFailed, .error = errno};
+      return errno == 0 ? IoResult{.kind = IoResult::Kind::kClosed}
+                        : IoResult{.kind = IoResult::Kind::kFailed, .error = errno};
     default:
       // A peer that closes TCP without close_notify, as many servers do: an orderly end of the stream.
-      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return {.kind = IoResult::Kind::kClosed};
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return {.kind = IoResult::Kind::kClosed};
       return {.kind = IoResult::Kind::kFailed, .error = EPROTO};
   }
 }

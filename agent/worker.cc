@@ -37,7 +37,8 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tls = tls_.get();
-  context_.server_name = settings_.target.host.find_first_not_of("0123456789.:") == std::string::npos ? "" : settings_.target.host;
+  context_.server_name =
+      settings_.target.host.find_first_not_of("0123456789.:") == std::string::npos ? "" : settings_.target.host;
   context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
   thread_ = std::thread([this] { Run(); });
 }
@@ -97,13 +98,17 @@ void Worker::AfterTurn() {
     if (context_.settled == share_.connections || context_.now >= phase_limit_) return FinishPreparing();
     if (context_.now - last_progress_ >= kProgressInterval) {
       last_progress_ = context_.now;
-      report_({.kind = WorkerReport::Kind::kProgress, .worker = index_, .point = share_.point, .connections_up = context_.up});
+      report_({.kind = WorkerReport::Kind::kProgress,
+               .worker = index_,
+               .point = share_.point,
+               .connections_up = context_.up});
     }
     return;
   }
   if (state_ == State::kReady && start_ && context_.now >= *start_) StartPoint(false);
   if (state_ != State::kRunning) return;
-  if (context_.pacer.IsTimed() && !context_.pacer.IsStopped() && context_.now >= context_.pacer.end()) EndPoint(context_.timeout);
+  if (context_.pacer.IsTimed() && !context_.pacer.IsStopped() && context_.now >= context_.pacer.end())
+    EndPoint(context_.timeout);
   if (context_.now >= cut_off_at_) {
     for (HttpConnection& connection : connections_) connection.CutOff();
   }
@@ -162,7 +167,8 @@ void Worker::FinishPreparing() {
       connection.ForgetQuota();
     }
   }
-  WorkerReport report{.kind = WorkerReport::Kind::kReady, .worker = index_, .point = share_.point, .connections_up = context_.up};
+  WorkerReport report{
+      .kind = WorkerReport::Kind::kReady, .worker = index_, .point = share_.point, .connections_up = context_.up};
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
   context_.connect_errors.clear();
@@ -240,8 +246,12 @@ void Worker::HandOver(bool is_final) {
   recorder_->counters.cpu_ns += static_cast<std::uint64_t>(cpu - cpu_at_window_);
   cpu_at_window_ = cpu;
   if (recorder_->last_done != 0) recorder_->last_done -= phase_start_;
-  WorkerReport report{.kind = WorkerReport::Kind::kWindow, .worker = index_, .point = share_.point, .connections_up = context_.up,
-                      .window = window_, .is_final = is_final};
+  WorkerReport report{.kind = WorkerReport::Kind::kWindow,
+                      .worker = index_,
+                      .point = share_.point,
+                      .connections_up = context_.up,
+                      .window = window_,
+                      .is_final = is_final};
   report.pending = {.waiting = context_.waiting, .in_flight = context_.in_flight};
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);

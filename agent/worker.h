@@ -21,9 +21,9 @@ namespace tidemark {
 struct WorkerShare {
   std::uint32_t point = 0;
   std::int64_t connections = 0;
-  std::int64_t first_connection = 0;   // number in the run of the worker's first connection
-  std::int64_t connection_stride = 1;  // ... and how far apart its others are
-  std::int64_t requests = 0;           // of a total; 0 if the plan has none
+  std::int64_t first_connection = 0;     // number in the run of the worker's first connection
+  std::int64_t connection_stride = 1;    // ... and how far apart its others are
+  std::int64_t requests = 0;             // of a total; 0 if the plan has none
   std::int64_t connect_rate_millis = 0;  // of the agent; 0: no limit
 };
 
@@ -99,9 +99,9 @@ class Worker {
 
   State state_ = State::kVacant;
   WorkerShare share_;
-  std::size_t opened_ = 0;    // connections opened so far
-  Nanos phase_start_ = 0;     // of preparing; then T0
-  Nanos phase_limit_ = 0;     // when preparing ends at the latest
+  std::size_t opened_ = 0;  // connections opened so far
+  Nanos phase_start_ = 0;   // of preparing; then T0
+  Nanos phase_limit_ = 0;   // when preparing ends at the latest
   Nanos last_progress_ = 0;
   std::optional<Nanos> start_;  // T0, once armed
   Nanos cut_off_at_ = TimeoutWheel::kNever;

@@ -14,7 +14,8 @@ std::string ControlAddress::ToString() const {
 
 absl::StatusOr<ControlAddress> ParseControlAddress(absl::string_view text) {
   const auto error = [&] {
-    return absl::InvalidArgumentError(absl::StrCat("'", text.substr(0, 128), "' is no agent address; write HOST, HOST:PORT or [IPV6]:PORT"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text.substr(0, 128), "' is no agent address; write HOST, HOST:PORT or [IPV6]:PORT"));
   };
   ControlAddress address;
   absl::string_view port;
@@ -32,8 +33,9 @@ absl::StatusOr<ControlAddress> ParseControlAddress(absl::string_view text) {
   }
   int number = kDefaultAgentPort;
   if (!port.empty() && (!absl::SimpleAtoi(port.substr(1), &number) || number < 0 || number > 65535)) return error();
-  const bool has_bad_character = std::any_of(address.host.begin(), address.host.end(),
-                                             [](unsigned char c) { return c <= ' ' || c == '/' || c == '@' || c >= 0x7f; });
+  const bool has_bad_character = std::any_of(address.host.begin(), address.host.end(), [](unsigned char c) {
+    return c <= ' ' || c == '/' || c == '@' || c >= 0x7f;
+  });
   if (address.host.empty() || address.host.size() > 253 || has_bad_character) return error();
   address.port = static_cast<std::uint16_t>(number);
   return address;

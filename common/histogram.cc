@@ -46,7 +46,8 @@ void Histogram::Clear() {
 }
 
 HistogramFacts Histogram::Facts() const {
-  HistogramFacts facts{.count = count_, .sum = sum_, .min = min_, .max = max_, .overflow = overflow_, .clock_error = clock_error_};
+  HistogramFacts facts{
+      .count = count_, .sum = sum_, .min = min_, .max = max_, .overflow = overflow_, .clock_error = clock_error_};
   ForEach([&facts](std::uint32_t slot, std::uint64_t count) { facts.hash += count * Mix64(slot); });
   return facts;
 }

@@ -18,9 +18,9 @@ struct HistogramLayout {
   static constexpr int kSignificantDigits = 3;
   static constexpr Nanos kLowest = 1;
   static constexpr Nanos kHighest = 3600 * kSecond;
-  static constexpr int kHalfCountBits = 10;                        // 2^10 sub-buckets per power of two
+  static constexpr int kHalfCountBits = 10;  // 2^10 sub-buckets per power of two
   static constexpr std::uint32_t kHalfCount = 1u << kHalfCountBits;
-  static constexpr std::uint32_t kSlotCount = 33 * kHalfCount;     // covers kHighest
+  static constexpr std::uint32_t kSlotCount = 33 * kHalfCount;  // covers kHighest
 
   // The slot of `value`.  REQUIRES: 0 <= value <= HighestOf(kSlotCount - 1).
   static constexpr std::uint32_t SlotOf(std::uint64_t value) {
@@ -51,8 +51,8 @@ constexpr std::uint64_t Mix64(std::uint64_t x) {
 // What identifies a histogram's content in a few bytes. Adds under merging, in any order.
 struct HistogramFacts {
   std::uint64_t count = 0;
-  std::uint64_t hash = 0;  // sum over slots of count[slot] * Mix64(slot), mod 2^64
-  absl::uint128 sum = 0;   // of the exact values, ns
+  std::uint64_t hash = 0;                         // sum over slots of count[slot] * Mix64(slot), mod 2^64
+  absl::uint128 sum = 0;                          // of the exact values, ns
   Nanos min = std::numeric_limits<Nanos>::max();  // exact; meaningful if count > 0
   Nanos max = 0;
   std::uint64_t overflow = 0;     // values above kHighest, counted in the last slot

@@ -61,12 +61,14 @@ absl::Status VisitCounts(absl::string_view bytes, std::uint64_t slot_count, Visi
     if (!TakeZigZag(&bytes, &value)) return absl::InvalidArgumentError("histogram: truncated number");
     if (value <= 0) {  // Java writes a single empty slot as a count of zero
       const std::uint64_t run = value == 0 ? 1 : ~static_cast<std::uint64_t>(value) + 1;
-      if (run > slot_count - slot) return absl::InvalidArgumentError("histogram: a run of empty slots leaves the range");
+      if (run > slot_count - slot)
+        return absl::InvalidArgumentError("histogram: a run of empty slots leaves the range");
       slot += run;
       continue;
     }
     if (slot >= slot_count) return absl::InvalidArgumentError("histogram: a count beyond the last slot");
-    if (static_cast<std::uint64_t>(value) > kMaxCountSum - sum) return absl::InvalidArgumentError("histogram: counts are too large");
+    if (static_cast<std::uint64_t>(value) > kMaxCountSum - sum)
+      return absl::InvalidArgumentError("histogram: counts are too large");
     sum += static_cast<std::uint64_t>(value);
     visit(slot, static_cast<std::uint64_t>(value));
     ++slot;
@@ -163,10 +165,11 @@ absl::Status AddDelta(const proto::HistogramDelta& delta, Histogram* scratch, Hi
   TIDEMARK_RETURN_IF_ERROR(DecodeCounts(delta.counts(), scratch, &decoded));
   const HistogramFacts claimed = FactsFromProto(delta.summary());
   if (decoded.count != claimed.count || decoded.hash != claimed.hash) {
-    return absl::InvalidArgumentError(absl::StrCat("histogram: the shard says ", claimed.count, " values, its counts hold ",
-                                                   decoded.count, " or others"));
+    return absl::InvalidArgumentError(absl::StrCat("histogram: the shard says ", claimed.count,
+                                                   " values, its counts hold ", decoded.count, " or others"));
   }
-  if (claimed.max < 0 || claimed.min < 0 || claimed.overflow > claimed.count || (claimed.count > 0 && claimed.min > claimed.max)) {
+  if (claimed.max < 0 || claimed.min < 0 || claimed.overflow > claimed.count ||
+      (claimed.count > 0 && claimed.min > claimed.max)) {
     return absl::InvalidArgumentError("histogram: minimum, maximum or overflow are impossible");
   }
   scratch->AddFacts(claimed);
@@ -189,8 +192,8 @@ std::string EncodeV2(const Histogram& histogram) {
 
   uLongf size = compressBound(inner.size());
   std::string compressed(size, '\0');
-  const int result = compress2(reinterpret_cast<Bytef*>(compressed.data()), &size, reinterpret_cast<const Bytef*>(inner.data()),
-                               inner.size(), Z_DEFAULT_COMPRESSION);
+  const int result = compress2(reinterpret_cast<Bytef*>(compressed.data()), &size,
+                               reinterpret_cast<const Bytef*>(inner.data()), inner.size(), Z_DEFAULT_COMPRESSION);
   CHECK(result == Z_OK);
   compressed.resize(size);
 
@@ -227,20 +230,22 @@ absl::StatusOr<Histogram> DecodeV2(absl::string_view bytes) {
 
   Histogram histogram;
   const std::uint64_t slot_count = (static_cast<std::uint64_t>(max_row) + 1) * half;
-  TIDEMARK_RETURN_IF_ERROR(VisitCounts(
-      absl::string_view(inner).substr(kInnerHeaderBytes, payload), slot_count, [&](std::uint64_t slot, std::uint64_t count) {
-        const auto row = static_cast<int>(slot >> half_bits);
-        const int shift = (row == 0 ? 0 : row - 1) + unit;
-        const std::uint64_t sub = row == 0 ? slot : (slot & (half - 1)) + half;
-        const auto value = static_cast<Nanos>((sub << shift) + ((std::uint64_t{1} << shift) - 1));
-        const bool is_over = sub << shift > static_cast<std::uint64_t>(HistogramLayout::kHighest);
-        histogram.AddSlot(is_over ? HistogramLayout::kSlotCount - 1 : HistogramLayout::SlotOf(static_cast<std::uint64_t>(value)),
-                          count);
-        histogram.AddFacts({.sum = absl::uint128(static_cast<std::uint64_t>(value)) * count,
-                            .min = value,
-                            .max = value,
-                            .overflow = is_over ? count : 0});
-      }));
+  TIDEMARK_RETURN_IF_ERROR(
+      VisitCounts(absl::string_view(inner).substr(kInnerHeaderBytes, payload), slot_count,
+                  [&](std::uint64_t slot, std::uint64_t count) {
+                    const auto row = static_cast<int>(slot >> half_bits);
+                    const int shift = (row == 0 ? 0 : row - 1) + unit;
+                    const std::uint64_t sub = row == 0 ? slot : (slot & (half - 1)) + half;
+                    const auto value = static_cast<Nanos>((sub << shift) + ((std::uint64_t{1} << shift) - 1));
+                    const bool is_over = sub << shift > static_cast<std::uint64_t>(HistogramLayout::kHighest);
+                    histogram.AddSlot(is_over ? HistogramLayout::kSlotCount - 1
+                                              : HistogramLayout::SlotOf(static_cast<std::uint64_t>(value)),
+                                      count);
+                    histogram.AddFacts({.sum = absl::uint128(static_cast<std::uint64_t>(value)) * count,
+                                        .min = value,
+                                        .max = value,
+                                        .overflow = is_over ? count : 0});
+                  }));
   return histogram;
 }
 

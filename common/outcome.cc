@@ -10,12 +10,12 @@ namespace tidemark {
 namespace {
 
 constexpr std::array<absl::string_view, kOutcomeCount> kOutcomeNames = {
-    "2xx",   "3xx",   "4xx",     "429",       "5xx",        "other status",
+    "2xx",          "3xx",   "4xx",      "429",       "5xx",        "other status",
     "closed early", "reset", "time-out", "malformed", "over limit", "cut off"};
 constexpr std::array<absl::string_view, kNeverSentCount> kNeverSentNames = {
     "resolve", "connect refused", "connect time-out", "connect other", "TLS", "cap", "stopped", "agent lost"};
 constexpr std::array<absl::string_view, kConnectResultCount> kConnectNames = {"established", "refused",    "timed out",
-                                                                             "failed",      "TLS failed", "abandoned"};
+                                                                              "failed",      "TLS failed", "abandoned"};
 
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {
@@ -48,11 +48,16 @@ absl::string_view Name(ConnectResult result) { return kConnectNames[static_cast<
 
 Outcome OutcomeOfStatus(int status) {
   switch (status / 100) {
-    case 2: return Outcome::kStatus2xx;
-    case 3: return Outcome::kStatus3xx;
-    case 4: return status == 429 ? Outcome::kStatus429 : Outcome::kStatus4xx;
-    case 5: return Outcome::kStatus5xx;
-    default: return Outcome::kStatusOther;
+    case 2:
+      return Outcome::kStatus2xx;
+    case 3:
+      return Outcome::kStatus3xx;
+    case 4:
+      return status == 429 ? Outcome::kStatus429 : Outcome::kStatus4xx;
+    case 5:
+      return Outcome::kStatus5xx;
+    default:
+      return Outcome::kStatusOther;
   }
 }
 
@@ -64,22 +69,33 @@ ConnectResult ConnectResultOf(Phase phase, int error) {
 
 Outcome OutcomeOf(int error) {
   switch (error) {
-    case 0: return Outcome::kClosedEarly;
-    case ETIMEDOUT: return Outcome::kRequestTimeout;
-    case EBADMSG: return Outcome::kMalformed;
-    case EMSGSIZE: return Outcome::kOverLimit;
-    case ECANCELED: return Outcome::kCutOff;
-    default: return Outcome::kReset;
+    case 0:
+      return Outcome::kClosedEarly;
+    case ETIMEDOUT:
+      return Outcome::kRequestTimeout;
+    case EBADMSG:
+      return Outcome::kMalformed;
+    case EMSGSIZE:
+      return Outcome::kOverLimit;
+    case ECANCELED:
+      return Outcome::kCutOff;
+    default:
+      return Outcome::kReset;
   }
 }
 
 NeverSent NeverSentOf(ConnectResult result) {
   switch (result) {
-    case ConnectResult::kRefused: return NeverSent::kConnectRefused;
-    case ConnectResult::kTimeout: return NeverSent::kConnectTimeout;
-    case ConnectResult::kTlsFailed: return NeverSent::kTls;
-    case ConnectResult::kAbandoned: return NeverSent::kStopped;
-    default: return NeverSent::kConnectOther;
+    case ConnectResult::kRefused:
+      return NeverSent::kConnectRefused;
+    case ConnectResult::kTimeout:
+      return NeverSent::kConnectTimeout;
+    case ConnectResult::kTlsFailed:
+      return NeverSent::kTls;
+    case ConnectResult::kAbandoned:
+      return NeverSent::kStopped;
+    default:
+      return NeverSent::kConnectOther;
   }
 }
 
@@ -108,8 +124,8 @@ void Counters::Add(const Counters& other) {
 std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
   const std::uint64_t never = counters.NeverSentTotal();
   if (counters.planned != counters.sent + never + pending.waiting) {
-    return absl::StrCat("planned ", counters.planned, " != sent ", counters.sent, " + never sent ", never, " + waiting ",
-                        pending.waiting);
+    return absl::StrCat("planned ", counters.planned, " != sent ", counters.sent, " + never sent ", never,
+                        " + waiting ", pending.waiting);
   }
   const std::uint64_t outcomes = counters.OutcomeTotal();
   if (counters.sent != outcomes + pending.in_flight) {

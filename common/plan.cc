@@ -25,14 +25,15 @@ absl::Status CheckRange(absl::string_view field, std::int64_t value, std::int64_
 
 absl::Status CheckDuration(absl::string_view field, Nanos value, Nanos low, Nanos high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return Invalid(field, absl::StrCat(FormatDuration(std::max<Nanos>(value, 0)), " is outside ", FormatDuration(low), " to ",
-                                     FormatDuration(high)));
+  return Invalid(field, absl::StrCat(FormatDuration(std::max<Nanos>(value, 0)), " is outside ", FormatDuration(low),
+                                     " to ", FormatDuration(high)));
 }
 
 // RFC 9110 section 5.6.2.
 bool IsToken(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return absl::ascii_isalnum(c) || absl::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != absl::string_view::npos;
+    return absl::ascii_isalnum(c) ||
+           absl::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != absl::string_view::npos;
   });
 }
 
@@ -52,7 +53,8 @@ absl::Status CheckHeaders(const proto::Request& request) {
     const std::size_t colon = header.find(':');
     const absl::string_view name = absl::string_view(header).substr(0, colon);
     if (colon == std::string::npos || !IsToken(name) || HasControl(absl::string_view(header).substr(colon), true)) {
-      return Invalid("requests.headers", absl::StrCat("'", header.substr(0, 64), "' is no header; write 'Name: value'"));
+      return Invalid("requests.headers",
+                     absl::StrCat("'", header.substr(0, 64), "' is no header; write 'Name: value'"));
     }
     if (absl::EqualsIgnoreCase(name, "content-length") || absl::EqualsIgnoreCase(name, "transfer-encoding")) {
       return Invalid("requests.headers", absl::StrCat("'", name, "' follows from the body; leave it out"));
@@ -63,10 +65,13 @@ absl::Status CheckHeaders(const proto::Request& request) {
 
 absl::Status CheckRequest(const proto::Request& request) {
   const std::string& method = request.method();
-  if (!IsToken(method) || method.size() > 32) return Invalid("requests.method", absl::StrCat("'", method.substr(0, 64), "' is no HTTP method"));
+  if (!IsToken(method) || method.size() > 32)
+    return Invalid("requests.method", absl::StrCat("'", method.substr(0, 64), "' is no HTTP method"));
   if (method == "CONNECT") return Invalid("requests.method", "CONNECT makes a tunnel, which is no request to measure");
-  if (!request.path().empty() && (request.path()[0] != '/' || HasControl(request.path(), false) || request.path().size() > kMaxUrlBytes)) {
-    return Invalid("requests.path", absl::StrCat("'", request.path().substr(0, 64), "' must start with / and hold no spaces"));
+  if (!request.path().empty() &&
+      (request.path()[0] != '/' || HasControl(request.path(), false) || request.path().size() > kMaxUrlBytes)) {
+    return Invalid("requests.path",
+                   absl::StrCat("'", request.path().substr(0, 64), "' must start with / and hold no spaces"));
   }
   if (request.body().size() > kMaxBodyBytes) return Invalid("requests.body", "larger than 16 MiB");
   if (!request.body_file().empty()) return Invalid("requests.body_file", "was not read; it belongs in a plan file");
@@ -74,8 +79,10 @@ absl::Status CheckRequest(const proto::Request& request) {
 }
 
 absl::Status CheckSweep(const proto::Sweep& sweep) {
-  if (sweep.connections().empty()) return Invalid("sweep.connections", "is empty; name at least one count, as 10,50,100");
-  if (sweep.connections_size() > kMaxPoints) return Invalid("sweep.connections", absl::StrCat("more than ", kMaxPoints, " points"));
+  if (sweep.connections().empty())
+    return Invalid("sweep.connections", "is empty; name at least one count, as 10,50,100");
+  if (sweep.connections_size() > kMaxPoints)
+    return Invalid("sweep.connections", absl::StrCat("more than ", kMaxPoints, " points"));
   for (const std::int64_t count : sweep.connections()) {
     TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.connections", count, 1, kMaxConnections));
   }
@@ -89,11 +96,13 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
     TIDEMARK_RETURN_IF_ERROR(
         CheckRange("sweep.requests_per_connection", sweep.requests_per_connection(), 1, kMaxRequestsPerPoint / widest));
   }
-  if (sweep.requests() != 0) TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.requests", sweep.requests(), 1, kMaxRequestsPerPoint));
+  if (sweep.requests() != 0)
+    TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.requests", sweep.requests(), 1, kMaxRequestsPerPoint));
   if (sweep.has_duration()) {
     TIDEMARK_RETURN_IF_ERROR(CheckDuration("sweep.duration", FromProto(sweep.duration()), kMillisecond, kMaxDuration));
   }
-  TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
+  TIDEMARK_RETURN_IF_ERROR(
+      CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
   return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
 }
 
@@ -112,8 +121,10 @@ absl::StatusOr<Target> ParseUnixTarget(absl::string_view url) {
   target.unix_path = std::string(rest.substr(0, colon));
   if (colon != absl::string_view::npos) target.path = std::string(rest.substr(colon + 1));
   target.host_header = "localhost";
-  if (target.unix_path.empty() || target.unix_path.size() > 107 || HasControl(target.unix_path, true) || HasControl(target.path, false)) {
-    return Invalid("target", absl::StrCat("'", url.substr(0, 128), "' is no Unix socket; write unix:/run/api.sock:/path"));
+  if (target.unix_path.empty() || target.unix_path.size() > 107 || HasControl(target.unix_path, true) ||
+      HasControl(target.path, false)) {
+    return Invalid("target",
+                   absl::StrCat("'", url.substr(0, 128), "' is no Unix socket; write unix:/run/api.sock:/path"));
   }
   return target;
 }
@@ -162,7 +173,8 @@ absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text) {
   if (host_end == 0 || port_end == absl::string_view::npos || port_end + 1 >= text.size()) {
     return Invalid("resolve", absl::StrCat("'", text.substr(0, 128), "' is not HOST:PORT:ADDRESS"));
   }
-  ResolveOverride result{.host = std::string(text.substr(0, host_end)), .address = std::string(text.substr(port_end + 1))};
+  ResolveOverride result{.host = std::string(text.substr(0, host_end)),
+                         .address = std::string(text.substr(port_end + 1))};
   const auto port = ParsePort(text.substr(host_end + 1, port_end - host_end - 1));
   if (!port.ok()) return Invalid("resolve", port.status().message());
   result.port = *port;
@@ -182,8 +194,9 @@ absl::StatusOr<StatusSet> ParseStatusSet(const Strings& entries) {
     const std::pair<absl::string_view, absl::string_view> ends = absl::StrSplit(entry, absl::MaxSplits('-', 1));
     int low = 0;
     int high = 0;
-    if (!absl::SimpleAtoi(ends.first, &low) || !absl::SimpleAtoi(absl::StrContains(entry, '-') ? ends.second : ends.first, &high) ||
-        low < 100 || high > 999 || low > high) {
+    if (!absl::SimpleAtoi(ends.first, &low) ||
+        !absl::SimpleAtoi(absl::StrContains(entry, '-') ? ends.second : ends.first, &high) || low < 100 || high > 999 ||
+        low > high) {
       return Invalid("expect_status", absl::StrCat("'", entry.substr(0, 32), "' is no status; write 200 or 200-399"));
     }
     for (int status = low; status <= high; ++status) set.set(static_cast<std::size_t>(status));
@@ -213,14 +226,19 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(plan.target()));
   TIDEMARK_RETURN_IF_ERROR(CheckSweep(plan.sweep()));
   TIDEMARK_RETURN_IF_ERROR(CheckDuration("timeout", FromProto(plan.timeout()), kMillisecond, kMaxTimeout));
-  TIDEMARK_RETURN_IF_ERROR(CheckDuration("connect_timeout", FromProto(plan.connect_timeout()), kMillisecond, kMaxTimeout));
+  TIDEMARK_RETURN_IF_ERROR(
+      CheckDuration("connect_timeout", FromProto(plan.connect_timeout()), kMillisecond, kMaxTimeout));
   if (plan.requests_size() != 1) {
-    return Invalid("requests", absl::StrCat(plan.requests_size(), " entries; this version sends one request per plan, mixes are not there yet"));
+    return Invalid("requests",
+                   absl::StrCat(plan.requests_size(),
+                                " entries; this version sends one request per plan, mixes are not there yet"));
   }
   TIDEMARK_RETURN_IF_ERROR(CheckRequest(plan.requests(0)));
   const proto::Tls& tls = plan.tls();
-  if (!target.is_tls && (tls.insecure() || !tls.ca_file().empty() || !tls.cert_file().empty() || !tls.key_file().empty())) {
-    return Invalid("tls", absl::StrCat("has no effect on '", plan.target().substr(0, 128), "'; use an https:// target or leave it out"));
+  if (!target.is_tls &&
+      (tls.insecure() || !tls.ca_file().empty() || !tls.cert_file().empty() || !tls.key_file().empty())) {
+    return Invalid("tls", absl::StrCat("has no effect on '", plan.target().substr(0, 128),
+                                       "'; use an https:// target or leave it out"));
   }
   if (tls.cert_file().empty() != tls.key_file().empty()) return Invalid("tls", "cert_file and key_file go together");
   TIDEMARK_RETURN_IF_ERROR(CheckRange("threads", plan.threads(), 0, kMaxThreads));

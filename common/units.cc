@@ -39,7 +39,8 @@ absl::StatusOr<std::int64_t> Parse(absl::string_view text, std::span<const Unit>
     return absl::InvalidArgumentError(absl::StrCat("'", text.substr(0, 64), "' ", what, "; ", expected));
   };
   double value = 0;
-  if (number.empty() || number.size() > 20 || !absl::SimpleAtod(number, &value)) return error("is not a number with a unit");
+  if (number.empty() || number.size() > 20 || !absl::SimpleAtod(number, &value))
+    return error("is not a number with a unit");
   for (const Unit& unit : units) {
     if (suffix != unit.name && !(value == 0 && suffix.empty())) continue;
     const double scaled = value * unit.scale;

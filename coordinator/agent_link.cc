@@ -53,11 +53,13 @@ struct AgentLink::Stream {
   void Read(std::size_t agent, RunEvents* events) {
     proto::Event event;
     while (stream->Read(&event)) {
-      events->Push({.kind = RunEvent::Kind::kEvent, .agent = agent, .event = std::move(event), .received = MonotonicNow()});
+      events->Push(
+          {.kind = RunEvent::Kind::kEvent, .agent = agent, .event = std::move(event), .received = MonotonicNow()});
       event.Clear();
     }
     const grpc::Status status = stream->Finish();
-    const std::string reason = status.ok() ? "the agent ended the stream" : absl::StrCat("the stream broke: ", status.error_message());
+    const std::string reason =
+        status.ok() ? "the agent ended the stream" : absl::StrCat("the stream broke: ", status.error_message());
     events->Push({.kind = RunEvent::Kind::kStreamEnd, .agent = agent, .reason = reason, .received = MonotonicNow()});
     MutexLock lock(&mutex);
     has_ended = true;
@@ -77,7 +79,8 @@ AgentLink::~AgentLink() {
   {
     MutexLock lock(&stream_->mutex);
     const Nanos deadline = MonotonicNow() + kCloseGrace;
-    while (!stream_->has_ended && MonotonicNow() < deadline) stream_->ended.WaitFor(&stream_->mutex, deadline - MonotonicNow());
+    while (!stream_->has_ended && MonotonicNow() < deadline)
+      stream_->ended.WaitFor(&stream_->mutex, deadline - MonotonicNow());
   }
   stream_->context.TryCancel();
   stream_->reader.join();
@@ -98,10 +101,11 @@ std::shared_ptr<grpc::Channel> DialPlain(const std::string& address) {
   return grpc::CreateCustomChannel(absl::StrCat("dns:///", address), grpc::InsecureChannelCredentials(), arguments);
 }
 
-absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
-                                                 Nanos deadline) {
+absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,
+                                                 const std::string& address, Nanos deadline) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::nanoseconds(std::max<Nanos>(0, deadline - MonotonicNow())));
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::nanoseconds(std::max<Nanos>(0, deadline - MonotonicNow())));
   proto::DescribeResponse response;
   const grpc::Status status = proto::Agent::NewStub(channel)->Describe(&context, {}, &response);
   if (status.ok()) return response;

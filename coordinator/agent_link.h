@@ -59,6 +59,7 @@ std::shared_ptr<grpc::Channel> DialPlain(const std::string& address);
 
 // Asks an agent who it is, waiting at most until `deadline` (an instant).
 // Errors: Unavailable saying what was tried.
-absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel, const std::string& address, Nanos deadline);
+absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,
+                                                 const std::string& address, Nanos deadline);
 
 }  // namespace tidemark

@@ -27,7 +27,9 @@ absl::StatusOr<std::vector<std::string>> ResolveAll(const ControlAddress& name) 
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int error = getaddrinfo(name.host.c_str(), nullptr, &hints, &list);
-  if (error != 0) return absl::UnavailableError(absl::StrCat("--agents: dns:", name.host, " cannot be resolved: ", gai_strerror(error)));
+  if (error != 0)
+    return absl::UnavailableError(
+        absl::StrCat("--agents: dns:", name.host, " cannot be resolved: ", gai_strerror(error)));
   std::vector<std::string> addresses;
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
     char text[NI_MAXHOST];
@@ -87,13 +89,13 @@ absl::Status DescribeAll(const std::vector<std::string>& addresses, Nanos deadli
 absl::Status CheckAgent(const FoundAgent& agent) {
   const proto::DescribeResponse& who = agent.description;
   if (who.protocol_version() != kProtocolVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("agent ", agent.address, " (tidemark ", who.version(), ") speaks protocol ",
-                                                      who.protocol_version(), ", this coordinator (", TIDEMARK_VERSION, ") speaks ",
-                                                      kProtocolVersion, "; install the same version on both"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "agent ", agent.address, " (tidemark ", who.version(), ") speaks protocol ", who.protocol_version(),
+        ", this coordinator (", TIDEMARK_VERSION, ") speaks ", kProtocolVersion, "; install the same version on both"));
   }
   if (!who.busy_with().empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("agent ", agent.address, " is busy with ", who.busy_with(), "; wait for it to end or use another agent"));
+    return absl::FailedPreconditionError(absl::StrCat("agent ", agent.address, " is busy with ", who.busy_with(),
+                                                      "; wait for it to end or use another agent"));
   }
   return absl::OkStatus();
 }
@@ -113,8 +115,9 @@ absl::StatusOr<std::vector<FoundAgent>> FindAgents(const std::vector<std::string
     }
     if (absl::IsInvalidArgument(status) || wait_for == 0) return status;
     if (MonotonicNow() + kRetryInterval >= deadline) {
-      return absl::UnavailableError(absl::StrCat(found.size(), " of ", wait_for, " agents after ", FormatDuration(timeout), "; ",
-                                                 status.ok() ? absl::string_view("start more, or lower --wait-agents") : status.message()));
+      return absl::UnavailableError(
+          absl::StrCat(found.size(), " of ", wait_for, " agents after ", FormatDuration(timeout), "; ",
+                       status.ok() ? absl::string_view("start more, or lower --wait-agents") : status.message()));
     }
     std::this_thread::sleep_for(std::chrono::nanoseconds(kRetryInterval));
   }

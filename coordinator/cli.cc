@@ -48,7 +48,9 @@ struct Flags {
 void AddRun(CLI::App* run, Flags* f) {
   run->add_option("target", f->source, "URL (http://, https://, unix:SOCKET:/PATH) or a plan file (.yaml)")->required();
   auto* load = run->add_option_group("Load");
-  load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")->delimiter(',')->allow_extra_args(false);
+  load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   load->add_option("-d,--duration", f->duration, "how long each point lasts");
   load->add_option("-n,--requests", f->requests, "requests per point, over all connections and agents");
   load->add_option("--requests-per-connection", f->requests_per_connection, "requests on each connection");
@@ -60,24 +62,37 @@ void AddRun(CLI::App* run, Flags* f) {
   request->add_option("-H,--header", f->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
   request->add_option("--data", f->data, "request body, or @FILE");
   request->add_option("--timeout", f->timeout, "of one request; default 30s");
-  request->add_option("--connect-timeout", f->connect_timeout, "of TCP connect and of the TLS handshake; default: as --timeout");
-  request->add_option("--expect-status", f->expect_status, "statuses that count as success; default 200-399")->delimiter(',')->allow_extra_args(false);
+  request->add_option("--connect-timeout", f->connect_timeout,
+                      "of TCP connect and of the TLS handshake; default: as --timeout");
+  request->add_option("--expect-status", f->expect_status, "statuses that count as success; default 200-399")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
   auto* target = run->add_option_group("Target");
   target->add_flag("-k,--insecure", f->is_insecure, "do not verify the target's certificate");
   target->add_option("--cacert", f->cacert, "PEM file of authorities to trust (read at each agent)");
   target->add_option("--cert", f->cert, "PEM file of the client certificate (read at each agent)");
   target->add_option("--key", f->key, "PEM file of its key (read at each agent)");
-  target->add_option("--resolve", f->resolve, "HOST:PORT:ADDRESS, instead of asking the resolver (repeatable)")->allow_extra_args(false);
-  target->add_option("--source", f->source_addresses, "local addresses to connect from, in turn")->delimiter(',')->allow_extra_args(false);
-  target->add_option("--allow-target", f->allow_targets, "HOST or CIDR that may be loaded besides loopback and private ranges; "
-                                                         "for the agent in this process only")->allow_extra_args(false);
+  target->add_option("--resolve", f->resolve, "HOST:PORT:ADDRESS, instead of asking the resolver (repeatable)")
+      ->allow_extra_args(false);
+  target->add_option("--source", f->source_addresses, "local addresses to connect from, in turn")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  target
+      ->add_option("--allow-target", f->allow_targets,
+                   "HOST or CIDR that may be loaded besides loopback and private ranges; "
+                   "for the agent in this process only")
+      ->allow_extra_args(false);
   auto* agents = run->add_option_group("Agents");
-  agents->add_option("--agents", f->agents, "HOST[:PORT],... or dns:NAME[:PORT]; default: one in this process")->delimiter(',')->allow_extra_args(false);
-  agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")->check(CLI::Range(1, 100000));
+  agents->add_option("--agents", f->agents, "HOST[:PORT],... or dns:NAME[:PORT]; default: one in this process")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")
+      ->check(CLI::Range(1, 100000));
   agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s");
   auto* output = run->add_option_group("Output");
-  output->add_option("-o,--output", f->outputs, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)")->allow_extra_args(false);
+  output->add_option("-o,--output", f->outputs, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)")
+      ->allow_extra_args(false);
   output->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
   output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
   output->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
@@ -103,7 +118,8 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   if (!f.connections.empty()) {
     sweep->clear_connections();
     for (const std::string& text : f.connections) {
-      TIDEMARK_RETURN_IF_ERROR(Apply("-c/--connections", text.empty() ? "?" : text, ParseCount, [&](std::int64_t v) { sweep->add_connections(v); }));
+      TIDEMARK_RETURN_IF_ERROR(Apply("-c/--connections", text.empty() ? "?" : text, ParseCount,
+                                     [&](std::int64_t v) { sweep->add_connections(v); }));
     }
   }
   if (!f.duration.empty() || !f.requests.empty() || !f.requests_per_connection.empty()) {
@@ -112,20 +128,24 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
     sweep->clear_requests_per_connection();
   }
   const auto positive = [](absl::string_view flag, std::int64_t value) {
-    return value > 0 ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat(flag, ": 0 makes no load; give at least 1"));
+    return value > 0 ? absl::OkStatus()
+                     : absl::InvalidArgumentError(absl::StrCat(flag, ": 0 makes no load; give at least 1"));
   };
   absl::Status zero;
-  TIDEMARK_RETURN_IF_ERROR(Apply("-d/--duration", f.duration, ParseDuration, [&](Nanos v) { *sweep->mutable_duration() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("-d/--duration", f.duration, ParseDuration,
+                                 [&](Nanos v) { *sweep->mutable_duration() = ToDurationProto(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("-n/--requests", f.requests, ParseCount, [&](std::int64_t v) {
     zero.Update(positive("-n/--requests", v));
     sweep->set_requests(v);
   }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--requests-per-connection", f.requests_per_connection, ParseCount, [&](std::int64_t v) {
-    zero.Update(positive("--requests-per-connection", v));
-    sweep->set_requests_per_connection(v);
-  }));
+  TIDEMARK_RETURN_IF_ERROR(
+      Apply("--requests-per-connection", f.requests_per_connection, ParseCount, [&](std::int64_t v) {
+        zero.Update(positive("--requests-per-connection", v));
+        sweep->set_requests_per_connection(v);
+      }));
   TIDEMARK_RETURN_IF_ERROR(zero);
-  TIDEMARK_RETURN_IF_ERROR(Apply("--warmup", f.warmup, ParseCount, [&](std::int64_t v) { sweep->set_warmup_requests_per_connection(v); }));
+  TIDEMARK_RETURN_IF_ERROR(
+      Apply("--warmup", f.warmup, ParseCount, [&](std::int64_t v) { sweep->set_warmup_requests_per_connection(v); }));
   return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
 }
 
@@ -143,10 +163,12 @@ absl::Status ApplyRequest(const Flags& f, proto::Plan* plan) {
       request->set_body(f.data);
     }
   }
-  TIDEMARK_RETURN_IF_ERROR(Apply("--timeout", f.timeout, ParseDuration, [&](Nanos v) { *plan->mutable_timeout() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(
+      Apply("--timeout", f.timeout, ParseDuration, [&](Nanos v) { *plan->mutable_timeout() = ToDurationProto(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--connect-timeout", f.connect_timeout, ParseDuration,
                                  [&](Nanos v) { *plan->mutable_connect_timeout() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--max-response", f.max_response_bytes, ParseBytes, [&](std::int64_t v) { plan->set_max_response_bytes(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--max-response", f.max_response_bytes, ParseBytes,
+                                 [&](std::int64_t v) { plan->set_max_response_bytes(v); }));
   return Apply("-t/--threads", f.threads, ParseCount, [&](std::int64_t v) {
     plan->set_threads(static_cast<std::int32_t>(std::min<std::int64_t>(v, kMaxThreads + 1)));
   });
@@ -166,12 +188,16 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
 }
 
 absl::StatusOr<Output> ParseOutput(const std::string& text) {
-  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {
-      {"json=", Output::Format::kJson}, {"csv=", Output::Format::kCsv}, {"hlog=", Output::Format::kHlog}, {"hgrm=", Output::Format::kHgrm}};
+  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {{"json=", Output::Format::kJson},
+                                                                       {"csv=", Output::Format::kCsv},
+                                                                       {"hlog=", Output::Format::kHlog},
+                                                                       {"hgrm=", Output::Format::kHgrm}};
   for (const auto& [prefix, format] : kFormats) {
-    if (absl::StartsWith(text, prefix) && text.size() > prefix.size()) return Output{.format = format, .path = text.substr(prefix.size())};
+    if (absl::StartsWith(text, prefix) && text.size() > prefix.size())
+      return Output{.format = format, .path = text.substr(prefix.size())};
   }
-  return absl::InvalidArgumentError(absl::StrCat("-o: '", text, "' is not json=FILE, csv=FILE, hlog=FILE or hgrm=FILE"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("-o: '", text, "' is not json=FILE, csv=FILE, hlog=FILE or hgrm=FILE"));
 }
 
 bool IsUrl(const std::string& text) { return absl::StrContains(text, "://") || absl::StartsWith(text, "unix:"); }
@@ -183,7 +209,8 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f) {
   } else if (absl::EndsWith(f.source, ".yaml") || absl::EndsWith(f.source, ".yml")) {
     TIDEMARK_ASSIGN_OR_RETURN(options.plan, ReadPlanFile(f.source));
   } else {
-    return absl::InvalidArgumentError(absl::StrCat("'", f.source, "' is neither a URL nor a plan file; write http://", f.source, " or NAME.yaml"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", f.source, "' is neither a URL nor a plan file; write http://", f.source, " or NAME.yaml"));
   }
   TIDEMARK_RETURN_IF_ERROR(ApplySweep(f, &options.plan));
   TIDEMARK_RETURN_IF_ERROR(ApplyRequest(f, &options.plan));
@@ -196,11 +223,14 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f) {
   if (f.agents.empty() && (f.wait_agents > 0 || !f.wait_timeout.empty())) {
     return absl::InvalidArgumentError("--wait-agents and --wait-timeout: need --agents, which names where to look");
   }
-  if (!f.wait_timeout.empty() && f.wait_agents == 0) return absl::InvalidArgumentError("--wait-timeout: needs --wait-agents");
+  if (!f.wait_timeout.empty() && f.wait_agents == 0)
+    return absl::InvalidArgumentError("--wait-timeout: needs --wait-agents");
   if (!f.agents.empty() && !f.allow_targets.empty()) {
-    return absl::InvalidArgumentError("--allow-target: has no effect on other agents; start each tidemark-agent with it");
+    return absl::InvalidArgumentError(
+        "--allow-target: has no effect on other agents; start each tidemark-agent with it");
   }
-  TIDEMARK_RETURN_IF_ERROR(Apply("--wait-timeout", f.wait_timeout, ParseDuration, [&](Nanos v) { options.wait_timeout = v; }));
+  TIDEMARK_RETURN_IF_ERROR(
+      Apply("--wait-timeout", f.wait_timeout, ParseDuration, [&](Nanos v) { options.wait_timeout = v; }));
   options.allow_targets = f.allow_targets;
   for (const std::string& text : f.outputs) {
     TIDEMARK_ASSIGN_OR_RETURN(Output output, ParseOutput(text));
@@ -231,11 +261,15 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     app.exit(success, out, out);
     return {.exit_code = 0, .text = out.str()};
   } catch (const CLI::ParseError& error) {
-    return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark run --help'\n")};
+    return {.exit_code = kUsageError,
+            .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark run --help'\n")};
   }
-  if (!run->parsed()) return {.exit_code = kUsageError, .text = "tidemark: a command is missing: 'tidemark run URL'; see 'tidemark run --help'\n"};
+  if (!run->parsed())
+    return {.exit_code = kUsageError,
+            .text = "tidemark: a command is missing: 'tidemark run URL'; see 'tidemark run --help'\n"};
   auto options = Resolve(flags);
-  if (!options.ok()) return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", options.status().message(), "\n")};
+  if (!options.ok())
+    return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", options.status().message(), "\n")};
   return {.is_run = true, .options = *std::move(options)};
 }
 

@@ -19,7 +19,7 @@ struct Output {
 
 // What `tidemark run` was asked to do.
 struct RunOptions {
-  proto::Plan plan;  // resolved and valid
+  proto::Plan plan;                 // resolved and valid
   std::vector<std::string> agents;  // empty: one in this process
   int wait_agents = 0;
   Nanos wait_timeout = 60 * kSecond;

@@ -69,7 +69,8 @@ absl::Status CheckCapacity(const proto::Plan& plan, const std::vector<FoundAgent
     for (std::size_t i = 0; i < agents.size(); ++i) {
       const proto::DescribeResponse& agent = agents[i].description;
       if (shares[i] > agent.descriptor_limit()) {
-        return absl::ResourceExhaustedError(absl::StrCat("sweep.connections: ", connections, " give agent ", agents[i].address, " ", shares[i],
+        return absl::ResourceExhaustedError(absl::StrCat("sweep.connections: ", connections, " give agent ",
+                                                         agents[i].address, " ", shares[i],
                                                          " connections, but it may hold ", agent.descriptor_limit(),
                                                          "; raise its descriptor limit (ulimit -n) or add agents"));
       }
@@ -83,8 +84,9 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
   std::string out = absl::StrCat("# ", agents.size(), agents.size() == 1 ? " agent\n" : " agents\n");
   for (std::size_t i = 0; i < agents.size(); ++i) {
     const proto::DescribeResponse& who = agents[i].description;
-    absl::StrAppend(&out, "#   ", i, ": ", agents[i].address, ", tidemark ", who.version(), ", ", plan.threads() > 0 ? plan.threads() : who.cores(),
-                    " workers, may hold ", who.descriptor_limit(), " connections\n");
+    absl::StrAppend(&out, "#   ", i, ": ", agents[i].address, ", tidemark ", who.version(), ", ",
+                    plan.threads() > 0 ? plan.threads() : who.cores(), " workers, may hold ", who.descriptor_limit(),
+                    " connections\n");
   }
   std::int64_t all = 0;
   for (const std::int64_t connections : sweep.connections()) {
@@ -92,7 +94,8 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
     absl::StrAppend(&out, "# point of ", connections, " connections: ");
     for (std::size_t i = 0; i < shares.size() && i < 20; ++i) absl::StrAppend(&out, i == 0 ? "" : " + ", shares[i]);
     if (shares.size() > 20) absl::StrAppend(&out, " + ...");
-    const std::int64_t requests = sweep.requests() != 0 ? sweep.requests() : connections * sweep.requests_per_connection();
+    const std::int64_t requests =
+        sweep.requests() != 0 ? sweep.requests() : connections * sweep.requests_per_connection();
     all += requests + connections * sweep.warmup_requests_per_connection();
     if (requests != 0) absl::StrAppend(&out, "; ", requests, " requests");
     absl::StrAppend(&out, "; ", connections * sweep.warmup_requests_per_connection(), " for warm-up\n");
@@ -118,14 +121,18 @@ absl::Status WriteFile(const std::string& path, const std::string& content) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << content;
   out.close();
-  return out ? absl::OkStatus() : absl::NotFoundError(absl::StrCat("-o: '", path, "' cannot be written; check the folder and the space"));
+  return out ? absl::OkStatus()
+             : absl::NotFoundError(absl::StrCat("-o: '", path, "' cannot be written; check the folder and the space"));
 }
 
 absl::Status WriteOutput(const Output& output, const RunResult& result, const proto::Report& report) {
   switch (output.format) {
-    case Output::Format::kJson: return WriteFile(output.path, ToJson(report));
-    case Output::Format::kCsv: return WriteFile(output.path, ToCsv(report));
-    case Output::Format::kHlog: return WriteFile(output.path, ToHlog(result));
+    case Output::Format::kJson:
+      return WriteFile(output.path, ToJson(report));
+    case Output::Format::kCsv:
+      return WriteFile(output.path, ToCsv(report));
+    case Output::Format::kHlog:
+      return WriteFile(output.path, ToHlog(result));
     case Output::Format::kHgrm: {
       const std::vector<std::string> tags = PointTags(result.points);
       for (std::size_t i = 0; i < result.points.size(); ++i) {
@@ -157,13 +164,15 @@ Progress::Mode ProgressMode(const RunOptions& options) {
 
 absl::StatusOr<std::vector<FoundAgent>> FindLocal(LocalAgent* local) {
   FoundAgent agent{.address = "in process", .channel = local->Dial()};
-  TIDEMARK_ASSIGN_OR_RETURN(agent.description, Describe(agent.channel, agent.address, MonotonicNow() + kDescribeTimeout));
+  TIDEMARK_ASSIGN_OR_RETURN(agent.description,
+                            Describe(agent.channel, agent.address, MonotonicNow() + kDescribeTimeout));
   TIDEMARK_RETURN_IF_ERROR(CheckAgent(agent));
   return std::vector<FoundAgent>{agent};
 }
 
 int RunCommand(const RunOptions& options) {
-  if (const absl::Status status = CheckOutputs(options.outputs); !status.ok()) return Fail(kExitUsage, status.message());
+  if (const absl::Status status = CheckOutputs(options.outputs); !status.ok())
+    return Fail(kExitUsage, status.message());
   RunEvents events;
   const SignalWatcher signals(&events);
 
@@ -173,9 +182,12 @@ int RunCommand(const RunOptions& options) {
     if (!started.ok()) return Fail(kExitUsage, started.status().message());
     local = *std::move(started);
   }
-  auto agents = local != nullptr ? FindLocal(local.get()) : FindAgents(options.agents, options.wait_agents, options.wait_timeout);
-  if (!agents.ok()) return Fail(absl::IsInvalidArgument(agents.status()) ? kExitUsage : kExitAgents, agents.status().message());
-  if (const absl::Status status = CheckCapacity(options.plan, *agents); !status.ok()) return Fail(kExitUsage, status.message());
+  auto agents =
+      local != nullptr ? FindLocal(local.get()) : FindAgents(options.agents, options.wait_agents, options.wait_timeout);
+  if (!agents.ok())
+    return Fail(absl::IsInvalidArgument(agents.status()) ? kExitUsage : kExitAgents, agents.status().message());
+  if (const absl::Status status = CheckCapacity(options.plan, *agents); !status.ok())
+    return Fail(kExitUsage, status.message());
   if (options.is_dry_run) {
     std::printf("%s%s", PrintPlan(options.plan).c_str(), DescribeSplit(options.plan, *agents).c_str());
     return kExitOk;
@@ -185,7 +197,8 @@ int RunCommand(const RunOptions& options) {
   RunResult result = Run(options.plan, *std::move(agents), &events, &progress).Execute();
   for (const std::string& note : result.notes) Fail(0, note);
   // A run that never sent anything has no result to print.
-  const bool has_result = !result.points.empty() && (result.points[0].merger->counters().sent > 0 || result.points[0].warmup.sent > 0);
+  const bool has_result =
+      !result.points.empty() && (result.points[0].merger->counters().sent > 0 || result.points[0].warmup.sent > 0);
   if (!has_result && result.exit_code != 0) return result.exit_code;
 
   const proto::Report report = Summarise(result, options.plan);

@@ -12,7 +12,8 @@ namespace tidemark {
 namespace {
 
 absl::Status DataLoss(const proto::ShardKey& key, absl::string_view what) {
-  return absl::DataLossError(absl::StrCat("agent ", key.agent(), ", point ", key.point(), ", shard ", key.seq(), ": ", what));
+  return absl::DataLossError(
+      absl::StrCat("agent ", key.agent(), ", point ", key.point(), ", shard ", key.seq(), ": ", what));
 }
 
 // What was added between two cumulative counts; false if any of them went down.
@@ -45,9 +46,11 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
 
   Counters counters;
   Pending pending;
-  if (!FromProto(shard.counters(), &counters, &pending)) return DataLoss(key, "it has counters this version does not know");
+  if (!FromProto(shard.counters(), &counters, &pending))
+    return DataLoss(key, "it has counters this version does not know");
   if (const std::string broken = BrokenIdentity(counters, pending); !broken.empty()) return DataLoss(key, broken);
-  if (shard.is_final() && (pending.waiting != 0 || pending.in_flight != 0)) return DataLoss(key, "it is final, yet requests are pending");
+  if (shard.is_final() && (pending.waiting != 0 || pending.in_flight != 0))
+    return DataLoss(key, "it is final, yet requests are pending");
   Counters delta;
   if (!Subtract(counters, agent.counters, &delta)) return DataLoss(key, "its counters went backwards");
 
@@ -56,7 +59,8 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   std::array<HistogramFacts, kMetricCount> facts = agent.facts;
   for (const proto::HistogramDelta& part : shard.deltas()) {
     const std::uint32_t metric = part.summary().metric();
-    if (metric >= kMetricCount || decoded[metric] != nullptr) return DataLoss(key, "it has a histogram this version does not know, or twice");
+    if (metric >= kMetricCount || decoded[metric] != nullptr)
+      return DataLoss(key, "it has a histogram this version does not know, or twice");
     decoded[metric] = std::make_unique<Histogram>();
     TIDEMARK_RETURN_IF_ERROR(AddDelta(part, &scratch_, decoded[metric].get()));
     facts[metric].Add(FactsFromProto(part.summary()));
@@ -72,7 +76,8 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     if (!is_claimed[i] && facts[i] != HistogramFacts()) return DataLoss(key, "a cumulative sum is missing");
   }
   const HistogramFacts& service = facts[static_cast<std::size_t>(Metric::kService)];
-  if (service.count + service.clock_error != counters.success) return DataLoss(key, "successes and service times differ in number");
+  if (service.count + service.clock_error != counters.success)
+    return DataLoss(key, "successes and service times differ in number");
 
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (decoded[i] != nullptr) histograms_[i].Add(*decoded[i]);
@@ -130,10 +135,12 @@ absl::Status Merger::Finish() {
     HistogramFacts sum;
     for (const AgentSum& agent : agents_) sum.Add(agent.facts[i]);
     if (histograms_[i].Facts() != sum) {
-      return absl::DataLossError(absl::StrCat("the merged histogram '", kMetricNames[i], "' is not the sum of the agents'"));
+      return absl::DataLossError(
+          absl::StrCat("the merged histogram '", kMetricNames[i], "' is not the sum of the agents'"));
     }
   }
-  if (const std::string broken = BrokenIdentity(counters(), pending()); !broken.empty()) return absl::DataLossError(broken);
+  if (const std::string broken = BrokenIdentity(counters(), pending()); !broken.empty())
+    return absl::DataLossError(broken);
   return absl::OkStatus();
 }
 

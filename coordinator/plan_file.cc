@@ -72,7 +72,8 @@ class Reader {
       const std::string& key = entry.first.Scalar();
       const std::string child = path.empty() ? key : absl::StrCat(path, ".", key);
       const FieldDescriptor* field = type.FindFieldByName(key);
-      if (field == nullptr) return Error(entry.first, child.substr(0, 128), absl::StrCat("unknown field; ", Suggest(key, type)));
+      if (field == nullptr)
+        return Error(entry.first, child.substr(0, 128), absl::StrCat("unknown field; ", Suggest(key, type)));
       if (!seen.insert(key).second) return Error(entry.first, child, "is given twice");
       TIDEMARK_RETURN_IF_ERROR(ReadField(entry.second, child, depth, *field, message));
     }
@@ -82,10 +83,12 @@ class Reader {
  private:
   absl::Status Error(const YAML::Node& node, const std::string& path, const std::string& what) const {
     const int line = node.Mark().line + 1;
-    return absl::InvalidArgumentError(absl::StrCat(name_, ":", std::max(line, 1), ": ", path.empty() ? "plan" : path, ": ", what));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ":", std::max(line, 1), ": ", path.empty() ? "plan" : path, ": ", what));
   }
 
-  absl::Status ReadField(const YAML::Node& node, const std::string& path, int depth, const FieldDescriptor& field, Message* message) {
+  absl::Status ReadField(const YAML::Node& node, const std::string& path, int depth, const FieldDescriptor& field,
+                         Message* message) {
     if (++nodes_ > kMaxNodes) return Error(node, path, "the plan has too many entries");
     if (!field.is_repeated()) return ReadValue(node, path, depth, field, message);
     if (node.IsScalar()) return ReadValue(node, path, depth, field, message);  // one value stands for a list of one
@@ -94,13 +97,16 @@ class Reader {
     return absl::OkStatus();
   }
 
-  absl::Status ReadValue(const YAML::Node& node, const std::string& path, int depth, const FieldDescriptor& field, Message* message) {
+  absl::Status ReadValue(const YAML::Node& node, const std::string& path, int depth, const FieldDescriptor& field,
+                         Message* message) {
     const Reflection& reflection = *message->GetReflection();
     const bool is_list = field.is_repeated();
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       Message* child = is_list ? reflection.AddMessage(message, &field) : reflection.MutableMessage(message, &field);
-      if (field.message_type()->full_name() != "google.protobuf.Duration") return ReadMessage(node, path, depth + 1, child);
-      const auto value = node.IsScalar() ? ParseDuration(node.Scalar()) : absl::InvalidArgumentError("must be a duration such as 30s");
+      if (field.message_type()->full_name() != "google.protobuf.Duration")
+        return ReadMessage(node, path, depth + 1, child);
+      const auto value =
+          node.IsScalar() ? ParseDuration(node.Scalar()) : absl::InvalidArgumentError("must be a duration such as 30s");
       if (!value.ok()) return Error(node, path, std::string(value.status().message()));
       child->CopyFrom(ToDurationProto(*value));
       return absl::OkStatus();
@@ -112,15 +118,18 @@ class Reader {
         is_list ? reflection.AddString(message, &field, text) : reflection.SetString(message, &field, text);
         return absl::OkStatus();
       case FieldDescriptor::CPPTYPE_BOOL:
-        if (text != "true" && text != "false") return Error(node, path, absl::StrCat("'", text.substr(0, 64), "' is neither true nor false"));
+        if (text != "true" && text != "false")
+          return Error(node, path, absl::StrCat("'", text.substr(0, 64), "' is neither true nor false"));
         reflection.SetBool(message, &field, text == "true");
         return absl::OkStatus();
-      default: break;
+      default:
+        break;
     }
     const auto value = absl::EndsWith(field.name(), "_bytes") ? ParseBytes(text) : ParseCount(text);
     if (!value.ok()) return Error(node, path, std::string(value.status().message()));
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
-      if (*value > std::numeric_limits<std::int32_t>::max()) return Error(node, path, absl::StrCat("'", text, "' is too large"));
+      if (*value > std::numeric_limits<std::int32_t>::max())
+        return Error(node, path, absl::StrCat("'", text, "' is too large"));
       reflection.SetInt32(message, &field, static_cast<std::int32_t>(*value));
     } else {
       is_list ? reflection.AddInt64(message, &field, *value) : reflection.SetInt64(message, &field, *value);
@@ -139,7 +148,8 @@ void EmitValue(const Message& message, const FieldDescriptor& field, int index, 
   const bool is_list = index >= 0;
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_MESSAGE: {
-      const Message& child = is_list ? reflection.GetRepeatedMessage(message, &field, index) : reflection.GetMessage(message, &field);
+      const Message& child =
+          is_list ? reflection.GetRepeatedMessage(message, &field, index) : reflection.GetMessage(message, &field);
       if (child.GetDescriptor()->full_name() == "google.protobuf.Duration") {
         google::protobuf::Duration duration;
         duration.CopyFrom(child);
@@ -149,8 +159,12 @@ void EmitValue(const Message& message, const FieldDescriptor& field, int index, 
       }
       return;
     }
-    case FieldDescriptor::CPPTYPE_BOOL: *out << reflection.GetBool(message, &field); return;
-    case FieldDescriptor::CPPTYPE_INT32: *out << reflection.GetInt32(message, &field); return;
+    case FieldDescriptor::CPPTYPE_BOOL:
+      *out << reflection.GetBool(message, &field);
+      return;
+    case FieldDescriptor::CPPTYPE_INT32:
+      *out << reflection.GetInt32(message, &field);
+      return;
     case FieldDescriptor::CPPTYPE_INT64:
       *out << (is_list ? reflection.GetRepeatedInt64(message, &field, index) : reflection.GetInt64(message, &field));
       return;
@@ -194,7 +208,8 @@ absl::StatusOr<proto::Plan> ParsePlan(absl::string_view text, const std::string&
   proto::Plan plan;
   try {
     const YAML::Node root = YAML::Load(std::string(text));
-    if (!root || root.IsNull()) return absl::InvalidArgumentError(absl::StrCat(name, ": is empty; a plan needs at least 'target: URL'"));
+    if (!root || root.IsNull())
+      return absl::InvalidArgumentError(absl::StrCat(name, ": is empty; a plan needs at least 'target: URL'"));
     TIDEMARK_RETURN_IF_ERROR(Reader(name).ReadMessage(root, "", 0, &plan));
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(name, ":", error.mark.line + 1, ": not YAML: ", error.msg));
@@ -209,7 +224,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit)
   char chunk[65536];
   while (in.read(chunk, sizeof chunk) || in.gcount() > 0) {
     text.append(chunk, static_cast<std::size_t>(in.gcount()));
-    if (text.size() > limit) return absl::InvalidArgumentError(absl::StrCat("'", path, "' is larger than ", limit >> 20, " MiB"));
+    if (text.size() > limit)
+      return absl::InvalidArgumentError(absl::StrCat("'", path, "' is larger than ", limit >> 20, " MiB"));
   }
   if (in.bad()) return absl::NotFoundError(absl::StrCat("'", path, "' cannot be read; is it a file?"));
   return text;
@@ -220,10 +236,12 @@ absl::StatusOr<proto::Plan> ReadPlanFile(const std::string& path) {
   TIDEMARK_ASSIGN_OR_RETURN(proto::Plan plan, ParsePlan(text, path));
   for (proto::Request& request : *plan.mutable_requests()) {
     if (request.body_file().empty()) continue;
-    if (!request.body().empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": requests: body and body_file exclude each other"));
+    if (!request.body().empty())
+      return absl::InvalidArgumentError(absl::StrCat(path, ": requests: body and body_file exclude each other"));
     const std::size_t slash = path.rfind('/');
     const bool is_absolute = request.body_file()[0] == '/' || slash == std::string::npos;
-    const std::string file = is_absolute ? request.body_file() : absl::StrCat(path.substr(0, slash + 1), request.body_file());
+    const std::string file =
+        is_absolute ? request.body_file() : absl::StrCat(path.substr(0, slash + 1), request.body_file());
     TIDEMARK_ASSIGN_OR_RETURN(*request.mutable_body(), ReadFile(file, kMaxBodyBytes));
     request.clear_body_file();
   }

@@ -1,5 +1,7 @@
 #include "coordinator/run.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <numeric>
 #include <random>
@@ -11,8 +13,6 @@
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 #include "common/split.h"
-
-#include <unistd.h>
 
 namespace tidemark {
 namespace {
@@ -30,8 +30,8 @@ constexpr Nanos kPollInterval = 100 * kMillisecond;
 std::string NewRunId(double wall_seconds) {
   std::random_device device;
   const std::string time = FormatWallTime(wall_seconds);  // 2026-11-23T12:00:00.000Z
-  return absl::StrFormat("%s%s%sT%s%s%sZ-%06x", time.substr(0, 4), time.substr(5, 2), time.substr(8, 2), time.substr(11, 2),
-                         time.substr(14, 2), time.substr(17, 2), device() & 0xffffff);
+  return absl::StrFormat("%s%s%sT%s%s%sZ-%06x", time.substr(0, 4), time.substr(5, 2), time.substr(8, 2),
+                         time.substr(11, 2), time.substr(14, 2), time.substr(17, 2), device() & 0xffffff);
 }
 
 }  // namespace
@@ -83,7 +83,8 @@ bool Run::Open() {
     *open->mutable_plan() = plan_;
     SendTo(i, command);
   }
-  return WaitForAll([](const AgentState& agent) { return agent.is_opened; }, kOpenLimit, "opening the run") && HasPorts();
+  return WaitForAll([](const AgentState& agent) { return agent.is_opened; }, kOpenLimit, "opening the run") &&
+         HasPorts();
 }
 
 // Whether each agent has a local port for each of its connections, at every point.
@@ -92,11 +93,13 @@ bool Run::HasPorts() {
   for (const std::int64_t connections : plan_.sweep().connections()) {
     const std::vector<std::int64_t> shares = SplitEvenly(connections, static_cast<std::int64_t>(agents_.size()));
     for (std::size_t i = 0; i < agents_.size(); ++i) {
-      const std::int64_t pairs = std::max(plan_.source_addresses_size(), 1) * static_cast<std::int64_t>(result_.agents[i].target_addresses.size());
+      const std::int64_t pairs = std::max(plan_.source_addresses_size(), 1) *
+                                 static_cast<std::int64_t>(result_.agents[i].target_addresses.size());
       const std::int64_t ports = found_[i].description.local_ports() * pairs;
       if (shares[i] <= ports) continue;
-      Note(kExitUsage, absl::StrCat("sweep.connections: ", connections, " give agent ", found_[i].address, " ", shares[i],
-                                    " connections, but it has ", ports, " local ports to this target; add --source addresses or agents"));
+      Note(kExitUsage, absl::StrCat("sweep.connections: ", connections, " give agent ", found_[i].address, " ",
+                                    shares[i], " connections, but it has ", ports,
+                                    " local ports to this target; add --source addresses or agents"));
       return false;
     }
   }
@@ -154,7 +157,8 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     prepare->set_connect_rate_millis(rates[i]);
     SendTo(i, command);
     first_connection += point->shares[i];
-    if (sweep.requests_per_connection() != 0) point->request_shares[i] = point->shares[i] * sweep.requests_per_connection();
+    if (sweep.requests_per_connection() != 0)
+      point->request_shares[i] = point->shares[i] * sweep.requests_per_connection();
   }
 }
 
@@ -170,7 +174,8 @@ bool Run::TargetAnswers(const PointResult& point) {
   if (most == nullptr) return true;
   const bool is_tls = most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed);
   Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), "; ",
-                                 is_tls ? "check the certificate and --cacert, or use --insecure" : "is the server running, and the port right?"));
+                                 is_tls ? "check the certificate and --cacert, or use --insecure"
+                                        : "is the server running, and the port right?"));
   return false;
 }
 
@@ -182,7 +187,9 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
       agents_[i].ping_sent = MonotonicNow();
       SendTo(i, command);
     }
-    if (!WaitForAll([round](const AgentState& agent) { return agent.pongs >= round; }, kAnswerLimit, "reading its clock")) return false;
+    if (!WaitForAll([round](const AgentState& agent) { return agent.pongs >= round; }, kAnswerLimit,
+                    "reading its clock"))
+      return false;
   }
   Nanos slowest = 0;
   for (const AgentState& agent : agents_) slowest = std::max(slowest, agent.clock.round_trip());
@@ -216,11 +223,13 @@ void Run::FinishPoint(PointResult* point) {
     const std::uint64_t unplanned = share > sum.counters.planned ? share - sum.counters.planned : 0;
     const std::uint64_t lost = unplanned + sum.pending.waiting + sum.pending.in_flight;
     point->unaccounted_max += lost;
-    Note(kExitAccounting, absl::StrCat("point ", point->connections, ": agent ", found_[i].address, " delivered ", sum.shards,
-                                       " shards; ", share == 0 ? "an unknown number of" : absl::StrCat("0 to ", lost),
-                                       " requests after them are unaccounted for"));
+    Note(kExitAccounting,
+         absl::StrCat("point ", point->connections, ": agent ", found_[i].address, " delivered ", sum.shards,
+                      " shards; ", share == 0 ? "an unknown number of" : absl::StrCat("0 to ", lost),
+                      " requests after them are unaccounted for"));
   }
-  if (const absl::Status status = point->merger->Finish(); !status.ok()) Note(kExitAccounting, std::string(status.message()));
+  if (const absl::Status status = point->merger->Finish(); !status.ok())
+    Note(kExitAccounting, std::string(status.message()));
   result_.shards += ledger_->accepted();
   result_.duplicates += ledger_->duplicates();
   result_.rejected += ledger_->rejected() + ledger_->Waiting();
@@ -255,7 +264,8 @@ void Run::Handle(RunEvent event) {
       is_interrupted_ = true;
       progress_->Say("stopping: requests in flight may finish; press Ctrl-C again to leave at once");
       return StopAll();
-    case RunEvent::Kind::kStreamEnd: return Lose(event.agent, kExitAgents, event.reason);
+    case RunEvent::Kind::kStreamEnd:
+      return Lose(event.agent, kExitAgents, event.reason);
     case RunEvent::Kind::kEvent:
       return HandleEvent(&agents_[event.agent], event.agent, std::move(event.event), event.received);
   }
@@ -303,10 +313,12 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       agent->is_armed = true;
       agent->margin = event.armed().margin_ns();
       return;
-    case proto::Event::kShard: return HandleShard(index, std::move(*event.mutable_shard()));
+    case proto::Event::kShard:
+      return HandleShard(index, std::move(*event.mutable_shard()));
     case proto::Event::kFailure:
       return Lose(index, event.failure().exit_code(), event.failure().message());
-    case proto::Event::KIND_NOT_SET: return Lose(index, kExitAgents, "it sent an unknown event");
+    case proto::Event::KIND_NOT_SET:
+      return Lose(index, kExitAgents, "it sent an unknown event");
   }
 }
 

@@ -7,23 +7,28 @@ namespace tidemark {
 
 std::string ToCsv(const proto::Report& report) {
   std::string out =
-      "connections,total_requests,successful_requests,failed_requests,error_rate_percent,duration_s,requests_per_s,success_per_s,"
+      "connections,total_requests,successful_requests,failed_requests,error_rate_percent,duration_s,requests_per_s,"
+      "success_per_s,"
       "mean_us,min_us,p50_us,p90_us,p95_us,p99_us,p99_9_us,p99_99_us,max_us,censored,"
-      "status_2xx,status_3xx,status_4xx,status_429,status_5xx,status_other,closed_early,reset,request_timeout,malformed,over_limit,"
+      "status_2xx,status_3xx,status_4xx,status_429,status_5xx,status_other,closed_early,reset,request_timeout,"
+      "malformed,over_limit,"
       "cut_off,never_sent,bytes_sent,bytes_received,generator_cpu_percent,status\r\n";
   for (const proto::Point& p : report.points()) {
     const proto::Latency& l = p.latency();
     const proto::Accounting& a = p.accounting();
     const proto::OutcomeCounts& o = a.outcomes();
-    absl::StrAppend(&out, p.connections(), ",", p.total_requests(), ",", p.successful_requests(), ",", p.failed_requests(), ",");
-    absl::StrAppendFormat(&out, "%.6g,%.9g,%.9g,%.9g,", p.error_rate_percent(), p.duration_s(), p.requests_per_s(), p.success_per_s());
-    for (const double value : {l.mean_us(), l.min_us(), l.p50_us(), l.p90_us(), l.p95_us(), l.p99_us(), l.p99_9_us(), l.p99_99_us(),
-                               l.max_us()}) {
+    absl::StrAppend(&out, p.connections(), ",", p.total_requests(), ",", p.successful_requests(), ",",
+                    p.failed_requests(), ",");
+    absl::StrAppendFormat(&out, "%.6g,%.9g,%.9g,%.9g,", p.error_rate_percent(), p.duration_s(), p.requests_per_s(),
+                          p.success_per_s());
+    for (const double value : {l.mean_us(), l.min_us(), l.p50_us(), l.p90_us(), l.p95_us(), l.p99_us(), l.p99_9_us(),
+                               l.p99_99_us(), l.max_us()}) {
       absl::StrAppendFormat(&out, "%.3f,", value);
     }
     for (const std::uint64_t value :
-         {l.censored(), o.status_2xx(), o.status_3xx(), o.status_4xx(), o.status_429(), o.status_5xx(), o.status_other(), o.closed_early(),
-          o.reset(), o.request_timeout(), o.malformed(), o.over_limit(), o.cut_off(), a.never_sent(), a.bytes_sent(), a.bytes_received()}) {
+         {l.censored(), o.status_2xx(), o.status_3xx(), o.status_4xx(), o.status_429(), o.status_5xx(),
+          o.status_other(), o.closed_early(), o.reset(), o.request_timeout(), o.malformed(), o.over_limit(),
+          o.cut_off(), a.never_sent(), a.bytes_sent(), a.bytes_received()}) {
       absl::StrAppend(&out, value, ",");
     }
     absl::StrAppendFormat(&out, "%.1f,%s\r\n", p.generator_cpu_percent(), p.status());

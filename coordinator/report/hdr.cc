@@ -44,7 +44,9 @@ std::string FormatHalfUp(double value, int width, std::size_t decimals) {
   return absl::StrFormat("%*s", width, digits);
 }
 
-double HighestMillis(std::uint32_t slot) { return static_cast<double>(HistogramLayout::HighestOf(slot)) / kNanosPerMilli; }
+double HighestMillis(std::uint32_t slot) {
+  return static_cast<double>(HistogramLayout::HighestOf(slot)) / kNanosPerMilli;
+}
 
 }  // namespace
 
@@ -53,23 +55,25 @@ std::vector<std::string> PointTags(const std::vector<PointResult>& points) {
   std::vector<std::string> tags;
   for (const PointResult& point : points) {
     const int times = ++seen[point.connections];
-    tags.push_back(times == 1 ? absl::StrCat("c", point.connections) : absl::StrCat("c", point.connections, ".", times));
+    tags.push_back(times == 1 ? absl::StrCat("c", point.connections)
+                              : absl::StrCat("c", point.connections, ".", times));
   }
   return tags;
 }
 
 std::string ToHlog(const RunResult& result) {
-  std::string out = absl::StrCat("#[tidemark ", TIDEMARK_VERSION, ", run ", result.run, ": service time of successes, ns]\n",
-                                 "#[Histogram log format version 1.3]\n");
-  absl::StrAppendFormat(&out, "#[StartTime: %.3f (seconds since epoch), %s]\n", result.started_wall_s, result.started_at);
+  std::string out = absl::StrCat("#[tidemark ", TIDEMARK_VERSION, ", run ", result.run,
+                                 ": service time of successes, ns]\n", "#[Histogram log format version 1.3]\n");
+  absl::StrAppendFormat(&out, "#[StartTime: %.3f (seconds since epoch), %s]\n", result.started_wall_s,
+                        result.started_at);
   absl::StrAppend(&out, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
   const std::vector<std::string> tags = PointTags(result.points);
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const double start = static_cast<double>(result.points[i].start_offset) / 1e9;
     for (const WindowSum& window : result.points[i].merger->windows()) {
       if (window.service_v2.empty()) continue;
-      absl::StrAppendFormat(&out, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tags[i], start + window.second, 1.0, window.max_us / 1e3,
-                            absl::Base64Escape(window.service_v2));
+      absl::StrAppendFormat(&out, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tags[i], start + window.second, 1.0,
+                            window.max_us / 1e3, absl::Base64Escape(window.service_v2));
     }
   }
   return out;
@@ -90,8 +94,8 @@ std::string ToHgrm(const Histogram& histogram) {
     last_slot = slot;
     const double percentile = 100.0 * static_cast<double>(seen) / total;
     while (percentile >= level) {
-      absl::StrAppendFormat(&out, "%s %s %10d %s\n", FormatHalfUp(HighestMillis(slot), 12, 3), FormatHalfUp(level / 100.0, 2, 12), seen,
-                            FormatHalfUp(1 / (1.0 - level / 100.0), 14, 2));
+      absl::StrAppendFormat(&out, "%s %s %10d %s\n", FormatHalfUp(HighestMillis(slot), 12, 3),
+                            FormatHalfUp(level / 100.0, 2, 12), seen, FormatHalfUp(1 / (1.0 - level / 100.0), 14, 2));
       const auto half_distances = static_cast<std::int64_t>(std::log(100.0 / (100.0 - level)) / std::log(2.0)) + 1;
       level += 100.0 / (kTicksPerHalf * std::pow(2, static_cast<double>(half_distances)));
       if (seen == histogram.count()) break;
@@ -100,7 +104,8 @@ std::string ToHgrm(const Histogram& histogram) {
   double mean = 0;
   double deviation = 0;
   if (histogram.count() > 0) {
-    absl::StrAppendFormat(&out, "%s %s %10d\n", FormatHalfUp(HighestMillis(last_slot), 12, 3), FormatHalfUp(1.0, 2, 12), seen);
+    absl::StrAppendFormat(&out, "%s %s %10d\n", FormatHalfUp(HighestMillis(last_slot), 12, 3), FormatHalfUp(1.0, 2, 12),
+                          seen);
     mean = sum / total;
     histogram.ForEach([&](std::uint32_t slot, std::uint64_t count) {
       deviation += (MedianOf(slot) - mean) * (MedianOf(slot) - mean) * static_cast<double>(count);
@@ -109,7 +114,8 @@ std::string ToHgrm(const Histogram& histogram) {
   }
   absl::StrAppendFormat(&out, "#[Mean    = %s, StdDeviation   = %s]\n", FormatHalfUp(mean / kNanosPerMilli, 12, 3),
                         FormatHalfUp(deviation / kNanosPerMilli, 12, 3));
-  absl::StrAppendFormat(&out, "#[Max     = %s, Total count    = %12d]\n", FormatHalfUp(histogram.count() == 0 ? 0.0 : HighestMillis(last_slot), 12, 3),
+  absl::StrAppendFormat(&out, "#[Max     = %s, Total count    = %12d]\n",
+                        FormatHalfUp(histogram.count() == 0 ? 0.0 : HighestMillis(last_slot), 12, 3),
                         histogram.count());
   absl::StrAppendFormat(&out, "#[Buckets = %12d, SubBuckets     = %12d]\n", 32, 2 * HistogramLayout::kHalfCount);
   return out;
@@ -132,7 +138,8 @@ absl::StatusOr<std::vector<HlogInterval>> ParseHlog(absl::string_view text) {
     }
     if (columns.size() != 4) return error("not start, length, maximum, histogram");
     std::string bytes;
-    if (!absl::SimpleAtod(columns[0], &interval.start_s) || !absl::SimpleAtod(columns[1], &interval.length_s)) return error("bad time");
+    if (!absl::SimpleAtod(columns[0], &interval.start_s) || !absl::SimpleAtod(columns[1], &interval.length_s))
+      return error("bad time");
     if (!absl::Base64Unescape(columns[3], &bytes)) return error("bad base64");
     auto histogram = DecodeV2(bytes);
     if (!histogram.ok()) return error(histogram.status().message());

@@ -24,19 +24,25 @@ json::value FieldValue(const Message& message, const FieldDescriptor* field, int
   const bool is_list = index >= 0;
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return ValueOf(is_list ? reflection.GetRepeatedMessage(message, field, index) : reflection.GetMessage(message, field));
-    case FieldDescriptor::CPPTYPE_BOOL: return reflection.GetBool(message, field);
-    case FieldDescriptor::CPPTYPE_INT32: return reflection.GetInt32(message, field);
+      return ValueOf(is_list ? reflection.GetRepeatedMessage(message, field, index)
+                             : reflection.GetMessage(message, field));
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return reflection.GetBool(message, field);
+    case FieldDescriptor::CPPTYPE_INT32:
+      return reflection.GetInt32(message, field);
     case FieldDescriptor::CPPTYPE_INT64:
       return is_list ? reflection.GetRepeatedInt64(message, field, index) : reflection.GetInt64(message, field);
-    case FieldDescriptor::CPPTYPE_UINT32: return reflection.GetUInt32(message, field);
-    case FieldDescriptor::CPPTYPE_UINT64: return reflection.GetUInt64(message, field);
+    case FieldDescriptor::CPPTYPE_UINT32:
+      return reflection.GetUInt32(message, field);
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return reflection.GetUInt64(message, field);
     case FieldDescriptor::CPPTYPE_DOUBLE: {
       const double value = reflection.GetDouble(message, field);
       return std::isfinite(value) ? json::value(value) : json::value(nullptr);
     }
     default: {
-      const std::string text = is_list ? reflection.GetRepeatedString(message, field, index) : reflection.GetString(message, field);
+      const std::string text =
+          is_list ? reflection.GetRepeatedString(message, field, index) : reflection.GetString(message, field);
       return json::value(json::string(text));
     }
   }

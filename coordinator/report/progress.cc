@@ -29,7 +29,8 @@ std::string Progress::Line() const {
                                      FormatCount(static_cast<std::uint64_t>(connections_)),
                                      FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
   if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
-  absl::StrAppendFormat(&line, ", %s errors, %.1fs", FormatCount(counts_.errors), static_cast<double>(MonotonicNow() - begin_) / 1e9);
+  absl::StrAppendFormat(&line, ", %s errors, %.1fs", FormatCount(counts_.errors),
+                        static_cast<double>(MonotonicNow() - begin_) / 1e9);
   return line;
 }
 
@@ -40,7 +41,8 @@ void Progress::Update(const Counts& counts) {
   if (mode_ == Mode::kQuiet || (now - last_shown_ < interval && now - begin_ > kRedrawInterval)) return;
   if (mode_ == Mode::kPlain && now - begin_ <= kRedrawInterval) return;
   last_shown_ = now;
-  std::fprintf(stderr, mode_ == Mode::kTerminal ? "%s%s" : "%s%s\n", mode_ == Mode::kTerminal ? kClearLine : "", Line().c_str());
+  std::fprintf(stderr, mode_ == Mode::kTerminal ? "%s%s" : "%s%s\n", mode_ == Mode::kTerminal ? kClearLine : "",
+               Line().c_str());
   std::fflush(stderr);
 }
 

@@ -16,7 +16,8 @@ double Micros(Nanos value) { return static_cast<double>(value) / 1e3; }
 template <std::size_t N>
 void FillByOrder(const std::array<std::uint64_t, N>& values, google::protobuf::Message* message) {
   const auto* type = message->GetDescriptor();
-  for (std::size_t i = 0; i < N; ++i) message->GetReflection()->SetUInt64(message, type->field(static_cast<int>(i)), values[i]);
+  for (std::size_t i = 0; i < N; ++i)
+    message->GetReflection()->SetUInt64(message, type->field(static_cast<int>(i)), values[i]);
 }
 
 void FillAccounting(const Counters& counters, const Pending& pending, proto::Accounting* out) {
@@ -64,7 +65,9 @@ void AddPoint(const PointResult& point, Sums* sums) {
   sums->is_interrupted = sums->is_interrupted || point.is_interrupted;
 }
 
-const char* StatusOf(const Sums& sums) { return sums.is_partial ? "PARTIAL" : sums.is_interrupted ? "INTERRUPTED" : "COMPLETE"; }
+const char* StatusOf(const Sums& sums) {
+  return sums.is_partial ? "PARTIAL" : sums.is_interrupted ? "INTERRUPTED" : "COMPLETE";
+}
 
 void FillPoint(const Sums& sums, proto::Point* out) {
   const Counters& counters = sums.counters;
@@ -72,7 +75,8 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   out->set_successful_requests(counters.success);
   out->set_failed_requests(counters.planned - counters.success);
   if (counters.planned > 0) {
-    out->set_error_rate_percent(100.0 * static_cast<double>(counters.planned - counters.success) / static_cast<double>(counters.planned));
+    out->set_error_rate_percent(100.0 * static_cast<double>(counters.planned - counters.success) /
+                                static_cast<double>(counters.planned));
   }
   out->set_duration_s(sums.duration_s);
   if (sums.duration_s > 0) {
@@ -121,7 +125,8 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
     row->set_p99_us(Micros(sum.service.Quantile(99, 100)));
     row->set_max_us(Micros(sum.service.max()));
     row->set_shards(sum.shards);
-    if (sum.last_done > 0) row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.last_done));
+    if (sum.last_done > 0)
+      row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.last_done));
   }
 }
 
@@ -135,7 +140,8 @@ proto::Latency SummariseLatency(const Histogram& complete, const Histogram& cens
     merged.Add(censored);
   }
   const Histogram& all = censored.count() > 0 ? merged : complete;
-  const auto put = [&](const char* name, std::uint64_t numerator, std::uint64_t denominator, void (proto::Latency::*set)(double)) {
+  const auto put = [&](const char* name, std::uint64_t numerator, std::uint64_t denominator,
+                       void (proto::Latency::*set)(double)) {
     const Nanos value = all.Quantile(numerator, denominator);
     (out.*set)(Micros(value));
     if (censored.count() > 0 && value >= censored.min()) out.add_at_least(name);

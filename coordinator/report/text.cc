@@ -17,7 +17,8 @@ namespace {
 
 // A figure that is a lower bound, because requests were given up before it, prints as ">=x".
 std::string Quantile(const proto::Latency& latency, absl::string_view name, double micros) {
-  const bool is_bound = std::find(latency.at_least().begin(), latency.at_least().end(), name) != latency.at_least().end();
+  const bool is_bound =
+      std::find(latency.at_least().begin(), latency.at_least().end(), name) != latency.at_least().end();
   if (latency.count() == 0 && !is_bound) return "-";
   return absl::StrCat(is_bound ? ">=" : "", FormatLatency(micros));
 }
@@ -26,8 +27,9 @@ struct Column {
   const char* title;
   int width;
 };
-constexpr Column kColumns[] = {{"conns", 7}, {"requests", 11}, {"ok", 11},  {"failed", 9}, {"err %", 7},  {"req/s", 9},    {"avg", 8},
-                               {"p50", 8},   {"p90", 8},       {"p95", 8},  {"p99", 8},    {"p99.9", 8}, {"max", 8}, {"duration", 9}};
+constexpr Column kColumns[] = {{"conns", 7}, {"requests", 11}, {"ok", 11}, {"failed", 9},  {"err %", 7},
+                               {"req/s", 9}, {"avg", 8},       {"p50", 8}, {"p90", 8},     {"p95", 8},
+                               {"p99", 8},   {"p99.9", 8},     {"max", 8}, {"duration", 9}};
 
 std::string Row(const std::vector<std::string>& cells) {
   std::string line;
@@ -37,10 +39,11 @@ std::string Row(const std::vector<std::string>& cells) {
 
 std::string PointRow(const std::string& name, const proto::Point& p) {
   const proto::Latency& l = p.latency();
-  return Row({name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()), FormatCount(p.failed_requests()),
-              absl::StrFormat("%.2f", p.error_rate_percent()), absl::StrFormat("%.0f", p.requests_per_s()),
-              l.count() == 0 ? "-" : FormatLatency(l.mean_us()), Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()),
-              Quantile(l, "p95_us", l.p95_us()), Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
+  return Row({name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()),
+              FormatCount(p.failed_requests()), absl::StrFormat("%.2f", p.error_rate_percent()),
+              absl::StrFormat("%.0f", p.requests_per_s()), l.count() == 0 ? "-" : FormatLatency(l.mean_us()),
+              Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
+              Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
               Quantile(l, "max_us", l.max_us()), FormatLatency(p.duration_s() * 1e6)});
 }
 
@@ -60,7 +63,8 @@ std::string AccountLine(const proto::Accounting& a) {
   std::string line = absl::StrCat("planned ", FormatCount(a.planned()), " = sent ", FormatCount(a.sent()));
   absl::StrAppend(&line, " + never sent ", FormatCount(a.never_sent()));
   if (a.waiting() != 0) absl::StrAppend(&line, " + waiting ", FormatCount(a.waiting()));
-  if (a.never_sent() != 0) absl::StrAppend(&line, " (", Terms<NeverSent>(a.never_sent_by_reason(), kNeverSentCount), ")");
+  if (a.never_sent() != 0)
+    absl::StrAppend(&line, " (", Terms<NeverSent>(a.never_sent_by_reason(), kNeverSentCount), ")");
   absl::StrAppend(&line, "; sent = ", Terms<Outcome>(a.outcomes(), kOutcomeCount));
   if (a.in_flight() != 0) absl::StrAppend(&line, " + in flight ", FormatCount(a.in_flight()));
   return absl::StrCat(line, a.identity_holds() ? "" : "  IDENTITY BROKEN");
@@ -74,7 +78,8 @@ std::string LoadLine(const proto::Report& report) {
   } else if (sweep.requests() != 0) {
     absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests())), " requests per point");
   } else {
-    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests_per_connection())), " requests per connection");
+    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests_per_connection())),
+                    " requests per connection");
   }
   if (sweep.warmup_requests_per_connection() != 0) {
     absl::StrAppend(&line, " after ", sweep.warmup_requests_per_connection(), " for warm-up");
@@ -84,11 +89,11 @@ std::string LoadLine(const proto::Report& report) {
 
 std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
   if (l.count() == 0 && l.censored() == 0) return "";
-  std::string line = absl::StrFormat("    %-11s n %12s  mean %8s  min %8s  p50 %8s  p90 %8s  p99 %8s  p99.9 %8s  p99.99 %8s  max %8s\n", name,
-                                     FormatCount(l.count()), FormatLatency(l.mean_us()), FormatLatency(l.min_us()),
-                                     Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p99_us", l.p99_us()),
-                                     Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "p99_99_us", l.p99_99_us()),
-                                     Quantile(l, "max_us", l.max_us()));
+  std::string line = absl::StrFormat(
+      "    %-11s n %12s  mean %8s  min %8s  p50 %8s  p90 %8s  p99 %8s  p99.9 %8s  p99.99 %8s  max %8s\n", name,
+      FormatCount(l.count()), FormatLatency(l.mean_us()), FormatLatency(l.min_us()), Quantile(l, "p50_us", l.p50_us()),
+      Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
+      Quantile(l, "p99_99_us", l.p99_99_us()), Quantile(l, "max_us", l.max_us()));
   if (l.overflow() + l.clock_error() != 0) {
     absl::StrAppend(&line, "      above 1 h: ", l.overflow(), ", negative (clock stepped): ", l.clock_error(), "\n");
   }
@@ -98,8 +103,9 @@ std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
 std::string LatencyDetail(const proto::Report& report) {
   std::string out;
   for (const proto::Point& p : report.points()) {
-    absl::StrAppend(&out, "  ", p.connections(), " connections\n", LatencyLine("service", p.latency()), LatencyLine("not success", p.other_latency()),
-                    LatencyLine("first byte", p.first_byte()), LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
+    absl::StrAppend(&out, "  ", p.connections(), " connections\n", LatencyLine("service", p.latency()),
+                    LatencyLine("not success", p.other_latency()), LatencyLine("first byte", p.first_byte()),
+                    LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
                     LatencyLine("TLS", p.tls()), LatencyLine("loop lag", p.loop_lag()));
   }
   return out;
@@ -110,11 +116,14 @@ void AppendAgents(const proto::Report& report, std::string* out) {
   constexpr int kMaxAgentLines = 20;
   for (int i = 0; i < std::min(report.agents_size(), kMaxAgentLines); ++i) {
     const proto::AgentInfo& agent = report.agents(i);
-    absl::StrAppend(out, "  Agent ", i, "  : ", agent.address(), ", ", agent.workers(), agent.workers() == 1 ? " worker" : " workers",
-                    agent.target_addresses().empty() ? "" : ", target ", absl::StrJoin(agent.target_addresses(), " "),
-                    agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "", agent.lost().empty() ? "" : ", LOST: ", agent.lost(), "\n");
+    absl::StrAppend(out, "  Agent ", i, "  : ", agent.address(), ", ", agent.workers(),
+                    agent.workers() == 1 ? " worker" : " workers", agent.target_addresses().empty() ? "" : ", target ",
+                    absl::StrJoin(agent.target_addresses(), " "),
+                    agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "",
+                    agent.lost().empty() ? "" : ", LOST: ", agent.lost(), "\n");
   }
-  if (report.agents_size() > kMaxAgentLines) absl::StrAppend(out, "  ... and ", report.agents_size() - kMaxAgentLines, " more agents\n");
+  if (report.agents_size() > kMaxAgentLines)
+    absl::StrAppend(out, "  ... and ", report.agents_size() - kMaxAgentLines, " more agents\n");
 }
 
 }  // namespace
@@ -123,7 +132,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   const std::string bold = options.has_color ? "\x1b[1m" : "";
   const std::string red = options.has_color ? "\x1b[31m" : "";
   const std::string reset = options.has_color ? "\x1b[0m" : "";
-  std::string out = absl::StrCat("tidemark ", report.version(), "  ", report.plan().target(), "  run ", report.run(), "\n", LoadLine(report), "\n\n");
+  std::string out = absl::StrCat("tidemark ", report.version(), "  ", report.plan().target(), "  run ", report.run(),
+                                 "\n", LoadLine(report), "\n\n");
 
   std::vector<std::string> titles;
   for (const Column& column : kColumns) titles.push_back(column.title);
@@ -144,8 +154,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   proto::ConnectCounts connections = c;
   for (int i = 0; i < static_cast<int>(kConnectResultCount); ++i) {
     const auto* field = w.GetDescriptor()->field(i);
-    connections.GetReflection()->SetUInt64(&connections, field,
-                                           c.GetReflection()->GetUInt64(c, field) + w.GetReflection()->GetUInt64(w, field));
+    connections.GetReflection()->SetUInt64(
+        &connections, field, c.GetReflection()->GetUInt64(c, field) + w.GetReflection()->GetUInt64(w, field));
   }
   absl::StrAppend(&out, "  Connect  : ", Terms<ConnectResult>(connections, kConnectResultCount), "\n");
   absl::StrAppend(&out, "  Bytes    : ", FormatBytes(static_cast<double>(total.accounting().bytes_sent())), " sent, ",
@@ -153,11 +163,13 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   if (total.accounting().unsolicited_bytes() != 0) {
     absl::StrAppend(&out, ", ", FormatCount(total.accounting().unsolicited_bytes()), " bytes nobody had asked for");
   }
-  absl::StrAppend(&out, "\n  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ", report.agents_size(),
-                  report.agents_size() == 1 ? " agent, " : " agents, ", FormatCount(report.merge().shards()), " shards, ",
-                  report.merge().duplicates(), " duplicates, ", report.merge().rejected(), " rejected, ", report.merge().late(), " late\n");
-  absl::StrAppendFormat(&out, "  Generator: CPU %.0f %% of one core, lateness p99 %s, loop lag p99 %s\n", total.generator_cpu_percent(),
-                        FormatLatency(total.lateness().p99_us()), FormatLatency(total.loop_lag().p99_us()));
+  absl::StrAppend(&out, "\n  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ",
+                  report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
+                  FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",
+                  report.merge().rejected(), " rejected, ", report.merge().late(), " late\n");
+  absl::StrAppendFormat(&out, "  Generator: CPU %.0f %% of one core, lateness p99 %s, loop lag p99 %s\n",
+                        total.generator_cpu_percent(), FormatLatency(total.lateness().p99_us()),
+                        FormatLatency(total.loop_lag().p99_us()));
   AppendAgents(report, &out);
   for (const std::string& note : report.notes()) absl::StrAppend(&out, red, "  Note     : ", note, reset, "\n");
   return out;

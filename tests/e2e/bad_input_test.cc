@@ -28,7 +28,9 @@ TEST(BadInputTest, PlansAndFlagsAreRefusedBeforeAnythingStarts) {
   Spill(dir / "unit.yaml", "target: http://127.0.0.1:1/\ntimeout: 30\n");
   const std::string url = "http://127.0.0.1:1/";
   const BadCase kCases[] = {
-      {{dir / "typo.yaml"}, 1, (dir / "typo.yaml") + ":3: sweep.conections: unknown field; did you mean 'connections'?"},
+      {{dir / "typo.yaml"},
+       1,
+       (dir / "typo.yaml") + ":3: sweep.conections: unknown field; did you mean 'connections'?"},
       {{dir / "unit.yaml"}, 1, ":2: timeout: '30' has no unit"},
       {{"-c", "0", url}, 1, "sweep.connections: 0 is outside"},
       {{"-c", "999999999999", url}, 1, "sweep.connections: "},
@@ -36,7 +38,9 @@ TEST(BadInputTest, PlansAndFlagsAreRefusedBeforeAnythingStarts) {
       {{"-c", "9M", url}, 1, "raise its descriptor limit (ulimit -n) or add agents"},
       {{"--agents", "127.0.0.1:1", url}, 2, "agent 127.0.0.1:1 does not answer"},
       {{"--agents", "dns:agents.invalid", url}, 2, "agents.invalid cannot be resolved"},
-      {{"--agents", "127.0.0.1:1", "--wait-agents", "1", "--wait-timeout", "300ms", url}, 2, "0 of 1 agents after 300ms"},
+      {{"--agents", "127.0.0.1:1", "--wait-agents", "1", "--wait-timeout", "300ms", url},
+       2,
+       "0 of 1 agents after 300ms"},
       {{"http://8.8.8.8/"}, 1, "target refused: 8.8.8.8"},
       {{"http://host.invalid/"}, 5, "host 'host.invalid' cannot be resolved"},
       {{"-c", "5", url}, 5, "connect to 127.0.0.1:1: Connection refused; is the server running"},
@@ -53,7 +57,9 @@ TEST(BadInputTest, CertificatesThatDoNotFitAreNamed) {
   const Certificate old(dir, "old", "IP:127.0.0.1");
   LetExpire(old);
   const auto refused = [](const Certificate& certificate, const std::string& authority, const std::string& message) {
-    Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key + "; location / { return 200 hello; }", " ssl");
+    Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key +
+                    "; location / { return 200 hello; }",
+                " ssl");
     const std::string url = "https://127.0.0.1:" + std::to_string(nginx.port()) + "/";
     ExpectRefusal({{"-c", "2", "-n", "2", "--cacert", authority, url}, 5, message});
     EXPECT_EQ(TidemarkRun({"-c", "2", "-n", "2", "--insecure", url}).code, 0);
@@ -62,15 +68,18 @@ TEST(BadInputTest, CertificatesThatDoNotFitAreNamed) {
   refused(other, other.cert, "IP address mismatch");
   refused(good, other.cert, "certificate: self-signed certificate");
   Nginx plain("location / { return 200 hello; }");
-  ExpectRefusal({{"-c", "2", "https://127.0.0.1:" + std::to_string(plain.port()) + "/"}, 5, "handshake: wrong version number"});
+  ExpectRefusal(
+      {{"-c", "2", "https://127.0.0.1:" + std::to_string(plain.port()) + "/"}, 5, "handshake: wrong version number"});
   ExpectRefusal({{"-c", "2", "--cacert", dir / "missing.pem", "https://127.0.0.1:1/"}, 1, "tls.ca_file"});
 }
 
 TEST(BadInputTest, AnAgentIsBusyWithOneRunAtATime) {
   Mock mock;
   Agent agent;
-  Process first({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "2", "-d", "30s", mock.Url("/mock/delay=5ms")});
-  while (Int(mock.Truth(), "parsed") == 0 && first.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  Process first(
+      {TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "2", "-d", "30s", mock.Url("/mock/delay=5ms")});
+  while (Int(mock.Truth(), "parsed") == 0 && first.IsRunning())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   ExpectRefusal({{"--agents", agent.address(), mock.Url()}, 2, "is busy with run "});
   first.Signal(SIGINT);
   EXPECT_EQ(first.Wait(), 130);
@@ -80,7 +89,8 @@ TEST(BadInputTest, AgentsRefuseWhatTheyCannotDo) {
   Agent agent;
   Process second({TIDEMARK_AGENT_BINARY, "--listen", agent.address()});
   EXPECT_EQ(second.Wait(), 2);
-  EXPECT_NE(second.Err().find("cannot listen on " + agent.address() + "; is the port in use"), std::string::npos) << second.Err();
+  EXPECT_NE(second.Err().find("cannot listen on " + agent.address() + "; is the port in use"), std::string::npos)
+      << second.Err();
 
   const std::pair<std::vector<std::string>, std::string> kCases[] = {
       {{"--listen", "0.0.0.0:0"}, "add --insecure-control"},
@@ -106,7 +116,9 @@ TEST(BadInputTest, ADryRunStartsNothing) {
   arguments.insert(arguments.end(), {"--dry-run", "-c", "1003", mock.Url()});
   const RunOutcome run = TidemarkRun(arguments);
   EXPECT_EQ(run.code, 0) << run.err;
-  EXPECT_NE(run.out.find("# point of 1003 connections: 335 + 334 + 334; 100300 requests; 0 for warm-up"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("# point of 1003 connections: 335 + 334 + 334; 100300 requests; 0 for warm-up"),
+            std::string::npos)
+      << run.out;
   EXPECT_NE(run.out.find("connections: [1003]"), std::string::npos) << run.out;
   EXPECT_EQ(Int(mock.Truth(), "accepted"), 0);
 }
@@ -114,8 +126,10 @@ TEST(BadInputTest, ADryRunStartsNothing) {
 TEST(BadInputTest, ATargetThatDiesMidRunEndsTheRunWithItsErrorsCounted) {
   Mock mock;
   TempDir dir;
-  Process process({TIDEMARK_BINARY, "run", "-c", "10", "--requests-per-connection", "100k", "-o", "json=" + (dir / "run.json"), mock.Url("/mock/delay=2ms")});
-  while (Int(mock.Truth(), "answered") < 500 && process.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  Process process({TIDEMARK_BINARY, "run", "-c", "10", "--requests-per-connection", "100k", "-o",
+                   "json=" + (dir / "run.json"), mock.Url("/mock/delay=2ms")});
+  while (Int(mock.Truth(), "answered") < 500 && process.IsRunning())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   mock.process().Signal(SIGKILL);
   EXPECT_EQ(process.Wait(std::chrono::seconds(20)), 0);
   const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));

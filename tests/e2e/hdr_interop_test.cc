@@ -19,20 +19,23 @@ std::vector<std::string> Lines(const std::string& text) {
 TEST(HdrInteropTest, JavaReadsOurLogAndMakesTheSamePercentileFile) {
   Mock mock;
   TempDir dir;
-  Process run({TIDEMARK_BINARY, "run", "-c", "5,20", "-d", "2500ms", "--warmup", "1", "-o", "hlog=" + (dir / "run.hlog"), "-o",
-               "hgrm=" + (dir / "run.hgrm"), "-o", "json=" + (dir / "run.json"), mock.Url("/mock/delay=lognormal:1ms:0.9")});
+  Process run({TIDEMARK_BINARY, "run", "-c", "5,20", "-d", "2500ms", "--warmup", "1", "-o",
+               "hlog=" + (dir / "run.hlog"), "-o", "hgrm=" + (dir / "run.hgrm"), "-o", "json=" + (dir / "run.json"),
+               mock.Url("/mock/delay=lognormal:1ms:0.9")});
   ASSERT_EQ(run.Wait(), 0) << run.Err();
   const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
   const auto ours = ParseHlog(Slurp(dir / "run.hlog"));
   ASSERT_TRUE(ours.ok()) << ours.status();
 
   for (const auto& [tag, point] : {std::pair<std::string, int>{"c5", 0}, {"c20", 1}}) {
-    Process java({"java", "-cp", kJar, "org.HdrHistogram.HistogramLogProcessor", "-i", dir / "run.hlog", "-o", dir / tag, "-tag", tag});
+    Process java({"java", "-cp", kJar, "org.HdrHistogram.HistogramLogProcessor", "-i", dir / "run.hlog", "-o",
+                  dir / tag, "-tag", tag});
     ASSERT_EQ(java.Wait(), 0) << java.Err();
 
     std::vector<std::string> theirs_rows = Lines(Slurp(dir / (tag + ".hgrm")));
     // It puts two lines of comment, about the time range of the log, in front.
-    while (!theirs_rows.empty() && (theirs_rows[0].rfind("#[Overall", 0) == 0 || theirs_rows[0].rfind("#[StartTime", 0) == 0)) {
+    while (!theirs_rows.empty() &&
+           (theirs_rows[0].rfind("#[Overall", 0) == 0 || theirs_rows[0].rfind("#[StartTime", 0) == 0)) {
       theirs_rows.erase(theirs_rows.begin());
     }
     const std::vector<std::string> our_rows = Lines(Slurp(dir / ("run." + tag + ".hgrm")));

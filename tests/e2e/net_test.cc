@@ -15,7 +15,8 @@ bool UseHosts(const TempDir& dir, const std::string& hosts) {
   if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
   if (mount((dir / "hosts").c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) return false;
   // A resolver that asks the network would wait for it.
-  return access("/etc/nsswitch.conf", F_OK) != 0 || mount((dir / "nsswitch.conf").c_str(), "/etc/nsswitch.conf", nullptr, MS_BIND, nullptr) == 0;
+  return access("/etc/nsswitch.conf", F_OK) != 0 ||
+         mount((dir / "nsswitch.conf").c_str(), "/etc/nsswitch.conf", nullptr, MS_BIND, nullptr) == 0;
 }
 
 TEST(NetTest, ConnectionsAreDealtInTurnOverAllAddressesOfATarget) {
@@ -26,7 +27,8 @@ TEST(NetTest, ConnectionsAreDealtInTurnOverAllAddressesOfATarget) {
   Nginx nginx("location / { return 200 hello; }", "", "0.0.0.0");
   const auto agents = StartAgents(2);
   std::vector<std::string> arguments = AgentsFlag(agents);
-  arguments.insert(arguments.end(), {"-c", "12", "--requests-per-connection", "10", "http://multi.test:" + std::to_string(nginx.port()) + "/"});
+  arguments.insert(arguments.end(), {"-c", "12", "--requests-per-connection", "10",
+                                     "http://multi.test:" + std::to_string(nginx.port()) + "/"});
   const RunOutcome run = TidemarkRun(arguments);
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(At(run.report, "agents.0.target_addresses").as_array().size(), 3u);
@@ -51,7 +53,8 @@ TEST(NetTest, ADnsNameStandsForAnAgentAtEachOfItsAddresses) {
   const std::string port = first.address().substr(first.address().rfind(':'));
   Agent second({}, "127.0.0.12" + port);
   Agent third({}, "[::1]" + port);
-  const RunOutcome run = TidemarkRun({"--agents", "dns:agents.test" + port, "--wait-agents", "3", "-c", "10", "-n", "1k", mock.Url()});
+  const RunOutcome run =
+      TidemarkRun({"--agents", "dns:agents.test" + port, "--wait-agents", "3", "-c", "10", "-n", "1k", mock.Url()});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(At(run.report, "agents").as_array().size(), 3u);
   EXPECT_EQ(Int(run.report, "total.successful_requests"), 1'000);
@@ -63,9 +66,14 @@ TEST(NetTest, MoreConnectionsThanLocalPortsAreRefused) {
   Spill("/proc/sys/net/ipv4/ip_local_port_range", "40000 40099");  // of this network namespace alone
   const RunOutcome refused = TidemarkRun({"-c", "50,101", "http://127.0.0.1:1/"});
   EXPECT_EQ(refused.code, 1);
-  EXPECT_NE(refused.err.find("101 connections, but it has 100 local ports to this target; add --source"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("101 connections, but it has 100 local ports to this target; add --source"),
+            std::string::npos)
+      << refused.err;
   // Two source addresses make two hundred; then it is the target that does not answer in this empty namespace.
-  EXPECT_EQ(TidemarkRun({"-c", "101", "--connect-timeout", "1s", "--source", "127.0.0.2,127.0.0.3", "http://127.0.0.1:1/"}).code, 5);
+  EXPECT_EQ(
+      TidemarkRun({"-c", "101", "--connect-timeout", "1s", "--source", "127.0.0.2,127.0.0.3", "http://127.0.0.1:1/"})
+          .code,
+      5);
 }
 
 TEST(NetTest, AnAllowListNamesTheHostThatResolvesToAPublicAddress) {
@@ -73,7 +81,8 @@ TEST(NetTest, AnAllowListNamesTheHostThatResolvesToAPublicAddress) {
   if (!UseHosts(dir, "127.0.0.1 localhost\n203.0.113.7 public.test\n")) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
   const RunOutcome refused = TidemarkRun({"-c", "1", "-n", "1", "http://public.test:81/"});
   EXPECT_EQ(refused.code, 1);
-  EXPECT_NE(refused.err.find("public.test is 203.0.113.7:81, outside loopback and private ranges"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("public.test is 203.0.113.7:81, outside loopback and private ranges"), std::string::npos)
+      << refused.err;
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ TEST_P(NginxSweep, TheTutorialsSweepIsCountedExactly) {
   TempDir dir;
   const Certificate certificate(dir, "localhost", "IP:127.0.0.1");
   const bool is_tls = GetParam().is_tls;
-  Nginx nginx((is_tls ? "ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key + ";" : std::string()) +
+  Nginx nginx((is_tls ? "ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key + ";"
+                      : std::string()) +
                   "location / { return 200 hello; }",
               is_tls ? " ssl" : "");
   std::vector<std::unique_ptr<Agent>> agents;
@@ -41,8 +42,8 @@ TEST_P(NginxSweep, TheTutorialsSweepIsCountedExactly) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Agents, NginxSweep,
-                         testing::Values(SweepCase{1, false}, SweepCase{2, false}, SweepCase{7, false}, SweepCase{1, true},
-                                         SweepCase{2, true}, SweepCase{7, true}),
+                         testing::Values(SweepCase{1, false}, SweepCase{2, false}, SweepCase{7, false},
+                                         SweepCase{1, true}, SweepCase{2, true}, SweepCase{7, true}),
                          [](const auto& test) {
                            return std::string(test.param.is_tls ? "Https" : "Http") + std::to_string(test.param.agents);
                          });
@@ -57,7 +58,8 @@ TEST(NginxTest, AServerThatClosesAfterAFewRequestsIsReconnectedWithoutLoss) {
 
 TEST(NginxTest, RedirectsAreReportedNotFollowed) {
   Nginx nginx("location / { return 302 http://127.0.0.1:1/elsewhere; }");
-  const RunOutcome run = TidemarkRun({"-c", "2", "-n", "100", "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+  const RunOutcome run =
+      TidemarkRun({"-c", "2", "-n", "100", "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(Int(run.report, "total.accounting.outcomes.status_3xx"), 100);
   EXPECT_EQ(Int(run.report, "total.successful_requests"), 100);
@@ -76,11 +78,12 @@ TEST(NginxTest, AClientCertificateIsShown) {
   TempDir dir;
   const Certificate server(dir, "server", "IP:127.0.0.1");
   const Certificate client(dir, "client", "DNS:client");
-  Nginx nginx("ssl_certificate " + server.cert + "; ssl_certificate_key " + server.key + "; ssl_client_certificate " + client.cert +
-                  "; ssl_verify_client on; location / { return 200 hello; }",
+  Nginx nginx("ssl_certificate " + server.cert + "; ssl_certificate_key " + server.key + "; ssl_client_certificate " +
+                  client.cert + "; ssl_verify_client on; location / { return 200 hello; }",
               " ssl");
   const std::string url = "https://127.0.0.1:" + std::to_string(nginx.port()) + "/";
-  const RunOutcome with = TidemarkRun({"-c", "2", "-n", "10", "--cacert", server.cert, "--cert", client.cert, "--key", client.key, url});
+  const RunOutcome with =
+      TidemarkRun({"-c", "2", "-n", "10", "--cacert", server.cert, "--cert", client.cert, "--key", client.key, url});
   ASSERT_EQ(with.code, 0) << with.err;
   EXPECT_EQ(Int(with.report, "total.accounting.outcomes.status_2xx"), 10);
   const RunOutcome without = TidemarkRun({"-c", "2", "-n", "10", "--cacert", server.cert, url});
@@ -91,11 +94,11 @@ TEST(NginxTest, BothTlsVersionsAreSpoken) {
   for (const char* version : {"TLSv1.2", "TLSv1.3"}) {
     TempDir dir;
     const Certificate certificate(dir, "localhost", "IP:127.0.0.1");
-    Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key + "; ssl_protocols " + version +
-                    "; location / { return 200 $ssl_protocol; }",
+    Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key +
+                    "; ssl_protocols " + version + "; location / { return 200 $ssl_protocol; }",
                 " ssl");
-    const RunOutcome run =
-        TidemarkRun({"-c", "3", "-n", "300", "--cacert", certificate.cert, "https://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+    const RunOutcome run = TidemarkRun({"-c", "3", "-n", "300", "--cacert", certificate.cert,
+                                        "https://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
     EXPECT_EQ(run.code, 0) << version << run.err;
     EXPECT_EQ(nginx.Quantities()["200"], 300) << version;
   }

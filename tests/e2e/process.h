@@ -50,7 +50,8 @@ inline void Spill(const std::string& path, const std::string& text) { std::ofstr
 class Process {
  public:
   // `environment` entries ("NAME=VALUE") come on top of ours; `inherited_fd`, if not negative, becomes descriptor 9.
-  explicit Process(std::vector<std::string> arguments, const std::vector<std::string>& environment = {}, int inherited_fd = -1) {
+  explicit Process(std::vector<std::string> arguments, const std::vector<std::string>& environment = {},
+                   int inherited_fd = -1) {
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);

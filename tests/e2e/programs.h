@@ -59,8 +59,12 @@ inline const boost::json::value& At(const boost::json::value& value, const std::
   }
   return *here;
 }
-inline std::int64_t Int(const boost::json::value& value, const std::string& path) { return At(value, path).to_number<std::int64_t>(); }
-inline double Number(const boost::json::value& value, const std::string& path) { return At(value, path).to_number<double>(); }
+inline std::int64_t Int(const boost::json::value& value, const std::string& path) {
+  return At(value, path).to_number<std::int64_t>();
+}
+inline double Number(const boost::json::value& value, const std::string& path) {
+  return At(value, path).to_number<double>();
+}
 // Of the points and the warm-up together.
 inline std::int64_t WithWarmup(const boost::json::value& report, const std::string& path) {
   return Int(report, "total.accounting." + path) + Int(report, "total.warmup." + path);
@@ -97,8 +101,22 @@ inline std::vector<std::string> AgentsFlag(const std::vector<std::unique_ptr<Age
 struct Certificate {
   Certificate(const TempDir& dir, const std::string& name, const std::string& alt_names)
       : cert(dir / (name + ".pem")), key(dir / (name + ".key")) {
-    const std::vector<std::string> arguments = {"openssl", "req",  "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                                          "-subj",   "/CN=" + name, "-addext", "subjectAltName=" + alt_names, "-keyout", key, "-out", cert};
+    const std::vector<std::string> arguments = {"openssl",
+                                                "req",
+                                                "-x509",
+                                                "-newkey",
+                                                "ec",
+                                                "-pkeyopt",
+                                                "ec_paramgen_curve:P-256",
+                                                "-nodes",
+                                                "-subj",
+                                                "/CN=" + name,
+                                                "-addext",
+                                                "subjectAltName=" + alt_names,
+                                                "-keyout",
+                                                key,
+                                                "-out",
+                                                cert};
     EXPECT_EQ(Process(arguments).Wait(), 0);
   }
   std::string cert;
@@ -172,7 +190,8 @@ class Nginx {
     EXPECT_EQ(listen(fd, 4096), 0);
     EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length), 0);
     port_ = ntohs(bound.sin_port);
-    Spill(dir_ / "nginx.conf", Configuration("listen " + address + ":" + std::to_string(port_) + suffix + " backlog=4096;\n" + server));
+    Spill(dir_ / "nginx.conf",
+          Configuration("listen " + address + ":" + std::to_string(port_) + suffix + " backlog=4096;\n" + server));
     process_ = std::make_unique<Process>(
         std::vector<std::string>{"nginx", "-p", dir_ / "", "-c", dir_ / "nginx.conf", "-e", dir_ / "error.log"},
         std::vector<std::string>{"NGINX=9;", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, fd);
@@ -203,10 +222,12 @@ class Nginx {
  private:
   std::string Configuration(const std::string& server) const {
     // Root starts its workers as another user, who must be able to write the log.
-    return std::string(geteuid() == 0 ? "user root;\n" : "") + "daemon off; worker_processes 1; worker_rlimit_nofile 16384; pid " + (dir_ / "pid") +
-           ";\nevents { worker_connections 8192; }\nhttp {\nlog_format status '$status $server_addr';\naccess_log " + (dir_ / "access.log") +
-           " status;\nclient_body_temp_path " + (dir_ / "b") + ";\nproxy_temp_path " + (dir_ / "p") + ";\nfastcgi_temp_path " + (dir_ / "f") +
-           ";\nuwsgi_temp_path " + (dir_ / "u") + ";\nscgi_temp_path " + (dir_ / "s") + ";\nkeepalive_requests 1000000;\nserver {\n" + server + "\n}\n}\n";
+    return std::string(geteuid() == 0 ? "user root;\n" : "") +
+           "daemon off; worker_processes 1; worker_rlimit_nofile 16384; pid " + (dir_ / "pid") +
+           ";\nevents { worker_connections 8192; }\nhttp {\nlog_format status '$status $server_addr';\naccess_log " +
+           (dir_ / "access.log") + " status;\nclient_body_temp_path " + (dir_ / "b") + ";\nproxy_temp_path " +
+           (dir_ / "p") + ";\nfastcgi_temp_path " + (dir_ / "f") + ";\nuwsgi_temp_path " + (dir_ / "u") +
+           ";\nscgi_temp_path " + (dir_ / "s") + ";\nkeepalive_requests 1000000;\nserver {\n" + server + "\n}\n}\n";
   }
   void WaitUntilItAnswers() {
     for (int i = 0; i < 2'000 && !std::filesystem::exists(dir_ / "pid") && process_->IsRunning(); ++i) {

@@ -6,7 +6,8 @@ namespace {
 
 TEST(ShortE2e, OneProcessAgainstTheMockCountsWhatItCounts) {
   Mock mock;
-  const RunOutcome run = TidemarkRun({"-c", "3,7", "--requests-per-connection", "20", "--warmup", "2", mock.Url("/mock/fault=reset/50")});
+  const RunOutcome run =
+      TidemarkRun({"-c", "3,7", "--requests-per-connection", "20", "--warmup", "2", mock.Url("/mock/fault=reset/50")});
   ASSERT_EQ(run.code, 0) << run.err;
   const auto truth = mock.Truth();
   EXPECT_EQ(WithWarmup(run.report, "sent"), Int(truth, "parsed"));
@@ -19,11 +20,13 @@ TEST(ShortE2e, OneProcessAgainstTheMockCountsWhatItCounts) {
 TEST(ShortE2e, TwoAgentsOverTlsAgainstNginxCountItsLog) {
   TempDir dir;
   const Certificate certificate(dir, "localhost", "DNS:localhost,IP:127.0.0.1");
-  Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key + "; location / { return 200 hello; }", " ssl");
+  Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key +
+                  "; location / { return 200 hello; }",
+              " ssl");
   const auto agents = StartAgents(2);
   std::vector<std::string> arguments = AgentsFlag(agents);
-  arguments.insert(arguments.end(), {"-c", "4,10", "--requests-per-connection", "10", "--warmup", "1", "--cacert", certificate.cert,
-                                     "https://localhost:" + std::to_string(nginx.port()) + "/"});
+  arguments.insert(arguments.end(), {"-c", "4,10", "--requests-per-connection", "10", "--warmup", "1", "--cacert",
+                                     certificate.cert, "https://localhost:" + std::to_string(nginx.port()) + "/"});
   // The name may resolve to ::1 too, where nginx does not listen.
   arguments.insert(arguments.end(), {"--resolve", "localhost:" + std::to_string(nginx.port()) + ":127.0.0.1"});
   const RunOutcome run = TidemarkRun(arguments);
@@ -37,8 +40,10 @@ TEST(ShortE2e, CtrlCDrainsReportsAndLeavesTheAgentsFree) {
   const auto agents = StartAgents(2);
   TempDir dir;
   const std::vector<std::string> flag = AgentsFlag(agents);
-  Process process({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "4", "-d", "60s", "-o", "json=" + (dir / "run.json"), mock.Url("/mock/delay=5ms")});
-  while (Int(mock.Truth(), "answered") < 100 && process.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  Process process({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "4", "-d", "60s", "-o", "json=" + (dir / "run.json"),
+                   mock.Url("/mock/delay=5ms")});
+  while (Int(mock.Truth(), "answered") < 100 && process.IsRunning())
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   process.Signal(SIGINT);
   EXPECT_EQ(process.Wait(std::chrono::seconds(20)), 130);
   const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));

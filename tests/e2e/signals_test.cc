@@ -5,13 +5,15 @@ namespace tidemark {
 namespace {
 
 void WaitForAnswers(const Mock& mock, std::int64_t count, Process* process) {
-  while (Int(mock.Truth(), "answered") < count && process->IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (Int(mock.Truth(), "answered") < count && process->IsRunning())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
 TEST(SignalsTest, ASecondCtrlCLeavesAtOnce) {
   Mock mock;
   Process process({TIDEMARK_BINARY, "run", "-c", "4", "-d", "60s", "--timeout", "30s", mock.Url("/mock/fault=hang")});
-  while (Int(mock.Truth(), "parsed") < 4 && process.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (Int(mock.Truth(), "parsed") < 4 && process.IsRunning())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   process.Signal(SIGINT);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   process.Signal(SIGINT);
@@ -23,8 +25,8 @@ TEST(SignalsTest, AnAgentKilledMidRunLeavesAPartialPointThatStillAddsUp) {
   auto agents = StartAgents(3);
   const std::vector<std::string> flag = AgentsFlag(agents);
   TempDir dir;
-  Process process({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "9", "--requests-per-connection", "5k", "-o", "json=" + (dir / "run.json"),
-                   mock.Url("/mock/delay=1ms")});
+  Process process({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "9", "--requests-per-connection", "5k", "-o",
+                   "json=" + (dir / "run.json"), mock.Url("/mock/delay=1ms")});
   WaitForAnswers(mock, 8'000, &process);
   agents[1]->process().Signal(SIGKILL);
   EXPECT_EQ(process.Wait(std::chrono::seconds(30)), 3);
@@ -40,13 +42,17 @@ TEST(SignalsTest, AnAgentKilledMidRunLeavesAPartialPointThatStillAddsUp) {
   EXPECT_GE(sent + unaccounted, parsed);
   EXPECT_GT(unaccounted, 0);
   // The survivors are free for the next run.
-  EXPECT_EQ(TidemarkRun({"--agents", agents[0]->address() + "," + agents[2]->address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
+  EXPECT_EQ(
+      TidemarkRun({"--agents", agents[0]->address() + "," + agents[2]->address(), "-c", "4", "-n", "100", mock.Url()})
+          .code,
+      0);
 }
 
 TEST(SignalsTest, ACoordinatorThatDiesStopsItsAgents) {
   Mock mock;
   Agent agent;
-  Process process({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
+  Process process(
+      {TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
   WaitForAnswers(mock, 200, &process);
   process.Signal(SIGKILL);
   process.Wait();

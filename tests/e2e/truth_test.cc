@@ -4,7 +4,9 @@
 namespace tidemark {
 namespace {
 
-std::int64_t Outcome(const RunOutcome& run, const std::string& name) { return Int(run.report, "total.accounting.outcomes." + name); }
+std::int64_t Outcome(const RunOutcome& run, const std::string& name) {
+  return Int(run.report, "total.accounting.outcomes." + name);
+}
 
 struct FaultCase {
   const char* fault;
@@ -32,14 +34,17 @@ TEST_P(FaultTruth, OneInAThousandIsCountedAsWhatItIsAndAllBytesAgree) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, FaultTruth,
-                         testing::Values(FaultCase{"reset", "reset"}, FaultCase{"hang", "request_timeout"}, FaultCase{"garbage", "malformed"},
-                                         FaultCase{"truncate", "closed_early"}, FaultCase{"close", "closed_early"}),
+                         testing::Values(FaultCase{"reset", "reset"}, FaultCase{"hang", "request_timeout"},
+                                         FaultCase{"garbage", "malformed"}, FaultCase{"truncate", "closed_early"},
+                                         FaultCase{"close", "closed_early"}),
                          [](const auto& test) { return std::string(test.param.fault); });
 
 TEST(TruthTest, EveryFramingIsCountedExactly) {
-  for (const char* directives : {"body=chunked", "body=until-close", "interim=1", "size=300KiB", "status=204", "status=304/2", "status=503/3", "size=0"}) {
+  for (const char* directives : {"body=chunked", "body=until-close", "interim=1", "size=300KiB", "status=204",
+                                 "status=304/2", "status=503/3", "size=0"}) {
     Mock mock;
-    const RunOutcome run = TidemarkRun({"-c", "10", "-n", "600", "--warmup", "1", mock.Url(std::string("/mock/") + directives)});
+    const RunOutcome run =
+        TidemarkRun({"-c", "10", "-n", "600", "--warmup", "1", mock.Url(std::string("/mock/") + directives)});
     ASSERT_EQ(run.code, 0) << directives << run.err;
     const auto truth = mock.Truth();
     EXPECT_EQ(WithWarmup(run.report, "sent"), Int(truth, "parsed")) << directives;
@@ -54,7 +59,8 @@ TEST(TruthTest, MethodsHeadersAndBodiesArriveAsAsked) {
   TempDir dir;
   Spill(dir / "body", std::string(100'000, 'b'));
   EXPECT_EQ(TidemarkRun({"-c", "2", "-n", "20", "-X", "HEAD", mock.Url("/mock/size=500")}).code, 0);
-  const RunOutcome post = TidemarkRun({"-c", "2", "-n", "20", "-H", "X-Mock: status=201", "--data", "@" + (dir / "body"), mock.Url("/")});
+  const RunOutcome post =
+      TidemarkRun({"-c", "2", "-n", "20", "-H", "X-Mock: status=201", "--data", "@" + (dir / "body"), mock.Url("/")});
   EXPECT_EQ(post.code, 0) << post.err;
   const auto truth = mock.Truth();
   EXPECT_EQ(Int(truth, "statuses.201"), 20);
@@ -65,32 +71,36 @@ TEST(TruthTest, MethodsHeadersAndBodiesArriveAsAsked) {
   EXPECT_GE(WithWarmup(close.report, "connections.established"), 20);
 }
 
-// A3, in closed loop: 3 of 200 arrivals take 100 ms, the others 2 ms. What the mock saw of the same requests is the truth;
-// the difference is what the kernel and the client add.
+// A3, in closed loop: 3 of 200 arrivals take 100 ms, the others 2 ms. What the mock saw of the same requests is the
+// truth; the difference is what the kernel and the client add.
 TEST(TruthTest, ABimodalTargetsQuantilesAreThoseOfItsOwnRecord) {
   Mock mock;
-  const RunOutcome run =
-      TidemarkRun({"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=bimodal:2ms:100ms:3/200")});
+  const RunOutcome run = TidemarkRun(
+      {"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=bimodal:2ms:100ms:3/200")});
   ASSERT_EQ(run.code, 0) << run.err;
   const auto truth = mock.Truth();
   const double floor_us = 200;  // this machine's noise; counts and the slow share have no tolerance
-  for (const auto& [ours, theirs] : {std::pair<const char*, const char*>{"p50_us", "p50_us"}, {"p99_us", "p99_us"}, {"p99_9_us", "p99_9_us"}}) {
+  for (const auto& [ours, theirs] :
+       {std::pair<const char*, const char*>{"p50_us", "p50_us"}, {"p99_us", "p99_us"}, {"p99_9_us", "p99_9_us"}}) {
     const double want = Number(truth, std::string("residence.") + theirs);
     EXPECT_NEAR(Number(run.report, std::string("total.latency.") + ours), want, 0.01 * want + floor_us) << ours;
   }
   EXPECT_NEAR(Number(run.report, "total.latency.p99_us"), 100'000, 1'000 + 500);
   EXPECT_GE(Number(run.report, "total.latency.p99_us"), 100'000);
-  EXPECT_NEAR(Number(run.report, "total.latency.mean_us"), Number(truth, "residence.mean_us"), 0.005 * 3'470 + floor_us);
+  EXPECT_NEAR(Number(run.report, "total.latency.mean_us"), Number(truth, "residence.mean_us"),
+              0.005 * 3'470 + floor_us);
 }
 
 // A4, in closed loop: a log-normal grid in whole cycles.
 TEST(TruthTest, ALogNormalTargetsQuantilesAreThoseOfItsOwnRecord) {
   Mock mock;
-  const RunOutcome run = TidemarkRun({"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=lognormal:2ms:0.8")});
+  const RunOutcome run =
+      TidemarkRun({"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=lognormal:2ms:0.8")});
   ASSERT_EQ(run.code, 0) << run.err;
   const auto truth = mock.Truth();
   const double floor_us = 200;
-  const std::pair<const char*, double> kAnalytic[] = {{"p50_us", 1'999.8}, {"p90_us", 5'574.3}, {"p99_us", 12'842}, {"p99_9_us", 23'423}};
+  const std::pair<const char*, double> kAnalytic[] = {
+      {"p50_us", 1'999.8}, {"p90_us", 5'574.3}, {"p99_us", 12'842}, {"p99_9_us", 23'423}};
   for (const auto& [name, value] : kAnalytic) {
     const double seen = Number(run.report, std::string("total.latency.") + name);
     const double theirs = Number(truth, std::string("residence.") + name);

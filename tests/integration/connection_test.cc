@@ -140,7 +140,9 @@ TEST(ConnectionTest, LargeRequestsGoOutWholeThroughASlowReader) {
 
 TEST(ConnectionTest, ADeadTargetEndsACountedRunInTime) {
   int port = 0;
-  { port = RawServer([](int) {}).port(); }  // closed again
+  {
+    port = RawServer([](int) {}).port();
+  }  // closed again
   const Nanos begin = MonotonicNow();
   PointRun run = RunOnePoint(PlanFor(absl::StrCat("http://127.0.0.1:", port, "/"), 10, 1'000));
   EXPECT_EQ(run.counters.planned, 10'000u);
@@ -204,7 +206,8 @@ TEST(ConnectionTest, AStopCutsOffWhatDoesNotFinishAndAccountsForTheRest) {
   ASSERT_OK(session->Arm(arm));
   log.WaitFor([](const proto::Event& event) { return event.has_shard(); });  // a first window: all four are in flight
   session->Stop();
-  const proto::Shard last = log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
+  const proto::Shard last =
+      log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
   Counters counters;
   Pending pending;
   ASSERT_TRUE(FromProto(last.counters(), &counters, &pending));

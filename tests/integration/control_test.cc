@@ -32,7 +32,8 @@ struct ListeningAgent {
 // A peer of another version.
 class AgentOfTomorrow final : public proto::Agent::Service {
  public:
-  grpc::Status Describe(grpc::ServerContext*, const proto::DescribeRequest*, proto::DescribeResponse* response) override {
+  grpc::Status Describe(grpc::ServerContext*, const proto::DescribeRequest*,
+                        proto::DescribeResponse* response) override {
     response->set_protocol_version(999);
     response->set_version("9.9");
     return grpc::Status::OK;
@@ -120,8 +121,10 @@ TEST(ControlTest, CommandsOutOfTurnEndTheStreamWithAReason) {
   proto::Command prepare;
   prepare.mutable_prepare()->set_connections(1);
   EXPECT_NE(FailureAfter(agent.address(), {prepare}).message().find("did not open"), std::string::npos);
-  EXPECT_NE(FailureAfter(agent.address(), {OpenCommand(), OpenCommand()}).message().find("open already"), std::string::npos);
-  EXPECT_NE(FailureAfter(agent.address(), {OpenCommand(), proto::Command()}).message().find("unknown command"), std::string::npos);
+  EXPECT_NE(FailureAfter(agent.address(), {OpenCommand(), OpenCommand()}).message().find("open already"),
+            std::string::npos);
+  EXPECT_NE(FailureAfter(agent.address(), {OpenCommand(), proto::Command()}).message().find("unknown command"),
+            std::string::npos);
 
   proto::Command arm;
   arm.mutable_arm()->set_point(5);

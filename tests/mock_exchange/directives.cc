@@ -41,8 +41,8 @@ absl::Status ParseDelay(absl::string_view value, Directives* out) {
     out->delay = Directives::Delay::kBimodal;
     TIDEMARK_ASSIGN_OR_RETURN(out->delay_a, ParseDuration(parts[1]));
     TIDEMARK_ASSIGN_OR_RETURN(out->delay_b, ParseDuration(parts[2]));
-    const bool is_valid = share.size() == 2 && absl::SimpleAtoi(share[0], &out->slow) && absl::SimpleAtoi(share[1], &out->slow_of) &&
-                          out->slow_of >= 1;
+    const bool is_valid = share.size() == 2 && absl::SimpleAtoi(share[0], &out->slow) &&
+                          absl::SimpleAtoi(share[1], &out->slow_of) && out->slow_of >= 1;
     return is_valid ? absl::OkStatus() : Bad(value);
   }
   if (parts[0] == "lognormal" && parts.size() == 3) {
@@ -55,9 +55,9 @@ absl::Status ParseDelay(absl::string_view value, Directives* out) {
 
 absl::Status ParseFault(absl::string_view value, Directives* out) {
   if (!TakeEvery(&value, &out->fault_every)) return Bad(value);
-  constexpr std::pair<absl::string_view, Fault> kFaults[] = {{"reset", Fault::kReset},       {"hang", Fault::kHang},
-                                                             {"garbage", Fault::kGarbage},   {"truncate", Fault::kTruncate},
-                                                             {"oversize", Fault::kOversize}, {"close", Fault::kClose}};
+  constexpr std::pair<absl::string_view, Fault> kFaults[] = {
+      {"reset", Fault::kReset},       {"hang", Fault::kHang},         {"garbage", Fault::kGarbage},
+      {"truncate", Fault::kTruncate}, {"oversize", Fault::kOversize}, {"close", Fault::kClose}};
   for (const auto& [name, fault] : kFaults) {
     if (value == name) out->fault = fault;
   }
@@ -68,7 +68,8 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
   if (name == "delay") return ParseDelay(value, out);
   if (name == "fault") return ParseFault(value, out);
   if (name == "status") {
-    return TakeEvery(&value, &out->status_every) && absl::SimpleAtoi(value, &out->status) && out->status >= 200 && out->status <= 999
+    return TakeEvery(&value, &out->status_every) && absl::SimpleAtoi(value, &out->status) && out->status >= 200 &&
+                   out->status <= 999
                ? absl::OkStatus()
                : Bad(value);
   }
@@ -113,16 +114,24 @@ Nanos LogNormalGrid(std::int64_t i, Nanos median, double sigma) {
 
 Nanos Directives::DelayOf(std::int64_t index) const {
   switch (delay) {
-    case Delay::kNone: return 0;
-    case Delay::kFixed: return delay_a;
-    case Delay::kBimodal: return index % slow_of < slow ? delay_b : delay_a;
-    case Delay::kLogNormal: return LogNormalGrid(index % kGridSize * kGridStride % kGridSize, delay_a, sigma);
+    case Delay::kNone:
+      return 0;
+    case Delay::kFixed:
+      return delay_a;
+    case Delay::kBimodal:
+      return index % slow_of < slow ? delay_b : delay_a;
+    case Delay::kLogNormal:
+      return LogNormalGrid(index % kGridSize * kGridStride % kGridSize, delay_a, sigma);
   }
   return 0;
 }
 
-Fault Directives::FaultOf(std::int64_t index) const { return index % fault_every == fault_every - 1 ? fault : Fault::kNone; }
+Fault Directives::FaultOf(std::int64_t index) const {
+  return index % fault_every == fault_every - 1 ? fault : Fault::kNone;
+}
 int Directives::StatusOf(std::int64_t index) const { return index % status_every == status_every - 1 ? status : 200; }
-bool Directives::FreezesAt(std::int64_t index) const { return freeze_every > 0 && index % freeze_every == freeze_every - 1; }
+bool Directives::FreezesAt(std::int64_t index) const {
+  return freeze_every > 0 && index % freeze_every == freeze_every - 1;
+}
 
 }  // namespace tidemark

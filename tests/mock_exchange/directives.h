@@ -25,7 +25,7 @@ struct Directives {
   Delay delay = Delay::kNone;
   Nanos delay_a = 0;
   Nanos delay_b = 0;
-  std::int64_t slow_of = 0;   // bimodal: `slow` of every `slow_of`
+  std::int64_t slow_of = 0;  // bimodal: `slow` of every `slow_of`
   std::int64_t slow = 0;
   double sigma = 0;
   Fault fault = Fault::kNone;

@@ -22,7 +22,8 @@ int Fail(const std::string& message) {
 
 int main(int argc, char** argv) {
   using tidemark::ControlAddress;
-  CLI::App app{"A mock exchange: the Binance family's cheap public endpoints, delays and faults on demand, and the truth."};
+  CLI::App app{
+      "A mock exchange: the Binance family's cheap public endpoints, delays and faults on demand, and the truth."};
   std::string listen = "127.0.0.1:0";
   std::string tls_listen;
   std::string cert;
@@ -31,11 +32,12 @@ int main(int argc, char** argv) {
   app.add_option("--tls-listen", tls_listen, "HOST:PORT for TLS; needs --cert and --key");
   app.add_option("--cert", cert, "PEM certificate chain");
   app.add_option("--key", key, "PEM key");
-  app.footer("GET /__truth tells what happened, GET /__reset tells it and starts anew.\n"
-             "Delays and faults: path /mock/DIRECTIVES or header X-Mock: DIRECTIVES, as in\n"
-             "  delay=2ms   delay=bimodal:2ms:100ms:3/200   delay=lognormal:2ms:0.8   freeze=2s/1000\n"
-             "  fault=reset/1000 (or hang, garbage, truncate, oversize, close)   status=429/10\n"
-             "  size=64KiB   body=chunked   body=until-close   interim=1");
+  app.footer(
+      "GET /__truth tells what happened, GET /__reset tells it and starts anew.\n"
+      "Delays and faults: path /mock/DIRECTIVES or header X-Mock: DIRECTIVES, as in\n"
+      "  delay=2ms   delay=bimodal:2ms:100ms:3/200   delay=lognormal:2ms:0.8   freeze=2s/1000\n"
+      "  fault=reset/1000 (or hang, garbage, truncate, oversize, close)   status=429/10\n"
+      "  size=64KiB   body=chunked   body=until-close   interim=1");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -58,7 +60,8 @@ int main(int argc, char** argv) {
       if (!tls_address.ok()) return Fail("--tls-listen: " + std::string(tls_address.status().message()));
       tls.use_certificate_chain_file(cert);
       tls.use_private_key_file(key, boost::asio::ssl::context::pem);
-      const ControlAddress tls_bound{.host = tls_address->host, .port = server.Listen(tls_address->host, tls_address->port, &tls)};
+      const ControlAddress tls_bound{.host = tls_address->host,
+                                     .port = server.Listen(tls_address->host, tls_address->port, &tls)};
       std::printf("listening on %s (TLS)\n", tls_bound.ToString().c_str());
     }
     std::fflush(stdout);

@@ -55,7 +55,8 @@ struct Response {
   bool is_well_formed = true;
 };
 
-std::string WellFormed(const Directives& directives, int status, const std::string& body, bool is_head, bool* keep_alive) {
+std::string WellFormed(const Directives& directives, int status, const std::string& body, bool is_head,
+                       bool* keep_alive) {
   if (directives.framing == Directives::Framing::kUntilClose) *keep_alive = false;
   std::string framing = absl::StrCat("Content-Length: ", body.size(), "\r\n");
   std::string payload = body;
@@ -64,27 +65,33 @@ std::string WellFormed(const Directives& directives, int status, const std::stri
     framing = "Transfer-Encoding: chunked\r\n";
     const std::size_t half = body.size() / 2;
     payload.clear();
-    for (const absl::string_view part : {absl::string_view(body).substr(0, half), absl::string_view(body).substr(half)}) {
+    for (const absl::string_view part :
+         {absl::string_view(body).substr(0, half), absl::string_view(body).substr(half)}) {
       if (!part.empty()) absl::StrAppend(&payload, absl::Hex(part.size()), ";x=y\r\n", part, "\r\n");
     }
     absl::StrAppend(&payload, "0\r\nTrailer-Field: t\r\n\r\n");
   }
   if (HasNoBody(status)) framing.clear();
   if (is_head || HasNoBody(status)) payload.clear();
-  return absl::StrCat(directives.has_interim ? "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" : "", Head(status, framing, *keep_alive), payload);
+  return absl::StrCat(directives.has_interim ? "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" : "",
+                      Head(status, framing, *keep_alive), payload);
 }
 
 Response Faulty(Fault fault, const std::string& body) {
   const std::string head = Head(200, absl::StrCat("Content-Length: ", body.size(), "\r\n"), true);
   switch (fault) {
     case Fault::kReset:
-    case Fault::kTruncate: return {.bytes = head + body.substr(0, body.size() / 2), .keep_alive = false, .is_well_formed = false};
-    case Fault::kGarbage: return {.bytes = "\x16\x03garbage, not HTTP\r\n\r\n", .keep_alive = false, .is_well_formed = false};
+    case Fault::kTruncate:
+      return {.bytes = head + body.substr(0, body.size() / 2), .keep_alive = false, .is_well_formed = false};
+    case Fault::kGarbage:
+      return {.bytes = "\x16\x03garbage, not HTTP\r\n\r\n", .keep_alive = false, .is_well_formed = false};
     case Fault::kOversize:
-      return {.bytes = absl::StrCat("HTTP/1.1 200 OK\r\nX-Large: ", std::string(kOversizeHeader, 'x'), "\r\nContent-Length: 0\r\n\r\n"),
+      return {.bytes = absl::StrCat("HTTP/1.1 200 OK\r\nX-Large: ", std::string(kOversizeHeader, 'x'),
+                                    "\r\nContent-Length: 0\r\n\r\n"),
               .keep_alive = false,
               .is_well_formed = false};
-    default: return {.bytes = "", .keep_alive = false, .is_well_formed = false};
+    default:
+      return {.bytes = "", .keep_alive = false, .is_well_formed = false};
   }
 }
 
@@ -174,7 +181,8 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
         truth_ = Truth();
         counted_.clear();
       }
-      const std::string bytes = absl::StrCat(Head(200, absl::StrCat("Content-Length: ", body.size(), "\r\n"), keep_alive), body);
+      const std::string bytes =
+          absl::StrCat(Head(200, absl::StrCat("Content-Length: ", body.size(), "\r\n"), keep_alive), body);
       co_await asio::async_write(stream, asio::buffer(bytes), kAwait);
       is_first = false;
       continue;
@@ -189,8 +197,9 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     Counted* const counted = Find(text);
     const std::int64_t index = counted == nullptr ? 0 : counted->arrivals++;
     const Directives directives = counted == nullptr ? Directives() : counted->directives;
-    EndpointAnswer answer = absl::StartsWith(target, kMockPrefix) ? EndpointAnswer{.body = "{\"mock\":true}"}
-                                                                  : AnswerOf(target, static_cast<long long>(WallSeconds() * 1e3));
+    EndpointAnswer answer = absl::StartsWith(target, kMockPrefix)
+                                ? EndpointAnswer{.body = "{\"mock\":true}"}
+                                : AnswerOf(target, static_cast<long long>(WallSeconds() * 1e3));
     if (counted == nullptr) answer = {.status = 400, .body = "{\"error\":\"bad directives\"}"};
     if (directives.StatusOf(index) != 200) answer.status = directives.StatusOf(index);
     if (directives.body_bytes >= 0) answer.body.assign(static_cast<std::size_t>(directives.body_bytes), 'x');

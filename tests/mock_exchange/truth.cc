@@ -12,23 +12,22 @@ std::string Truth::ToJson() const {
   for (const auto& [status, count] : statuses) by_status[std::to_string(status)] = count;
   boost::json::object by_fault;
   for (const auto& [fault, count] : faults) by_fault[fault] = count;
-  const boost::json::value value = {
-      {"accepted", accepted},
-      {"parsed", parsed},
-      {"answered", answered},
-      {"bytes_received", bytes_received},
-      {"bytes_sent", bytes_sent},
-      {"statuses", by_status},
-      {"faults", by_fault},
-      {"residence",
-       {{"count", residence.count()},
-        {"mean_us", residence.Mean() / 1e3},
-        {"p50_us", micros(50, 100)},
-        {"p90_us", micros(90, 100)},
-        {"p98_us", micros(98, 100)},
-        {"p99_us", micros(99, 100)},
-        {"p99_9_us", micros(999, 1000)},
-        {"max_us", static_cast<double>(residence.max()) / 1e3}}}};
+  const boost::json::value value = {{"accepted", accepted},
+                                    {"parsed", parsed},
+                                    {"answered", answered},
+                                    {"bytes_received", bytes_received},
+                                    {"bytes_sent", bytes_sent},
+                                    {"statuses", by_status},
+                                    {"faults", by_fault},
+                                    {"residence",
+                                     {{"count", residence.count()},
+                                      {"mean_us", residence.Mean() / 1e3},
+                                      {"p50_us", micros(50, 100)},
+                                      {"p90_us", micros(90, 100)},
+                                      {"p98_us", micros(98, 100)},
+                                      {"p99_us", micros(99, 100)},
+                                      {"p99_9_us", micros(999, 1000)},
+                                      {"max_us", static_cast<double>(residence.max()) / 1e3}}}};
   return boost::json::serialize(value);
 }
 

@@ -22,8 +22,15 @@ TEST(HistogramProperty, QuantilesMatchASortedOracleWithinTheSlotWidth) {
       oracle.push_back(value);
     }
     std::sort(oracle.begin(), oracle.end());
-    for (const auto& [numerator, denominator] : {std::pair<std::uint64_t, std::uint64_t>{0, 1}, {1, 2}, {9, 10}, {99, 100}, {999, 1000}, {9999, 10000}, {1, 1}}) {
-      const std::uint64_t rank = std::max<std::uint64_t>(1, (static_cast<std::uint64_t>(count) * numerator + denominator - 1) / denominator);
+    for (const auto& [numerator, denominator] : {std::pair<std::uint64_t, std::uint64_t>{0, 1},
+                                                 {1, 2},
+                                                 {9, 10},
+                                                 {99, 100},
+                                                 {999, 1000},
+                                                 {9999, 10000},
+                                                 {1, 1}}) {
+      const std::uint64_t rank =
+          std::max<std::uint64_t>(1, (static_cast<std::uint64_t>(count) * numerator + denominator - 1) / denominator);
       const Nanos truth = oracle[rank - 1];
       const Nanos value = histogram.Quantile(numerator, denominator);
       ASSERT_GE(value, truth);
@@ -69,7 +76,8 @@ TEST(HistogramProperty, DecodingAnEncodedHistogramGivesItBack) {
     ASSERT_EQ(added, histogram);
     const auto v2 = DecodeV2(EncodeV2(histogram));
     ASSERT_OK(v2);
-    for (std::uint32_t slot = 0; slot < HistogramLayout::kSlotCount; ++slot) ASSERT_EQ(v2->CountAt(slot), histogram.CountAt(slot));
+    for (std::uint32_t slot = 0; slot < HistogramLayout::kSlotCount; ++slot)
+      ASSERT_EQ(v2->CountAt(slot), histogram.CountAt(slot));
   }
 }
 

@@ -19,8 +19,8 @@ inline std::uint64_t TestSeed() {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device()();
 }
 
-#define TIDEMARK_SEEDED(rng)                         \
-  const std::uint64_t rng##_seed = TestSeed();       \
+#define TIDEMARK_SEEDED(rng)                                          \
+  const std::uint64_t rng##_seed = TestSeed();                        \
   SCOPED_TRACE(testing::Message() << "TIDEMARK_SEED=" << rng##_seed); \
   std::mt19937_64 rng(rng##_seed)
 

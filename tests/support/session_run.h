@@ -80,7 +80,8 @@ inline PointRun RunOnePoint(const proto::Plan& plan) {
   proto::Arm arm;
   arm.set_start_ns(MonotonicNow() + kMillisecond);
   EXPECT_OK((*session)->Arm(arm));
-  run.last = log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
+  run.last =
+      log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
   EXPECT_TRUE(run.last.is_final());
   EXPECT_TRUE(FromProto(run.last.counters(), &run.counters, &run.pending));
   EXPECT_EQ(BrokenIdentity(run.counters, run.pending), "");

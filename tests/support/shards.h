@@ -16,7 +16,8 @@ struct MadeShards {
 };
 
 // `window_count` windows of `per_window` successes each, some of them with failures, over two workers.
-inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uint64_t incarnation, std::uint32_t window_count, int per_window) {
+inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uint64_t incarnation,
+                             std::uint32_t window_count, int per_window) {
   MadeShards made;
   proto::ShardKey key;
   key.set_run("run");
@@ -25,7 +26,10 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
   ShardSender sender(key, 2);
   for (std::uint32_t window = 0; window < window_count; ++window) {
     for (int worker = 0; worker < 2; ++worker) {
-      WorkerReport report{.kind = WorkerReport::Kind::kWindow, .worker = worker, .window = window, .is_final = window + 1 == window_count};
+      WorkerReport report{.kind = WorkerReport::Kind::kWindow,
+                          .worker = worker,
+                          .window = window,
+                          .is_final = window + 1 == window_count};
       report.recorder = std::make_unique<Recorder>();
       Recorder& recorder = *report.recorder;
       for (int i = 0; i < per_window / 2; ++i) {

@@ -22,9 +22,33 @@ TEST(CliTest, AUrlAloneIsTheDefaultSweep) {
 }
 
 TEST(CliTest, FlagsAreAShortFormOfThePlan) {
-  const CommandLine line = Parse({"run", "-c", "10,1k", "-d", "2s", "-t", "3", "-H", "A: b", "-X", "PUT", "--data", "body", "--timeout", "1s",
-                                  "--expect-status", "200,404", "--source", "127.0.0.2,127.0.0.3", "-o", "json=a.json", "-o", "csv=-",
-                                  "https://h/p", "-k", "--agents", "a:1,dns:b"});
+  const CommandLine line = Parse({"run",
+                                  "-c",
+                                  "10,1k",
+                                  "-d",
+                                  "2s",
+                                  "-t",
+                                  "3",
+                                  "-H",
+                                  "A: b",
+                                  "-X",
+                                  "PUT",
+                                  "--data",
+                                  "body",
+                                  "--timeout",
+                                  "1s",
+                                  "--expect-status",
+                                  "200,404",
+                                  "--source",
+                                  "127.0.0.2,127.0.0.3",
+                                  "-o",
+                                  "json=a.json",
+                                  "-o",
+                                  "csv=-",
+                                  "https://h/p",
+                                  "-k",
+                                  "--agents",
+                                  "a:1,dns:b"});
   ASSERT_TRUE(line.is_run) << line.text;
   const proto::Plan& plan = line.options.plan;
   EXPECT_EQ(plan.sweep().connections(1), 1000);

@@ -50,7 +50,8 @@ TEST(DirectivesTest, FaultsComeEveryNth) {
 }
 
 TEST(DirectivesTest, WhatIsUnknownIsRefused) {
-  for (const char* text : {"delay", "delay=x", "delay=bimodal:1ms", "fault=frob", "fault=reset/0", "status=7", "what=1", "size=1TiB", "body=x"}) {
+  for (const char* text : {"delay", "delay=x", "delay=bimodal:1ms", "fault=frob", "fault=reset/0", "status=7", "what=1",
+                           "size=1TiB", "body=x"}) {
     EXPECT_FALSE(ParseDirectives(text).ok()) << text;
   }
 }

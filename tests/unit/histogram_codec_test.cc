@@ -18,9 +18,9 @@ TEST(HistogramCodecTest, RunsOfEmptySlotsTakeOneNumber) {
 TEST(HistogramCodecTest, DamagedCountsAreRefusedWithAReason) {
   const std::pair<std::string, const char*> kCases[] = {
       {std::string("\x80", 1), "truncated"},
-      {std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9), "empty slots"},      // the most negative number
-      {std::string("\xfe\xff\xff\xff\xff\xff\xff\xff\xff", 9), "too large"},        // the most positive one
-      {std::string("\xff\x8f\x04\x02", 4), "beyond the last slot"},                 // all slots empty, then a count
+      {std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9), "empty slots"},  // the most negative number
+      {std::string("\xfe\xff\xff\xff\xff\xff\xff\xff\xff", 9), "too large"},    // the most positive one
+      {std::string("\xff\x8f\x04\x02", 4), "beyond the last slot"},             // all slots empty, then a count
   };
   for (const auto& [bytes, reason] : kCases) {
     Histogram histogram;

@@ -26,7 +26,8 @@ std::vector<Include> IncludesOf(const std::string& room) {
     std::ifstream in(entry.path());
     for (std::string line; std::getline(in, line);) {
       std::smatch match;
-      if (std::regex_search(line, match, kInclude)) includes.push_back({fs::relative(entry.path(), root).string(), match[1]});
+      if (std::regex_search(line, match, kInclude))
+        includes.push_back({fs::relative(entry.path(), root).string(), match[1]});
     }
   }
   EXPECT_FALSE(includes.empty()) << room;
@@ -39,10 +40,12 @@ std::string Stem(const std::string& file) { return file.substr(0, file.rfind('.'
 
 TEST(LayeringTest, IncludesPointOneWay) {
   for (const Include& i : IncludesOf("common")) {
-    for (const char* room : {"agent/", "coordinator/", "tests/"}) EXPECT_FALSE(StartsWith(i.header, room)) << i.file << " includes " << i.header;
+    for (const char* room : {"agent/", "coordinator/", "tests/"})
+      EXPECT_FALSE(StartsWith(i.header, room)) << i.file << " includes " << i.header;
   }
   for (const Include& i : IncludesOf("agent")) {
-    for (const char* room : {"coordinator/", "tests/"}) EXPECT_FALSE(StartsWith(i.header, room)) << i.file << " includes " << i.header;
+    for (const char* room : {"coordinator/", "tests/"})
+      EXPECT_FALSE(StartsWith(i.header, room)) << i.file << " includes " << i.header;
   }
   const std::set<std::string> kMayKnowAgent = {"coordinator/local_agent", "coordinator/main"};
   for (const Include& i : IncludesOf("coordinator")) {
@@ -53,7 +56,8 @@ TEST(LayeringTest, IncludesPointOneWay) {
 }
 
 // Checks that headers starting with one of `prefixes` are included by `allowed` files of `room` only.
-void ExpectOnly(const std::string& room, const std::vector<std::string>& prefixes, const std::set<std::string>& allowed) {
+void ExpectOnly(const std::string& room, const std::vector<std::string>& prefixes,
+                const std::set<std::string>& allowed) {
   for (const Include& i : IncludesOf(room)) {
     for (const std::string& prefix : prefixes) {
       const bool is_allowed = !StartsWith(i.header, prefix) || allowed.count(Stem(i.file)) != 0;

@@ -5,7 +5,8 @@
 namespace tidemark {
 namespace {
 
-proto::Shard Shard(const std::string& run, std::uint32_t point, std::uint32_t agent, std::uint64_t incarnation, std::uint64_t seq) {
+proto::Shard Shard(const std::string& run, std::uint32_t point, std::uint32_t agent, std::uint64_t incarnation,
+                   std::uint64_t seq) {
   proto::Shard shard;
   shard.mutable_key()->set_run(run);
   shard.mutable_key()->set_point(point);
@@ -32,7 +33,8 @@ TEST(LedgerTest, EachShardIsLetThroughOnceAndInOrder) {
 
 TEST(LedgerTest, ShardsOfAnotherRunPointAgentOrLifeAreRejected) {
   Ledger ledger("r", 1, {7, 8});
-  for (const proto::Shard& shard : {Shard("other", 1, 0, 7, 0), Shard("r", 0, 0, 7, 0), Shard("r", 1, 2, 7, 0), Shard("r", 1, 1, 7, 0)}) {
+  for (const proto::Shard& shard :
+       {Shard("other", 1, 0, 7, 0), Shard("r", 0, 0, 7, 0), Shard("r", 1, 2, 7, 0), Shard("r", 1, 1, 7, 0)}) {
     EXPECT_TRUE(ledger.Offer(shard).empty());
   }
   EXPECT_EQ(ledger.rejected(), 4u);

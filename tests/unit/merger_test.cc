@@ -17,7 +17,8 @@ TEST(MergerTest, TheSumOfShardsIsWhatWasRecorded) {
   ASSERT_OK(merger.Finish());
   EXPECT_TRUE(merger.AllFinal());
   EXPECT_EQ(merger.counters(), made.sum.counters);
-  for (std::size_t i = 0; i < kMetricCount; ++i) EXPECT_EQ(merger.histogram(static_cast<Metric>(i)), made.sum.histograms[i]);
+  for (std::size_t i = 0; i < kMetricCount; ++i)
+    EXPECT_EQ(merger.histogram(static_cast<Metric>(i)), made.sum.histograms[i]);
   ASSERT_EQ(merger.windows().size(), 5u);
   std::uint64_t requests = 0;
   for (const WindowSum& window : merger.windows()) requests += window.requests;
@@ -34,20 +35,26 @@ TEST(MergerTest, ALyingShardIsRefusedWholeAndNothingOfItIsAdded) {
   const Spoiled kCases[] = {
       {"counts changed", [](proto::Shard* s) { s->mutable_deltas(0)->set_counts("\x02"); }, "the shard says"},
       {"sum changed",
-       [](proto::Shard* s) { s->mutable_deltas(0)->mutable_summary()->set_sum_low_ns(s->deltas(0).summary().sum_low_ns() + 1); },
+       [](proto::Shard* s) {
+         s->mutable_deltas(0)->mutable_summary()->set_sum_low_ns(s->deltas(0).summary().sum_low_ns() + 1);
+       },
        "not what the agent says"},
       {"delta left out", [](proto::Shard* s) { s->mutable_deltas()->RemoveLast(); }, "not what the agent says"},
       {"hash changed", [](proto::Shard* s) { s->mutable_cumulative(0)->set_hash(1); }, "not what the agent says"},
       {"sums left out", [](proto::Shard* s) { s->clear_cumulative(); }, "missing"},
-      {"unknown metric", [](proto::Shard* s) { s->mutable_deltas(0)->mutable_summary()->set_metric(99); }, "does not know"},
+      {"unknown metric", [](proto::Shard* s) { s->mutable_deltas(0)->mutable_summary()->set_metric(99); },
+       "does not know"},
       {"metric twice", [](proto::Shard* s) { *s->add_deltas() = s->deltas(0); }, "twice"},
       {"planned", [](proto::Shard* s) { s->mutable_counters()->set_planned(1); }, "planned 1 != sent"},
       {"outcome", [](proto::Shard* s) { s->mutable_counters()->set_outcomes(7, 5); }, "sent"},
-      {"successes", [](proto::Shard* s) { s->mutable_counters()->set_success(s->counters().success() - 1); }, "differ in number"},
-      {"pending at the end", [](proto::Shard* s) {
+      {"successes", [](proto::Shard* s) { s->mutable_counters()->set_success(s->counters().success() - 1); },
+       "differ in number"},
+      {"pending at the end",
+       [](proto::Shard* s) {
          s->mutable_counters()->set_planned(s->counters().planned() + 1);
          s->mutable_counters()->set_waiting(1);
-       }, "final, yet requests are pending"},
+       },
+       "final, yet requests are pending"},
       {"absurd window", [](proto::Shard* s) { s->set_window(1u << 30); }, "beyond the longest run"},
   };
   for (const Spoiled& bad : kCases) {

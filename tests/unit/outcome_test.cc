@@ -10,16 +10,18 @@ namespace tidemark {
 namespace {
 
 TEST(OutcomeTest, EachStatusHasItsClass) {
-  const std::pair<int, Outcome> kCases[] = {{101, Outcome::kStatusOther}, {200, Outcome::kStatus2xx}, {304, Outcome::kStatus3xx},
-                                            {400, Outcome::kStatus4xx},   {428, Outcome::kStatus4xx}, {429, Outcome::kStatus429},
+  const std::pair<int, Outcome> kCases[] = {{101, Outcome::kStatusOther}, {200, Outcome::kStatus2xx},
+                                            {304, Outcome::kStatus3xx},   {400, Outcome::kStatus4xx},
+                                            {428, Outcome::kStatus4xx},   {429, Outcome::kStatus429},
                                             {503, Outcome::kStatus5xx},   {600, Outcome::kStatusOther}};
   for (const auto& [status, outcome] : kCases) EXPECT_EQ(OutcomeOfStatus(status), outcome) << status;
 }
 
 TEST(OutcomeTest, EachErrorHasItsOutcome) {
-  const std::pair<int, Outcome> kRequest[] = {{0, Outcome::kClosedEarly},   {ECONNRESET, Outcome::kReset},   {EPIPE, Outcome::kReset},
-                                              {EPROTO, Outcome::kReset},    {ETIMEDOUT, Outcome::kRequestTimeout}, {EBADMSG, Outcome::kMalformed},
-                                              {EMSGSIZE, Outcome::kOverLimit}, {ECANCELED, Outcome::kCutOff}};
+  const std::pair<int, Outcome> kRequest[] = {
+      {0, Outcome::kClosedEarly},      {ECONNRESET, Outcome::kReset},         {EPIPE, Outcome::kReset},
+      {EPROTO, Outcome::kReset},       {ETIMEDOUT, Outcome::kRequestTimeout}, {EBADMSG, Outcome::kMalformed},
+      {EMSGSIZE, Outcome::kOverLimit}, {ECANCELED, Outcome::kCutOff}};
   for (const auto& [error, outcome] : kRequest) EXPECT_EQ(OutcomeOf(error), outcome) << error;
 
   struct Row {
@@ -50,7 +52,8 @@ TEST(OutcomeTest, TheIdentityNamesWhatDoesNotAddUp) {
   counters[Outcome::kReset] = 1;
   counters.success = 5;
   EXPECT_EQ(BrokenIdentity(counters, {.waiting = 1, .in_flight = 1}), "");
-  EXPECT_NE(BrokenIdentity(counters, {.waiting = 0, .in_flight = 1}).find("planned 10 != sent 7 + never sent 2"), std::string::npos);
+  EXPECT_NE(BrokenIdentity(counters, {.waiting = 0, .in_flight = 1}).find("planned 10 != sent 7 + never sent 2"),
+            std::string::npos);
   EXPECT_NE(BrokenIdentity(counters, {.waiting = 1, .in_flight = 0}).find("sent 7 != outcomes 6"), std::string::npos);
   counters.success = 6;
   EXPECT_NE(BrokenIdentity(counters, {.waiting = 1, .in_flight = 1}).find("success"), std::string::npos);

@@ -18,7 +18,8 @@ requests:
 tls: { insecure: true }
 expect_status: [200-204, 429]
 max_response_bytes: 10MiB
-)", "plan.yaml");
+)",
+                                      "plan.yaml");
   EXPECT_EQ(plan.sweep().connections(1), 1000);
   EXPECT_EQ(FromProto(plan.sweep().duration()), 1'500 * kMillisecond);
   EXPECT_EQ(FromProto(plan.timeout()), 250 * kMillisecond);
@@ -65,7 +66,9 @@ TEST(PlanFileTest, APrintedPlanReadsBackTheSame) {
   EXPECT_EQ(back->SerializeAsString(), plan.SerializeAsString()) << PrintPlan(plan);
 }
 
-TEST(PlanFileTest, MissingFilesAreNamed) { EXPECT_THAT(ReadPlanFile("/nonexistent/p.yaml"), FailsWith("'/nonexistent/p.yaml' cannot be read")); }
+TEST(PlanFileTest, MissingFilesAreNamed) {
+  EXPECT_THAT(ReadPlanFile("/nonexistent/p.yaml"), FailsWith("'/nonexistent/p.yaml' cannot be read"));
+}
 
 }  // namespace
 }  // namespace tidemark

@@ -62,9 +62,12 @@ struct BadPlan {
 
 TEST(PlanTest, ImpossibleValuesAreNamed) {
   const BadPlan kCases[] = {
-      {"zero connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 0); }, "sweep.connections: 0 is outside"},
-      {"absurd connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 1LL << 40); }, "sweep.connections: "},
-      {"absurd requests", [](proto::Plan* p) { p->mutable_sweep()->set_requests_per_connection(1LL << 50); }, "sweep.requests_per_connection"},
+      {"zero connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 0); },
+       "sweep.connections: 0 is outside"},
+      {"absurd connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 1LL << 40); },
+       "sweep.connections: "},
+      {"absurd requests", [](proto::Plan* p) { p->mutable_sweep()->set_requests_per_connection(1LL << 50); },
+       "sweep.requests_per_connection"},
       {"two ends", [](proto::Plan* p) { p->mutable_sweep()->set_requests(5); }, "more than one of"},
       {"zero duration",
        [](proto::Plan* p) {
@@ -76,7 +79,8 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
       {"bad method", [](proto::Plan* p) { p->mutable_requests(0)->set_method("GE T"); }, "no HTTP method"},
       {"tunnel", [](proto::Plan* p) { p->mutable_requests(0)->set_method("CONNECT"); }, "tunnel"},
       {"header injection", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("A: b\r\nC: d"); }, "no header"},
-      {"framing header", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("Content-Length: 5"); }, "follows from the body"},
+      {"framing header", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("Content-Length: 5"); },
+       "follows from the body"},
       {"path with space", [](proto::Plan* p) { p->mutable_requests(0)->set_path("/a b"); }, "no spaces"},
       {"TLS on plain", [](proto::Plan* p) { p->mutable_tls()->set_insecure(true); }, "has no effect"},
       {"threads", [](proto::Plan* p) { p->set_threads(100'000); }, "threads: "},

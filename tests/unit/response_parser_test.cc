@@ -12,8 +12,8 @@ namespace {
 using Progress = ResponseParser::Progress;
 
 // Feeds `text` in pieces of `piece` bytes, keeping what is not consumed, as a connection does.
-ResponseParser::Result FeedInPieces(ResponseParser* parser, const std::string& text, std::size_t piece, KnownHeader* known,
-                                    std::size_t* used, std::uint64_t max_body = 1 << 20) {
+ResponseParser::Result FeedInPieces(ResponseParser* parser, const std::string& text, std::size_t piece,
+                                    KnownHeader* known, std::size_t* used, std::uint64_t max_body = 1 << 20) {
   std::string pending;
   ResponseParser::Result result;
   *used = 0;
@@ -38,14 +38,19 @@ struct Case {
 const Case kComplete[] = {
     {"length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false, 200, true},
     {"length zero", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, 200, true},
-    {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;e=x\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n", false, 200, true},
+    {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;e=x\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n",
+     false, 200, true},
     {"204", "HTTP/1.1 204 No Content\r\n\r\n", false, 204, true},
     {"304 with length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", false, 304, true},
     {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", true, 200, true},
     {"close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", false, 200, false},
     {"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", false, 200, false},
-    {"HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", false, 200, true},
-    {"interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 429 Too Many\r\nContent-Length: 2\r\n\r\nno", false, 429, true},
+    {"HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", false, 200,
+     true},
+    {"interim",
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 429 Too "
+     "Many\r\nContent-Length: 2\r\n\r\nno",
+     false, 429, true},
     {"switching", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", false, 101, false},
 };
 
@@ -122,9 +127,11 @@ TEST(ResponseParserTest, BytesBehindTheResponseAreLeftOver) {
 }
 
 TEST(ResponseParserTest, WhatIsNotHttpIsMalformed) {
-  for (const std::string text : {"garbage\r\n\r\n", "\x16\x03\x01 not HTTP\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
-                                 "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
-                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 200 OK\r\nBad Header\r\n\r\n"}) {
+  for (const std::string text :
+       {"garbage\r\n\r\n", "\x16\x03\x01 not HTTP\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 200 OK\r\nBad Header\r\n\r\n"}) {
     ResponseParser parser;
     KnownHeader known;
     std::size_t used = 0;
@@ -143,9 +150,13 @@ TEST(ResponseParserTest, LimitsEndAsOverLimit) {
   const std::string header = absl::StrCat("HTTP/1.1 200 OK\r\nX: ", std::string(100'000, 'x'), "\r\n\r\n");
   EXPECT_EQ(FeedInPieces(&parser, header, 50'000, &known, &used).error, EMSGSIZE);
   parser.Start(false);
-  EXPECT_EQ(FeedInPieces(&parser, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", 1000, &known, &used, 10).error, EMSGSIZE);
+  EXPECT_EQ(FeedInPieces(&parser, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", 1000, &known, &used, 10).error,
+            EMSGSIZE);
   parser.Start(false);
-  EXPECT_EQ(FeedInPieces(&parser, absl::StrCat("HTTP/1.1 200 OK\r\n\r\n", std::string(11, 'x')), 1000, &known, &used, 10).error, EMSGSIZE);
+  EXPECT_EQ(
+      FeedInPieces(&parser, absl::StrCat("HTTP/1.1 200 OK\r\n\r\n", std::string(11, 'x')), 1000, &known, &used, 10)
+          .error,
+      EMSGSIZE);
 }
 
 TEST(ResponseParserTest, CloseCompletesOnlyABodyThatRunsUntilClose) {
@@ -154,11 +165,11 @@ TEST(ResponseParserTest, CloseCompletesOnlyABodyThatRunsUntilClose) {
     Progress progress;
     int error;
   };
-  for (const Row& row : {Row{"HTTP/1.1 200 OK\r\n\r\nuntil close", Progress::kComplete, 0}, Row{"", Progress::kFailed, 0},
-                         Row{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", Progress::kFailed, 0},
-                         Row{"HTTP/1.1 200", Progress::kFailed, 0},
-                         Row{"HTTP/1.1 103 Early Hints\r\n\r\n", Progress::kFailed, 0},
-                         Row{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", Progress::kFailed, 0}}) {
+  for (const Row& row :
+       {Row{"HTTP/1.1 200 OK\r\n\r\nuntil close", Progress::kComplete, 0}, Row{"", Progress::kFailed, 0},
+        Row{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", Progress::kFailed, 0},
+        Row{"HTTP/1.1 200", Progress::kFailed, 0}, Row{"HTTP/1.1 103 Early Hints\r\n\r\n", Progress::kFailed, 0},
+        Row{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", Progress::kFailed, 0}}) {
     ResponseParser parser;
     KnownHeader known;
     parser.Start(false);

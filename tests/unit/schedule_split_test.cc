@@ -1,9 +1,8 @@
-#include "common/schedule.h"
-
 #include <gtest/gtest.h>
 
 #include <numeric>
 
+#include "common/schedule.h"
 #include "common/split.h"
 
 namespace tidemark {

@@ -9,7 +9,9 @@
 namespace tidemark {
 namespace {
 
-std::vector<std::string> Bounds(const proto::Latency& latency) { return {latency.at_least().begin(), latency.at_least().end()}; }
+std::vector<std::string> Bounds(const proto::Latency& latency) {
+  return {latency.at_least().begin(), latency.at_least().end()};
+}
 
 TEST(SummaryTest, QuantilesThatReachCensoredRequestsAreLowerBounds) {
   Histogram complete;
@@ -58,7 +60,8 @@ TEST(SummaryTest, CsvHasAsManyCellsAsTitles) {
   report.add_points()->set_connections(10);
   const std::string csv = ToCsv(report);
   const std::size_t end = csv.find("\r\n");
-  EXPECT_EQ(std::count(csv.begin(), csv.begin() + static_cast<long>(end), ','), std::count(csv.begin() + static_cast<long>(end), csv.end(), ','));
+  EXPECT_EQ(std::count(csv.begin(), csv.begin() + static_cast<long>(end), ','),
+            std::count(csv.begin() + static_cast<long>(end), csv.end(), ','));
 }
 
 }  // namespace

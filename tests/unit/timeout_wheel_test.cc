@@ -1,11 +1,10 @@
-#include "agent/event_loop.h"
-
 #include <gtest/gtest.h>
 
 #include <deque>
 #include <random>
 #include <vector>
 
+#include "agent/event_loop.h"
 #include "tests/support/random.h"
 
 namespace tidemark {

@@ -8,8 +8,9 @@ namespace tidemark {
 namespace {
 
 TEST(UnitsTest, DurationsCarryTheirUnit) {
-  const std::pair<const char*, Nanos> kCases[] = {{"500us", 500'000},     {"20ms", 20'000'000}, {"1.5s", 1'500'000'000},
-                                                  {"2m", 120 * kSecond},  {"1h", 3600 * kSecond}, {"0", 0}, {"250ns", 250}};
+  const std::pair<const char*, Nanos> kCases[] = {
+      {"500us", 500'000}, {"20ms", 20'000'000}, {"1.5s", 1'500'000'000}, {"2m", 120 * kSecond}, {"1h", 3600 * kSecond},
+      {"0", 0},           {"250ns", 250}};
   for (const auto& [text, value] : kCases) EXPECT_EQ(*ParseDuration(text), value) << text;
 }
 
@@ -34,7 +35,8 @@ TEST(UnitsTest, CountsAndBytesTakeSuffixes) {
 }
 
 TEST(UnitsTest, WhatIsPrintedReadsBackTheSame) {
-  for (const Nanos value : {Nanos{1}, 999 * kMicrosecond, kMillisecond, 1'500 * kMillisecond, 30 * kSecond, 120 * kSecond, 3600 * kSecond}) {
+  for (const Nanos value : {Nanos{1}, 999 * kMicrosecond, kMillisecond, 1'500 * kMillisecond, 30 * kSecond,
+                            120 * kSecond, 3600 * kSecond}) {
     EXPECT_EQ(*ParseDuration(FormatDuration(value)), value) << FormatDuration(value);
   }
 }
