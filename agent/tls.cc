@@ -11,11 +11,6 @@
 namespace tidemark {
 namespace {
 
-bool IsAddress(const std::string& host) {
-  unsigned char bytes[16];
-  return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
-}
-
 absl::Status FileError(absl::string_view field, const std::string& file) {
   const unsigned long error = ERR_peek_error();
   const char* reason = ERR_SYSTEM_ERROR(error) ? std::strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
@@ -26,6 +21,11 @@ absl::Status FileError(absl::string_view field, const std::string& file) {
 }
 
 }  // namespace
+
+bool IsIpAddress(const std::string& host) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+}
 
 absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& target) {
   SslContext context(SSL_CTX_new(TLS_client_method()));
@@ -41,7 +41,7 @@ absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& t
   if (!tls.insecure()) {
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
     X509_VERIFY_PARAM* const param = SSL_CTX_get0_param(raw);
-    if (IsAddress(target.host)) {
+    if (IsIpAddress(target.host)) {
       X509_VERIFY_PARAM_set1_ip_asc(param, target.host.c_str());
     } else {
       X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "common/plan.h"
@@ -14,6 +15,9 @@ struct SslContextDeleter {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 };
 using SslContext = std::unique_ptr<SSL_CTX, SslContextDeleter>;
+
+// True for an IPv4 or IPv6 address without brackets: it is verified as such, and never sent as a server name.
+bool IsIpAddress(const std::string& host);
 
 // A client context for `target`: TLS 1.2 and 1.3, ALPN http/1.1, chain and host name verified against the system's
 // authorities or `tls.ca_file`, unless `tls.insecure`. Each worker makes its own.

@@ -37,8 +37,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tls = tls_.get();
-  context_.server_name =
-      settings_.target.host.find_first_not_of("0123456789.:") == std::string::npos ? "" : settings_.target.host;
+  context_.server_name = IsIpAddress(settings_.target.host) ? "" : settings_.target.host;
   context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
   thread_ = std::thread([this] { Run(); });
 }
@@ -124,6 +123,7 @@ void Worker::Prepare(const WorkerShare& share) {
     opened_ = 0;
     start_.reset();
     phase_start_ = context_.ReadClock();
+    wheel_.SkipTo(phase_start_);
     phase_limit_ = phase_start_ + PrepareLimit(settings_.plan, share_);
     last_progress_ = next_tick_ = phase_start_;
     while (spare_.size() < kSpareRecorders) spare_.push_back(std::make_unique<Recorder>());

@@ -256,6 +256,22 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   return CheckRange("max_response_bytes", plan.max_response_bytes(), 1, std::int64_t{1} << 40);
 }
 
+proto::Plan PlanForPrinting(proto::Plan plan) {
+  for (proto::Request& request : *plan.mutable_requests()) {
+    if (!request.body().empty()) request.set_body(absl::StrCat("(", request.body().size(), " bytes)"));
+    for (std::string& header : *request.mutable_headers()) {
+      const std::string name = absl::AsciiStrToLower(header.substr(0, header.find(':')));
+      for (const char* mark : {"auth", "cookie", "key", "token", "secret", "sign", "pass"}) {
+        if (!absl::StrContains(name, mark)) continue;
+        header.resize(name.size());
+        header += ": ***";
+        break;
+      }
+    }
+  }
+  return plan;
+}
+
 Nanos FromProto(const google::protobuf::Duration& duration) {
   const std::int64_t seconds = std::clamp<std::int64_t>(duration.seconds(), -1'000'000'000, 1'000'000'000);
   return seconds * kSecond + duration.nanos();

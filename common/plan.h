@@ -49,6 +49,10 @@ void ApplyDefaults(proto::Plan* plan);
 // Checks a plan with defaults applied. Errors: InvalidArgument "FIELD: what, value; remedy".
 absl::Status ValidatePlan(const proto::Plan& plan);
 
+// `plan` for printing: the values of headers that may hold credentials (Authorization, Cookie, and names with key,
+// token, secret, sign, auth or pass in them) are replaced by "***", bodies by their size.
+proto::Plan PlanForPrinting(proto::Plan plan);
+
 Nanos FromProto(const google::protobuf::Duration& duration);
 google::protobuf::Duration ToDurationProto(Nanos value);
 

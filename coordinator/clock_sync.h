@@ -1,6 +1,7 @@
 // How an agent's clock reads against ours: the exchange with the least round trip of a burst.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "common/clock.h"
@@ -13,7 +14,9 @@ class ClockOffset {
  public:
   void Add(Nanos sent, Nanos agent, Nanos received) {
     const Nanos round_trip = received - sent;
-    if (round_trip < 0 || round_trip >= round_trip_) return;
+    if (round_trip < 0) return;
+    slowest_ = std::max(slowest_, round_trip);
+    if (round_trip >= round_trip_) return;
     round_trip_ = round_trip;
     offset_ = agent - (sent + round_trip / 2);
   }
@@ -21,9 +24,12 @@ class ClockOffset {
   // Agent's clock minus ours.
   Nanos offset() const { return offset_; }
   Nanos round_trip() const { return round_trip_; }
+  // The longest round trip seen: how late a message to this agent may be.
+  Nanos slowest() const { return slowest_; }
 
  private:
   Nanos offset_ = 0;
+  Nanos slowest_ = 0;
   Nanos round_trip_ = std::numeric_limits<Nanos>::max();
 };
 

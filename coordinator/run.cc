@@ -192,7 +192,11 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
       return false;
   }
   Nanos slowest = 0;
-  for (const AgentState& agent : agents_) slowest = std::max(slowest, agent.clock.round_trip());
+  Nanos error = 0;  // each offset is right within half of its shortest round trip
+  for (const AgentState& agent : agents_) {
+    slowest = std::max(slowest, agent.clock.slowest());
+    error = std::max(error, agent.clock.round_trip() / 2);
+  }
   const Nanos start = MonotonicNow() + std::max(kMinArmMargin, kArmRoundTrips * slowest);
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     proto::Command command;
@@ -209,7 +213,7 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
     return false;
   }
   point->start_offset = start - started_;
-  point->start_skew_bound = agents_.size() > 1 ? slowest : 0;  // each offset is right within half a round trip
+  point->start_skew_bound = agents_.size() > 1 ? 2 * error : 0;
   return true;
 }
 

@@ -167,7 +167,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   report.set_version(TIDEMARK_VERSION);
   report.set_run(result.run);
   report.set_started_at(result.started_at);
-  *report.mutable_plan() = plan;
+  *report.mutable_plan() = PlanForPrinting(plan);
   for (std::size_t i = 0; i < result.agents.size(); ++i) {
     const AgentFacts& facts = result.agents[i];
     proto::AgentInfo* info = report.add_agents();

@@ -95,6 +95,21 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
   }
 }
 
+TEST(PlanTest, CredentialsAreNotPrinted) {
+  proto::Plan plan = Valid();
+  for (const char* header :
+       {"Authorization: Bearer s3cret", "X-MBX-APIKEY:s3cret", "cookie: s3cret", "X-Request-Id: 7"}) {
+    plan.mutable_requests(0)->add_headers(header);
+  }
+  plan.mutable_requests(0)->set_body("s3cret");
+  const proto::Plan printed = PlanForPrinting(plan);
+  EXPECT_EQ(printed.requests(0).body(), "(6 bytes)");
+  EXPECT_EQ(printed.requests(0).headers(0), "Authorization: ***");
+  EXPECT_EQ(printed.requests(0).headers(1), "X-MBX-APIKEY: ***");
+  EXPECT_EQ(printed.requests(0).headers(2), "cookie: ***");
+  EXPECT_EQ(printed.requests(0).headers(3), "X-Request-Id: 7");
+}
+
 TEST(PlanTest, StatusSetsTakeRanges) {
   google::protobuf::RepeatedPtrField<std::string> entries;
   EXPECT_TRUE((*ParseStatusSet(entries))[304]);
