@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -38,7 +40,34 @@ absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::
   return addresses;
 }
 
+bool IsLoopbackAddress(const SocketAddress& address) {
+  if (address.family() == AF_INET) {
+    return ntohl(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_addr.s_addr) >> 24 == 127;
+  }
+  return address.family() == AF_INET6 &&
+         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr);
+}
+
+// On loopback a blocking connect answers at once.
+bool Accepts(const SocketAddress& address) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool is_accepted = fd >= 0 && connect(fd, address.get(), address.length) == 0;
+  if (fd >= 0) close(fd);
+  return is_accepted;
+}
+
 }  // namespace
+
+void KeepListeningLoopback(std::vector<SocketAddress>* addresses, std::vector<SocketAddress>* left_out) {
+  if (!std::all_of(addresses->begin(), addresses->end(), IsLoopbackAddress)) return;
+  const auto is_v4 = [](const SocketAddress& address) { return address.family() == AF_INET; };
+  const auto v4_count = std::count_if(addresses->begin(), addresses->end(), is_v4);
+  if (v4_count == 0 || v4_count == static_cast<std::ptrdiff_t>(addresses->size())) return;
+  const auto refusing = std::stable_partition(addresses->begin(), addresses->end(), Accepts);
+  if (refusing == addresses->begin()) return;  // none listens: let the run say so
+  left_out->assign(refusing, addresses->end());
+  addresses->erase(refusing, addresses->end());
+}
 
 absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
     const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides) {

@@ -15,6 +15,10 @@ namespace tidemark {
 absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
     const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides);
 
+// "localhost" often means 127.0.0.1 and ::1, while the server listens on one of them. If `addresses` are all loopback,
+// of both families, and only some accept a connection now, moves the others to `left_out`.
+void KeepListeningLoopback(std::vector<SocketAddress>* addresses, std::vector<SocketAddress>* left_out);
+
 // A numeric IPv4 or IPv6 address, without a port.  Errors: InvalidArgument naming `field` and the text.
 absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::string& text);
 

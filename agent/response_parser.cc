@@ -13,6 +13,10 @@ namespace http = boost::beast::http;
 // A header block larger than this is parsed each time: comparing it would cost as much.
 constexpr std::size_t kMaxKnownBytes = 2048;
 
+// A chunked body never ends in fewer bytes than "0\r\n\r\n". Beast 1.81 asserts that it sees as many when it comes back
+// to a last chunk, which a peer that sends byte by byte would disprove: wait for them.
+constexpr std::size_t kMinChunkedRest = 5;
+
 int ErrorOf(const boost::beast::error_code& ec) {
   const bool is_limit =
       ec == http::error::header_limit || ec == http::error::body_limit || ec == http::error::buffer_overflow;
@@ -69,6 +73,7 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
   std::size_t used = 0;
   std::size_t start = 0;
   while (used < bytes.size()) {
+    if (judge_->is_header_done() && judge_->chunked() && bytes.size() - used < kMinChunkedRest) break;
     boost::beast::error_code ec;
     const std::size_t taken = judge_->put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
     used += taken;

@@ -28,6 +28,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   TIDEMARK_ASSIGN_OR_RETURN(settings.targets, ResolveTarget(settings.target, plan.resolve()));
   for (const SocketAddress& address : settings.targets)
     TIDEMARK_RETURN_IF_ERROR(guard.Check(settings.target.host, address));
+  std::vector<SocketAddress> left_out;
+  KeepListeningLoopback(&settings.targets, &left_out);
   for (const std::string& text : plan.source_addresses()) {
     TIDEMARK_ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress("source_addresses", text));
     if (std::any_of(settings.targets.begin(), settings.targets.end(),
@@ -60,6 +62,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   event.mutable_opened()->set_workers(worker_count);
   for (const SocketAddress& address : settings.targets)
     event.mutable_opened()->add_target_addresses(address.ToString());
+  for (const SocketAddress& address : left_out) event.mutable_opened()->add_left_out_addresses(address.ToString());
   session->emit_(event);
   return session;
 }

@@ -9,6 +9,9 @@ else()
   # g++ 12 warns falsely about the copies inside std::string at -O2 (its bugs 105329 and 105651).
   target_compile_options(tidemark_options INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
+if(TIDEMARK_LIBFUZZER)
+  target_compile_options(tidemark_options INTERFACE -fsanitize=fuzzer-no-link)  # coverage of all code, not of the targets alone
+endif()
 if(TIDEMARK_SANITIZE)
   target_compile_options(tidemark_options INTERFACE -fsanitize=${TIDEMARK_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(tidemark_options INTERFACE -fsanitize=${TIDEMARK_SANITIZE})

@@ -34,7 +34,7 @@ absl::StatusOr<ControlAddress> ParseControlAddress(absl::string_view text) {
   int number = kDefaultAgentPort;
   if (!port.empty() && (!absl::SimpleAtoi(port.substr(1), &number) || number < 0 || number > 65535)) return error();
   const bool has_bad_character = std::any_of(address.host.begin(), address.host.end(), [](unsigned char c) {
-    return c <= ' ' || c == '/' || c == '@' || c >= 0x7f;
+    return c <= ' ' || c >= 0x7f || absl::string_view("/@[],").find(static_cast<char>(c)) != absl::string_view::npos;
   });
   if (address.host.empty() || address.host.size() > 253 || has_bad_character) return error();
   address.port = static_cast<std::uint16_t>(number);

@@ -1,7 +1,11 @@
 #include "common/plan.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
 #include <algorithm>
 #include <boost/url.hpp>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -222,7 +226,58 @@ void ApplyDefaults(proto::Plan* plan) {
   if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
 }
 
+namespace {
+
+// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool IsUtf8(absl::string_view text) {
+  const auto byte = [&text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  for (std::size_t i = 0; i < text.size();) {
+    const unsigned char first = byte(i);
+    const std::size_t length = first < 0x80                    ? 1
+                               : first >= 0xc2 && first < 0xe0 ? 2
+                               : first >= 0xe0 && first < 0xf0 ? 3
+                               : first >= 0xf0 && first < 0xf5 ? 4
+                                                               : 0;
+    if (length == 0 || i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    }
+    if (first == 0xe0 && byte(i + 1) < 0xa0) return false;
+    if (first == 0xed && byte(i + 1) >= 0xa0) return false;
+    if (first == 0xf0 && byte(i + 1) < 0x90) return false;
+    if (first == 0xf4 && byte(i + 1) >= 0x90) return false;
+    i += length;
+  }
+  return true;
+}
+
+// Text crosses the network in protobuf's `string`, which is UTF-8.
+absl::Status CheckText(const google::protobuf::Message& message, const std::string& path) {
+  const auto& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const auto* field : fields) {
+    const std::string name = absl::StrCat(path, field->name());
+    const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (field->type() == google::protobuf::FieldDescriptor::TYPE_MESSAGE) {
+        const auto& child = field->is_repeated() ? reflection.GetRepeatedMessage(message, field, i)
+                                                 : reflection.GetMessage(message, field);
+        TIDEMARK_RETURN_IF_ERROR(CheckText(child, absl::StrCat(name, ".")));
+      } else if (field->type() == google::protobuf::FieldDescriptor::TYPE_STRING) {
+        const std::string text = field->is_repeated() ? reflection.GetRepeatedString(message, field, i)
+                                                      : reflection.GetString(message, field);
+        if (!IsUtf8(text)) return Invalid(name, "is not UTF-8; write other bytes in a body file, or percent-encoded");
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status ValidatePlan(const proto::Plan& plan) {
+  TIDEMARK_RETURN_IF_ERROR(CheckText(plan, ""));
   TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(plan.target()));
   TIDEMARK_RETURN_IF_ERROR(CheckSweep(plan.sweep()));
   TIDEMARK_RETURN_IF_ERROR(CheckDuration("timeout", FromProto(plan.timeout()), kMillisecond, kMaxTimeout));

@@ -49,6 +49,7 @@ struct AgentFacts {
   int workers = 0;
   bool is_insecure = false;
   std::vector<std::string> target_addresses;
+  std::vector<std::string> left_out_addresses;
   std::string lost;  // why, empty if it was not
 };
 

@@ -177,6 +177,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     info->set_workers(facts.workers);
     info->set_is_insecure_control(facts.is_insecure);
     for (const std::string& address : facts.target_addresses) info->add_target_addresses(address);
+    for (const std::string& address : facts.left_out_addresses) info->add_left_out_addresses(address);
     info->set_lost(facts.lost);
   }
   auto total = std::make_unique<Sums>();

@@ -116,11 +116,12 @@ void AppendAgents(const proto::Report& report, std::string* out) {
   constexpr int kMaxAgentLines = 20;
   for (int i = 0; i < std::min(report.agents_size(), kMaxAgentLines); ++i) {
     const proto::AgentInfo& agent = report.agents(i);
-    absl::StrAppend(out, "  Agent ", i, "  : ", agent.address(), ", ", agent.workers(),
-                    agent.workers() == 1 ? " worker" : " workers", agent.target_addresses().empty() ? "" : ", target ",
-                    absl::StrJoin(agent.target_addresses(), " "),
-                    agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "",
-                    agent.lost().empty() ? "" : ", LOST: ", agent.lost(), "\n");
+    absl::StrAppend(
+        out, "  Agent ", i, "  : ", agent.address(), ", ", agent.workers(),
+        agent.workers() == 1 ? " worker" : " workers", agent.target_addresses().empty() ? "" : ", target ",
+        absl::StrJoin(agent.target_addresses(), " "), agent.left_out_addresses().empty() ? "" : ", nothing listens on ",
+        absl::StrJoin(agent.left_out_addresses(), " "), agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "",
+        agent.lost().empty() ? "" : ", LOST: ", agent.lost(), "\n");
   }
   if (report.agents_size() > kMaxAgentLines)
     absl::StrAppend(out, "  ... and ", report.agents_size() - kMaxAgentLines, " more agents\n");

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "agent/resolver.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/session_run.h"
 
@@ -258,6 +259,32 @@ TEST(ConnectionTest, SourceAddressesAreUsedInTurn) {
   for (const char* source : {"127.0.0.2", "127.0.0.3", "127.0.0.4"}) plan.add_source_addresses(source);
   EXPECT_EQ(RunOnePoint(plan).counters.success, 12u);
   EXPECT_EQ(peers, (std::map<std::string, int>{{"127.0.0.2", 2}, {"127.0.0.3", 2}, {"127.0.0.4", 2}}));
+}
+
+TEST(ConnectionTest, LocalhostMeansTheFamilyThatListens) {
+  RawServer server(Answering(kResponse));  // on 127.0.0.1 alone
+  const auto address = [&](const char* text, int port) {
+    SocketAddress parsed = *ParseAddress("test", text);
+    // sin_port and sin6_port lie at the same place
+    reinterpret_cast<sockaddr_in*>(&parsed.storage)->sin_port = htons(static_cast<std::uint16_t>(port));
+    return parsed;
+  };
+  std::vector<SocketAddress> left_out;
+  std::vector<SocketAddress> both = {address("::1", server.port()), address("127.0.0.1", server.port())};
+  KeepListeningLoopback(&both, &left_out);
+  ASSERT_EQ(both.size(), 1u);
+  EXPECT_EQ(both[0].family(), AF_INET);
+  ASSERT_EQ(left_out.size(), 1u);
+  EXPECT_EQ(left_out[0].ToString(), absl::StrCat("[::1]:", server.port()));
+
+  std::vector<SocketAddress> none = {address("::1", 1), address("127.0.0.1", 1)};
+  left_out.clear();
+  KeepListeningLoopback(&none, &left_out);
+  EXPECT_EQ(none.size(), 2u);
+  EXPECT_TRUE(left_out.empty());
+  std::vector<SocketAddress> same_family = {address("127.0.0.1", server.port()), address("127.0.0.2", 1)};
+  KeepListeningLoopback(&same_family, &left_out);
+  EXPECT_EQ(same_family.size(), 2u);  // a list of servers, one of which is down: that is for the report
 }
 
 TEST(ConnectionTest, TheConnectRateIsKept) {

@@ -86,6 +86,9 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
       {"threads", [](proto::Plan* p) { p->set_threads(100'000); }, "threads: "},
       {"status", [](proto::Plan* p) { p->add_expect_status("2xx"); }, "expect_status"},
       {"resolve", [](proto::Plan* p) { p->add_resolve("host:1"); }, "HOST:PORT:ADDRESS"},
+      {"not UTF-8", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("X: \xbb"); },
+       "requests.headers: is not UTF-8"},
+      {"overlong", [](proto::Plan* p) { p->mutable_tls()->set_ca_file("\xc0\xaf"); }, "tls.ca_file: is not UTF-8"},
       {"a mix", [](proto::Plan* p) { p->add_requests()->set_method("GET"); }, "not there yet"},
   };
   for (const BadPlan& bad : kCases) {

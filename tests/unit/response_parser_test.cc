@@ -40,6 +40,7 @@ const Case kComplete[] = {
     {"length zero", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, 200, true},
     {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;e=x\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n",
      false, 200, true},
+    {"chunked and empty", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nT: 1\r\n\r\n", false, 200, true},
     {"204", "HTTP/1.1 204 No Content\r\n\r\n", false, 204, true},
     {"304 with length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", false, 304, true},
     {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", true, 200, true},
