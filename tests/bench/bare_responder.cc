@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
       if (fd != listener) {
         const ssize_t n = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
         if (n > 0) {
-          [[maybe_unused]] const ssize_t sent = send(fd, kResponse.data(), kResponse.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+          [[maybe_unused]] const ssize_t sent =
+              send(fd, kResponse.data(), kResponse.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         } else {
           close(fd);
         }

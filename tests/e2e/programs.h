@@ -21,6 +21,12 @@ inline std::string Join(const std::vector<std::string>& parts) {
   return out;
 }
 
+// What to put in front of a command to keep it on one core; nothing on a machine with one.
+inline std::vector<std::string> OnCore(unsigned core) {
+  if (std::thread::hardware_concurrency() <= core) return {};
+  return {"taskset", "-c", std::to_string(core)};
+}
+
 // A finished `tidemark run`.
 struct RunOutcome {
   int code = 0;
@@ -30,10 +36,11 @@ struct RunOutcome {
 };
 
 // Runs `tidemark run ARGUMENTS...` with a JSON report.
-inline RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& environment = {}) {
+inline RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix = {}) {
   TempDir dir;
   arguments.insert(arguments.begin(), {TIDEMARK_BINARY, "run", "-o", "json=" + (dir / "run.json")});
-  Process process(arguments, environment);
+  arguments.insert(arguments.begin(), prefix.begin(), prefix.end());
+  Process process(arguments);
   RunOutcome outcome;
   outcome.code = process.Wait();
   outcome.out = process.Out();
@@ -144,9 +151,9 @@ inline void LetExpire(const Certificate& certificate) {
 // What the mock is asked with, and what it says of itself.
 class Mock {
  public:
-  explicit Mock(std::vector<std::string> arguments = {}) {
-    arguments.insert(arguments.begin(), TIDEMARK_MOCK_BINARY);
-    process_ = std::make_unique<Process>(arguments);
+  explicit Mock(std::vector<std::string> prefix = {}) {
+    prefix.push_back(TIDEMARK_MOCK_BINARY);
+    process_ = std::make_unique<Process>(prefix);
     address_ = process_->WaitForLine("listening on ");
   }
   std::string Url(const std::string& path = "/api/v3/ping") const { return "http://" + address_ + path; }

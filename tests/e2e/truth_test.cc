@@ -71,41 +71,45 @@ TEST(TruthTest, MethodsHeadersAndBodiesArriveAsAsked) {
   EXPECT_GE(WithWarmup(close.report, "connections.established"), 20);
 }
 
-// A3, in closed loop: 3 of 200 arrivals take 100 ms, the others 2 ms. What the mock saw of the same requests is the
-// truth; the difference is what the kernel and the client add.
+// The two tests below hold the report against the mock's own record of the same requests, each program on a core of its
+// own. What lies between the two records - both kernels' ends of loopback, and the time a request waits for the mock's
+// thread - is 20 to 70 us on a quiet machine; on a busy one it is more, and the bound leaves room for that.
+constexpr double kBetweenUs = 250;
+
+void ExpectNear(const RunOutcome& run, const boost::json::value& truth, const char* name, double relative) {
+  const double theirs = Number(truth, std::string("residence.") + name);
+  const double ours = Number(run.report, std::string("total.latency.") + name);
+  EXPECT_NEAR(ours, theirs, relative * theirs + kBetweenUs) << name;
+}
+
+// A3, in closed loop: 3 of 200 arrivals take 100 ms, the others 2 ms.
 TEST(TruthTest, ABimodalTargetsQuantilesAreThoseOfItsOwnRecord) {
-  Mock mock;
+  Mock mock(OnCore(1));
   const RunOutcome run = TidemarkRun(
-      {"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=bimodal:2ms:100ms:3/200")});
+      {"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=bimodal:2ms:100ms:3/200")},
+      OnCore(0));
   ASSERT_EQ(run.code, 0) << run.err;
   const auto truth = mock.Truth();
-  const double floor_us = 200;  // this machine's noise; counts and the slow share have no tolerance
-  for (const auto& [ours, theirs] :
-       {std::pair<const char*, const char*>{"p50_us", "p50_us"}, {"p99_us", "p99_us"}, {"p99_9_us", "p99_9_us"}}) {
-    const double want = Number(truth, std::string("residence.") + theirs);
-    EXPECT_NEAR(Number(run.report, std::string("total.latency.") + ours), want, 0.01 * want + floor_us) << ours;
-  }
-  EXPECT_NEAR(Number(run.report, "total.latency.p99_us"), 100'000, 1'000 + 500);
+  for (const char* name : {"p50_us", "p99_us", "p99_9_us"}) ExpectNear(run, truth, name, 0.001);
+  ExpectNear(run, truth, "mean_us", 0.005);
+  // The slow share is 1.5 %: p98 is fast, p99 is slow, whatever the machine does.
+  EXPECT_LT(Number(run.report, "total.latency.p95_us"), 50'000);
   EXPECT_GE(Number(run.report, "total.latency.p99_us"), 100'000);
-  EXPECT_NEAR(Number(run.report, "total.latency.mean_us"), Number(truth, "residence.mean_us"),
-              0.005 * 3'470 + floor_us);
 }
 
 // A4, in closed loop: a log-normal grid in whole cycles.
 TEST(TruthTest, ALogNormalTargetsQuantilesAreThoseOfItsOwnRecord) {
-  Mock mock;
-  const RunOutcome run =
-      TidemarkRun({"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=lognormal:2ms:0.8")});
+  Mock mock(OnCore(1));
+  const RunOutcome run = TidemarkRun(
+      {"-c", "64", "-n", "60k", "-t", "1", "--warmup", "0", mock.Url("/mock/delay=lognormal:2ms:0.8")}, OnCore(0));
   ASSERT_EQ(run.code, 0) << run.err;
   const auto truth = mock.Truth();
-  const double floor_us = 200;
   const std::pair<const char*, double> kAnalytic[] = {
       {"p50_us", 1'999.8}, {"p90_us", 5'574.3}, {"p99_us", 12'842}, {"p99_9_us", 23'423}};
   for (const auto& [name, value] : kAnalytic) {
-    const double seen = Number(run.report, std::string("total.latency.") + name);
-    const double theirs = Number(truth, std::string("residence.") + name);
-    EXPECT_NEAR(seen, theirs, 0.01 * theirs + floor_us) << name;
-    EXPECT_GE(seen, value * 0.99) << name;  // a delay is a lower bound: no request can be faster
+    ExpectNear(run, truth, name, 0.01);
+    // A delay is a lower bound: no request can be faster.
+    EXPECT_GE(Number(run.report, std::string("total.latency.") + name), value * 0.99) << name;
   }
 }
 

@@ -15,7 +15,8 @@ TEST(ControlAddressTest, PortsAndBracketsAreOptional) {
 }
 
 TEST(ControlAddressTest, WhatCannotBeDialledIsRefused) {
-  for (const char* text : {"", ":80", "a:b", "a:1:2", "::1", "[::1", "[::1]x", "a b", "http://h", "h:65536", "u@h", "[[]:5", "a,b"}) {
+  for (const char* text :
+       {"", ":80", "a:b", "a:1:2", "::1", "[::1", "[::1]x", "a b", "http://h", "h:65536", "u@h", "[[]:5", "a,b"}) {
     EXPECT_THAT(ParseControlAddress(text), FailsWith("is no agent address")) << text;
   }
 }
