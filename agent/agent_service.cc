@@ -100,6 +100,7 @@ grpc::Status AgentService::Describe(grpc::ServerContext*, const proto::DescribeR
   response->set_descriptor_limit(ConnectionLimit());
   response->set_local_ports(LocalPorts());
   response->set_incarnation(incarnation_);
+  for (const std::string& address : LocalAddresses()) response->add_addresses(address);
   response->set_is_insecure(options_.is_insecure);
   MutexLock lock(&mutex_);
   response->set_busy_with(busy_with_);

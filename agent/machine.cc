@@ -1,5 +1,9 @@
 #include "agent/machine.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -51,6 +55,23 @@ std::int64_t ConnectionLimit() {
   getrlimit(RLIMIT_NOFILE, &limit);
   return std::max<std::int64_t>(
       0, static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, 1'000'000'000)) - kOwnDescriptors);
+}
+
+std::vector<std::string> LocalAddresses() {
+  std::vector<std::string> addresses;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return addresses;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
+    const int family = entry->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    const socklen_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    char text[NI_MAXHOST];
+    if (getnameinfo(entry->ifa_addr, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) continue;
+    if (std::find(addresses.begin(), addresses.end(), text) == addresses.end()) addresses.push_back(text);
+  }
+  freeifaddrs(list);
+  return addresses;
 }
 
 std::int64_t LocalPorts() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace tidemark {
 
@@ -13,6 +15,9 @@ std::int64_t RaiseDescriptorLimit();
 
 // Connections that fit under the descriptor limit, next to what the process needs itself.
 std::int64_t ConnectionLimit();
+
+// The addresses of this machine's network interfaces that are up, each once.
+std::vector<std::string> LocalAddresses();
 
 // Ephemeral ports per (source address, destination): the size of ip_local_port_range.
 std::int64_t LocalPorts();

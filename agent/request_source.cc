@@ -24,7 +24,6 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   message.target(View(request.path().empty() ? target.path : request.path()));
   message.set(http::field::host, View(target.host_header));
   message.set(http::field::user_agent, "tidemark/" TIDEMARK_VERSION);
-  message.set(http::field::accept, "*/*");
   // A header of the plan replaces the default of that name once; further ones of the same name are added.
   http::fields own;
   for (const std::string& header : request.headers()) {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/machine.h"
 #include "common/plan.h"
 #include "common/split.h"
@@ -86,7 +87,7 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
     const proto::DescribeResponse& who = agents[i].description;
     absl::StrAppend(&out, "#   ", i, ": ", agents[i].address, ", tidemark ", who.version(), ", ",
                     plan.threads() > 0 ? plan.threads() : who.cores(), " workers, may hold ", who.descriptor_limit(),
-                    " connections\n");
+                    " connections, has ", absl::StrJoin(who.addresses(), " "), "\n");
   }
   std::int64_t all = 0;
   for (const std::int64_t connections : sweep.connections()) {

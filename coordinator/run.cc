@@ -349,7 +349,8 @@ void Run::ShowProgress() {
   progress_->Update({.up = up,
                      .done = counters.Complete(),
                      .errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal(),
-                     .p99 = is_running_ ? point_->merger->histogram(Metric::kService).Quantile(99, 100) : 0});
+                     .p99 = is_running_ ? point_->merger->histogram(Metric::kService).Quantile(99, 100) : 0,
+                     .running = point_->merger->last_done()});
 }
 
 void Run::SendTo(std::size_t agent, const proto::Command& command) {

@@ -20,7 +20,6 @@ void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t
   connections_ = connections;
   counts_ = Counts();
   begin_ = last_shown_ = MonotonicNow();
-  first_done_ = 0;
   if (mode_ == Mode::kTerminal) Update(counts_);
 }
 
@@ -28,6 +27,10 @@ std::string Progress::Line() const {
   std::string line = absl::StrFormat("[%u/%u] %s connections: %s up, %s done", index_ + 1, count_,
                                      FormatCount(static_cast<std::uint64_t>(connections_)),
                                      FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
+  if (counts_.running > 0) {
+    const double rate = static_cast<double>(counts_.done) * 1e9 / static_cast<double>(counts_.running);
+    absl::StrAppendFormat(&line, ", %s req/s", FormatCount(static_cast<std::uint64_t>(rate)));
+  }
   if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
   absl::StrAppendFormat(&line, ", %s errors, %.1fs", FormatCount(counts_.errors),
                         static_cast<double>(MonotonicNow() - begin_) / 1e9);

@@ -18,6 +18,7 @@ class Progress {
     std::uint64_t done = 0;
     std::uint64_t errors = 0;
     Nanos p99 = 0;
+    Nanos running = 0;  // T0 to the last complete response; 0: not running yet
   };
   explicit Progress(Mode mode) : mode_(mode) {}
 
@@ -35,7 +36,6 @@ class Progress {
   std::uint32_t count_ = 0;
   std::int64_t connections_ = 0;
   Nanos begin_ = 0;
-  Nanos first_done_ = 0;
   Nanos last_shown_ = 0;
   Counts counts_;
 };

@@ -23,7 +23,8 @@ double Now() {
 
 int main(int argc, char** argv) {
   if (argc != 4) return 1;
-  const std::string request = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: floor\r\nAccept: */*\r\n\r\n";
+  const std::string request =
+      "GET / HTTP/1.1\r\nHost: 127.0.0.1:12345\r\nUser-Agent: tidemark/" TIDEMARK_VERSION "\r\n\r\n";
   const int connections = std::atoi(argv[2]);
   const double seconds = std::atof(argv[3]);
   sockaddr_in address{};

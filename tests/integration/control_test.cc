@@ -71,6 +71,7 @@ TEST(ControlTest, AgentsDescribeThemselves) {
   EXPECT_EQ((*found)[0].description.version(), TIDEMARK_VERSION);
   EXPECT_GE((*found)[0].description.cores(), 1);
   EXPECT_GT((*found)[0].description.descriptor_limit(), 0);
+  EXPECT_THAT((*found)[0].description.addresses(), testing::Contains("127.0.0.1"));
   EXPECT_EQ((*found)[0].description.busy_with(), "");
 }
 

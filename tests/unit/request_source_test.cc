@@ -12,8 +12,7 @@ std::string Bytes(const proto::Request& request, const char* url = "http://h:808
 TEST(RequestSourceTest, ADefaultRequestIsWhatAServerExpects) {
   proto::Request request;
   request.set_method("GET");
-  EXPECT_EQ(Bytes(request),
-            "GET /a?b=c HTTP/1.1\r\nHost: h:8080\r\nUser-Agent: tidemark/" TIDEMARK_VERSION "\r\nAccept: */*\r\n\r\n");
+  EXPECT_EQ(Bytes(request), "GET /a?b=c HTTP/1.1\r\nHost: h:8080\r\nUser-Agent: tidemark/" TIDEMARK_VERSION "\r\n\r\n");
 }
 
 TEST(RequestSourceTest, HeadersReplaceDefaultsAndMayRepeat) {
