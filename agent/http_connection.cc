@@ -123,13 +123,32 @@ void HttpConnection::TakeNext(Nanos due) {
   Settle();
 }
 
+// A request is over: takes the next slot, at once or after the think time.
+void HttpConnection::Rest(Nanos done) {
+  const ConnectionContext& c = *context_;
+  if (c.think_time == 0 || c.is_preparing) [[likely]]
+    return TakeNext(done);
+  const Nanos due = done + c.think_time;
+  return c.pacer.MayTake(quota_, due) ? Think(due) : TakeNext(due);
+}
+
+// Nothing is planned before `until`. The wheel wakes the connection up, late by a tick or two, which lateness shows.
+void HttpConnection::Think(Nanos until) {
+  is_thinking_ = true;
+  due_ = until;
+  context_->wheel->Schedule(this, until);
+}
+
 void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
   quota_ = quota;
   is_settled_ = false;
   failures_ = 0;
+  if (state_ == State::kConnecting || state_ == State::kHandshaking) {
+    if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
+    return;
+  }
   if (state_ == State::kBackoff) state_ = State::kClosed;
-  if (state_ != State::kConnecting && state_ != State::kHandshaking) return TakeNext(due);
-  if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
+  return due > context_->now && context_->pacer.MayTake(quota_, due) ? Think(due) : TakeNext(due);
 }
 
 void HttpConnection::Send() {
@@ -239,7 +258,7 @@ void HttpConnection::CompleteResponse(Nanos done) {
   } else {
     Close();
   }
-  TakeNext(done);
+  Rest(done);
 }
 
 void HttpConnection::OnIdleReadable() {
@@ -248,11 +267,16 @@ void HttpConnection::OnIdleReadable() {
   if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
   if (io.kind == IoResult::Kind::kDone) c.recorder->counters.unsolicited_bytes += io.bytes;
   Close();
+  if (is_thinking_) return c.wheel->Schedule(this, due_);  // it opens again when its next slot is due
   // Before the start the connection is wanted; later it was done anyway.
   if (c.is_preparing && !c.pacer.IsStopped()) BackOff();
 }
 
 void HttpConnection::OnDeadline() {
+  if (is_thinking_) {
+    is_thinking_ = false;
+    return TakeNext(due_);
+  }
   switch (state_) {
     case State::kConnecting:
       return FailConnect(Phase::kConnect, ETIMEDOUT, context_->targets[index_ % context_->targets.size()].ToString());
@@ -326,11 +350,12 @@ void HttpConnection::FailRequest(int error) {
   }
   Finish(outcome);
   Close();
-  TakeNext(now);
+  Rest(now);
 }
 
 void HttpConnection::StopWaiting() {
   ConnectionContext& c = *context_;
+  is_thinking_ = false;
   switch (state_) {
     case State::kSending:
       if (sent_bytes_ > 0) return;

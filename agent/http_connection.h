@@ -32,6 +32,7 @@ struct ConnectionContext {
   ResponseLimits limits;
   Nanos timeout = 0;
   Nanos connect_timeout = 0;
+  Nanos think_time = 0;
   std::vector<SocketAddress> targets;
   std::vector<SocketAddress> sources;
   SSL_CTX* tls = nullptr;
@@ -71,7 +72,7 @@ class HttpConnection : public TimeoutWheel::Node {
   // Opens the connection for its first use. REQUIRES: it is closed.
   void Open();
 
-  // A new phase begins: takes slots of `quota` from now on. REQUIRES: no slot is in its hands.
+  // A new phase begins: takes slots of `quota`, the first of them due at `due`. REQUIRES: no slot is in its hands.
   void Begin(std::uint64_t quota, Nanos due);
 
   // epoll has `events` for its descriptor.
@@ -107,6 +108,8 @@ class HttpConnection : public TimeoutWheel::Node {
   void OnIdleReadable();
   void CompleteResponse(Nanos done);
   bool ClaimSlot(Nanos due);
+  void Rest(Nanos done);
+  void Think(Nanos until);
   void TakeNext(Nanos due);
   void Settle();
   void FailConnect(Phase phase, int error, std::string text);
@@ -132,7 +135,8 @@ class HttpConnection : public TimeoutWheel::Node {
   State state_ = State::kClosed;
   bool has_slot_ = false;
   bool is_settled_ = false;
-  bool is_proven_ = false;  // the peer has answered on this connection
+  bool is_thinking_ = false;  // idle or closed until due_, when it takes its next slot
+  bool is_proven_ = false;    // the peer has answered on this connection
 };
 
 }  // namespace tidemark

@@ -37,6 +37,11 @@ class ClosedLoop {
     return true;
   }
 
+  // Whether Take would succeed.
+  bool MayTake(std::uint64_t quota, Nanos due) const {
+    return !is_stopped_ && due < end_ && (IsTimed() || (is_pooled_ ? pool_ : quota) > 0);
+  }
+
   bool IsTimed() const { return end_ != std::numeric_limits<Nanos>::max(); }
   bool IsStopped() const { return is_stopped_; }
   Nanos end() const { return end_; }

@@ -37,6 +37,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.limits.max_body_bytes = static_cast<std::uint64_t>(plan.max_response_bytes());
   context_.timeout = FromProto(plan.timeout());
   context_.connect_timeout = FromProto(plan.connect_timeout());
+  context_.think_time = FromProto(plan.sweep().think_time());
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tls = tls_.get();
@@ -84,7 +85,7 @@ void Worker::Run() {
 Nanos Worker::NextWake() const {
   if (state_ == State::kVacant) return context_.now + kIdleWake;
   if (state_ == State::kReady && start_) return std::min(*start_, next_tick_);
-  if (state_ != State::kRunning) return next_tick_;
+  if (state_ != State::kRunning || context_.think_time > 0) return next_tick_;
   const Nanos window_end = phase_start_ + (static_cast<Nanos>(window_) + 1) * kWindow;
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
   return std::min({context_.now + kRunningWake, window_end, end});
@@ -207,7 +208,11 @@ void Worker::StartPoint(bool is_stopped) {
   }
   if (is_stopped) context_.pacer.Stop();
   const auto quota = static_cast<std::uint64_t>(sweep.requests_per_connection());
-  for (HttpConnection& connection : connections_) connection.Begin(quota, phase_start_);
+  // With a think time the first requests are spread evenly over it; without one all are due at once.
+  std::int64_t i = 0;
+  for (HttpConnection& connection : connections_) {
+    connection.Begin(quota, phase_start_ + context_.think_time * i++ / share_.connections);
+  }
 }
 
 void Worker::Stop(Nanos grace) {

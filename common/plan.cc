@@ -105,6 +105,10 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   if (sweep.has_duration()) {
     TIDEMARK_RETURN_IF_ERROR(CheckDuration("sweep.duration", FromProto(sweep.duration()), kMillisecond, kMaxDuration));
   }
+  if (sweep.has_think_time()) {
+    TIDEMARK_RETURN_IF_ERROR(
+        CheckDuration("sweep.think_time", FromProto(sweep.think_time()), kMillisecond, kMaxTimeout));
+  }
   TIDEMARK_RETURN_IF_ERROR(
       CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
   return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);

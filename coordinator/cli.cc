@@ -32,7 +32,7 @@ left partial; 5 target unresolvable, refused or TLS failure; 70 internal error; 
 struct Flags {
   std::string source;
   std::vector<std::string> connections;
-  std::string duration, requests, requests_per_connection, warmup, connect_rate;
+  std::string duration, requests, requests_per_connection, warmup, connect_rate, think_time;
   std::string threads, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
   std::vector<std::string> headers, expect_status;
@@ -56,6 +56,7 @@ void AddRun(CLI::App* run, Flags* f) {
   load->add_option("--requests-per-connection", f->requests_per_connection, "requests on each connection");
   load->add_option("--warmup", f->warmup, "warm-up requests per connection, sent before each point and counted apart");
   load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
+  load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
   auto* request = run->add_option_group("Request");
   request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");
@@ -146,6 +147,8 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   TIDEMARK_RETURN_IF_ERROR(zero);
   TIDEMARK_RETURN_IF_ERROR(
       Apply("--warmup", f.warmup, ParseCount, [&](std::int64_t v) { sweep->set_warmup_requests_per_connection(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--think-time", f.think_time, ParseDuration,
+                                 [&](Nanos v) { *sweep->mutable_think_time() = ToDurationProto(v); }));
   return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
 }
 

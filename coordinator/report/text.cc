@@ -84,6 +84,9 @@ std::string LoadLine(const proto::Report& report) {
   if (sweep.warmup_requests_per_connection() != 0) {
     absl::StrAppend(&line, " after ", sweep.warmup_requests_per_connection(), " for warm-up");
   }
+  if (sweep.has_think_time()) {
+    absl::StrAppend(&line, ", think time ", FormatDuration(FromProto(sweep.think_time())));
+  }
   return absl::StrCat(line, ", time-out ", FormatDuration(FromProto(report.plan().timeout())));
 }
 

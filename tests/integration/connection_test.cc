@@ -1,6 +1,7 @@
 // An agent's connections against servers that do what servers should not.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
@@ -259,6 +260,39 @@ TEST(ConnectionTest, SourceAddressesAreUsedInTurn) {
   for (const char* source : {"127.0.0.2", "127.0.0.3", "127.0.0.4"}) plan.add_source_addresses(source);
   EXPECT_EQ(RunOnePoint(plan).counters.success, 12u);
   EXPECT_EQ(peers, (std::map<std::string, int>{{"127.0.0.2", 2}, {"127.0.0.3", 2}, {"127.0.0.4", 2}}));
+}
+
+TEST(ConnectionTest, AThinkTimeLiesBetweenAnAnswerAndTheNextRequestAndSpreadsTheFirst) {
+  Mutex mutex;
+  std::vector<Nanos> arrivals;
+  RawServer server([&](int fd) {
+    while (ReadRequest(fd)) {
+      {
+        MutexLock lock(&mutex);
+        arrivals.push_back(MonotonicNow());
+      }
+      SendAll(fd, kResponse);
+    }
+  });
+  proto::Plan plan = PlanFor(Url(server), 4, 3);
+  *plan.mutable_sweep()->mutable_think_time() = ToDurationProto(400 * kMillisecond);
+  const Nanos begin = MonotonicNow();
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters.success, 12u);
+  EXPECT_GE(MonotonicNow() - begin, 800 * kMillisecond);  // two pauses, and none after the last answer
+  EXPECT_LT(MonotonicNow() - begin, 1'600 * kMillisecond);
+  std::sort(arrivals.begin(), arrivals.end());
+  EXPECT_GE(arrivals[3] - arrivals[0], 180 * kMillisecond);  // two workers, each with phases 0 and 200 ms
+}
+
+TEST(ConnectionTest, AThinkTimeSurvivesAServerThatClosesIdleConnections) {
+  RawServer server([](int fd) {
+    if (ReadRequest(fd)) SendAll(fd, kResponse);  // and closes, without saying so
+  });
+  proto::Plan plan = PlanFor(Url(server), 3, 3);
+  *plan.mutable_sweep()->mutable_think_time() = ToDurationProto(60 * kMillisecond);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters.success, 9u);
 }
 
 TEST(ConnectionTest, LocalhostMeansTheFamilyThatListens) {
