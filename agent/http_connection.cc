@@ -118,7 +118,10 @@ bool HttpConnection::ClaimSlot(Nanos due) {
 
 // Takes the next slot, due at `due`, and sends it; without one, stays ready.
 void HttpConnection::TakeNext(Nanos due) {
-  if (ClaimSlot(due)) return state_ == State::kIdle ? Send() : Open();
+  if (ClaimSlot(due)) {
+    if (state_ != State::kIdle) return Open();
+    return context_->is_in_turn ? context_->to_send.push_back(this) : Send();
+  }
   if (state_ == State::kClosed && context_->is_preparing && !context_->pacer.IsStopped()) return Open();
   Settle();
 }

@@ -47,7 +47,10 @@ struct ConnectionContext {
   std::int64_t settled = 0;  // connections with nothing left to do in this phase
   std::int64_t up = 0;       // connections established now
   int open_credits = 0;      // see Worker::OpenConnections
-  Nanos now = 0;             // the latest clock reading of this thread
+  // Requests that are due go out together at the end of a turn: see Worker::Run.
+  std::vector<HttpConnection*> to_send;
+  bool is_in_turn = false;
+  Nanos now = 0;  // the latest clock reading of this thread
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
 
@@ -89,6 +92,9 @@ class HttpConnection : public TimeoutWheel::Node {
 
   void Close();
 
+  // Sends the slot in its hands. REQUIRES: it is idle and has one.
+  void Send();
+
   bool IsIdle() const { return state_ == State::kIdle; }
   bool IsSettled() const { return is_settled_; }
   bool HasSlot() const { return has_slot_; }
@@ -101,7 +107,6 @@ class HttpConnection : public TimeoutWheel::Node {
   void OnConnected();
   void OnHandshake();
   void OnEstablished();
-  void Send();
   void ContinueSending();
   void OnReadable();
   void OnPeerClosed();

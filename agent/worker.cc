@@ -74,7 +74,13 @@ void Worker::Run() {
   while (!is_quitting_) {
     const std::span<epoll_event> events = loop_.Wait(context_.ReadClock(), NextWake());
     const Nanos turn_start = context_.ReadClock();
+    // All responses of a turn are read before the next requests go out: a send between two reads would delay the
+    // second one's time stamp, and wake the target for each request instead of once.
+    context_.is_in_turn = true;
     for (const epoll_event& event : events) static_cast<HttpConnection*>(event.data.ptr)->OnEvents(event.events);
+    context_.is_in_turn = false;
+    for (HttpConnection* connection : context_.to_send) connection->Send();
+    context_.to_send.clear();
     loop_.RunPosted();
     AfterTurn();
     if (!events.empty() && recorder_ != nullptr) (*recorder_)[Metric::kLoopLag].Record(context_.now - turn_start);
