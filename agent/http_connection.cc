@@ -85,6 +85,7 @@ void HttpConnection::OnHandshake() {
   switch (io.kind) {
     case IoResult::Kind::kDone:
       (*c.recorder)[Metric::kTls].Record(c.ReadClock() - sent_);
+      if (transport_.IsResumed()) ++c.recorder->counters.tls_resumed;
       return OnEstablished();
     case IoResult::Kind::kWantRead:
       return SetInterest(EPOLLIN);
@@ -254,7 +255,7 @@ void HttpConnection::CompleteResponse(Nanos done) {
   recorder[Metric::kFirstByte].Record(first_byte_ - sent_);
   recorder.counters.success += is_success ? 1 : 0;
   recorder.last_done = done;
-  const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving;
+  const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && !c.is_single_use;
   Finish(OutcomeOfStatus(static_cast<int>(status)));
   if (is_reusable && transport_.fd() >= 0) [[likely]] {
     state_ = State::kIdle;

@@ -33,6 +33,7 @@ struct ConnectionContext {
   Nanos timeout = 0;
   Nanos connect_timeout = 0;
   Nanos think_time = 0;
+  bool is_single_use = false;  // each request on a connection of its own
   std::vector<SocketAddress> targets;
   std::vector<SocketAddress> sources;
   SSL_CTX* tls = nullptr;

@@ -17,13 +17,14 @@ boost::beast::string_view View(absl::string_view text) { return {text.data(), te
 
 }  // namespace
 
-RequestBytes SerializeRequest(const proto::Request& request, const Target& target) {
+RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection) {
   http::request<http::string_body> message;
   message.version(11);
   message.method_string(View(request.method()));
   message.target(View(request.path().empty() ? target.path : request.path()));
   message.set(http::field::host, View(target.host_header));
   message.set(http::field::user_agent, "tidemark/" TIDEMARK_VERSION);
+  if (is_last_on_connection) message.set(http::field::connection, "close");
   // A header of the plan replaces the default of that name once; further ones of the same name are added.
   http::fields own;
   for (const std::string& header : request.headers()) {

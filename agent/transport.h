@@ -44,8 +44,12 @@ class Transport {
   // To be called when the descriptor is writable after Connect: says how it ended.
   IoResult FinishConnect();
 
-  // Performs the TLS handshake as far as it goes. `server_name` is sent (SNI) unless empty.
+  // Performs the TLS handshake as far as it goes, resuming the context's last session. `server_name` is sent (SNI)
+  // unless empty.
   IoResult Handshake(SSL_CTX* context, const std::string& server_name);
+
+  // After the handshake: whether it resumed an earlier session.
+  bool IsResumed() const { return SSL_session_reused(ssl_) == 1; }
 
   // Sends what the kernel takes, at most all of `bytes`.
   IoResult Send(absl::string_view bytes) {

@@ -32,7 +32,8 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   const proto::Plan& plan = settings_.plan;
   context_.loop = &loop_;
   context_.wheel = &wheel_;
-  context_.request = SerializeRequest(plan.requests(0), settings_.target);
+  context_.is_single_use = plan.sweep().new_connection();
+  context_.request = SerializeRequest(plan.requests(0), settings_.target, context_.is_single_use);
   context_.success = *ParseStatusSet(plan.expect_status());
   context_.limits.max_body_bytes = static_cast<std::uint64_t>(plan.max_response_bytes());
   context_.timeout = FromProto(plan.timeout());

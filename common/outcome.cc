@@ -118,6 +118,7 @@ void Counters::Add(const Counters& other) {
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;
   unsolicited_bytes += other.unsolicited_bytes;
+  tls_resumed += other.tls_resumed;
   cpu_ns += other.cpu_ns;
 }
 
@@ -147,6 +148,7 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_bytes_sent(counters.bytes_sent);
   out->set_bytes_received(counters.bytes_received);
   out->set_unsolicited_bytes(counters.unsolicited_bytes);
+  out->set_tls_resumed(counters.tls_resumed);
   out->set_cpu_ns(counters.cpu_ns);
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
@@ -159,6 +161,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->bytes_sent = in.bytes_sent();
   counters->bytes_received = in.bytes_received();
   counters->unsolicited_bytes = in.unsolicited_bytes();
+  counters->tls_resumed = in.tls_resumed();
   counters->cpu_ns = in.cpu_ns();
   pending->waiting = in.waiting();
   pending->in_flight = in.in_flight();

@@ -78,6 +78,7 @@ struct Counters {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t unsolicited_bytes = 0;
+  std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
 
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }

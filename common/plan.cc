@@ -294,8 +294,8 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   }
   TIDEMARK_RETURN_IF_ERROR(CheckRequest(plan.requests(0)));
   const proto::Tls& tls = plan.tls();
-  if (!target.is_tls &&
-      (tls.insecure() || !tls.ca_file().empty() || !tls.cert_file().empty() || !tls.key_file().empty())) {
+  if (!target.is_tls && (tls.insecure() || tls.no_resume() || !tls.ca_file().empty() || !tls.cert_file().empty() ||
+                         !tls.key_file().empty())) {
     return Invalid("tls", absl::StrCat("has no effect on '", plan.target().substr(0, 128),
                                        "'; use an https:// target or leave it out"));
   }

@@ -36,7 +36,7 @@ struct Flags {
   std::string threads, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
   std::vector<std::string> headers, expect_status;
-  bool is_insecure = false;
+  bool is_insecure = false, is_without_resumption = false, is_new_connection = false;
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve;
   std::vector<std::string> agents, allow_targets, outputs;
@@ -57,6 +57,7 @@ void AddRun(CLI::App* run, Flags* f) {
   load->add_option("--warmup", f->warmup, "warm-up requests per connection, sent before each point and counted apart");
   load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
   load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
+  load->add_flag("--new-connection", f->is_new_connection, "each request on a connection of its own");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
   auto* request = run->add_option_group("Request");
   request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");
@@ -71,6 +72,7 @@ void AddRun(CLI::App* run, Flags* f) {
   request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
   auto* target = run->add_option_group("Target");
   target->add_flag("-k,--insecure", f->is_insecure, "do not verify the target's certificate");
+  target->add_flag("--no-resume", f->is_without_resumption, "a full TLS handshake on every connection");
   target->add_option("--cacert", f->cacert, "PEM file of authorities to trust (read at each agent)");
   target->add_option("--cert", f->cert, "PEM file of the client certificate (read at each agent)");
   target->add_option("--key", f->key, "PEM file of its key (read at each agent)");
@@ -184,6 +186,8 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.expect_status, plan->mutable_expect_status());
   replace(f.resolve, plan->mutable_resolve());
   replace(f.source_addresses, plan->mutable_source_addresses());
+  if (f.is_new_connection) plan->mutable_sweep()->set_new_connection(true);
+  if (f.is_without_resumption) plan->mutable_tls()->set_no_resume(true);
   if (f.is_insecure) plan->mutable_tls()->set_insecure(true);
   if (!f.cacert.empty()) plan->mutable_tls()->set_ca_file(f.cacert);
   if (!f.cert.empty()) plan->mutable_tls()->set_cert_file(f.cert);

@@ -31,6 +31,7 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
   out->set_bytes_sent(counters.bytes_sent);
   out->set_bytes_received(counters.bytes_received);
   out->set_unsolicited_bytes(counters.unsolicited_bytes);
+  out->set_tls_resumed(counters.tls_resumed);
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
   out->set_identity_holds(BrokenIdentity(counters, pending).empty());

@@ -84,6 +84,7 @@ std::string LoadLine(const proto::Report& report) {
   if (sweep.warmup_requests_per_connection() != 0) {
     absl::StrAppend(&line, " after ", sweep.warmup_requests_per_connection(), " for warm-up");
   }
+  if (sweep.new_connection()) absl::StrAppend(&line, ", a new connection for each");
   if (sweep.has_think_time()) {
     absl::StrAppend(&line, ", think time ", FormatDuration(FromProto(sweep.think_time())));
   }
@@ -161,7 +162,11 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     connections.GetReflection()->SetUInt64(
         &connections, field, c.GetReflection()->GetUInt64(c, field) + w.GetReflection()->GetUInt64(w, field));
   }
-  absl::StrAppend(&out, "  Connect  : ", Terms<ConnectResult>(connections, kConnectResultCount), "\n");
+  absl::StrAppend(&out, "  Connect  : ", Terms<ConnectResult>(connections, kConnectResultCount));
+  if (const std::uint64_t resumed = total.accounting().tls_resumed() + total.warmup().tls_resumed(); resumed != 0) {
+    absl::StrAppend(&out, "; ", FormatCount(resumed), " TLS sessions resumed");
+  }
+  absl::StrAppend(&out, "\n");
   absl::StrAppend(&out, "  Bytes    : ", FormatBytes(static_cast<double>(total.accounting().bytes_sent())), " sent, ",
                   FormatBytes(static_cast<double>(total.accounting().bytes_received())), " received");
   if (total.accounting().unsolicited_bytes() != 0) {
