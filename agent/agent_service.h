@@ -36,11 +36,6 @@ class AgentService final : public proto::Agent::Service {
   std::string busy_with_ GUARDED_BY(mutex_);
 };
 
-// Limits and keep-alive of the control channel, the same on both sides.
-inline constexpr int kMaxControlMessageBytes = 16 << 20;
-inline constexpr int kKeepAliveMillis = 2'000;
-inline constexpr int kKeepAliveTimeoutMillis = 3'000;
-
 // Configures `builder` for `service`: limits, keep-alive. Ports are added by the caller.
 void ConfigureServer(AgentService* service, grpc::ServerBuilder* builder);
 

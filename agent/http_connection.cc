@@ -32,11 +32,10 @@ void HttpConnection::Open() {
   CHECK(state_ == State::kClosed);
   is_proven_ = false;
   sent_ = c.ReadClock();
-  const SocketAddress& target = c.targets[index_ % c.targets.size()];
   const SocketAddress* source = c.sources.empty() ? nullptr : &c.sources[index_ % c.sources.size()];
-  const IoResult io = transport_.Connect(target, source);
+  const IoResult io = transport_.Connect(target(), source);
   state_ = State::kConnecting;
-  if (io.kind == IoResult::Kind::kFailed) return FailConnect(Phase::kConnect, io.error, target.ToString());
+  if (io.kind == IoResult::Kind::kFailed) return FailConnect(Phase::kConnect, io.error, target().ToString());
   c.wheel->Schedule(this, sent_ + c.connect_timeout);
   interest_ = io.kind == IoResult::Kind::kWantWrite ? EPOLLOUT : EPOLLIN;
   if (!c.loop->Add(transport_.fd(), interest_, this)) return FailConnect(Phase::kConnect, errno, "epoll");
@@ -68,7 +67,7 @@ void HttpConnection::OnConnected() {
   ConnectionContext& c = *context_;
   const IoResult io = transport_.FinishConnect();
   if (io.kind == IoResult::Kind::kFailed) {
-    return FailConnect(Phase::kConnect, io.error, c.targets[index_ % c.targets.size()].ToString());
+    return FailConnect(Phase::kConnect, io.error, target().ToString());
   }
   const Nanos now = c.ReadClock();
   (*c.recorder)[Metric::kConnect].Record(now - sent_);
@@ -169,18 +168,23 @@ void HttpConnection::Send() {
   state_ = State::kSending;
   sent_bytes_ = io.bytes;
   c.wheel->Schedule(this, sent_ + c.timeout);
-  if (io.bytes > 0) [[likely]] {
-    --c.waiting;
-    ++c.in_flight;
-    ++c.recorder->counters.sent;
-    c.recorder->counters.bytes_sent += io.bytes;
-    (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
-  }
+  c.recorder->counters.bytes_sent += io.bytes;
+  if (io.bytes > 0) [[likely]]
+    MarkSent();
   if (sent_bytes_ == request.size()) [[likely]] {
     state_ = State::kReceiving;
     return;
   }
   SetInterest(EPOLLIN | EPOLLOUT);
+}
+
+// The first byte of the slot's request is with the kernel, since sent_.
+void HttpConnection::MarkSent() {
+  ConnectionContext& c = *context_;
+  --c.waiting;
+  ++c.in_flight;
+  ++c.recorder->counters.sent;
+  (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
 }
 
 void HttpConnection::ContinueSending() {
@@ -194,10 +198,7 @@ void HttpConnection::ContinueSending() {
   }
   if (sent_bytes_ == 0 && io.bytes > 0) {
     sent_ = now;
-    --c.waiting;
-    ++c.in_flight;
-    ++c.recorder->counters.sent;
-    (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
+    MarkSent();
   }
   sent_bytes_ += io.bytes;
   c.recorder->counters.bytes_sent += io.bytes;
@@ -283,7 +284,7 @@ void HttpConnection::OnDeadline() {
   }
   switch (state_) {
     case State::kConnecting:
-      return FailConnect(Phase::kConnect, ETIMEDOUT, context_->targets[index_ % context_->targets.size()].ToString());
+      return FailConnect(Phase::kConnect, ETIMEDOUT, target().ToString());
     case State::kHandshaking:
       return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
     case State::kBackoff:

@@ -108,6 +108,7 @@ class HttpConnection : public TimeoutWheel::Node {
   void OnConnected();
   void OnHandshake();
   void OnEstablished();
+  void MarkSent();
   void ContinueSending();
   void OnReadable();
   void OnPeerClosed();
@@ -125,6 +126,7 @@ class HttpConnection : public TimeoutWheel::Node {
   void NeverSend(NeverSent reason);
   void Finish(Outcome outcome);
   void SetInterest(std::uint32_t events);
+  const SocketAddress& target() const { return context_->targets[index_ % context_->targets.size()]; }
 
   ConnectionContext* context_ = nullptr;
   Transport transport_;

@@ -93,10 +93,11 @@ Nanos Worker::NextWake() const {
   if (state_ == State::kVacant) return context_.now + kIdleWake;
   if (state_ == State::kReady && start_) return std::min(*start_, next_tick_);
   if (state_ != State::kRunning || context_.think_time > 0) return next_tick_;
-  const Nanos window_end = phase_start_ + (static_cast<Nanos>(window_) + 1) * kWindow;
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
-  return std::min({context_.now + kRunningWake, window_end, end});
+  return std::min({context_.now + kRunningWake, WindowEnd(), end});
 }
+
+Nanos Worker::WindowEnd() const { return phase_start_ + (static_cast<Nanos>(window_) + 1) * kWindow; }
 
 // What is due by now, whatever the events were.
 void Worker::AfterTurn() {
@@ -126,7 +127,7 @@ void Worker::AfterTurn() {
     for (HttpConnection& connection : connections_) connection.CutOff();
   }
   if (context_.settled == share_.connections) return FinishPoint();
-  if (context_.now >= phase_start_ + (static_cast<Nanos>(window_) + 1) * kWindow) HandOver(false);
+  if (context_.now >= WindowEnd()) HandOver(false);
 }
 
 void Worker::Prepare(const WorkerShare& share) {

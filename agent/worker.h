@@ -76,6 +76,7 @@ class Worker {
 
   void Run();
   Nanos NextWake() const;
+  Nanos WindowEnd() const;
   void AfterTurn();
   void OpenConnections();
   void FinishPreparing();

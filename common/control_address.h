@@ -12,6 +12,10 @@ namespace tidemark {
 inline constexpr std::uint16_t kDefaultAgentPort = 7420;
 // Raised with every change that an older peer would misread.
 inline constexpr std::uint32_t kProtocolVersion = 1;
+// Limits and keep-alive of the control channel, the same on both sides.
+inline constexpr int kMaxControlMessageBytes = 16 << 20;
+inline constexpr int kKeepAliveMillis = 2'000;
+inline constexpr int kKeepAliveTimeoutMillis = 3'000;
 
 struct ControlAddress {
   std::string host;  // without brackets

@@ -8,14 +8,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/control_address.h"
 #include "protos/agent.grpc.pb.h"
 
 namespace tidemark {
 namespace {
 
-constexpr int kMaxControlMessageBytes = 16 << 20;
-constexpr int kKeepAliveMillis = 2'000;
-constexpr int kKeepAliveTimeoutMillis = 3'000;
 // An agent that does not end its stream by then is left alone.
 constexpr Nanos kCloseGrace = 2 * kSecond;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/agent_service.h"
+#include "common/control_address.h"
 #include "common/status_macros.h"
 
 namespace tidemark {
