@@ -41,6 +41,28 @@ int UsableCores() {
   return std::max(cores, 1);
 }
 
+void PinToCore(int index) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  int left = index % std::max(CPU_COUNT(&allowed), 1);
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &allowed) || left-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    return;
+  }
+}
+
+Nanos ThreadRunDelay() {
+  std::ifstream stat("/proc/thread-self/schedstat");
+  Nanos running = 0;
+  Nanos waiting = 0;
+  return stat >> running >> waiting ? waiting : 0;
+}
+
 std::int64_t RaiseDescriptorLimit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);

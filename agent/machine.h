@@ -5,10 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
+
 namespace tidemark {
 
 // Cores the process may use: its affinity mask, bounded by the CPU quota of its cgroup (v1 or v2), rounded up.
 int UsableCores();
+
+// Keeps the calling thread on one core of those it may run on, the `index`th, counted round. The kernel refuses only if
+// the machine loses that core meanwhile; the thread then stays free.
+void PinToCore(int index);
+
+// How long the calling thread has been ready to run without a core so far; 0 where the kernel does not tell
+// (/proc/thread-self/schedstat).
+Nanos ThreadRunDelay();
 
 // Raises the soft limit of descriptors to the hard one; returns it. Once at the start of main.
 std::int64_t RaiseDescriptorLimit();

@@ -30,6 +30,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
     TIDEMARK_RETURN_IF_ERROR(guard.Check(settings.target.host, address));
   std::vector<SocketAddress> left_out;
   KeepListeningLoopback(&settings.targets, &left_out);
+  settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);
   for (const std::string& text : plan.source_addresses()) {
     TIDEMARK_ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress("source_addresses", text));
     if (std::any_of(settings.targets.begin(), settings.targets.end(),

@@ -20,28 +20,9 @@ absl::Status FileError(absl::string_view field, const std::string& file) {
                                                  "; give a PEM file that the agent can read"));
 }
 
-// Where a context keeps its last session; freed with the context.
-int SessionIndex() {
-  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr,
-                                                    [](void*, void* session, CRYPTO_EX_DATA*, int, long, void*) {
-                                                      SSL_SESSION_free(static_cast<SSL_SESSION*>(session));
-                                                    });
-  return index;
-}
-
-// OpenSSL's callback for a new session; returning 1 keeps the reference.
-int KeepSession(SSL* ssl, SSL_SESSION* session) {
-  SSL_CTX* const context = SSL_get_SSL_CTX(ssl);
-  SSL_SESSION_free(LastSession(context));
-  SSL_CTX_set_ex_data(context, SessionIndex(), session);
-  return 1;
-}
-
 }  // namespace
 
-SSL_SESSION* LastSession(const SSL_CTX* context) {
-  return static_cast<SSL_SESSION*>(SSL_CTX_get_ex_data(context, SessionIndex()));
-}
+bool ResumesSessions(SSL_CTX* context) { return SSL_CTX_get_session_cache_mode(context) != SSL_SESS_CACHE_OFF; }
 
 bool IsIpAddress(const std::string& host) {
   unsigned char bytes[16];
@@ -56,10 +37,9 @@ absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& t
   // One read() per record instead of two, and no idle buffers: 27 KB instead of 58 KB per connection.
   SSL_CTX_set_read_ahead(raw, 1);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  if (!tls.no_resume()) {
-    SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(raw, KeepSession);
-  }
+  // Each connection keeps its own session; with its client cache on, OpenSSL would mark a TLS 1.3 session as used up as
+  // soon as another connection resumes it.
+  SSL_CTX_set_session_cache_mode(raw, tls.no_resume() ? SSL_SESS_CACHE_OFF : SSL_SESS_CACHE_SERVER);
   static constexpr unsigned char kAlpn[] = "\x08http/1.1";
   SSL_CTX_set_alpn_protos(raw, kAlpn, sizeof kAlpn - 1);
 

@@ -19,9 +19,8 @@ using SslContext = std::unique_ptr<SSL_CTX, SslContextDeleter>;
 // True for an IPv4 or IPv6 address without brackets: it is verified as such, and never sent as a server name.
 bool IsIpAddress(const std::string& host);
 
-// The session that `context`'s target handed out last, to be resumed; null if there is none, or resuming is off.
-// The context owns it.
-SSL_SESSION* LastSession(const SSL_CTX* context);
+// Whether a connection made with `context` may resume the session of the one before it.
+bool ResumesSessions(SSL_CTX* context);
 
 // A client context for `target`: TLS 1.2 and 1.3, ALPN http/1.1, chain and host name verified against the system's
 // authorities or `tls.ca_file`, unless `tls.insecure`. Each worker makes its own.

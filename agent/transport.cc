@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/tls.h"
@@ -64,10 +65,9 @@ IoResult Transport::Handshake(SSL_CTX* context, const std::string& server_name) 
     if (ssl_ == nullptr) return {.kind = IoResult::Kind::kFailed, .error = ENOMEM};
     SSL_set_fd(ssl_, fd_);
     SSL_set_connect_state(ssl_);
-    if (SSL_SESSION* const session = LastSession(context)) SSL_set_session(ssl_, session);
+    if (session_ != nullptr && ResumesSessions(context)) SSL_set_session(ssl_, session_);
     if (!server_name.empty()) SSL_set_tlsext_host_name(ssl_, server_name.c_str());
   }
-  ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) return {};
   IoResult io = TlsResult(result);
@@ -95,7 +95,6 @@ IoResult Transport::TlsResult(int result) const {
 }
 
 IoResult Transport::SendTls(absl::string_view bytes) {
-  ERR_clear_error();
   errno = 0;
   std::size_t sent = 0;
   const int result = SSL_write_ex(ssl_, bytes.data(), bytes.size(), &sent);
@@ -103,20 +102,33 @@ IoResult Transport::SendTls(absl::string_view bytes) {
 }
 
 IoResult Transport::ReceiveTls(char* buffer, std::size_t size) {
-  ERR_clear_error();
   errno = 0;
   std::size_t received = 0;
   const int result = SSL_read_ex(ssl_, buffer, size, &received);
   return result == 1 ? IoResult{.bytes = received} : TlsResult(result);
 }
 
+Transport::~Transport() {
+  Close();
+  SSL_SESSION_free(session_);
+}
+
+void Transport::KeepSession() {
+  SSL_SESSION* session = SSL_get1_session(ssl_);
+  if (session != nullptr && SSL_SESSION_is_resumable(session) == 1) std::swap(session, session_);
+  SSL_SESSION_free(session);
+}
+
 void Transport::Close() {
   if (ssl_ != nullptr) {
+    KeepSession();
     // Without a shutdown OpenSSL would call the session bad and never resume it. No close_notify goes out: the TCP
     // close says the same, for one system call less.
     SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(ssl_);
     ssl_ = nullptr;
+    // Every failure ends here, so that OpenSSL's queue of errors is empty before each of its calls, as it demands.
+    ERR_clear_error();
   }
   if (fd_ >= 0) {
     close(fd_);

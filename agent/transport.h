@@ -35,7 +35,7 @@ struct IoResult {
 class Transport {
  public:
   Transport() = default;
-  ~Transport() { Close(); }
+  ~Transport();
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
@@ -44,8 +44,8 @@ class Transport {
   // To be called when the descriptor is writable after Connect: says how it ended.
   IoResult FinishConnect();
 
-  // Performs the TLS handshake as far as it goes, resuming the context's last session. `server_name` is sent (SNI)
-  // unless empty.
+  // Performs the TLS handshake as far as it goes, resuming the session of the connection before, if there
+  // was one and `context` resumes. `server_name` is sent (SNI) unless empty.
   IoResult Handshake(SSL_CTX* context, const std::string& server_name);
 
   // After the handshake: whether it resumed an earlier session.
@@ -78,10 +78,12 @@ class Transport {
   IoResult SendTls(absl::string_view bytes);
   IoResult ReceiveTls(char* buffer, std::size_t size);
   IoResult TlsResult(int result) const;
+  void KeepSession();
   static IoResult FailedWith(IoResult::Kind would_block);
 
   int fd_ = -1;
   SSL* ssl_ = nullptr;
+  SSL_SESSION* session_ = nullptr;  // to be resumed by the next connection
 };
 
 }  // namespace tidemark

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/machine.h"
 #include "common/check.h"
 #include "common/schedule.h"
 
@@ -72,6 +73,7 @@ Nanos Worker::PrepareLimit(const proto::Plan& plan, const WorkerShare& share) {
 
 void Worker::Run() {
   prctl(PR_SET_TIMERSLACK, 1);
+  if (settings_.plan.pin_threads()) PinToCore(index_);
   while (!is_quitting_) {
     const std::span<epoll_event> events = loop_.Wait(context_.ReadClock(), NextWake());
     const Nanos turn_start = context_.ReadClock();
@@ -127,6 +129,8 @@ void Worker::AfterTurn() {
     for (HttpConnection& connection : connections_) connection.CutOff();
   }
   if (context_.settled == share_.connections) return FinishPoint();
+  if (core_sharing_.IsOn())
+    core_sharing_.Review(context_.now, responses_before_window_ + recorder_->counters.Complete());
   if (context_.now >= WindowEnd()) HandOver(false);
 }
 
@@ -205,6 +209,9 @@ void Worker::StartPoint(bool is_stopped) {
   window_ = 0;
   cut_off_at_ = TimeoutWheel::kNever;
   cpu_at_window_ = ThreadCpuTime();
+  run_delay_at_window_ = ThreadRunDelay();
+  responses_before_window_ = 0;
+  if (settings_.is_target_on_this_machine && context_.think_time == 0) core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
   context_.settled = 0;
   if (sweep.has_duration()) {
@@ -253,6 +260,7 @@ void Worker::FinishPoint() {
   recorder_->counters.planned += left;
   recorder_->counters[context_.pacer.IsStopped() ? NeverSent::kStopped : context_.last_refusal] += left;
   HandOver(true);
+  core_sharing_.End();
   connections_.clear();
   recorder_.reset();
   context_.recorder = nullptr;
@@ -264,6 +272,10 @@ void Worker::HandOver(bool is_final) {
   const Nanos cpu = ThreadCpuTime();
   recorder_->counters.cpu_ns += static_cast<std::uint64_t>(cpu - cpu_at_window_);
   cpu_at_window_ = cpu;
+  const Nanos run_delay = ThreadRunDelay();
+  recorder_->counters.run_delay_ns += static_cast<std::uint64_t>(run_delay - run_delay_at_window_);
+  run_delay_at_window_ = run_delay;
+  responses_before_window_ += recorder_->counters.Complete();
   if (recorder_->last_done != 0) recorder_->last_done -= phase_start_;
   WorkerReport report{.kind = WorkerReport::Kind::kWindow,
                       .worker = index_,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "agent/core_sharing.h"
 #include "agent/event_loop.h"
 #include "agent/http_connection.h"
 #include "agent/recorder.h"
@@ -51,6 +52,7 @@ class Worker {
     Target target = {};
     std::vector<SocketAddress> targets = {};
     std::vector<SocketAddress> sources = {};
+    bool is_target_on_this_machine = false;
   };
   using Report = absl::AnyInvocable<void(WorkerReport)>;
 
@@ -108,6 +110,9 @@ class Worker {
   Nanos cut_off_at_ = TimeoutWheel::kNever;
   std::uint32_t window_ = 0;
   Nanos cpu_at_window_ = 0;
+  Nanos run_delay_at_window_ = 0;
+  std::uint64_t responses_before_window_ = 0;
+  CoreSharing core_sharing_;
   Nanos next_tick_ = 0;
   bool is_quitting_ = false;
 

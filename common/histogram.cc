@@ -19,7 +19,10 @@ void HistogramFacts::Add(const HistogramFacts& other) {
 }
 
 void Histogram::Add(const Histogram& other) {
-  other.ForEach([this](std::uint32_t slot, std::uint64_t count) { AddSlot(slot, count); });
+  for (std::uint32_t slot = other.first_slot_; slot <= other.last_slot_; ++slot) slots_[slot] += other.slots_[slot];
+  first_slot_ = std::min(first_slot_, other.first_slot_);
+  last_slot_ = std::max(last_slot_, other.last_slot_);
+  count_ += other.count_;
   sum_ += other.sum_;
   min_ = std::min(min_, other.min_);
   max_ = std::max(max_, other.max_);
@@ -31,12 +34,22 @@ void Histogram::AddFacts(const HistogramFacts& facts) {
   sum_ += facts.sum;
   min_ = std::min(min_, facts.min);
   max_ = std::max(max_, facts.max);
+  if (facts.min <= facts.max) {  // as Record would have; what lies above the range is in the last slot
+    const auto slot_of = [](Nanos value) {
+      return HistogramLayout::SlotOf(
+          static_cast<std::uint64_t>(std::clamp<Nanos>(value, 0, HistogramLayout::kHighest)));
+    };
+    first_slot_ = std::min(first_slot_, slot_of(facts.min));
+    last_slot_ = std::max(last_slot_, slot_of(facts.max));
+  }
   overflow_ += facts.overflow;
   clock_error_ += facts.clock_error;
 }
 
 void Histogram::Clear() {
-  std::fill(slots_.begin(), slots_.end(), 0);
+  if (first_slot_ <= last_slot_) std::fill(slots_.begin() + first_slot_, slots_.begin() + last_slot_ + 1, 0);
+  first_slot_ = HistogramLayout::kSlotCount;
+  last_slot_ = 0;
   count_ = 0;
   sum_ = 0;
   min_ = std::numeric_limits<Nanos>::max();
@@ -57,7 +70,7 @@ Nanos Histogram::Quantile(std::uint64_t numerator, std::uint64_t denominator) co
   const absl::uint128 product = absl::uint128(count_) * numerator;
   const auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>((product + denominator - 1) / denominator));
   std::uint64_t seen = 0;
-  for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+  for (std::uint32_t slot = first_slot_; slot <= last_slot_; ++slot) {
     seen += slots_[slot];
     // The last slot also holds what overflowed: its upper end is the largest value seen.
     if (seen >= rank) {

@@ -4,7 +4,9 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
+#include <new>
 #include <vector>
 
 #include "absl/numeric/int128.h"
@@ -62,10 +64,26 @@ struct HistogramFacts {
   bool operator==(const HistogramFacts&) const = default;
 };
 
+// Takes zeroed memory straight from the kernel and leaves it untouched, so that a page of empty slots costs nothing.
+template <typename T>
+struct ZeroedAllocator {
+  using value_type = T;
+  T* allocate(std::size_t count) {
+    void* const memory = std::calloc(count, sizeof(T));
+    if (memory == nullptr) throw std::bad_alloc();
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, std::size_t) { std::free(memory); }
+  void construct(T*) {}  // zero already
+  void construct(T* at, const T& value) { *at = value; }
+  bool operator==(const ZeroedAllocator&) const = default;
+};
+
 // Exact counts per slot, exact sum, minimum and maximum. Nothing is dropped: what is too large is clamped into the
 // last slot and counted in `overflow`, what is negative is counted in `clock_error`.
 // Threads: one at a time.   Memory: 264 KiB, of which only touched pages are resident.
-// Invariants: (1) count == sum of slots; (2) every non-zero slot lies in [first_slot, last_slot].
+// Invariants: (1) count == sum of slots; (2) every non-zero slot lies in [first_slot_, last_slot_], so that walking,
+// adding and clearing cost what was recorded, not what could be.
 class Histogram {
  public:
   Histogram() : slots_(HistogramLayout::kSlotCount) {}
@@ -85,8 +103,14 @@ class Histogram {
     ++slots_[slot];
     ++count_;
     sum_ += static_cast<std::uint64_t>(value);
-    if (value < min_) min_ = value;
-    if (value > max_) max_ = value;
+    if (value < min_) {
+      min_ = value;
+      if (slot < first_slot_) first_slot_ = slot;
+    }
+    if (value > max_) {
+      max_ = value;
+      if (slot > last_slot_) last_slot_ = slot;
+    }
   }
 
   // Adds every count, sum and counter of `other`: exact, commutative, associative.
@@ -97,6 +121,8 @@ class Histogram {
   void AddSlot(std::uint32_t slot, std::uint64_t count) {
     slots_[slot] += count;
     count_ += count;
+    if (slot < first_slot_) first_slot_ = slot;
+    if (slot > last_slot_) last_slot_ = slot;
   }
   // Adds all of `facts` but count and hash, which AddSlot has brought.
   void AddFacts(const HistogramFacts& facts);
@@ -123,7 +149,7 @@ class Histogram {
   // Calls visit(slot, count) for each non-zero slot, ascending.
   template <typename Visit>
   void ForEach(Visit visit) const {
-    for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    for (std::uint32_t slot = first_slot_; slot <= last_slot_; ++slot) {
       if (slots_[slot] != 0) visit(slot, slots_[slot]);
     }
   }
@@ -131,7 +157,9 @@ class Histogram {
   bool operator==(const Histogram& other) const { return Facts() == other.Facts() && slots_ == other.slots_; }
 
  private:
-  std::vector<std::uint64_t> slots_;
+  std::vector<std::uint64_t, ZeroedAllocator<std::uint64_t>> slots_;
+  std::uint32_t first_slot_ = HistogramLayout::kSlotCount;  // above last_slot_: none
+  std::uint32_t last_slot_ = 0;
   std::uint64_t count_ = 0;
   absl::uint128 sum_ = 0;
   Nanos min_ = std::numeric_limits<Nanos>::max();

@@ -159,10 +159,10 @@ void ToProto(const Histogram& histogram, std::uint32_t metric, proto::HistogramD
   out->set_counts(EncodeCounts(histogram));
 }
 
-absl::Status AddDelta(const proto::HistogramDelta& delta, Histogram* scratch, Histogram* histogram) {
-  scratch->Clear();
+absl::Status DecodeDelta(const proto::HistogramDelta& delta, Histogram* histogram) {
+  histogram->Clear();
   HistogramFacts decoded;
-  TIDEMARK_RETURN_IF_ERROR(DecodeCounts(delta.counts(), scratch, &decoded));
+  TIDEMARK_RETURN_IF_ERROR(DecodeCounts(delta.counts(), histogram, &decoded));
   const HistogramFacts claimed = FactsFromProto(delta.summary());
   if (decoded.count != claimed.count || decoded.hash != claimed.hash) {
     return absl::InvalidArgumentError(absl::StrCat("histogram: the shard says ", claimed.count,
@@ -172,8 +172,7 @@ absl::Status AddDelta(const proto::HistogramDelta& delta, Histogram* scratch, Hi
       (claimed.count > 0 && claimed.min > claimed.max)) {
     return absl::InvalidArgumentError("histogram: minimum, maximum or overflow are impossible");
   }
-  scratch->AddFacts(claimed);
-  histogram->Add(*scratch);
+  histogram->AddFacts(claimed);
   return absl::OkStatus();
 }
 

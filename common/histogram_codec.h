@@ -26,9 +26,9 @@ void ToProto(const HistogramFacts& facts, std::uint32_t metric, proto::Histogram
 HistogramFacts FactsFromProto(const proto::HistogramSummary& in);
 void ToProto(const Histogram& histogram, std::uint32_t metric, proto::HistogramDelta* out);
 
-// Decodes `delta`, checks it against its own summary, and adds it to `histogram` only if all of it is right.
-// `scratch` is cleared first.  Errors: InvalidArgument saying what does not fit.
-absl::Status AddDelta(const proto::HistogramDelta& delta, Histogram* scratch, Histogram* histogram);
+// Decodes `delta` into `histogram`, which is cleared first, and checks it against its own summary. On error the
+// content of `histogram` means nothing.  Errors: InvalidArgument saying what does not fit.
+absl::Status DecodeDelta(const proto::HistogramDelta& delta, Histogram* histogram);
 
 // HdrHistogram V2, zlib-compressed (cookie 0x1c849314), before base64.
 std::string EncodeV2(const Histogram& histogram);

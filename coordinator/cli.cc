@@ -36,7 +36,7 @@ struct Flags {
   std::string threads, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
   std::vector<std::string> headers, expect_status;
-  bool is_insecure = false, is_without_resumption = false, is_new_connection = false;
+  bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve;
   std::vector<std::string> agents, allow_targets, outputs;
@@ -59,6 +59,7 @@ void AddRun(CLI::App* run, Flags* f) {
   load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
   load->add_flag("--new-connection", f->is_new_connection, "each request on a connection of its own");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
+  load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
   auto* request = run->add_option_group("Request");
   request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");
   request->add_option("-H,--header", f->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
@@ -100,6 +101,31 @@ void AddRun(CLI::App* run, Flags* f) {
   output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
   output->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
   output->add_flag("--dry-run", f->is_dry_run, "print the resolved plan and its split, start nothing");
+
+  // What a value is, for the help; all are read as text and parsed with the plan's own rules.
+  for (const auto& [name, type] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"-c", "COUNT"},
+                                                                  {"-d", "DURATION"},
+                                                                  {"-n", "COUNT"},
+                                                                  {"--requests-per-connection", "COUNT"},
+                                                                  {"--warmup", "COUNT"},
+                                                                  {"--connect-rate", "COUNT"},
+                                                                  {"--think-time", "DURATION"},
+                                                                  {"-t", "COUNT"},
+                                                                  {"-X", "METHOD"},
+                                                                  {"-H", "HEADER"},
+                                                                  {"--timeout", "DURATION"},
+                                                                  {"--connect-timeout", "DURATION"},
+                                                                  {"--expect-status", "STATUS"},
+                                                                  {"--max-response", "BYTES"},
+                                                                  {"--cacert", "FILE"},
+                                                                  {"--cert", "FILE"},
+                                                                  {"--key", "FILE"},
+                                                                  {"--source", "ADDRESS"},
+                                                                  {"--wait-agents", "COUNT"},
+                                                                  {"--wait-timeout", "DURATION"}}) {
+    run->get_option(name)->type_name(type);
+  }
 }
 
 absl::Status Blame(absl::string_view flag, const absl::Status& status) {
@@ -186,6 +212,7 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.expect_status, plan->mutable_expect_status());
   replace(f.resolve, plan->mutable_resolve());
   replace(f.source_addresses, plan->mutable_source_addresses());
+  if (f.is_pinned) plan->set_pin_threads(true);
   if (f.is_new_connection) plan->mutable_sweep()->set_new_connection(true);
   if (f.is_without_resumption) plan->mutable_tls()->set_no_resume(true);
   if (f.is_insecure) plan->mutable_tls()->set_insecure(true);

@@ -55,14 +55,14 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   if (!Subtract(counters, agent.counters, &delta)) return DataLoss(key, "its counters went backwards");
 
   // Decode and check all before adding any.
-  std::array<std::unique_ptr<Histogram>, kMetricCount> decoded;
+  std::array<bool, kMetricCount> is_decoded{};
   std::array<HistogramFacts, kMetricCount> facts = agent.facts;
   for (const proto::HistogramDelta& part : shard.deltas()) {
     const std::uint32_t metric = part.summary().metric();
-    if (metric >= kMetricCount || decoded[metric] != nullptr)
+    if (metric >= kMetricCount || is_decoded[metric])
       return DataLoss(key, "it has a histogram this version does not know, or twice");
-    decoded[metric] = std::make_unique<Histogram>();
-    TIDEMARK_RETURN_IF_ERROR(AddDelta(part, &scratch_, decoded[metric].get()));
+    is_decoded[metric] = true;
+    TIDEMARK_RETURN_IF_ERROR(DecodeDelta(part, &decoded_[metric]));
     facts[metric].Add(FactsFromProto(part.summary()));
   }
   std::array<bool, kMetricCount> is_claimed{};
@@ -80,10 +80,10 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     return DataLoss(key, "successes and service times differ in number");
 
   for (std::size_t i = 0; i < kMetricCount; ++i) {
-    if (decoded[i] != nullptr) histograms_[i].Add(*decoded[i]);
+    if (is_decoded[i]) histograms_[i].Add(decoded_[i]);
   }
-  const auto* const added = decoded[static_cast<std::size_t>(Metric::kService)].get();
-  if (added != nullptr) agent.service.Add(*added);
+  constexpr auto kService = static_cast<std::size_t>(Metric::kService);
+  if (is_decoded[kService]) agent.service.Add(decoded_[kService]);
   agent.facts = facts;
   agent.counters = counters;
   agent.pending = pending;
@@ -97,7 +97,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   } else {
     auto& window = open_[shard.window()];
     if (window == nullptr) window = std::make_unique<OpenWindow>();
-    if (added != nullptr) window->service.Add(*added);
+    if (is_decoded[kService]) window->service.Add(decoded_[kService]);
     window->delta.Add(delta);
   }
   CloseCompleteWindows();

@@ -83,7 +83,7 @@ class Merger {
   std::map<std::uint32_t, std::unique_ptr<OpenWindow>> open_;
   std::vector<WindowSum> closed_;
   std::uint64_t late_ = 0;
-  Histogram scratch_;
+  std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
 };
 
 }  // namespace tidemark

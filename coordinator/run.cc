@@ -302,12 +302,12 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
         return Lose(index, kExitAccounting, "its warm-up does not add up");
       }
       point_->warmup.Add(warmup);
-      Histogram scratch;
+      Histogram decoded;
       for (const proto::HistogramDelta& delta : event.ready().connects()) {
         const bool is_tls = delta.summary().metric() == static_cast<std::uint32_t>(Metric::kTls);
-        if (!AddDelta(delta, &scratch, is_tls ? &point_->warmup_tls : &point_->warmup_connect).ok()) {
+        if (!DecodeDelta(delta, &decoded).ok())
           return Lose(index, kExitAccounting, "its connect times cannot be decoded");
-        }
+        (is_tls ? point_->warmup_tls : point_->warmup_connect).Add(decoded);
       }
       return ShowProgress();
     }

@@ -84,6 +84,7 @@ void FillPoint(const Sums& sums, proto::Point* out) {
     out->set_requests_per_s(static_cast<double>(counters.Complete()) / sums.duration_s);
     out->set_success_per_s(static_cast<double>(counters.success) / sums.duration_s);
     out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
+    out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
   }
   const Histogram none;
   *out->mutable_latency() = SummariseLatency(sums[Metric::kService], sums[Metric::kCensored]);

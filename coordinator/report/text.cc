@@ -176,9 +176,10 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
                   report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
                   FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",
                   report.merge().rejected(), " rejected, ", report.merge().late(), " late\n");
-  absl::StrAppendFormat(&out, "  Generator: CPU %.0f %% of one core, lateness p99 %s, loop lag p99 %s\n",
-                        total.generator_cpu_percent(), FormatLatency(total.lateness().p99_us()),
-                        FormatLatency(total.loop_lag().p99_us()));
+  absl::StrAppendFormat(
+      &out, "  Generator: CPU %.0f %% of one core, waited for a core %.0f %%, lateness p99 %s, loop lag p99 %s\n",
+      total.generator_cpu_percent(), total.generator_wait_percent(), FormatLatency(total.lateness().p99_us()),
+      FormatLatency(total.loop_lag().p99_us()));
   AppendAgents(report, &out);
   for (const std::string& note : report.notes()) absl::StrAppend(&out, red, "  Note     : ", note, reset, "\n");
   return out;

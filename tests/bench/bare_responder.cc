@@ -1,5 +1,6 @@
 // The cheapest HTTP server that still answers: epoll, one recv and one send per request, the same bytes each time.
-// It parses nothing, so that a benchmark shows the client's limit. Prints "listening on 127.0.0.1:PORT".
+// It parses nothing, so that a benchmark shows the client's limit. Usage: [HOST [PORT]], 127.0.0.1 and any free port.
+// Prints "listening on HOST:PORT".
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   inet_pton(AF_INET, host, &address.sin_addr);
+  if (argc > 2) address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[2])));
   socklen_t length = sizeof address;
   if (bind(listener, reinterpret_cast<sockaddr*>(&address), length) != 0 || listen(listener, 4096) != 0) return 1;
   getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);

@@ -47,6 +47,7 @@ TEST(CliTest, FlagsAreAShortFormOfThePlan) {
                                   "csv=-",
                                   "https://h/p",
                                   "-k",
+                                  "--pin",
                                   "--agents",
                                   "a:1,dns:b"});
   ASSERT_TRUE(line.is_run) << line.text;
@@ -54,6 +55,7 @@ TEST(CliTest, FlagsAreAShortFormOfThePlan) {
   EXPECT_EQ(plan.sweep().connections(1), 1000);
   EXPECT_EQ(FromProto(plan.sweep().duration()), 2 * kSecond);
   EXPECT_EQ(plan.threads(), 3);
+  EXPECT_TRUE(plan.pin_threads());
   EXPECT_EQ(plan.requests(0).method(), "PUT");
   EXPECT_EQ(plan.requests(0).body(), "body");
   EXPECT_EQ(plan.source_addresses_size(), 2);

@@ -1,0 +1,461 @@
+"""Measures tidemark beside its peers and prints medians of per-round ratios with their range.
+
+Clients take turns in every round, so that what else the machine does hits all of them alike. CPU is user plus system
+time of the whole client process, by wait4. "same core" puts client and server on one core, where CPU per request is
+what differs and noise is least; "split" gives each a core of its own.
+"""
+
+import argparse
+import contextlib
+import csv
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/release"
+TIDEMARK = str(BUILD / "coordinator/tidemark")
+AGENT = str(BUILD / "agent/tidemark-agent")
+BENCH = BUILD / "tests/bench"
+CONNECTIONS = 64
+
+
+class Usage:
+    """What one process used: CPU seconds, largest resident set in bytes, and what it printed."""
+
+    def __init__(self, argv, cores=None, env=None):
+        pin = (lambda: os.sched_setaffinity(0, cores)) if cores is not None else None
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=pin,
+                                       env=dict(os.environ, **(env or {})))
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            out.seek(0)
+            err.seek(0)
+            self.text = out.read().decode(errors="replace")
+            self.error = err.read().decode(errors="replace")
+        self.code = process.returncode
+        self.cpu = used.ru_utime + used.ru_stime
+        self.rss = used.ru_maxrss * 1024
+
+
+def tidemark_version():
+    return subprocess.run([TIDEMARK, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+
+
+# ---------------------------------------------------------------- servers
+
+@contextlib.contextmanager
+def server(argv, core, ready):
+    """A server process on `core`; `ready(process)` returns once it serves, with what the caller wants to know."""
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                               preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None)
+    try:
+        yield ready(process)
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def bare_responder(core, host="127.0.0.1", port=0):
+    """Yields its port."""
+    return server([str(BENCH / "bare_responder"), host, str(port)], core,
+                  lambda process: int(process.stdout.readline().rsplit(":", 1)[1]))
+
+
+@contextlib.contextmanager
+def nginx(core, tls=False):
+    """Yields its port."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        lines = ""
+        if tls:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-keyout", f"{folder}/key", "-out", f"{folder}/cert", "-days", "2", "-subj", "/CN=localhost",
+                            "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+            lines = f"ssl_certificate {folder}/cert; ssl_certificate_key {folder}/key; ssl_protocols TLSv1.3;"
+        user = "user root;" if os.getuid() == 0 else ""
+        temp = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+        pathlib.Path(folder, "nginx.conf").write_text(f"""{user} daemon off; worker_processes 1; pid {folder}/pid;
+error_log {folder}/error.log; worker_rlimit_nofile 19900; events {{ worker_connections 19000; }}
+http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600s; client_body_temp_path {folder}/body; {temp}
+server {{ listen 127.0.0.1:{port}{" ssl" if tls else ""} backlog=4096; {lines}
+location / {{ return 200 "Hello, world!"; }} }} }}""")
+
+        def ready(process):
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    return port
+                time.sleep(0.05)
+            sys.exit(f"scripts/bench: nginx does not listen: {pathlib.Path(folder, 'error.log').read_text()}")
+
+        with server(["/usr/sbin/nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"], core, ready) as port:
+            yield port
+
+
+# ---------------------------------------------------------------- clients
+
+class Client:
+    """A load generator: its command line, and how many requests it says it did."""
+
+    name = ""
+
+    def argv(self, url, connections, seconds):
+        raise NotImplementedError
+
+    def requests(self, used):
+        raise NotImplementedError
+
+    def env(self):
+        return {}
+
+    def is_there(self):
+        return shutil.which(self.name) is not None
+
+
+class Tidemark(Client):
+    name = "tidemark"
+
+    def __init__(self, *flags):
+        self.flags = flags
+
+    def argv(self, url, connections, seconds):
+        return [TIDEMARK, "run", "-q", "-k" if url.startswith("https") else "-q", "-t", "1", "-c", str(connections),
+                "-d", f"{seconds}s", "-o", "csv=-", *self.flags, url]
+
+    def requests(self, used):
+        return int(next(csv.DictReader(used.text.splitlines()))["successful_requests"])
+
+    def is_there(self):
+        return True
+
+
+class Wrk(Client):
+    name = "wrk"
+
+    def __init__(self, *flags):
+        self.flags = flags
+
+    def argv(self, url, connections, seconds):
+        return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-H", f"User-Agent: tidemark/{tidemark_version()}",
+                *self.flags, url]
+
+    def requests(self, used):
+        return int(re.search(r"(\d+) requests in", used.text)[1])
+
+
+class H2load(Client):
+    name = "h2load"
+
+    def argv(self, url, connections, seconds):
+        return ["h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}", url]
+
+    def requests(self, used):
+        return int(re.search(r"(\d+) succeeded", used.text)[1])
+
+
+class Own(Client):
+    """A program of tests/bench that takes PORT CONNECTIONS SECONDS and prints "N requests"."""
+
+    def __init__(self, name, program):
+        self.name = name
+        self.program = BENCH / program
+
+    def argv(self, url, connections, seconds):
+        return [str(self.program), re.search(r":(\d+)/", url)[1], str(connections), str(seconds)]
+
+    def requests(self, used):
+        return int(used.text.split()[0])
+
+    def is_there(self):
+        return self.program.exists()
+
+
+class Hey(Client):
+    name = "hey"
+
+    def argv(self, url, connections, seconds):
+        return ["hey", "-z", f"{seconds}s", "-c", str(connections), url]
+
+    def requests(self, used):
+        return sum(int(n) for n in re.findall(r"\[200\]\s+(\d+) responses", used.text))
+
+
+class Oha(Client):
+    name = "oha"
+
+    def argv(self, url, connections, seconds):
+        return ["oha", "-z", f"{seconds}s", "-c", str(connections), "--insecure", "--no-tui", "--json", url]
+
+    def requests(self, used):
+        return json.loads(used.text)["statusCodeDistribution"]["200"]
+
+
+class Vegeta(Client):
+    name = "vegeta"
+
+    def argv(self, url, connections, seconds):
+        attack = (f"echo 'GET {url}' | vegeta attack -insecure -rate=0 -workers={connections} "
+                  f"-max-workers={connections} -connections={connections} -duration={seconds}s")
+        return ["sh", "-c", f"{attack} | vegeta report -type=json"]
+
+    def requests(self, used):
+        return json.loads(used.text)["status_codes"]["200"]
+
+
+class K6(Client):
+    name = "k6"
+
+    def __init__(self, folder):
+        self.script = pathlib.Path(folder, "k6.js")
+        self.summary = pathlib.Path(folder, "k6.json")
+
+    def argv(self, url, connections, seconds):
+        self.script.write_text("import http from 'k6/http';\nexport const options = { insecureSkipTLSVerify: true };\n"
+                               f"export default function () {{ http.get('{url}'); }}\n")
+        return ["k6", "run", "-q", "--vus", str(connections), "--duration", f"{seconds}s", "--summary-export",
+                str(self.summary), str(self.script)]
+
+    def env(self):
+        return {"K6_NO_USAGE_REPORT": "true"}
+
+    def requests(self, used):
+        return json.loads(self.summary.read_text())["metrics"]["http_reqs"]["count"]
+
+
+class Locust(Client):
+    name = "locust"
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+
+    def argv(self, url, connections, seconds):
+        (self.folder / "locustfile.py").write_text(
+            "from locust import FastHttpUser, task\nclass User(FastHttpUser):\n    insecure = True\n    @task\n"
+            "    def get(self):\n        self.client.get('/')\n")
+        return ["locust", "-f", str(self.folder / "locustfile.py"), "--headless", "-u", str(connections), "-r",
+                str(connections), "-t", f"{seconds}s", "--host", url, "--csv", str(self.folder / "locust"),
+                "--only-summary"]
+
+    def requests(self, used):
+        rows = csv.DictReader((self.folder / "locust_stats.csv").open())
+        return next(int(row["Request Count"]) for row in rows if row["Name"] == "Aggregated")
+
+
+def peers(folder):
+    """Load generators that Debian has no package of, if the user has them."""
+    known = [Hey(), Oha(), Vegeta(), K6(folder), Locust(folder)]
+    missing = [client.name for client in known if not client.is_there()]
+    if missing:
+        print(f"not on PATH, left out: {', '.join(missing)}")
+    return [client for client in known if client.is_there()]
+
+
+# ---------------------------------------------------------------- measuring
+
+def spread(values, form="{:.3f}"):
+    """Median (least to most)."""
+    return "{} ({} to {})".format(*(form.format(v) for v in (statistics.median(values), min(values), max(values))))
+
+
+def measure(client, url, core, connections, seconds):
+    """CPU microseconds per request, requests per second, largest resident set."""
+    used = Usage(client.argv(url, connections, seconds), {core}, client.env())
+    try:
+        requests = client.requests(used)
+    except (TypeError, KeyError, ValueError, StopIteration, IndexError, OSError):
+        requests = 0
+    if requests == 0:
+        sys.exit(f"scripts/bench: {client.name} did no request (exit {used.code}): {(used.error or used.text)[-400:]}")
+    return used.cpu * 1e6 / requests, requests / seconds, used.rss
+
+
+def compare(title, clients, url, core, rounds, seconds, base="wrk"):
+    """Prints a row per client: absolute medians, and per-round ratios to `base`."""
+    print(f"\n{title}; {CONNECTIONS} connections, {rounds} rounds of {seconds} s, median (least to most)")
+    print(f"  {'client':<16}{'CPU us/request':<28}{'/ ' + base:<28}{'requests/s':<32}{'/ ' + base}")
+    results = {client.name: [] for client in clients}
+    for number in range(rounds):
+        for client in clients:
+            progress(f"round {number + 1} of {rounds}: {client.name}")
+            results[client.name].append(measure(client, url, core, CONNECTIONS, seconds))
+    progress("")
+    for name, rows in results.items():
+        cpu = [row[0] for row in rows]
+        rate = [row[1] for row in rows]
+        print(f"  {name:<16}{spread(cpu, '{:.2f}'):<28}"
+              f"{spread([row[0] / other[0] for row, other in zip(rows, results[base])]):<28}"
+              f"{spread(rate, '{:.0f}'):<32}{spread([row[1] / other[1] for row, other in zip(rows, results[base])])}")
+    return results
+
+
+def ratio(results, name, base, column=0):
+    return spread([a[column] / b[column] for a, b in zip(results[name], results[base])])
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------- the parts
+
+def http(rounds, seconds):
+    """HTTP beside the peers: same core with nginx, and split against a bare responder"""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = [Tidemark(), Wrk(), Own("syscall floor", "syscall_floor"), Own("io_uring floor", "uring_floor"),
+                Own("naive Beast", "naive_beast"), H2load()]
+        others = peers(folder)
+        with nginx(1) as port:
+            results = compare("same core with nginx", ours + others, f"http://127.0.0.1:{port}/", 1, rounds, seconds)
+            print("  CPU per request / syscall floor's: tidemark", ratio(results, "tidemark", "syscall floor"),
+                  "io_uring floor", ratio(results, "io_uring floor", "syscall floor"))
+        with bare_responder(1) as port:
+            results = compare("split, bare responder on the other core", ours, f"http://127.0.0.1:{port}/", 0, rounds,
+                              seconds)
+            print("  CPU per request / syscall floor's: tidemark", ratio(results, "tidemark", "syscall floor"),
+                  "io_uring floor", ratio(results, "io_uring floor", "syscall floor"))
+
+
+def tls(rounds, seconds):
+    """HTTPS (TLS 1.3) beside the peers, and handshakes per second"""
+    with nginx(1, tls=True) as port:
+        url = f"https://127.0.0.1:{port}/"
+        compare("HTTPS, same core with nginx", [Tidemark(), Wrk(), H2load()], url, 1, rounds, seconds)
+        compare("HTTPS, split", [Tidemark(), Wrk(), H2load()], url, 0, rounds, seconds)
+        full, resumed = Tidemark("--new-connection", "--no-resume"), Tidemark("--new-connection")
+        full.name, resumed.name = "tidemark, full", "tidemark, resumed"
+        compare("HTTPS, a new connection for each request, split (requests are handshakes)",
+                [full, resumed, Wrk("-H", "Connection: close")], url, 0, rounds, seconds)
+
+
+def memory(rounds, seconds):
+    """user memory per connection: (RSS of many - RSS of few) / difference"""
+    def per_connection(client, url, few, many):
+        small = measure(client, url, 0, few, seconds)[2]
+        large = measure(client, url, 0, many, seconds)[2]
+        return (large - small) / (many - few)
+
+    def rows(title, url, few, many, clients):
+        print(f"\n{title}: {few} and {many} connections, {rounds} rounds, bytes per connection, median (least to most)")
+        results = {client.name: [] for client in clients}
+        for _ in range(rounds):
+            for client in clients:
+                results[client.name].append((per_connection(client, url, few, many),))
+        for client in clients:
+            print(f"  {client.name:<16}{spread([row[0] for row in results[client.name]], '{:.0f}'):<32}"
+                  f"/ wrk {ratio(results, client.name, 'wrk')}")
+
+    idle = Tidemark("--think-time", "60s", "--warmup", "1")
+    idle.name = "tidemark, idle"
+    idle.requests = lambda used: 1  # the connections are what counts
+    with nginx(1) as port:
+        rows("plain", f"http://127.0.0.1:{port}/", 100, 10_000, [idle, Tidemark(), Wrk()])
+    with nginx(1, tls=True) as port:
+        rows("TLS 1.3", f"https://127.0.0.1:{port}/", 100, 2_000, [Tidemark(), Wrk()])
+
+
+def established():
+    """Sockets in the state ESTABLISHED, by the kernel's own tables, and all in use."""
+    text = pathlib.Path("/proc/net/sockstat").read_text()
+    return int(re.search(r"TCP: inuse (\d+)", text)[1])
+
+
+def connections(count, seconds):
+    """connections held at once: agents and responders of at most 17,000 connections each"""
+    pairs = -(-count // 17_000)
+    seconds = max(seconds, 12)
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(bare_responder(None, "127.0.1.1"))
+        for i in range(1, pairs):
+            stack.enter_context(bare_responder(None, f"127.0.1.{i + 1}", port))
+        agents = [stack.enter_context(server([AGENT, "--listen", "127.0.0.1:0", "--once"], None,
+                                             lambda process: process.stdout.readline())) for _ in range(pairs)]
+        addresses = [re.search(r"127\.0\.0\.1:\d+", line)[0] for line in agents]
+        report = tempfile.NamedTemporaryFile(suffix=".json")
+        before = established()
+        argv = [TIDEMARK, "run", "-q", "-t", "1", "-c", str(count), "-d", f"{seconds}s", "--think-time", "10s",
+                "--warmup", "0", "--agents", ",".join(addresses), "-o", f"json={report.name}",
+                "--source", ",".join(f"127.0.2.{i + 1}" for i in range(pairs))]
+        for i in range(pairs):
+            argv += ["--resolve", f"held.test:{port}:127.0.1.{i + 1}"]
+        process = subprocess.Popen([*argv, f"http://held.test:{port}/"], stderr=subprocess.PIPE, text=True)
+        most = 0
+        while process.poll() is None:
+            most = max(most, established() - before)
+            time.sleep(0.2)
+        error = process.stderr.read()
+        if process.returncode != 0:
+            sys.exit(f"scripts/bench: tidemark exited with {process.returncode}: {error}")
+        total = json.load(open(report.name))["total"]
+        print(f"\n{count} connections over {pairs} agents and {pairs} responders, think time 10 s, {seconds} s")
+        print(f"  sockets in use at once, both ends, by the kernel: {most}")
+        print("  connections:", json.dumps(total["connections"]))
+        print("  accounting: ", json.dumps(total["accounting"]))
+
+
+def scale(rounds, seconds):
+    """two workers beside one, each pinned to a core with a responder of its own"""
+    one_worker = Tidemark("--pin")
+    two_workers = Tidemark("--pin", "-t", "2")
+    rows = []
+    with bare_responder(0) as port, bare_responder(1, "127.0.0.2", port):
+        for _ in range(rounds):
+            one = measure(one_worker, f"http://127.0.0.1:{port}/", 0, CONNECTIONS, seconds)
+            argv = [TIDEMARK, "run", "-q", "-t", "2", "--pin", "-c", str(2 * CONNECTIONS), "-d", f"{seconds}s", "-o",
+                    "csv=-", "--resolve", f"both.test:{port}:127.0.0.1", "--resolve", f"both.test:{port}:127.0.0.2",
+                    f"http://both.test:{port}/"]
+            used = Usage(argv, {0, 1})
+            requests = two_workers.requests(used)
+            rows.append((one, (used.cpu * 1e6 / requests, requests / seconds)))
+    print(f"\n1 worker on core 0, then 2 on cores 0 and 1; a responder on each core; {CONNECTIONS} connections a worker, "
+          f"{rounds} rounds of {seconds} s, median (least to most)")
+    print("  requests/s per core, 2 workers / 1:", spread([two[1] / 2 / one[1] for one, two in rows]))
+    print("  CPU per request, 2 workers / 1:    ", spread([two[0] / one[0] for one, two in rows]))
+    print("  requests/s: 1 worker", spread([one[1] for one, _ in rows], "{:.0f}"), "2 workers",
+          spread([two[1] for _, two in rows], "{:.0f}"))
+
+
+def micro(rounds, _seconds):
+    """record, clock, merge, encode, decode, schedule (Google Benchmark)"""
+    sys.stdout.flush()
+    subprocess.run([str(BENCH / "micro_bench"), f"--benchmark_repetitions={rounds}",
+                    "--benchmark_report_aggregates_only=true"], preexec_fn=lambda: os.sched_setaffinity(0, {0}),
+                   check=True)
+
+
+def main():
+    parts = {"http": http, "tls": tls, "memory": memory, "connections": connections, "scale": scale, "micro": micro}
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__ + "\nparts:\n" + "\n".join(f"  {name:<12} {part.__doc__}" for name, part in parts.items()))
+    parser.add_argument("part", choices=[*parts, "all"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
+    parser.add_argument("--count", type=int, default=50_000, help="of part connections")
+    options = parser.parse_args()
+    if os.cpu_count() < 2:
+        sys.exit("scripts/bench: needs two cores")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for name in parts if options.part == "all" else [options.part]:
+        if name == "connections":
+            connections(options.count, options.seconds)
+        else:
+            parts[name](options.rounds, options.seconds)
+
+
+if __name__ == "__main__":
+    main()
