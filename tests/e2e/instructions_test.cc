@@ -1,0 +1,47 @@
+// The hot path in instructions, counted under valgrind: repeatable where seconds are not.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "tests/e2e/process.h"
+#include "tests/e2e/programs.h"
+
+namespace tidemark {
+namespace {
+
+// Instructions per request of a worker's thread, everything recorded: parsing, clocks, histograms, time-out. valgrind
+// turns each clock read into a system call, so the instructions of reading it in user space are missing.
+// Raise it only with a reason; a change that saves instructions lowers it.
+constexpr double kCommittedInstructions = 717;
+
+// Instructions inside Worker::Run for `requests` over 64 connections.
+std::uint64_t Instructions(const std::string& url, int requests) {
+  TempDir dir;
+  const std::string counts = dir / "callgrind.out";
+  Process run({"valgrind", "--tool=callgrind", "--toggle-collect=tidemark::Worker::Run()",
+               "--callgrind-out-file=" + counts, TIDEMARK_BINARY, "run", "-q", "-t", "1", "-c", "64", "-n",
+               std::to_string(requests), "--warmup", "0", url});
+  EXPECT_EQ(run.Wait(), 0) << run.Err();
+  std::ifstream file(counts);
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("totals: ", 0) == 0) return std::stoull(line.substr(8));
+  }
+  ADD_FAILURE() << "callgrind counted nothing";
+  return 0;
+}
+
+TEST(InstructionsTest, ARequestCostsNoMoreThanItDid) {
+  Process responder({TIDEMARK_BARE_RESPONDER});
+  const std::string url = absl::StrCat("http://", responder.WaitForLine("listening on "), "/");
+  constexpr int kFew = 10'000;
+  constexpr int kMany = 60'000;
+  const double each = static_cast<double>(Instructions(url, kMany) - Instructions(url, kFew)) / (kMany - kFew);
+  RecordProperty("instructions_per_request", std::to_string(each));
+  EXPECT_LE(each, kCommittedInstructions * 1.05) << "more than 5 % above the committed figure";
+  EXPECT_GE(each, kCommittedInstructions * 0.90) << "a saving: commit the lower figure";
+}
+
+}  // namespace
+}  // namespace tidemark
