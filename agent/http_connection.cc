@@ -118,12 +118,39 @@ bool HttpConnection::ClaimSlot(Nanos due) {
 
 // Takes the next slot, due at `due`, and sends it; without one, stays ready.
 void HttpConnection::TakeNext(Nanos due) {
+  if (context_->open_loop) return TakeWaiting();
   if (ClaimSlot(due)) {
     if (state_ != State::kIdle) return Open();
     return context_->is_in_turn ? context_->to_send.push_back(this) : Send();
   }
   if (state_ == State::kClosed && context_->is_preparing && !context_->pacer.IsStopped()) return Open();
   Settle();
+}
+
+// Open loop: takes the oldest slot that waits; without one, is free for the next that falls due.
+void HttpConnection::TakeWaiting() {
+  ConnectionContext& c = *context_;
+  if (c.pacer.IsStopped()) return;
+  if (state_ == State::kClosed && !c.is_single_use) return Open();  // so that it is there when it is wanted
+  if (c.open_loop->HasWaiting()) {
+    has_slot_ = true;
+    due_ = c.open_loop->Take();
+    if (state_ != State::kIdle) return Open();
+    return c.is_in_turn ? c.to_send.push_back(this) : Send();
+  }
+  if (is_free_) return;
+  is_free_ = true;
+  next_free_ = nullptr;
+  (c.first_free == nullptr ? c.first_free : c.last_free->next_free_) = this;
+  c.last_free = this;
+}
+
+bool HttpConnection::ServeWaiting() {
+  context_->first_free = next_free_;
+  is_free_ = false;
+  if (state_ != State::kIdle && !(state_ == State::kClosed && context_->is_single_use)) return false;
+  TakeWaiting();
+  return true;
 }
 
 // A request is over: takes the next slot, at once or after the think time.
@@ -146,6 +173,11 @@ void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
   quota_ = quota;
   is_settled_ = false;
   failures_ = 0;
+  if (context_->open_loop) {
+    // One that still gets its connection joins when it is up.
+    if (state_ == State::kIdle || state_ == State::kClosed) TakeWaiting();
+    return;
+  }
   if (state_ == State::kConnecting || state_ == State::kHandshaking) {
     if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
     return;
@@ -254,6 +286,7 @@ void HttpConnection::CompleteResponse(Nanos done) {
   Recorder& recorder = *c.recorder;
   recorder[is_success ? Metric::kService : Metric::kOther].Record(done - sent_);
   recorder[Metric::kFirstByte].Record(first_byte_ - sent_);
+  if (is_success && c.open_loop) recorder[Metric::kResponse].Record(done - due_);
   recorder.counters.success += is_success ? 1 : 0;
   recorder.last_done = done;
   const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && !c.is_single_use;
@@ -273,8 +306,8 @@ void HttpConnection::OnIdleReadable() {
   if (io.kind == IoResult::Kind::kDone) c.recorder->counters.unsolicited_bytes += io.bytes;
   Close();
   if (is_thinking_) return c.wheel->Schedule(this, due_);  // it opens again when its next slot is due
-  // Before the start the connection is wanted; later it was done anyway.
-  if (c.is_preparing && !c.pacer.IsStopped()) BackOff();
+  // Before the start, and in an open loop, the connection is wanted; in a closed one it was done anyway.
+  if ((c.is_preparing || c.open_loop) && !c.pacer.IsStopped()) BackOff();
 }
 
 void HttpConnection::OnDeadline() {
@@ -314,7 +347,7 @@ void HttpConnection::FailConnect(Phase phase, int error, std::string text) {
   Close();
   failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
   const NeverSent reason = NeverSentOf(result);
-  const bool is_last = failures_ >= kMaxFailures && !c.pacer.IsTimed();
+  const bool is_last = failures_ >= kMaxFailures && !c.pacer.IsTimed() && !c.open_loop;
   // A slot whose idle connection died may still go out on the next one.
   const bool is_kept = was_established && !is_last && !c.pacer.IsStopped();
   if (has_slot_ && !is_kept) NeverSend(reason);
@@ -352,20 +385,22 @@ void HttpConnection::FailRequest(int error) {
   const Nanos now = c.ReadClock();
   if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
     (*c.recorder)[Metric::kCensored].Record(now - sent_);
+    if (c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(now - due_);
   }
   Finish(outcome);
   Close();
   Rest(now);
 }
 
-void HttpConnection::StopWaiting() {
+void HttpConnection::StopWaiting(NeverSent reason) {
   ConnectionContext& c = *context_;
+  if (has_slot_ && sent_bytes_ == 0 && c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(c.now - due_);
   is_thinking_ = false;
   switch (state_) {
     case State::kSending:
       if (sent_bytes_ > 0) return;
       Close();
-      NeverSend(NeverSent::kStopped);
+      NeverSend(reason);
       return Settle();
     case State::kReceiving:
       return;
@@ -378,7 +413,7 @@ void HttpConnection::StopWaiting() {
     case State::kClosed:
     case State::kIdle:
       if (state_ == State::kBackoff) state_ = State::kClosed;
-      if (has_slot_) NeverSend(NeverSent::kStopped);
+      if (has_slot_) NeverSend(reason);
       Settle();
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct ConnectionContext {
   TimeoutWheel* wheel = nullptr;
   Recorder* recorder = nullptr;  // of the current interval
   ClosedLoop pacer;
+  std::optional<OpenLoop> open_loop;  // while a point with a schedule runs; then the pacer only says when to stop
 
   // From the plan, constant.
   RequestBytes request;
@@ -50,6 +52,9 @@ struct ConnectionContext {
   int open_credits = 0;      // see Worker::OpenConnections
   // Requests that are due go out together at the end of a turn: see Worker::Run.
   std::vector<HttpConnection*> to_send;
+  // Open loop: connections free to take a slot, longest first.
+  HttpConnection* first_free = nullptr;
+  HttpConnection* last_free = nullptr;
   bool is_in_turn = false;
   Nanos now = 0;  // the latest clock reading of this thread
   NeverSent last_refusal = NeverSent::kConnectOther;
@@ -85,8 +90,8 @@ class HttpConnection : public TimeoutWheel::Node {
   // The deadline that it set on the wheel has passed.
   void OnDeadline();
 
-  // No further request: a slot that waits is counted as never sent; one in flight goes on.
-  void StopWaiting();
+  // No further request: a slot that waits is counted as never sent for `reason`; one in flight goes on.
+  void StopWaiting(NeverSent reason);
 
   // Ends a request in flight as cut off, and closes.
   void CutOff();
@@ -95,6 +100,10 @@ class HttpConnection : public TimeoutWheel::Node {
 
   // Sends the slot in its hands. REQUIRES: it is idle and has one.
   void Send();
+
+  // Open loop: takes this connection from the front of those that are free, and the oldest slot that waits, and sends
+  // it; false if the connection has gone meanwhile.  REQUIRES: it is the first one free, and a slot waits.
+  bool ServeWaiting();
 
   bool IsIdle() const { return state_ == State::kIdle; }
   bool IsSettled() const { return is_settled_; }
@@ -118,6 +127,7 @@ class HttpConnection : public TimeoutWheel::Node {
   void Rest(Nanos done);
   void Think(Nanos until);
   void TakeNext(Nanos due);
+  void TakeWaiting();
   void Settle();
   void FailConnect(Phase phase, int error, std::string text);
   void BackOff();
@@ -132,6 +142,7 @@ class HttpConnection : public TimeoutWheel::Node {
   Transport transport_;
   ResponseParser parser_;
   std::unique_ptr<std::string> spill_;  // bytes of an incomplete header, kept between two reads
+  HttpConnection* next_free_ = nullptr;
   Nanos due_ = 0;
   Nanos sent_ = 0;        // also: when connecting or the handshake began
   Nanos first_byte_ = 0;  // of the response; 0: none yet
@@ -144,6 +155,7 @@ class HttpConnection : public TimeoutWheel::Node {
   bool has_slot_ = false;
   bool is_settled_ = false;
   bool is_thinking_ = false;  // idle or closed until due_, when it takes its next slot
+  bool is_free_ = false;      // in the list of those that are free
   bool is_proven_ = false;    // the peer has answered on this connection
 };
 

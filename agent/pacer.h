@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "common/clock.h"
+#include "common/schedule.h"
 
 namespace tidemark {
 
@@ -58,6 +59,55 @@ class ClosedLoop {
   Nanos end_ = std::numeric_limits<Nanos>::max();
   bool is_pooled_ = false;
   bool is_stopped_ = false;
+};
+
+// The open loop: slots are due on a schedule that nothing the target does can move. A slot that finds no free
+// connection waits; how many may wait is not limited, since those that wait are told by two places in the schedule, of
+// the last one that fell due and of the last one taken, and cost no memory. Threads: one worker.
+class OpenLoop {
+ public:
+  explicit OpenLoop(const Arrivals& arrivals, Nanos start) : start_(start), due_(arrivals), taken_(arrivals) {
+    Advance();
+  }
+
+  // The instant at which the next slot falls due; kNeverDue if there is none.
+  Nanos next_due() const { return next_due_; }
+  // The slot at next_due() falls due and waits; returns its due time counted from the start.
+  Nanos Release() {
+    const Nanos due = next_due_ - start_;
+    last_due_ = next_due_;
+    ++waiting_;
+    Advance();
+    return due;
+  }
+  bool HasWaiting() const { return waiting_ > 0; }
+  // Takes the oldest slot that waits; returns its due instant.  REQUIRES: HasWaiting().
+  Nanos Take() {
+    --waiting_;
+    return start_ + taken_.Next();
+  }
+  bool IsExhausted() const { return next_due_ == kNeverDue; }
+  // The instant at which the last slot so far fell due.
+  Nanos last_due() const { return last_due_; }
+  // Ends the schedule early; returns how many of a limited number of slots have not fallen due, 0 if there is no limit.
+  std::uint64_t Cancel() {
+    const std::uint64_t left = due_.left() == Arrivals::kNoLimit || IsExhausted() ? 0 : due_.left() + 1;
+    next_due_ = kNeverDue;
+    return left;
+  }
+
+ private:
+  void Advance() {
+    const Nanos next = due_.Next();
+    next_due_ = next == kNeverDue ? kNeverDue : start_ + next;
+  }
+
+  Nanos start_;
+  Arrivals due_;
+  Arrivals taken_;
+  Nanos next_due_ = kNeverDue;
+  Nanos last_due_ = 0;
+  std::uint64_t waiting_ = 0;
 };
 
 }  // namespace tidemark

@@ -81,10 +81,45 @@ Session::~Session() {
   workers_.clear();                        // joins their threads; their last reports stay in the mailbox
 }
 
+// This agent's part of an open loop's schedule, dealt over the workers that have connections; nothing for a closed
+// loop.
+std::vector<std::optional<Arrivals>> Session::SplitArrivals(const proto::Prepare& prepare,
+                                                            const std::vector<std::int64_t>& connections) const {
+  std::vector<std::optional<Arrivals>> arrivals(connections.size());
+  const proto::Sweep& sweep = open_.plan().sweep();
+  if (!IsOpenLoop(sweep)) return arrivals;
+  const SweepPoint point = PointAt(sweep, static_cast<int>(prepare.point()));
+  const auto sharing = static_cast<std::uint64_t>(
+      std::count_if(connections.begin(), connections.end(), [](std::int64_t count) { return count > 0; }));
+  const auto stream = static_cast<std::uint64_t>(prepare.stream());
+  const auto streams = static_cast<std::uint64_t>(prepare.streams());
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    // The agent's slots are stream, stream + streams, ...; of these its Kth worker has every sharing-th, from the Kth.
+    const std::uint64_t first = stream + streams * i;
+    const std::uint64_t stride = streams * sharing;
+    const std::uint64_t limit = connections[i] == 0 || streams == 0 ? 0
+                                : sweep.requests() == 0             ? Arrivals::kNoLimit
+                                                                    : static_cast<std::uint64_t>(sweep.requests());
+    if (limit == 0) {
+      arrivals[i] = Arrivals::Constant({}, 0, 1, 0);
+    } else if (sweep.arrivals() == "constant") {
+      arrivals[i] = Arrivals::Constant(point.stages, first, stride, limit);
+    } else {
+      const std::uint64_t count = limit == Arrivals::kNoLimit ? limit
+                                  : limit > first             ? (limit - first + stride - 1) / stride
+                                                              : 0;
+      arrivals[i] = Arrivals::Poisson(point.stages, StreamKey(sweep.seed(), prepare.point(), stream, i), stride, count);
+    }
+  }
+  return arrivals;
+}
+
 absl::Status Session::Prepare(const proto::Prepare& prepare) {
   const auto worker_count = static_cast<std::int64_t>(workers_.size());
   if (prepare.connections() < 0 || prepare.connections() > kMaxConnections || prepare.requests() < 0 ||
-      prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate_millis() < 0 ||
+      prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate_millis() < 0 || prepare.stream() < 0 ||
+      prepare.streams() < 0 || prepare.stream() > prepare.streams() || prepare.streams() > kMaxConnections ||
+      prepare.point() >= static_cast<std::uint32_t>(PointCount(open_.plan().sweep())) ||
       prepare.first_connection() < 0 || prepare.first_connection() > kMaxConnections) {
     return absl::InvalidArgumentError("prepare: the share is out of range");
   }
@@ -106,13 +141,15 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   // A total goes where the connections are; without any, the agent idles this point.
   std::vector<std::int64_t> requests(workers_.size());
   if (prepare.connections() > 0) requests = SplitByWeight(prepare.requests(), connections);
+  const std::vector<std::optional<Arrivals>> arrivals = SplitArrivals(prepare, connections);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->Prepare({.point = prepare.point(),
                           .connections = connections[i],
                           .first_connection = prepare.first_connection() + static_cast<std::int64_t>(i),
                           .connection_stride = worker_count,
                           .requests = requests[i],
-                          .connect_rate_millis = prepare.connect_rate_millis()});
+                          .connect_rate_millis = prepare.connect_rate_millis(),
+                          .arrivals = arrivals[i]});
   }
   return absl::OkStatus();
 }

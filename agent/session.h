@@ -44,6 +44,8 @@ class Session {
   void SendEvents();                  // the sender thread
   void Handle(WorkerReport report);   // in it
   void SendReady();
+  std::vector<std::optional<Arrivals>> SplitArrivals(const proto::Prepare& prepare,
+                                                     const std::vector<std::int64_t>& connections) const;
 
   const proto::Open open_;
   const std::uint64_t incarnation_;

@@ -3,7 +3,9 @@
 
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -51,17 +53,19 @@ class Transport {
   // After the handshake: whether it resumed an earlier session.
   bool IsResumed() const { return SSL_session_reused(ssl_) == 1; }
 
-  // Sends what the kernel takes, at most all of `bytes`.
+  // Sends what the kernel takes, at most all of `bytes`. Past libc, as Receive: its send and recv are cancellation
+  // points, which in a process with threads costs each call two atomic operations and 30 instructions.
   IoResult Send(absl::string_view bytes) {
     if (ssl_ != nullptr) return SendTls(bytes);
-    const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n =
+        syscall(SYS_sendto, fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, socklen_t{0});
     if (n >= 0) return {.bytes = static_cast<std::size_t>(n)};
     return FailedWith(IoResult::Kind::kWantWrite);
   }
   // Receives what is there into `buffer`.
   IoResult Receive(char* buffer, std::size_t size) {
     if (ssl_ != nullptr) return ReceiveTls(buffer, size);
-    const ssize_t n = ::recv(fd_, buffer, size, MSG_DONTWAIT);
+    const ssize_t n = syscall(SYS_recvfrom, fd_, buffer, size, MSG_DONTWAIT, nullptr, nullptr);
     if (n > 0) return {.bytes = static_cast<std::size_t>(n)};
     if (n == 0) return {.kind = IoResult::Kind::kClosed};
     return FailedWith(IoResult::Kind::kWantRead);

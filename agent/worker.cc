@@ -7,6 +7,7 @@
 
 #include "agent/machine.h"
 #include "common/check.h"
+#include "common/histogram.h"
 #include "common/schedule.h"
 
 namespace tidemark {
@@ -24,6 +25,8 @@ constexpr std::size_t kSpareRecorders = 3;
 // How long a running worker without events sleeps before it looks at its time-outs. Longer than the kernel's own tick,
 // so that falling asleep does not program the hardware timer anew, which costs a microsecond or more in a guest.
 constexpr Nanos kRunningWake = 50 * kMillisecond;
+// How long before a slot is due a spinning worker stops sleeping: a timer's usual lateness.
+constexpr Nanos kSpin = 50 * kMicrosecond;
 constexpr Nanos kIdleWake = 10 * kSecond;
 
 }  // namespace
@@ -95,6 +98,11 @@ Nanos Worker::NextWake() const {
   if (state_ == State::kVacant) return context_.now + kIdleWake;
   if (state_ == State::kReady && start_) return std::min(*start_, next_tick_);
   if (state_ != State::kRunning || context_.think_time > 0) return next_tick_;
+  if (context_.open_loop) {
+    const Nanos due = context_.open_loop->next_due();
+    const Nanos wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
+    return std::min({context_.now + kRunningWake, WindowEnd(), wake, cut_off_at_});
+  }
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
   return std::min({context_.now + kRunningWake, WindowEnd(), end});
 }
@@ -124,14 +132,35 @@ void Worker::AfterTurn() {
   if (state_ == State::kReady && start_ && context_.now >= *start_) StartPoint(false);
   if (state_ != State::kRunning) return;
   if (context_.pacer.IsTimed() && !context_.pacer.IsStopped() && context_.now >= context_.pacer.end())
-    EndPoint(context_.timeout);
+    EndPoint(context_.timeout, NeverSent::kStopped);
+  if (context_.open_loop) ReleaseDue();
   if (context_.now >= cut_off_at_) {
+    // What still waits for a connection has found none in time.
+    if (context_.open_loop && !context_.pacer.IsStopped())
+      EndPoint(0, context_.up > 0 ? NeverSent::kCap : context_.last_refusal);
     for (HttpConnection& connection : connections_) connection.CutOff();
   }
-  if (context_.settled == share_.connections) return FinishPoint();
+  const bool is_over = context_.open_loop
+                           ? context_.open_loop->IsExhausted() && context_.waiting == 0 && context_.in_flight == 0
+                           : context_.settled == share_.connections;
+  if (is_over) return FinishPoint();
   if (core_sharing_.IsOn())
     core_sharing_.Review(context_.now, responses_before_window_ + recorder_->counters.Complete());
   if (context_.now >= WindowEnd()) HandOver(false);
+}
+
+// Open loop: slots that have fallen due wait, and free connections take them.
+void Worker::ReleaseDue() {
+  OpenLoop& open_loop = *context_.open_loop;
+  Counters& counters = recorder_->counters;
+  while (open_loop.next_due() <= context_.now) {
+    counters.schedule_hash += Mix64(static_cast<std::uint64_t>(open_loop.Release()));
+    ++counters.planned;
+    ++context_.waiting;
+    // A request may be given up after its time-out; one that waits for a connection, that long after the last is due.
+    if (open_loop.IsExhausted()) cut_off_at_ = std::min(cut_off_at_, open_loop.last_due() + context_.timeout);
+    while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting();
+  }
 }
 
 void Worker::Prepare(const WorkerShare& share) {
@@ -179,7 +208,7 @@ void Worker::FinishPreparing() {
     context_.pacer.Stop();
     for (HttpConnection& connection : connections_) {
       if (connection.IsSettled()) continue;
-      connection.StopWaiting();
+      connection.StopWaiting(NeverSent::kStopped);
       connection.CutOff();
       recorder_->counters.planned += connection.quota();
       recorder_->counters[NeverSent::kStopped] += connection.quota();
@@ -211,7 +240,10 @@ void Worker::StartPoint(bool is_stopped) {
   cpu_at_window_ = ThreadCpuTime();
   run_delay_at_window_ = ThreadRunDelay();
   responses_before_window_ = 0;
-  if (settings_.is_target_on_this_machine && context_.think_time == 0) core_sharing_.Begin(phase_start_, 0);
+  context_.first_free = nullptr;
+  if (share_.arrivals) context_.open_loop.emplace(*share_.arrivals, phase_start_);
+  if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0)
+    core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
   context_.settled = 0;
   if (sweep.has_duration()) {
@@ -222,6 +254,8 @@ void Worker::StartPoint(bool is_stopped) {
     context_.pacer.LimitEach();
   }
   if (is_stopped) context_.pacer.Stop();
+  // A schedule without a slot for this worker is over at once.
+  if (context_.open_loop && context_.open_loop->IsExhausted()) cut_off_at_ = phase_start_;
   const auto quota = static_cast<std::uint64_t>(sweep.requests_per_connection());
   // With a think time the first requests are spread evenly over it; without one all are due at once.
   std::int64_t i = 0;
@@ -239,14 +273,25 @@ void Worker::Stop(Nanos grace) {
       start_ = context_.now;
       StartPoint(true);
     }
-    EndPoint(grace);
+    EndPoint(grace, NeverSent::kStopped);
   });
 }
 
-void Worker::EndPoint(Nanos grace) {
+void Worker::EndPoint(Nanos grace, NeverSent reason) {
   context_.pacer.Stop();
   cut_off_at_ = std::min(cut_off_at_, context_.now + grace);
-  for (HttpConnection& connection : connections_) connection.StopWaiting();
+  for (HttpConnection& connection : connections_) connection.StopWaiting(reason);
+  if (!context_.open_loop) return;
+  OpenLoop& open_loop = *context_.open_loop;
+  Counters& counters = recorder_->counters;
+  while (open_loop.HasWaiting()) {
+    (*recorder_)[Metric::kUnanswered].Record(context_.now - open_loop.Take());
+    ++counters[reason];
+    --context_.waiting;
+  }
+  const std::uint64_t left = open_loop.Cancel();
+  counters.planned += left;
+  counters[reason] += left;
 }
 
 void Worker::FinishPoint() {
@@ -264,6 +309,7 @@ void Worker::FinishPoint() {
   connections_.clear();
   recorder_.reset();
   context_.recorder = nullptr;
+  context_.open_loop.reset();
   context_.waiting = context_.in_flight = 0;
   state_ = State::kVacant;
 }

@@ -22,10 +22,11 @@ namespace tidemark {
 struct WorkerShare {
   std::uint32_t point = 0;
   std::int64_t connections = 0;
-  std::int64_t first_connection = 0;     // number in the run of the worker's first connection
-  std::int64_t connection_stride = 1;    // ... and how far apart its others are
-  std::int64_t requests = 0;             // of a total; 0 if the plan has none
-  std::int64_t connect_rate_millis = 0;  // of the agent; 0: no limit
+  std::int64_t first_connection = 0;      // number in the run of the worker's first connection
+  std::int64_t connection_stride = 1;     // ... and how far apart its others are
+  std::int64_t requests = 0;              // of a total; 0 if the plan has none
+  std::int64_t connect_rate_millis = 0;   // of the agent; 0: no limit
+  std::optional<Arrivals> arrivals = {};  // of an open loop
 };
 
 // What a worker tells its session. `recorder` is to be given back with Worker::Recycle.
@@ -83,7 +84,8 @@ class Worker {
   void OpenConnections();
   void FinishPreparing();
   void StartPoint(bool is_stopped);
-  void EndPoint(Nanos grace);
+  void ReleaseDue();
+  void EndPoint(Nanos grace, NeverSent reason);
   void FinishPoint();
   void HandOver(bool is_final);
   std::unique_ptr<Recorder> TakeRecorder();

@@ -9,20 +9,22 @@
 namespace tidemark {
 
 enum class Metric : std::uint8_t {
-  kService,    // sent to last byte, successes
-  kOther,      // sent to last byte, complete responses that are no success
-  kCensored,   // sent to time-out or cut-off: the true value lies above
-  kFirstByte,  // sent to first byte of the response, complete responses
-  kLateness,   // due to sent
-  kConnect,    // TCP connect
-  kTls,        // TLS handshake
-  kLoopLag,    // busy time of one turn of a worker's event loop
+  kService,     // sent to last byte, successes
+  kOther,       // sent to last byte, complete responses that are no success
+  kCensored,    // sent to time-out or cut-off: the true value lies above
+  kFirstByte,   // sent to first byte of the response, complete responses
+  kLateness,    // due to sent
+  kConnect,     // TCP connect
+  kTls,         // TLS handshake
+  kLoopLag,     // busy time of one turn of a worker's event loop
+  kResponse,    // open loop: due to last byte, successes
+  kUnanswered,  // open loop: due to time-out, cut-off or the end of waiting: the true value lies above
   kCount
 };
 
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
 
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
-    "service", "other", "censored", "first_byte", "lateness", "connect", "tls", "loop_lag"};
+    "service", "other", "censored", "first_byte", "lateness", "connect", "tls", "loop_lag", "response", "unanswered"};
 
 }  // namespace tidemark

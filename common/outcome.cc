@@ -121,6 +121,7 @@ void Counters::Add(const Counters& other) {
   tls_resumed += other.tls_resumed;
   cpu_ns += other.cpu_ns;
   run_delay_ns += other.run_delay_ns;
+  schedule_hash += other.schedule_hash;
 }
 
 std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
@@ -152,6 +153,7 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_tls_resumed(counters.tls_resumed);
   out->set_cpu_ns(counters.cpu_ns);
   out->set_run_delay_ns(counters.run_delay_ns);
+  out->set_schedule_hash(counters.schedule_hash);
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
 }
@@ -166,6 +168,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->tls_resumed = in.tls_resumed();
   counters->cpu_ns = in.cpu_ns();
   counters->run_delay_ns = in.run_delay_ns();
+  counters->schedule_hash = in.schedule_hash();
   pending->waiting = in.waiting();
   pending->in_flight = in.in_flight();
   return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&

@@ -81,6 +81,7 @@ struct Counters {
   std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
   std::uint64_t run_delay_ns = 0;
+  std::uint64_t schedule_hash = 0;  // open loop: sum of Mix64(due - T0) over slots that fell due
 
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
   std::uint64_t& operator[](NeverSent reason) { return never_sent[static_cast<std::size_t>(reason)]; }

@@ -18,6 +18,9 @@
 namespace tidemark {
 namespace {
 
+// Of a rate that a number of requests ends: longer than any of them takes, short enough for 128 bits.
+constexpr Nanos kUnlimitedStage = 1'000 * kMaxDuration;
+
 absl::Status Invalid(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
 }
@@ -82,6 +85,54 @@ absl::Status CheckRequest(const proto::Request& request) {
   return CheckHeaders(request);
 }
 
+absl::Status CheckStages(const proto::Sweep& sweep) {
+  if (sweep.stages_size() > kMaxPoints) return Invalid("sweep.stages", absl::StrCat("more than ", kMaxPoints));
+  Nanos length = 0;
+  for (const proto::Stage& stage : sweep.stages()) {
+    if (stage.has_over() == stage.has_hold() || (stage.has_hold() && stage.to() != 0))
+      return Invalid("sweep.stages", "each stage is either {to: RATE, over: TIME} or {hold: TIME}");
+    const Nanos duration = FromProto(stage.has_over() ? stage.over() : stage.hold());
+    TIDEMARK_RETURN_IF_ERROR(CheckDuration("sweep.stages", duration, kMillisecond, kMaxDuration));
+    TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.stages.to", stage.to(), 0, kMaxRate));
+    length += duration;
+  }
+  return CheckDuration("sweep.stages", length, kMillisecond, kMaxDuration);
+}
+
+absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
+  if (sweep.connections_size() != 1)
+    return Invalid("sweep.connections", "an open loop takes one count; its points are the rates");
+  if (sweep.requests_per_connection() != 0 || sweep.has_think_time())
+    return Invalid("sweep",
+                   "an open loop has neither requests_per_connection nor think_time: its slots are due by the clock");
+  if (!sweep.rates().empty() && !sweep.stages().empty()) return Invalid("sweep", "has both rates and stages; give one");
+  if (sweep.rates_size() > kMaxPoints) return Invalid("sweep.rates", absl::StrCat("more than ", kMaxPoints, " points"));
+  for (const std::int64_t rate : sweep.rates()) TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.rates", rate, 1, kMaxRate));
+  if (!sweep.stages().empty()) {
+    if (sweep.has_duration() || sweep.requests() != 0)
+      return Invalid("sweep", "stages end by themselves; leave out duration and requests");
+    TIDEMARK_RETURN_IF_ERROR(CheckStages(sweep));
+  } else if ((sweep.requests() != 0) == sweep.has_duration()) {
+    return Invalid("sweep", "an open loop ends by exactly one of requests and duration");
+  }
+  for (const std::int64_t rate : sweep.rates()) {
+    if (sweep.requests() / rate > kMaxDuration / kSecond)
+      return Invalid("sweep.requests",
+                     absl::StrCat(sweep.requests(), " at ", rate, " per second take longer than 7 days"));
+  }
+  if (sweep.requests() != 0)
+    TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.requests", sweep.requests(), 1, kMaxRequestsPerPoint));
+  if (sweep.has_duration())
+    TIDEMARK_RETURN_IF_ERROR(CheckDuration("sweep.duration", FromProto(sweep.duration()), kMillisecond, kMaxDuration));
+  if (sweep.arrivals() != "poisson" && sweep.arrivals() != "constant")
+    return Invalid("sweep.arrivals", absl::StrCat("'", sweep.arrivals().substr(0, 32), "'; write poisson or constant"));
+  if (sweep.pace() != "timer" && sweep.pace() != "spin")
+    return Invalid("sweep.pace", absl::StrCat("'", sweep.pace().substr(0, 32), "'; write timer or spin"));
+  TIDEMARK_RETURN_IF_ERROR(
+      CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
+  return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
+}
+
 absl::Status CheckSweep(const proto::Sweep& sweep) {
   if (sweep.connections().empty())
     return Invalid("sweep.connections", "is empty; name at least one count, as 10,50,100");
@@ -90,6 +141,9 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   for (const std::int64_t count : sweep.connections()) {
     TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.connections", count, 1, kMaxConnections));
   }
+  if (IsOpenLoop(sweep)) return CheckOpenLoop(sweep);
+  if (!sweep.arrivals().empty() || sweep.seed() != 0 || !sweep.pace().empty())
+    return Invalid("sweep", "arrivals, seed and pace belong to an open loop; give rates or stages, or leave them out");
   const int ends = (sweep.requests_per_connection() != 0) + (sweep.requests() != 0) + sweep.has_duration();
   if (ends != 1) {
     return Invalid("sweep", absl::StrCat("has ", ends == 0 ? "none" : "more than one",
@@ -213,14 +267,53 @@ absl::StatusOr<StatusSet> ParseStatusSet(const Strings& entries) {
 }
 template absl::StatusOr<StatusSet> ParseStatusSet(const google::protobuf::RepeatedPtrField<std::string>&);
 
+bool IsOpenLoop(const proto::Sweep& sweep) { return !sweep.rates().empty() || !sweep.stages().empty(); }
+
+int PointCount(const proto::Sweep& sweep) {
+  if (!IsOpenLoop(sweep)) return sweep.connections_size();
+  return sweep.rates().empty() ? 1 : sweep.rates_size();
+}
+
+SweepPoint PointAt(const proto::Sweep& sweep, int index) {
+  if (!IsOpenLoop(sweep)) return {.connections = sweep.connections(index)};
+  SweepPoint point{.connections = sweep.connections(0)};
+  if (!sweep.rates().empty()) {
+    const std::int64_t rate = sweep.rates(index) * 1000;
+    point.stages.push_back({.from_millis = rate,
+                            .to_millis = rate,
+                            .duration = sweep.has_duration() ? FromProto(sweep.duration()) : kUnlimitedStage});
+  }
+  std::int64_t rate = 0;
+  for (const proto::Stage& stage : sweep.stages()) {
+    const std::int64_t to = stage.has_hold() ? rate : stage.to() * 1000;
+    point.stages.push_back(
+        {.from_millis = rate, .to_millis = to, .duration = FromProto(stage.has_hold() ? stage.hold() : stage.over())});
+    rate = to;
+  }
+  return point;
+}
+
+namespace {
+
+void ApplyOpenLoopDefaults(proto::Sweep* sweep) {
+  if (sweep->connections().empty()) sweep->add_connections(100);
+  if (sweep->arrivals().empty()) sweep->set_arrivals("poisson");
+  if (sweep->pace().empty()) sweep->set_pace("timer");
+  if (sweep->stages().empty() && sweep->requests() == 0 && !sweep->has_duration())
+    *sweep->mutable_duration() = ToDurationProto(30 * kSecond);
+}
+
+}  // namespace
+
 void ApplyDefaults(proto::Plan* plan) {
   proto::Sweep* sweep = plan->mutable_sweep();
+  if (IsOpenLoop(*sweep)) ApplyOpenLoopDefaults(sweep);
   const bool has_end = sweep->requests_per_connection() != 0 || sweep->requests() != 0 || sweep->has_duration();
   if (sweep->connections().empty()) {
     for (const int count : {10, 50, 100, 500, 1000}) sweep->add_connections(count);
     if (!has_end && sweep->warmup_requests_per_connection() == 0) sweep->set_warmup_requests_per_connection(10);
   }
-  if (!has_end) sweep->set_requests_per_connection(100);
+  if (!has_end && !IsOpenLoop(*sweep)) sweep->set_requests_per_connection(100);
   if (!plan->has_timeout()) *plan->mutable_timeout() = ToDurationProto(30 * kSecond);
   if (!plan->has_connect_timeout()) *plan->mutable_connect_timeout() = plan->timeout();
   if (plan->requests().empty()) plan->add_requests();

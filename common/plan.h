@@ -4,11 +4,13 @@
 #include <bitset>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/clock.h"
+#include "common/schedule.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
@@ -42,8 +44,19 @@ using StatusSet = std::bitset<1000>;
 template <typename Strings>
 absl::StatusOr<StatusSet> ParseStatusSet(const Strings& entries);
 
+// One level of the sweep.
+struct SweepPoint {
+  std::int64_t connections = 0;
+  std::vector<RateStage> stages = {};  // open loop; empty: closed loop
+};
+bool IsOpenLoop(const proto::Sweep& sweep);
+// REQUIRES: the plan is valid, `index` < PointCount.
+int PointCount(const proto::Sweep& sweep);
+SweepPoint PointAt(const proto::Sweep& sweep, int index);
+
 // Fills every field that the user left out, so that a printed plan shows what will happen:
-// the sweep 10,50,100,500,1000 with 100 requests per connection after 10 for warm-up, 30 s time-outs, GET.
+// the sweep 10,50,100,500,1000 with 100 requests per connection after 10 for warm-up, 30 s time-outs, GET; an open
+// loop has 100 connections, Poisson arrivals and 30 s per rate.
 void ApplyDefaults(proto::Plan* plan);
 
 // Checks a plan with defaults applied. Errors: InvalidArgument "FIELD: what, value; remedy".
@@ -60,6 +73,7 @@ google::protobuf::Duration ToDurationProto(Nanos value);
 inline constexpr std::int64_t kMaxPoints = 1'000;
 inline constexpr std::int64_t kMaxConnections = 10'000'000;
 inline constexpr std::int64_t kMaxRequestsPerPoint = 1'000'000'000'000;
+inline constexpr std::int64_t kMaxRate = 100'000'000;
 inline constexpr std::int64_t kMaxThreads = 1'024;
 inline constexpr std::size_t kMaxHeaders = 100;
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;

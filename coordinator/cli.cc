@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <optional>
+#include <random>
 #include <sstream>
 
 #include "absl/strings/match.h"
@@ -21,6 +22,7 @@ Examples:
   tidemark run http://127.0.0.1:8080/                        the sweep 10,50,100,500,1000 x 100 requests
   tidemark run -c 64 -d 30s http://127.0.0.1:8080/           64 connections for half a minute
   tidemark run -c 10,100,1000 -o json=run.json https://gateway.internal/api/v3/time
+  tidemark run -R 5k -d 1m https://gateway.internal/         5,000 requests a second, whatever it answers
   tidemark run plan.yaml --agents 10.0.0.5,10.0.0.6          the same on two machines
   tidemark run plan.yaml --dry-run                           what would happen, and nothing more
 
@@ -33,7 +35,8 @@ struct Flags {
   std::string source;
   std::vector<std::string> connections;
   std::string duration, requests, requests_per_connection, warmup, connect_rate, think_time;
-  std::string threads, timeout, connect_timeout, max_response_bytes;
+  std::vector<std::string> rates;
+  std::string threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
   std::vector<std::string> headers, expect_status;
   bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
@@ -58,6 +61,12 @@ void AddRun(CLI::App* run, Flags* f) {
   load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
   load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
   load->add_flag("--new-connection", f->is_new_connection, "each request on a connection of its own");
+  load->add_option("-R,--rate", f->rates, "open loop: requests per second over all agents, one point each: 1k,2k,5k")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  load->add_option("--arrivals", f->arrivals, "of an open loop: poisson (default) or constant");
+  load->add_option("--seed", f->seed, "of Poisson arrivals; default: a new one, which the report prints");
+  load->add_option("--pace", f->pace, "of an open loop: timer (default), or spin: less late, up to a core per worker");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
   load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
   auto* request = run->add_option_group("Request");
@@ -108,6 +117,10 @@ void AddRun(CLI::App* run, Flags* f) {
                                                                   {"-d", "DURATION"},
                                                                   {"-n", "COUNT"},
                                                                   {"--requests-per-connection", "COUNT"},
+                                                                  {"-R", "RATE"},
+                                                                  {"--arrivals", "KIND"},
+                                                                  {"--seed", "NUMBER"},
+                                                                  {"--pace", "KIND"},
                                                                   {"--warmup", "COUNT"},
                                                                   {"--connect-rate", "COUNT"},
                                                                   {"--think-time", "DURATION"},
@@ -175,6 +188,18 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   TIDEMARK_RETURN_IF_ERROR(zero);
   TIDEMARK_RETURN_IF_ERROR(
       Apply("--warmup", f.warmup, ParseCount, [&](std::int64_t v) { sweep->set_warmup_requests_per_connection(v); }));
+  if (!f.rates.empty()) {
+    sweep->clear_rates();
+    sweep->clear_stages();
+    for (const std::string& text : f.rates) {
+      TIDEMARK_RETURN_IF_ERROR(
+          Apply("-R/--rate", text.empty() ? "?" : text, ParseCount, [&](std::int64_t v) { sweep->add_rates(v); }));
+    }
+  }
+  if (!f.arrivals.empty()) sweep->set_arrivals(f.arrivals);
+  if (!f.pace.empty()) sweep->set_pace(f.pace);
+  TIDEMARK_RETURN_IF_ERROR(
+      Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(static_cast<std::uint64_t>(v)); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--think-time", f.think_time, ParseDuration,
                                  [&](Nanos v) { *sweep->mutable_think_time() = ToDurationProto(v); }));
   return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
@@ -250,6 +275,11 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f) {
   TIDEMARK_RETURN_IF_ERROR(ApplyRequest(f, &options.plan));
   ApplyTarget(f, &options.plan);
   ApplyDefaults(&options.plan);
+  proto::Sweep* const sweep = options.plan.mutable_sweep();
+  if (sweep->arrivals() == "poisson" && sweep->seed() == 0) {
+    std::random_device device;
+    sweep->set_seed(device() | 1u);
+  }
   TIDEMARK_RETURN_IF_ERROR(ValidatePlan(options.plan));
 
   options.agents = f.agents;

@@ -53,7 +53,7 @@ RunResult Run::Execute() {
   result_.started_at = FormatWallTime(result_.started_wall_s);
   result_.run = NewRunId(result_.started_wall_s);
   if (Open()) {
-    const int count = plan_.sweep().connections_size();
+    const int count = PointCount(plan_.sweep());
     result_.points.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
       if (!RunPoint(static_cast<std::uint32_t>(i))) break;
@@ -90,7 +90,7 @@ bool Run::Open() {
 // Whether each agent has a local port for each of its connections, at every point.
 bool Run::HasPorts() {
   if (plan_.target().rfind("unix:", 0) == 0) return true;
-  for (const std::int64_t connections : plan_.sweep().connections()) {
+  for (const std::int64_t connections : plan_.sweep().connections()) {  // an open loop has one count for all points
     const std::vector<std::int64_t> shares = SplitEvenly(connections, static_cast<std::int64_t>(agents_.size()));
     for (std::size_t i = 0; i < agents_.size(); ++i) {
       const std::int64_t pairs = std::max(plan_.source_addresses_size(), 1) *
@@ -130,7 +130,8 @@ bool Run::RunPoint(std::uint32_t index) {
 void Run::Prepare(std::uint32_t index, PointResult* point) {
   const proto::Sweep& sweep = plan_.sweep();
   const auto agent_count = static_cast<std::int64_t>(agents_.size());
-  point->connections = sweep.connections(static_cast<int>(index));
+  point->connections = PointAt(sweep, static_cast<int>(index)).connections;
+  if (!sweep.rates().empty()) point->rate = sweep.rates(static_cast<int>(index));
   point->shares = SplitEvenly(point->connections, agent_count);
   point->request_shares = SplitByWeight(sweep.requests(), point->shares);
   const std::vector<std::int64_t> rates = SplitByWeight(sweep.connect_rate() * 1000, point->shares);
@@ -138,8 +139,11 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   std::vector<std::uint64_t> incarnations;
   for (const AgentState& agent : agents_) incarnations.push_back(agent.incarnation);
   ledger_ = std::make_unique<Ledger>(result_.run, index, incarnations);
-  progress_->BeginPoint(index, static_cast<std::uint32_t>(sweep.connections_size()), point->connections);
+  progress_->BeginPoint(index, static_cast<std::uint32_t>(PointCount(sweep)), point->connections);
 
+  // The agents that have connections deal an open loop's slots among themselves in turn.
+  const auto streams = std::count_if(point->shares.begin(), point->shares.end(), [](auto share) { return share > 0; });
+  std::int64_t stream = 0;
   std::int64_t first_connection = 0;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     AgentState& agent = agents_[i];
@@ -155,6 +159,9 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     prepare->set_first_connection(first_connection);
     prepare->set_requests(point->request_shares[i]);
     prepare->set_connect_rate_millis(rates[i]);
+    prepare->set_stream(stream);
+    prepare->set_streams(point->shares[i] > 0 ? streams : 0);
+    stream += point->shares[i] > 0 ? 1 : 0;
     SendTo(i, command);
     first_connection += point->shares[i];
     if (sweep.requests_per_connection() != 0)

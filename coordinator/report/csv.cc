@@ -12,7 +12,9 @@ std::string ToCsv(const proto::Report& report) {
       "mean_us,min_us,p50_us,p90_us,p95_us,p99_us,p99_9_us,p99_99_us,max_us,censored,"
       "status_2xx,status_3xx,status_4xx,status_429,status_5xx,status_other,closed_early,reset,request_timeout,"
       "malformed,over_limit,"
-      "cut_off,never_sent,bytes_sent,bytes_received,generator_cpu_percent,status\r\n";
+      "cut_off,never_sent,bytes_sent,bytes_received,generator_cpu_percent,status,rate_per_s,response_mean_us,response_"
+      "p50_us,response_p90_us,response_p99_us,"
+      "response_p99_9_us,response_max_us,response_censored\r\n";
   for (const proto::Point& p : report.points()) {
     const proto::Latency& l = p.latency();
     const proto::Accounting& a = p.accounting();
@@ -31,7 +33,11 @@ std::string ToCsv(const proto::Report& report) {
           o.cut_off(), a.never_sent(), a.bytes_sent(), a.bytes_received()}) {
       absl::StrAppend(&out, value, ",");
     }
-    absl::StrAppendFormat(&out, "%.1f,%s\r\n", p.generator_cpu_percent(), p.status());
+    absl::StrAppendFormat(&out, "%.1f,%s,%d", p.generator_cpu_percent(), p.status(), p.rate_per_s());
+    const proto::Latency& r = p.response();
+    for (const double value : {r.mean_us(), r.p50_us(), r.p90_us(), r.p99_us(), r.p99_9_us(), r.max_us()})
+      absl::StrAppendFormat(&out, ",%.3f", value);
+    absl::StrAppend(&out, ",", r.censored(), "\r\n");
   }
   return out;
 }

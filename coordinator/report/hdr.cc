@@ -51,12 +51,12 @@ double HighestMillis(std::uint32_t slot) {
 }  // namespace
 
 std::vector<std::string> PointTags(const std::vector<PointResult>& points) {
-  std::map<std::int64_t, int> seen;
+  std::map<std::string, int> seen;
   std::vector<std::string> tags;
   for (const PointResult& point : points) {
-    const int times = ++seen[point.connections];
-    tags.push_back(times == 1 ? absl::StrCat("c", point.connections)
-                              : absl::StrCat("c", point.connections, ".", times));
+    const std::string tag = point.rate != 0 ? absl::StrCat("r", point.rate) : absl::StrCat("c", point.connections);
+    const int times = ++seen[tag];
+    tags.push_back(times == 1 ? tag : absl::StrCat(tag, ".", times));
   }
   return tags;
 }

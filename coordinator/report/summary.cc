@@ -3,8 +3,10 @@
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/plan.h"
 
 namespace tidemark {
@@ -86,13 +88,15 @@ void FillPoint(const Sums& sums, proto::Point* out) {
     out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
     out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
   }
-  const Histogram none;
+  static const Histogram none;
   *out->mutable_latency() = SummariseLatency(sums[Metric::kService], sums[Metric::kCensored]);
   *out->mutable_other_latency() = SummariseLatency(sums[Metric::kOther], none);
   *out->mutable_first_byte() = SummariseLatency(sums[Metric::kFirstByte], none);
   *out->mutable_lateness() = SummariseLatency(sums[Metric::kLateness], none);
   *out->mutable_connect() = SummariseLatency(sums[Metric::kConnect], none);
   *out->mutable_tls() = SummariseLatency(sums[Metric::kTls], none);
+  *out->mutable_response() = SummariseLatency(sums[Metric::kResponse], sums[Metric::kUnanswered]);
+  if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
   *out->mutable_loop_lag() = SummariseLatency(sums[Metric::kLoopLag], none);
   FillAccounting(counters, sums.pending, out->mutable_accounting());
   FillAccounting(sums.warmup, Pending(), out->mutable_warmup());
@@ -136,12 +140,12 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
 
 proto::Latency SummariseLatency(const Histogram& complete, const Histogram& censored) {
   proto::Latency out;
-  Histogram merged;
+  std::optional<Histogram> merged;
   if (censored.count() > 0) {
-    merged.Add(complete);
-    merged.Add(censored);
+    merged.emplace(complete);
+    merged->Add(censored);
   }
-  const Histogram& all = censored.count() > 0 ? merged : complete;
+  const Histogram& all = merged ? *merged : complete;
   const auto put = [&](const char* name, std::uint64_t numerator, std::uint64_t denominator,
                        void (proto::Latency::*set)(double)) {
     const Nanos value = all.Quantile(numerator, denominator);
@@ -192,6 +196,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     proto::Point* out = report.add_points();
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);
+    out->set_rate_per_s(point.rate);
     FillPoint(*sums, out);
     FillSeries(*point.merger, out);
     FillAgentRows(point, out);

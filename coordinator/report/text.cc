@@ -27,7 +27,7 @@ struct Column {
   const char* title;
   int width;
 };
-constexpr Column kColumns[] = {{"conns", 7}, {"requests", 11}, {"ok", 11}, {"failed", 9},  {"err %", 7},
+constexpr Column kColumns[] = {{"", 7},      {"requests", 11}, {"ok", 11}, {"failed", 9},  {"err %", 7},
                                {"req/s", 9}, {"avg", 8},       {"p50", 8}, {"p90", 8},     {"p95", 8},
                                {"p99", 8},   {"p99.9", 8},     {"max", 8}, {"duration", 9}};
 
@@ -37,14 +37,29 @@ std::string Row(const std::vector<std::string>& cells) {
   return line;
 }
 
-std::string PointRow(const std::string& name, const proto::Point& p) {
-  const proto::Latency& l = p.latency();
+bool IsOpenLoop(const proto::Report& report) { return tidemark::IsOpenLoop(report.plan().sweep()); }
+
+std::string PointName(const proto::Point& p) {
+  return absl::StrCat(p.rate_per_s() != 0 ? p.rate_per_s() : p.connections());
+}
+
+// The latencies of an open loop count from the due time; the service times, which leave out what waited, follow below.
+std::string PointRow(const std::string& name, const proto::Point& p, bool is_open) {
+  const proto::Latency& l = is_open ? p.response() : p.latency();
   return Row({name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()),
               FormatCount(p.failed_requests()), absl::StrFormat("%.2f", p.error_rate_percent()),
               absl::StrFormat("%.0f", p.requests_per_s()), l.count() == 0 ? "-" : FormatLatency(l.mean_us()),
               Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
               Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
               Quantile(l, "max_us", l.max_us()), FormatLatency(p.duration_s() * 1e6)});
+}
+
+std::string ServiceRow(const proto::Point& p) {
+  const proto::Latency& l = p.latency();
+  return Row({"", "", "", "", "", "service", l.count() == 0 ? "-" : FormatLatency(l.mean_us()),
+              Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
+              Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
+              Quantile(l, "max_us", l.max_us())});
 }
 
 // "2xx 1,000 + reset 3": the non-zero entries of an enum's counts.
@@ -73,7 +88,14 @@ std::string AccountLine(const proto::Accounting& a) {
 std::string LoadLine(const proto::Report& report) {
   const proto::Sweep& sweep = report.plan().sweep();
   std::string line = "closed loop, ";
-  if (sweep.has_duration()) {
+  if (IsOpenLoop(report)) {
+    line = absl::StrCat("open loop, ", sweep.arrivals(), " arrivals",
+                        sweep.seed() == 0 ? "" : absl::StrCat(" (seed ", sweep.seed(), ")"), ", ", sweep.connections(0),
+                        " connections, latency from the due time, ");
+  }
+  if (!sweep.stages().empty()) {
+    absl::StrAppend(&line, sweep.stages_size(), sweep.stages_size() == 1 ? " stage" : " stages");
+  } else if (sweep.has_duration()) {
     absl::StrAppend(&line, FormatDuration(FromProto(sweep.duration())), " per point");
   } else if (sweep.requests() != 0) {
     absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests())), " requests per point");
@@ -107,7 +129,9 @@ std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
 std::string LatencyDetail(const proto::Report& report) {
   std::string out;
   for (const proto::Point& p : report.points()) {
-    absl::StrAppend(&out, "  ", p.connections(), " connections\n", LatencyLine("service", p.latency()),
+    absl::StrAppend(&out, "  ", p.connections(), " connections",
+                    p.rate_per_s() == 0 ? "" : absl::StrCat(", ", p.rate_per_s(), " per second"), "\n",
+                    LatencyLine("response", p.response()), LatencyLine("service", p.latency()),
                     LatencyLine("not success", p.other_latency()), LatencyLine("first byte", p.first_byte()),
                     LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
                     LatencyLine("TLS", p.tls()), LatencyLine("loop lag", p.loop_lag()));
@@ -142,14 +166,17 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
 
   std::vector<std::string> titles;
   for (const Column& column : kColumns) titles.push_back(column.title);
+  const bool is_open = IsOpenLoop(report);
+  titles[0] = is_open && !report.plan().sweep().rates().empty() ? "rate" : "conns";
   absl::StrAppend(&out, bold, Row(titles), reset, "\n");
   for (const proto::Point& point : report.points()) {
     const bool is_bad = point.failed_requests() > 0 || point.status() != "COMPLETE";
-    absl::StrAppend(&out, is_bad ? red : "", PointRow(absl::StrCat(point.connections()), point), is_bad ? reset : "",
+    absl::StrAppend(&out, is_bad ? red : "", PointRow(PointName(point), point, is_open), is_bad ? reset : "",
                     point.status() == "COMPLETE" ? "" : absl::StrCat("  ", point.status()), "\n");
+    if (is_open) absl::StrAppend(&out, ServiceRow(point), "\n");
   }
   const proto::Point& total = report.total();
-  if (report.points_size() > 1) absl::StrAppend(&out, PointRow("total", total), "\n");
+  if (report.points_size() > 1) absl::StrAppend(&out, PointRow("total", total, is_open), "\n");
   if (options.has_latency_detail) absl::StrAppend(&out, "\n", LatencyDetail(report));
 
   absl::StrAppend(&out, "\n  Account  : ", AccountLine(total.accounting()), "\n");

@@ -30,7 +30,7 @@ CONNECTIONS = 64
 
 
 class Usage:
-    """What one process used: CPU seconds, largest resident set in bytes, and what it printed."""
+    """CPU seconds that one process used, and what it printed."""
 
     def __init__(self, argv, cores=None, env=None):
         pin = (lambda: os.sched_setaffinity(0, cores)) if cores is not None else None
@@ -45,7 +45,6 @@ class Usage:
             self.error = err.read().decode(errors="replace")
         self.code = process.returncode
         self.cpu = used.ru_utime + used.ru_stime
-        self.rss = used.ru_maxrss * 1024
 
 
 def tidemark_version():
@@ -246,7 +245,7 @@ class Locust(Client):
             "from locust import FastHttpUser, task\nclass User(FastHttpUser):\n    insecure = True\n    @task\n"
             "    def get(self):\n        self.client.get('/')\n")
         return ["locust", "-f", str(self.folder / "locustfile.py"), "--headless", "-u", str(connections), "-r",
-                str(connections), "-t", f"{seconds}s", "--host", url, "--csv", str(self.folder / "locust"),
+                str(connections), "-t", f"{seconds}s", "--host", url.rstrip("/"), "--csv", str(self.folder / "locust"),
                 "--only-summary"]
 
     def requests(self, used):
@@ -271,7 +270,7 @@ def spread(values, form="{:.3f}"):
 
 
 def measure(client, url, core, connections, seconds):
-    """CPU microseconds per request, requests per second, largest resident set."""
+    """CPU microseconds per request, requests per second."""
     used = Usage(client.argv(url, connections, seconds), {core}, client.env())
     try:
         requests = client.requests(used)
@@ -279,7 +278,7 @@ def measure(client, url, core, connections, seconds):
         requests = 0
     if requests == 0:
         sys.exit(f"scripts/bench: {client.name} did no request (exit {used.code}): {(used.error or used.text)[-400:]}")
-    return used.cpu * 1e6 / requests, requests / seconds, used.rss
+    return used.cpu * 1e6 / requests, requests / seconds
 
 
 def compare(title, clients, url, core, rounds, seconds, base="wrk"):
@@ -342,11 +341,18 @@ def tls(rounds, seconds):
 
 
 def memory(rounds, seconds):
-    """user memory per connection: (RSS of many - RSS of few) / difference"""
+    """user memory per connection: (resident with many - resident with few) / difference"""
+    def resident(client, url, count):
+        """Anonymous memory of the client in the midst of its run."""
+        process = subprocess.Popen(client.argv(url, count, seconds), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds * 0.75)
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        process.wait()
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status)[1]) * 1024
+
     def per_connection(client, url, few, many):
-        small = measure(client, url, 0, few, seconds)[2]
-        large = measure(client, url, 0, many, seconds)[2]
-        return (large - small) / (many - few)
+        return (resident(client, url, many) - resident(client, url, few)) / (many - few)
 
     def rows(title, url, few, many, clients):
         print(f"\n{title}: {few} and {many} connections, {rounds} rounds, bytes per connection, median (least to most)")
@@ -360,15 +366,14 @@ def memory(rounds, seconds):
 
     idle = Tidemark("--think-time", "60s", "--warmup", "1")
     idle.name = "tidemark, idle"
-    idle.requests = lambda used: 1  # the connections are what counts
     with nginx(1) as port:
         rows("plain", f"http://127.0.0.1:{port}/", 100, 10_000, [idle, Tidemark(), Wrk()])
     with nginx(1, tls=True) as port:
         rows("TLS 1.3", f"https://127.0.0.1:{port}/", 100, 2_000, [Tidemark(), Wrk()])
 
 
-def established():
-    """Sockets in the state ESTABLISHED, by the kernel's own tables, and all in use."""
+def sockets_in_use():
+    """TCP sockets in use, by the kernel's own count."""
     text = pathlib.Path("/proc/net/sockstat").read_text()
     return int(re.search(r"TCP: inuse (\d+)", text)[1])
 
@@ -385,7 +390,7 @@ def connections(count, seconds):
                                              lambda process: process.stdout.readline())) for _ in range(pairs)]
         addresses = [re.search(r"127\.0\.0\.1:\d+", line)[0] for line in agents]
         report = tempfile.NamedTemporaryFile(suffix=".json")
-        before = established()
+        before = sockets_in_use()
         argv = [TIDEMARK, "run", "-q", "-t", "1", "-c", str(count), "-d", f"{seconds}s", "--think-time", "10s",
                 "--warmup", "0", "--agents", ",".join(addresses), "-o", f"json={report.name}",
                 "--source", ",".join(f"127.0.2.{i + 1}" for i in range(pairs))]
@@ -394,16 +399,19 @@ def connections(count, seconds):
         process = subprocess.Popen([*argv, f"http://held.test:{port}/"], stderr=subprocess.PIPE, text=True)
         most = 0
         while process.poll() is None:
-            most = max(most, established() - before)
+            most = max(most, sockets_in_use() - before)
             time.sleep(0.2)
         error = process.stderr.read()
         if process.returncode != 0:
             sys.exit(f"scripts/bench: tidemark exited with {process.returncode}: {error}")
         total = json.load(open(report.name))["total"]
         print(f"\n{count} connections over {pairs} agents and {pairs} responders, think time 10 s, {seconds} s")
-        print(f"  sockets in use at once, both ends, by the kernel: {most}")
-        print("  connections:", json.dumps(total["connections"]))
-        print("  accounting: ", json.dumps(total["accounting"]))
+        accounts = total["warmup"], total["accounting"]  # connections are opened before the start
+        attempts = {name: sum(a["connections"][name] for a in accounts) for name in accounts[0]["connections"]}
+        print(f"  TCP sockets in use at once by the kernel's count, both ends of each connection: {most}")
+        print("  connections:", ", ".join(f"{name} {n}" for name, n in attempts.items()))
+        print("  requests:    planned {planned}, sent {sent}, never sent {never_sent},".format(**total["accounting"]),
+              ", ".join(f"{name} {n}" for name, n in total["accounting"]["outcomes"].items() if n))
 
 
 def scale(rounds, seconds):

@@ -5,9 +5,13 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 
 #include "absl/strings/str_cat.h"
 #include "tests/e2e/programs.h"
@@ -78,13 +82,19 @@ int epoll_ctl(int epoll_fd, int operation, int fd, epoll_event* event) noexcept 
   const bool is_add = operation == EPOLL_CTL_ADD && IsSocket(fd);
   return is_add && IsChosen(Call::kAdd) ? Refuse() : real(epoll_fd, operation, fd, event);
 }
-ssize_t send(int fd, const void* data, std::size_t size, int flags) {
-  static const auto real = Real<decltype(send)>("send");
-  return Transfer(Call::kSend, size, [&](std::size_t n) { return real(fd, data, n, flags); });
-}
-ssize_t recv(int fd, void* data, std::size_t size, int flags) {
-  static const auto real = Real<decltype(recv)>("recv");
-  return Transfer(Call::kReceive, size, [&](std::size_t n) { return real(fd, data, n, flags); });
+long syscall(long number, ...) noexcept {  // plain connections send and receive with it
+  static const auto real = Real<decltype(syscall)>("syscall");
+  va_list arguments;
+  va_start(arguments, number);
+  std::array<long, 6> a;
+  for (long& argument : a) argument = va_arg(arguments, long);
+  va_end(arguments);
+  const auto run = [&](std::size_t size) {
+    return real(number, a[0], a[1], static_cast<long>(size), a[3], a[4], a[5]);
+  };
+  const auto size = static_cast<std::size_t>(a[2]);
+  if (number == SYS_sendto) return Transfer(Call::kSend, size, run);
+  return number == SYS_recvfrom ? Transfer(Call::kReceive, size, run) : run(size);
 }
 ssize_t write(int fd, const void* data, std::size_t size) {  // OpenSSL sends with it
   static const auto real = Real<decltype(write)>("write");
