@@ -145,10 +145,11 @@ void HttpConnection::TakeWaiting() {
   c.last_free = this;
 }
 
-bool HttpConnection::ServeWaiting() {
+bool HttpConnection::ServeWaiting(bool is_prompt) {
   context_->first_free = next_free_;
   is_free_ = false;
   if (state_ != State::kIdle && !(state_ == State::kClosed && context_->is_single_use)) return false;
+  is_prompt_ = is_prompt;
   TakeWaiting();
   return true;
 }
@@ -214,8 +215,10 @@ void HttpConnection::Send() {
 void HttpConnection::MarkSent() {
   ConnectionContext& c = *context_;
   --c.waiting;
-  ++c.in_flight;
+  c.BeginFlight(sent_);
   ++c.recorder->counters.sent;
+  if (is_prompt_) (*c.recorder)[Metric::kPacing].Record(sent_ - due_);
+  is_prompt_ = false;
   (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
 }
 
@@ -290,7 +293,7 @@ void HttpConnection::CompleteResponse(Nanos done) {
   recorder.counters.success += is_success ? 1 : 0;
   recorder.last_done = done;
   const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && !c.is_single_use;
-  Finish(OutcomeOfStatus(static_cast<int>(status)));
+  Finish(OutcomeOfStatus(static_cast<int>(status)), done);
   if (is_reusable && transport_.fd() >= 0) [[likely]] {
     state_ = State::kIdle;
   } else {
@@ -386,8 +389,10 @@ void HttpConnection::FailRequest(int error) {
   if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
     (*c.recorder)[Metric::kCensored].Record(now - sent_);
     if (c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(now - due_);
+  } else {
+    c.recorder->counters.failed_ns += static_cast<std::uint64_t>(now - sent_);
   }
-  Finish(outcome);
+  Finish(outcome, now);
   Close();
   Rest(now);
 }
@@ -428,9 +433,9 @@ void HttpConnection::NeverSend(NeverSent reason) {
   has_slot_ = false;
 }
 
-void HttpConnection::Finish(Outcome outcome) {
+void HttpConnection::Finish(Outcome outcome, Nanos instant) {
   ConnectionContext& c = *context_;
-  --c.in_flight;
+  c.EndFlight(instant);
   ++c.recorder->counters[outcome];
   has_slot_ = false;
   failures_ = 0;

@@ -47,6 +47,7 @@ struct ConnectionContext {
   std::vector<char> buffer;  // one read buffer for all
   std::uint64_t waiting = 0;
   std::uint64_t in_flight = 0;
+  Nanos flight_changed = 0;  // the last change of in_flight
   std::int64_t settled = 0;  // connections with nothing left to do in this phase
   std::int64_t up = 0;       // connections established now
   int open_credits = 0;      // see Worker::OpenConnections
@@ -59,6 +60,21 @@ struct ConnectionContext {
   Nanos now = 0;  // the latest clock reading of this thread
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
+
+  // A request is in flight from `instant` on, or until then.
+  void BeginFlight(Nanos instant) {
+    IntegrateFlight(instant);
+    ++in_flight;
+  }
+  void EndFlight(Nanos instant) {
+    IntegrateFlight(instant);
+    --in_flight;
+  }
+  // Brings the integral of Little's law up to `instant`.
+  void IntegrateFlight(Nanos instant) {
+    recorder->counters.busy_ns += in_flight * static_cast<std::uint64_t>(instant - flight_changed);
+    flight_changed = instant;
+  }
 
   Nanos ReadClock() { return now = MonotonicNow(); }
 };
@@ -102,8 +118,9 @@ class HttpConnection : public TimeoutWheel::Node {
   void Send();
 
   // Open loop: takes this connection from the front of those that are free, and the oldest slot that waits, and sends
-  // it; false if the connection has gone meanwhile.  REQUIRES: it is the first one free, and a slot waits.
-  bool ServeWaiting();
+  // it; false if the connection has gone meanwhile. `is_prompt`: the slot has only just fallen due.  REQUIRES: it is
+  // the first one free, and a slot waits.
+  bool ServeWaiting(bool is_prompt);
 
   bool IsIdle() const { return state_ == State::kIdle; }
   bool IsSettled() const { return is_settled_; }
@@ -134,7 +151,7 @@ class HttpConnection : public TimeoutWheel::Node {
   void GiveUp(NeverSent reason);
   void FailRequest(int error);
   void NeverSend(NeverSent reason);
-  void Finish(Outcome outcome);
+  void Finish(Outcome outcome, Nanos instant);
   void SetInterest(std::uint32_t events);
   const SocketAddress& target() const { return context_->targets[index_ % context_->targets.size()]; }
 
@@ -156,6 +173,7 @@ class HttpConnection : public TimeoutWheel::Node {
   bool is_settled_ = false;
   bool is_thinking_ = false;  // idle or closed until due_, when it takes its next slot
   bool is_free_ = false;      // in the list of those that are free
+  bool is_prompt_ = false;    // its slot found it free when it fell due
   bool is_proven_ = false;    // the peer has answered on this connection
 };
 

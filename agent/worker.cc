@@ -133,11 +133,17 @@ void Worker::AfterTurn() {
   if (state_ != State::kRunning) return;
   if (context_.pacer.IsTimed() && !context_.pacer.IsStopped() && context_.now >= context_.pacer.end())
     EndPoint(context_.timeout, NeverSent::kStopped);
-  if (context_.open_loop) ReleaseDue();
+  if (context_.open_loop) {
+    ReleaseDue();
+    // A request that has found no connection for as long as a time-out after the last one fell due is given up. Those
+    // in flight end by their own time-outs.
+    const OpenLoop& open_loop = *context_.open_loop;
+    if (open_loop.IsExhausted() && !context_.pacer.IsStopped() &&
+        context_.now >= open_loop.last_due() + context_.timeout) {
+      EndPoint(context_.timeout + kSecond, context_.up > 0 ? NeverSent::kCap : context_.last_refusal);
+    }
+  }
   if (context_.now >= cut_off_at_) {
-    // What still waits for a connection has found none in time.
-    if (context_.open_loop && !context_.pacer.IsStopped())
-      EndPoint(0, context_.up > 0 ? NeverSent::kCap : context_.last_refusal);
     for (HttpConnection& connection : connections_) connection.CutOff();
   }
   const bool is_over = context_.open_loop
@@ -154,12 +160,11 @@ void Worker::ReleaseDue() {
   OpenLoop& open_loop = *context_.open_loop;
   Counters& counters = recorder_->counters;
   while (open_loop.next_due() <= context_.now) {
+    const bool is_first = !open_loop.HasWaiting();
     counters.schedule_hash += Mix64(static_cast<std::uint64_t>(open_loop.Release()));
     ++counters.planned;
     ++context_.waiting;
-    // A request may be given up after its time-out; one that waits for a connection, that long after the last is due.
-    if (open_loop.IsExhausted()) cut_off_at_ = std::min(cut_off_at_, open_loop.last_due() + context_.timeout);
-    while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting();
+    while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting(is_first);
   }
 }
 
@@ -246,7 +251,9 @@ void Worker::StartPoint(bool is_stopped) {
     core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
   context_.settled = 0;
-  if (sweep.has_duration()) {
+  if (share_.arrivals) {
+    context_.pacer.LimitEach();  // the schedule has its own end
+  } else if (sweep.has_duration()) {
     context_.pacer.LimitTime(phase_start_ + FromProto(sweep.duration()));
   } else if (sweep.requests() != 0) {
     context_.pacer.LimitTotal(static_cast<std::uint64_t>(share_.requests));
@@ -254,8 +261,6 @@ void Worker::StartPoint(bool is_stopped) {
     context_.pacer.LimitEach();
   }
   if (is_stopped) context_.pacer.Stop();
-  // A schedule without a slot for this worker is over at once.
-  if (context_.open_loop && context_.open_loop->IsExhausted()) cut_off_at_ = phase_start_;
   const auto quota = static_cast<std::uint64_t>(sweep.requests_per_connection());
   // With a think time the first requests are spread evenly over it; without one all are due at once.
   std::int64_t i = 0;

@@ -19,12 +19,14 @@ enum class Metric : std::uint8_t {
   kLoopLag,     // busy time of one turn of a worker's event loop
   kResponse,    // open loop: due to last byte, successes
   kUnanswered,  // open loop: due to time-out, cut-off or the end of waiting: the true value lies above
+  kPacing,      // due to sent, of slots that found a free connection when they fell due: the generator's own part
   kCount
 };
 
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
 
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
-    "service", "other", "censored", "first_byte", "lateness", "connect", "tls", "loop_lag", "response", "unanswered"};
+    "service", "other",    "censored", "first_byte", "lateness", "connect",
+    "tls",     "loop_lag", "response", "unanswered", "pacing"};
 
 }  // namespace tidemark

@@ -121,6 +121,8 @@ void Counters::Add(const Counters& other) {
   tls_resumed += other.tls_resumed;
   cpu_ns += other.cpu_ns;
   run_delay_ns += other.run_delay_ns;
+  busy_ns += other.busy_ns;
+  failed_ns += other.failed_ns;
   schedule_hash += other.schedule_hash;
 }
 
@@ -153,6 +155,8 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_tls_resumed(counters.tls_resumed);
   out->set_cpu_ns(counters.cpu_ns);
   out->set_run_delay_ns(counters.run_delay_ns);
+  out->set_busy_ns(counters.busy_ns);
+  out->set_failed_ns(counters.failed_ns);
   out->set_schedule_hash(counters.schedule_hash);
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
@@ -168,6 +172,8 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->tls_resumed = in.tls_resumed();
   counters->cpu_ns = in.cpu_ns();
   counters->run_delay_ns = in.run_delay_ns();
+  counters->busy_ns = in.busy_ns();
+  counters->failed_ns = in.failed_ns();
   counters->schedule_hash = in.schedule_hash();
   pending->waiting = in.waiting();
   pending->in_flight = in.in_flight();

@@ -81,6 +81,8 @@ struct Counters {
   std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
   std::uint64_t run_delay_ns = 0;
+  std::uint64_t busy_ns = 0;        // integral over time of the requests in flight
+  std::uint64_t failed_ns = 0;      // sent to the end, of requests that are in no histogram
   std::uint64_t schedule_hash = 0;  // open loop: sum of Mix64(due - T0) over slots that fell due
 
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }

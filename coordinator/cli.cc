@@ -28,7 +28,7 @@ Examples:
 
 Counts take k, M, G; durations need a unit (500us, 20ms, 30s, 2m).
 Exit codes: 0 done; 1 usage, plan, refused target, limits; 2 agents; 3 accounting broken or a point
-left partial; 5 target unresolvable, refused or TLS failure; 70 internal error; 130 interrupted.)";
+left partial; 4 with --strict; 5 target unresolvable, refused or TLS failure; 70 internal error; 130 interrupted.)";
 
 // Flags as they were typed; empty means not given.
 struct Flags {
@@ -45,7 +45,7 @@ struct Flags {
   std::vector<std::string> agents, allow_targets, outputs;
   std::string wait_timeout;
   int wait_agents = 0;
-  bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false;
+  bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false, is_strict = false;
 };
 
 void AddRun(CLI::App* run, Flags* f) {
@@ -108,6 +108,7 @@ void AddRun(CLI::App* run, Flags* f) {
       ->allow_extra_args(false);
   output->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
   output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
+  output->add_flag("--strict", f->is_strict, "exit 4 if a point is GENERATOR_LIMITED or NOT_STEADY");
   output->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
   output->add_flag("--dry-run", f->is_dry_run, "print the resolved plan and its split, start nothing");
 
@@ -304,6 +305,7 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f) {
   options.is_quiet = f.is_quiet;
   options.has_color = !f.is_without_color;
   options.has_latency_detail = f.has_latency_detail;
+  options.is_strict = f.is_strict;
   return options;
 }
 

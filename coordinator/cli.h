@@ -29,6 +29,7 @@ struct RunOptions {
   bool is_quiet = false;
   bool has_color = true;
   bool has_latency_detail = false;
+  bool is_strict = false;
 };
 
 // What to do after parsing: run, or end with `exit_code` after printing `text` (help, version, usage error).

@@ -25,6 +25,7 @@
 #include "coordinator/report/summary.h"
 #include "coordinator/report/text.h"
 #include "coordinator/run.h"
+#include "coordinator/verdict.h"
 
 namespace tidemark {
 namespace {
@@ -202,7 +203,13 @@ int RunCommand(const RunOptions& options) {
       !result.points.empty() && (result.points[0].merger->counters().sent > 0 || result.points[0].warmup.sent > 0);
   if (!has_result && result.exit_code != 0) return result.exit_code;
 
-  const proto::Report report = Summarise(result, options.plan);
+  proto::Report report = Summarise(result, options.plan);
+  for (const proto::Point& point : report.points()) {
+    const bool is_refused =
+        point.verdict() == Name(Verdict::kGeneratorLimited) || point.verdict() == Name(Verdict::kNotSteady);
+    if (options.is_strict && is_refused) result.exit_code = GraverExit(kExitStrict, result.exit_code);
+  }
+  report.set_exit_code(result.exit_code);
   bool is_stdout_taken = options.is_quiet;
   for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
   if (!is_stdout_taken) {

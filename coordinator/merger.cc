@@ -35,7 +35,8 @@ constexpr double kMicros = 1e3;
 
 }  // namespace
 
-Merger::Merger(std::size_t agent_count) : agents_(agent_count) {}
+Merger::Merger(std::size_t agent_count, Metric headline)
+    : headline_(static_cast<std::size_t>(headline)), agents_(agent_count) {}
 
 absl::Status Merger::Apply(const proto::Shard& shard) {
   const proto::ShardKey& key = shard.key();
@@ -82,8 +83,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);
   }
-  constexpr auto kService = static_cast<std::size_t>(Metric::kService);
-  if (is_decoded[kService]) agent.service.Add(decoded_[kService]);
+  if (is_decoded[headline_]) agent.latency.Add(decoded_[headline_]);
   agent.facts = facts;
   agent.counters = counters;
   agent.pending = pending;
@@ -97,7 +97,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   } else {
     auto& window = open_[shard.window()];
     if (window == nullptr) window = std::make_unique<OpenWindow>();
-    if (is_decoded[kService]) window->service.Add(decoded_[kService]);
+    if (is_decoded[headline_]) window->latency.Add(decoded_[headline_]);
     window->delta.Add(delta);
   }
   CloseCompleteWindows();
@@ -115,17 +115,17 @@ void Merger::CloseCompleteWindows() {
 void Merger::CloseWindow() {
   const auto first = open_.extract(open_.begin());
   const OpenWindow& window = *first.mapped();
-  const Histogram& service = window.service;
+  const Histogram& latency = window.latency;
   WindowSum sum{.second = first.key(),
                 .requests = window.delta.Complete(),
                 .success = window.delta.success,
                 .errors = window.delta.OutcomeTotal() - window.delta.success + window.delta.NeverSentTotal(),
-                .mean_us = service.Mean() / kMicros,
-                .p50_us = static_cast<double>(service.Quantile(50, 100)) / kMicros,
-                .p99_us = static_cast<double>(service.Quantile(99, 100)) / kMicros,
-                .max_us = static_cast<double>(service.max()) / kMicros,
-                .service_v2 = ""};
-  if (service.count() > 0) sum.service_v2 = EncodeV2(service);
+                .mean_us = latency.Mean() / kMicros,
+                .p50_us = static_cast<double>(latency.Quantile(50, 100)) / kMicros,
+                .p99_us = static_cast<double>(latency.Quantile(99, 100)) / kMicros,
+                .max_us = static_cast<double>(latency.max()) / kMicros,
+                .latency_v2 = ""};
+  if (latency.count() > 0) sum.latency_v2 = EncodeV2(latency);
   closed_.push_back(std::move(sum));
 }
 
@@ -139,8 +139,16 @@ absl::Status Merger::Finish() {
           absl::StrCat("the merged histogram '", kMetricNames[i], "' is not the sum of the agents'"));
     }
   }
-  if (const std::string broken = BrokenIdentity(counters(), pending()); !broken.empty())
-    return absl::DataLossError(broken);
+  const Counters sum = counters();
+  if (const std::string broken = BrokenIdentity(sum, pending()); !broken.empty()) return absl::DataLossError(broken);
+  if (!AllFinal()) return absl::OkStatus();
+  absl::uint128 times = sum.failed_ns;
+  for (const Metric metric : {Metric::kService, Metric::kOther, Metric::kCensored}) times += histogram(metric).sum();
+  if (times != sum.busy_ns) {
+    return absl::DataLossError(absl::StrCat("the requests in flight add up to ", sum.busy_ns / kMillisecond,
+                                            " ms over time, their own times to ",
+                                            absl::Uint128Low64(times) / kMillisecond, " ms (Little's law)"));
+  }
   return absl::OkStatus();
 }
 

@@ -21,7 +21,7 @@ struct AgentSum {
   Counters counters;
   Pending pending;
   std::array<HistogramFacts, kMetricCount> facts{};
-  Histogram service;
+  Histogram latency;  // of the headline metric
   Nanos last_done = 0;
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;
@@ -38,7 +38,7 @@ struct WindowSum {
   double p50_us = 0;
   double p99_us = 0;
   double max_us = 0;
-  std::string service_v2;  // HdrHistogram V2 of `service`; empty if nothing was recorded
+  std::string latency_v2 = {};  // HdrHistogram V2 of the headline metric; empty if nothing was recorded
 };
 
 // The merged result of one point. Adding is commutative and associative: any order of agents gives the same bits.
@@ -46,19 +46,22 @@ struct WindowSum {
 // Invariant: histogram(m).Facts() equals the sum of the agents' facts, which equal what each agent says of itself.
 class Merger {
  public:
-  explicit Merger(std::size_t agent_count);
+  // `headline`: the metric of windows and agents, kService or, in an open loop, kResponse.
+  explicit Merger(std::size_t agent_count, Metric headline = Metric::kService);
 
   // Adds a shard that the ledger has let through.
   // Errors, after which nothing of the shard has been added: InvalidArgument if it cannot be decoded; DataLoss if it
   // breaks the accounting identity, goes backwards, or its deltas do not add up to its cumulative sums.
   absl::Status Apply(const proto::Shard& shard);
 
-  // Closes every window. Errors: DataLoss if the invariant does not hold.
+  // Closes every window. Errors: DataLoss if the invariant does not hold, or if the integral of the requests in flight
+  // is not the sum of their times (Little's law, both counted apart by the agents).
   absl::Status Finish();
 
   bool AllFinal() const;
   const Histogram& histogram(Metric metric) const { return histograms_[static_cast<std::size_t>(metric)]; }
   const std::vector<AgentSum>& agents() const { return agents_; }
+  Metric headline() const { return static_cast<Metric>(headline_); }
   const std::vector<WindowSum>& windows() const { return closed_; }
   Counters counters() const;
   Pending pending() const;
@@ -72,12 +75,13 @@ class Merger {
   static constexpr std::uint32_t kMaxWindow = 8 * 24 * 3600;
 
   struct OpenWindow {
-    Histogram service;
+    Histogram latency;
     Counters delta;
   };
   void CloseWindow();
   void CloseCompleteWindows();
 
+  const std::size_t headline_;
   std::array<Histogram, kMetricCount> histograms_;
   std::vector<AgentSum> agents_;
   std::map<std::uint32_t, std::unique_ptr<OpenWindow>> open_;

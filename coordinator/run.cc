@@ -37,7 +37,8 @@ std::string NewRunId(double wall_seconds) {
 }  // namespace
 
 int GraverExit(int a, int b) {
-  constexpr int kOrder[] = {kExitInternal, kExitAccounting, kExitInterrupted, kExitAgents, kExitTarget, kExitUsage};
+  constexpr int kOrder[] = {kExitInternal, kExitAccounting, kExitInterrupted, kExitAgents,
+                            kExitTarget,   kExitStrict,     kExitUsage};
   for (const int code : kOrder) {
     if (a == code || b == code) return code;
   }
@@ -135,7 +136,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   point->shares = SplitEvenly(point->connections, agent_count);
   point->request_shares = SplitByWeight(sweep.requests(), point->shares);
   const std::vector<std::int64_t> rates = SplitByWeight(sweep.connect_rate() * 1000, point->shares);
-  point->merger = std::make_unique<Merger>(agents_.size());
+  point->merger = std::make_unique<Merger>(agents_.size(), IsOpenLoop(sweep) ? Metric::kResponse : Metric::kService);
   std::vector<std::uint64_t> incarnations;
   for (const AgentState& agent : agents_) incarnations.push_back(agent.incarnation);
   ledger_ = std::make_unique<Ledger>(result_.run, index, incarnations);
@@ -356,7 +357,7 @@ void Run::ShowProgress() {
   progress_->Update({.up = up,
                      .done = counters.Complete(),
                      .errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal(),
-                     .p99 = is_running_ ? point_->merger->histogram(Metric::kService).Quantile(99, 100) : 0,
+                     .p99 = is_running_ ? point_->merger->histogram(point_->merger->headline()).Quantile(99, 100) : 0,
                      .running = point_->merger->last_done()});
 }
 

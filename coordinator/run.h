@@ -20,11 +20,12 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitUsage = 1;
 inline constexpr int kExitAgents = 2;
 inline constexpr int kExitAccounting = 3;
+inline constexpr int kExitStrict = 4;
 inline constexpr int kExitTarget = 5;
 inline constexpr int kExitInternal = 70;
 inline constexpr int kExitInterrupted = 130;
 
-// Of two exit codes the graver: 70, 3, 130, 2, 5, 1, 0.
+// Of two exit codes the graver: 70, 3, 130, 2, 5, 4, 1, 0.
 int GraverExit(int a, int b);
 
 struct PointResult {

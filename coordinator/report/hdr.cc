@@ -71,9 +71,9 @@ std::string ToHlog(const RunResult& result) {
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const double start = static_cast<double>(result.points[i].start_offset) / 1e9;
     for (const WindowSum& window : result.points[i].merger->windows()) {
-      if (window.service_v2.empty()) continue;
+      if (window.latency_v2.empty()) continue;
       absl::StrAppendFormat(&out, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tags[i], start + window.second, 1.0,
-                            window.max_us / 1e3, absl::Base64Escape(window.service_v2));
+                            window.max_us / 1e3, absl::Base64Escape(window.latency_v2));
     }
   }
   return out;

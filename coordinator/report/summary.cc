@@ -7,7 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/check.h"
+#include "common/histogram_codec.h"
 #include "common/plan.h"
+#include "coordinator/analysis/confidence.h"
+#include "coordinator/verdict.h"
 
 namespace tidemark {
 namespace {
@@ -127,12 +131,64 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
     row->set_planned(sum.counters.planned);
     row->set_sent(sum.counters.sent);
     row->set_success(sum.counters.success);
-    row->set_p50_us(Micros(sum.service.Quantile(50, 100)));
-    row->set_p99_us(Micros(sum.service.Quantile(99, 100)));
-    row->set_max_us(Micros(sum.service.max()));
+    row->set_p50_us(Micros(sum.latency.Quantile(50, 100)));
+    row->set_p99_us(Micros(sum.latency.Quantile(99, 100)));
+    row->set_max_us(Micros(sum.latency.max()));
     row->set_shards(sum.shards);
     if (sum.last_done > 0)
       row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.last_done));
+  }
+}
+
+void FillIntervals(const Merger& merger, proto::Latency* out) {
+  std::vector<Histogram> windows;
+  for (const WindowSum& window : merger.windows()) {
+    absl::StatusOr<Histogram> histogram = Histogram();
+    if (!window.latency_v2.empty()) histogram = DecodeV2(window.latency_v2);
+    CHECK(histogram.ok());
+    windows.push_back(*std::move(histogram));
+  }
+  struct Quantile {
+    const char* name;
+    std::uint64_t numerator;
+    std::uint64_t denominator;
+  };
+  for (const auto& [name, numerator, denominator] :
+       {Quantile{"p50_us", 50, 100}, Quantile{"p90_us", 90, 100}, Quantile{"p95_us", 95, 100},
+        Quantile{"p99_us", 99, 100}, Quantile{"p99_9_us", 999, 1000}, Quantile{"p99_99_us", 9999, 10000}}) {
+    const std::optional<Interval> interval = BatchInterval(windows, numerator, denominator);
+    if (!interval) {
+      out->add_too_few(name);
+      continue;
+    }
+    proto::Interval* const entry = out->add_intervals();
+    entry->set_name(name);
+    entry->set_low_us(interval->low / 1e3);
+    entry->set_high_us(interval->high / 1e3);
+  }
+}
+
+void FillVerdict(const RunResult& result, const PointResult& point, const Sums& sums, bool is_open_loop,
+                 proto::Point* out) {
+  PointFacts facts{.is_open_loop = is_open_loop,
+                   .is_partial = point.is_partial || point.is_interrupted,
+                   .duration_s = sums.duration_s,
+                   .counters = sums.counters,
+                   .service = &sums[Metric::kService],
+                   .pacing = &sums[Metric::kPacing],
+                   .loop_lag = &sums[Metric::kLoopLag],
+                   .windows = &point.merger->windows()};
+  for (std::size_t i = 0; i < point.shares.size(); ++i) {
+    if (point.shares[i] > 0) facts.workers += result.agents[i].workers;
+  }
+  const Judgement judgement = Judge(facts);
+  const absl::string_view name = Name(judgement.verdict);
+  out->set_verdict(std::string(name));
+  out->set_verdict_reason(judgement.reason);
+  for (const std::string& note : judgement.notes) out->add_verdict_notes(note);
+  if (!is_open_loop && sums.duration_s > 0) {
+    out->set_utilisation_percent(static_cast<double>(sums.counters.busy_ns) / 1e7 / sums.duration_s /
+                                 static_cast<double>(point.connections));
   }
 }
 
@@ -189,6 +245,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   auto total = std::make_unique<Sums>();
   proto::Merge* merge = report.mutable_merge();
   bool is_exact = true;
+  const bool is_open_loop = IsOpenLoop(plan.sweep());
   for (const PointResult& point : result.points) {
     auto sums = std::make_unique<Sums>();
     AddPoint(point, sums.get());
@@ -200,6 +257,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillPoint(*sums, out);
     FillSeries(*point.merger, out);
     FillAgentRows(point, out);
+    FillIntervals(*point.merger, is_open_loop ? out->mutable_response() : out->mutable_latency());
+    FillVerdict(result, point, *sums, is_open_loop, out);
     out->set_start_skew_bound_us(Micros(point.start_skew_bound));
     merge->set_late(merge->late() + point.merger->late());
     is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();

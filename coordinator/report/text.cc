@@ -27,9 +27,9 @@ struct Column {
   const char* title;
   int width;
 };
-constexpr Column kColumns[] = {{"", 7},      {"requests", 11}, {"ok", 11}, {"failed", 9},  {"err %", 7},
-                               {"req/s", 9}, {"avg", 8},       {"p50", 8}, {"p90", 8},     {"p95", 8},
-                               {"p99", 8},   {"p99.9", 8},     {"max", 8}, {"duration", 9}};
+constexpr Column kColumns[] = {{"", 7},      {"requests", 11}, {"ok", 11}, {"failed", 9},   {"err %", 7},
+                               {"req/s", 9}, {"avg", 8},       {"p50", 8}, {"p90", 8},      {"p95", 8},
+                               {"p99", 8},   {"p99.9", 8},     {"max", 8}, {"duration", 9}, {"verdict", 19}};
 
 std::string Row(const std::vector<std::string>& cells) {
   std::string line;
@@ -51,7 +51,7 @@ std::string PointRow(const std::string& name, const proto::Point& p, bool is_ope
               absl::StrFormat("%.0f", p.requests_per_s()), l.count() == 0 ? "-" : FormatLatency(l.mean_us()),
               Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
               Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
-              Quantile(l, "max_us", l.max_us()), FormatLatency(p.duration_s() * 1e6)});
+              Quantile(l, "max_us", l.max_us()), FormatLatency(p.duration_s() * 1e6), p.verdict()});
 }
 
 std::string ServiceRow(const proto::Point& p) {
@@ -139,6 +139,20 @@ std::string LatencyDetail(const proto::Report& report) {
   return out;
 }
 
+// "p50 1.20ms +-1.3 %": how sure the quantiles of a point are.
+void AppendIntervals(const proto::Latency& l, const std::string& who, std::string* out) {
+  std::vector<std::string> parts;
+  for (const proto::Interval& interval : l.intervals()) {
+    const double centre = (interval.low_us() + interval.high_us()) / 2;
+    std::string name = interval.name().substr(0, interval.name().rfind('_'));
+    std::replace(name.begin(), name.end(), '_', '.');
+    parts.push_back(
+        absl::StrFormat("%s +-%.1f %%", name, centre == 0 ? 0 : (interval.high_us() - centre) / centre * 100));
+  }
+  if (!parts.empty())
+    absl::StrAppend(out, "  Interval : ", who, absl::StrJoin(parts, ", "), " (95 %, from 20 spans of time)\n");
+}
+
 void AppendAgents(const proto::Report& report, std::string* out) {
   // Lists of more than this many agents help nobody in a terminal; the JSON has them all.
   constexpr int kMaxAgentLines = 20;
@@ -179,7 +193,15 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   if (report.points_size() > 1) absl::StrAppend(&out, PointRow("total", total, is_open), "\n");
   if (options.has_latency_detail) absl::StrAppend(&out, "\n", LatencyDetail(report));
 
-  absl::StrAppend(&out, "\n  Account  : ", AccountLine(total.accounting()), "\n");
+  absl::StrAppend(&out, "\n");
+  for (const proto::Point& point : report.points()) {
+    const std::string who = report.points_size() == 1 ? "" : absl::StrCat(PointName(point), ": ");
+    if (!point.verdict_reason().empty())
+      absl::StrAppend(&out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
+    for (const std::string& note : point.verdict_notes()) absl::StrAppend(&out, "  Remark   : ", who, note, "\n");
+    AppendIntervals(is_open ? point.response() : point.latency(), who, &out);
+  }
+  absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");
   absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
   const proto::ConnectCounts& c = total.accounting().connections();
   const proto::ConnectCounts& w = total.warmup().connections();

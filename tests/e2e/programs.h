@@ -151,29 +151,33 @@ inline void LetExpire(const Certificate& certificate) {
 // What the mock is asked with, and what it says of itself.
 class Mock {
  public:
-  explicit Mock(std::vector<std::string> prefix = {}) {
+  explicit Mock(std::vector<std::string> prefix = {}, const std::vector<std::string>& arguments = {}) {
     prefix.push_back(TIDEMARK_MOCK_BINARY);
+    prefix.insert(prefix.end(), arguments.begin(), arguments.end());
     process_ = std::make_unique<Process>(prefix);
     address_ = process_->WaitForLine("listening on ");
   }
   std::string Url(const std::string& path = "/api/v3/ping") const { return "http://" + address_ + path; }
   Process& process() { return *process_; }
 
-  boost::json::value Truth() const {
+  boost::json::value Truth() const { return boost::json::parse(Get("/__truth")); }
+
+  // The body of one of its own pages.
+  std::string Get(const std::string& path) const {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address_.substr(address_.find(':') + 1))));
     EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    const std::string request = "GET /__truth HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     EXPECT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
     std::string text;
-    char some[4096];
+    char some[65536];
     for (ssize_t n = 0; (n = recv(fd, some, sizeof some, 0)) > 0;) text.append(some, static_cast<std::size_t>(n));
     close(fd);
     const std::size_t body = text.find("\r\n\r\n");
-    return body == std::string::npos ? boost::json::value() : boost::json::parse(text.substr(body + 4));
+    return body == std::string::npos ? "" : text.substr(body + 4);
   }
 
  private:

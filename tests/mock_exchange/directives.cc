@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 
@@ -64,6 +65,28 @@ absl::Status ParseFault(absl::string_view value, Directives* out) {
   return out->fault == Fault::kNone ? Bad(value) : absl::OkStatus();
 }
 
+absl::Status ParseQueue(absl::string_view value, Directives* out) {
+  out->queue = absl::ConsumePrefix(&value, "exp:") ? Directives::Queue::kExponential : Directives::Queue::kConstant;
+  TIDEMARK_ASSIGN_OR_RETURN(out->queue_service, ParseDuration(value));
+  return absl::OkStatus();
+}
+
+absl::Status ParsePause(absl::string_view value, Directives* out) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(value, ':');
+  if (parts.size() != 2) return Bad(value);
+  TIDEMARK_ASSIGN_OR_RETURN(out->pause_at, ParseDuration(parts[0]));
+  TIDEMARK_ASSIGN_OR_RETURN(out->pause, ParseDuration(parts[1]));
+  return absl::OkStatus();
+}
+
+absl::Status ParseUsl(absl::string_view value, Directives* out) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(value, ':');
+  return parts.size() == 3 && absl::SimpleAtod(parts[0], &out->usl_gamma) && out->usl_gamma > 0 &&
+                 absl::SimpleAtod(parts[1], &out->usl_sigma) && absl::SimpleAtod(parts[2], &out->usl_kappa)
+             ? absl::OkStatus()
+             : Bad(value);
+}
+
 absl::Status ParseOne(absl::string_view name, absl::string_view value, Directives* out) {
   if (name == "delay") return ParseDelay(value, out);
   if (name == "fault") return ParseFault(value, out);
@@ -86,6 +109,9 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
     out->has_interim = value == "1";
     return absl::OkStatus();
   }
+  if (name == "queue") return ParseQueue(value, out);
+  if (name == "pause") return ParsePause(value, out);
+  if (name == "usl") return ParseUsl(value, out);
   if (name == "freeze") {
     if (!TakeEvery(&value, &out->freeze_every)) return Bad(value);
     TIDEMARK_ASSIGN_OR_RETURN(out->freeze, ParseDuration(value));

@@ -18,6 +18,10 @@ enum class Fault { kNone, kReset, kHang, kGarbage, kTruncate, kOversize, kClose 
 //   delay=lognormal:2ms:0.8         median and sigma; a grid of 10,000 quantile midpoints, permuted, in whole cycles
 //   fault=reset|hang|garbage|truncate|oversize|close[/N]
 //   status=429[/N]    body=chunked|until-close    size=BYTES    interim=1    freeze=2s/N
+//   queue=50us                      one server with that service time, first come first served
+//   queue=exp:2ms                   the same with exponential service times of that mean: M/M/1 under Poisson arrivals
+//   pause=1s:400ms                  with a queue: from 1 s after the first arrival it serves nothing for 400 ms
+//   usl=100:0.02:0.00001            answers after (1 + sigma (n-1) + kappa n (n-1)) / gamma s, n requests being inside
 struct Directives {
   enum class Delay { kNone, kFixed, kBimodal, kLogNormal };
   enum class Framing { kLength, kChunked, kUntilClose };
@@ -35,6 +39,14 @@ struct Directives {
   Framing framing = Framing::kLength;
   std::int64_t body_bytes = -1;  // -1: the endpoint's own body
   bool has_interim = false;
+  enum class Queue { kNone, kConstant, kExponential };
+  Queue queue = Queue::kNone;
+  Nanos queue_service = 0;
+  Nanos pause_at = 0;
+  Nanos pause = 0;
+  double usl_gamma = 0;  // 0: none
+  double usl_sigma = 0;
+  double usl_kappa = 0;
   Nanos freeze = 0;
   std::int64_t freeze_every = 0;
 

@@ -32,12 +32,15 @@ int main(int argc, char** argv) {
   app.add_option("--tls-listen", tls_listen, "HOST:PORT for TLS; needs --cert and --key");
   app.add_option("--cert", cert, "PEM certificate chain");
   app.add_option("--key", key, "PEM key");
+  bool is_spinning = false;
+  app.add_flag("--spin", is_spinning, "never sleep: instants exact to microseconds, for the price of a core");
   app.footer(
-      "GET /__truth tells what happened, GET /__reset tells it and starts anew.\n"
+      "GET /__truth tells what happened, GET /__reset tells it and starts anew; GET /__arrivals lists the instants.\n"
       "Delays and faults: path /mock/DIRECTIVES or header X-Mock: DIRECTIVES, as in\n"
       "  delay=2ms   delay=bimodal:2ms:100ms:3/200   delay=lognormal:2ms:0.8   freeze=2s/1000\n"
       "  fault=reset/1000 (or hang, garbage, truncate, oversize, close)   status=429/10\n"
-      "  size=64KiB   body=chunked   body=until-close   interim=1");
+      "  size=64KiB   body=chunked   body=until-close   interim=1\n"
+      "  queue=50us (one server, first come first served)   queue=exp:2ms   pause=1s:400ms   usl=100:0.02:0.00001");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -65,6 +68,7 @@ int main(int argc, char** argv) {
       std::printf("listening on %s (TLS)\n", tls_bound.ToString().c_str());
     }
     std::fflush(stdout);
+    while (is_spinning && !io.stopped()) io.poll();
     io.run();
     return 0;
   } catch (const std::exception& error) {

@@ -147,14 +147,14 @@ asio::awaitable<void> MockServer::ServeTls(tcp::socket socket, asio::ssl::contex
   if (!ec) co_await Serve(std::move(stream));
 }
 
-MockServer::Counted* MockServer::Find(const std::string& text) {
+std::shared_ptr<MockServer::Counted> MockServer::Find(const std::string& text) {
   auto found = counted_.find(text);
   if (found == counted_.end()) {
     const auto directives = ParseDirectives(text);
     if (!directives.ok() || counted_.size() >= kMaxDirectiveSets) return nullptr;
-    found = counted_.emplace(text, Counted{.directives = *directives}).first;
+    found = counted_.emplace(text, std::make_shared<Counted>(*directives)).first;
   }
-  return &found->second;
+  return found->second;
 }
 
 template <typename Stream>
@@ -174,9 +174,9 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     keep_alive = request.keep_alive();
     const bool is_head = request.method() == http::verb::head;
 
-    if (target == "/__truth" || target == "/__reset") {
+    if (target == "/__truth" || target == "/__reset" || target == "/__arrivals") {
       if (is_first) --truth_.accepted;
-      const std::string body = truth_.ToJson();
+      const std::string body = target == "/__arrivals" ? truth_.ArrivalsText() : truth_.ToJson();
       if (target == "/__reset") {
         truth_ = Truth();
         counted_.clear();
@@ -190,11 +190,12 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     is_first = false;
     ++truth_.parsed;
     truth_.bytes_received += request_bytes;
+    truth_.AddArrival(arrived);
 
     const auto header = request["X-Mock"];
     std::string text(header.data(), header.size());
     if (absl::StartsWith(target, kMockPrefix)) text = target.substr(kMockPrefix.size());
-    Counted* const counted = Find(text);
+    const std::shared_ptr<Counted> counted = Find(text);
     const std::int64_t index = counted == nullptr ? 0 : counted->arrivals++;
     const Directives directives = counted == nullptr ? Directives() : counted->directives;
     EndpointAnswer answer = absl::StartsWith(target, kMockPrefix)
@@ -205,10 +206,12 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     if (directives.body_bytes >= 0) answer.body.assign(static_cast<std::size_t>(directives.body_bytes), 'x');
 
     if (directives.FreezesAt(index)) std::this_thread::sleep_for(std::chrono::nanoseconds(directives.freeze));
-    if (const Nanos delay = directives.DelayOf(index); delay > 0) {
-      timer.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(arrived + delay)));
+    const Nanos answer_at = counted == nullptr ? arrived : counted->residence.Enter(arrived, index);
+    if (answer_at > arrived) {
+      timer.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(answer_at)));
       co_await timer.async_wait(kAwait);
     }
+    if (counted != nullptr) counted->residence.Leave();
     const Fault fault = directives.FaultOf(index);
     if (fault == Fault::kHang) {
       ++truth_.faults["hang"];

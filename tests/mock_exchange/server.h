@@ -6,9 +6,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <map>
+#include <memory>
 #include <string>
 
-#include "tests/mock_exchange/directives.h"
+#include "tests/mock_exchange/residence.h"
 #include "tests/mock_exchange/truth.h"
 
 namespace tidemark {
@@ -23,7 +24,9 @@ class MockServer {
 
  private:
   struct Counted {
+    explicit Counted(const Directives& asked) : directives(asked), residence(asked) {}
     Directives directives;
+    Residence residence;
     std::int64_t arrivals = 0;
   };
 
@@ -31,11 +34,11 @@ class MockServer {
   boost::asio::awaitable<void> ServeTls(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* tls);
   template <typename Stream>
   boost::asio::awaitable<void> Serve(Stream stream);
-  // Counts an arrival; null if the directives cannot be parsed.
-  Counted* Find(const std::string& directives);
+  // Null if the directives cannot be parsed.
+  std::shared_ptr<Counted> Find(const std::string& directives);
 
   boost::asio::io_context& io_;
-  std::map<std::string, Counted> counted_;
+  std::map<std::string, std::shared_ptr<Counted>> counted_;  // shared with the requests inside
   Truth truth_;
 };
 

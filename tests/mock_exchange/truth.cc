@@ -2,7 +2,15 @@
 
 #include <boost/json.hpp>
 
+#include "absl/strings/str_cat.h"
+
 namespace tidemark {
+
+std::string Truth::ArrivalsText() const {
+  std::string text;
+  for (const Nanos instant : arrivals) absl::StrAppend(&text, instant, "\n");
+  return text;
+}
 
 std::string Truth::ToJson() const {
   const auto micros = [this](std::uint64_t numerator, std::uint64_t denominator) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "common/histogram.h"
 
@@ -17,9 +18,17 @@ struct Truth {
   std::uint64_t bytes_sent = 0;                 // of all responses, whole or not
   std::map<int, std::uint64_t> statuses;        // of the answered
   std::map<std::string, std::uint64_t> faults;  // injected, by name
+  std::vector<Nanos> arrivals;                  // instants at which requests were complete; the first kMaxArrivals
   Histogram residence;                          // request parsed to response written, of the answered
 
+  static constexpr std::size_t kMaxArrivals = 4'000'000;
+  void AddArrival(Nanos instant) {
+    if (arrivals.size() < kMaxArrivals) arrivals.push_back(instant);
+  }
+
   std::string ToJson() const;
+  // One instant per line, ns on the machine's monotonic clock.
+  std::string ArrivalsText() const;
 };
 
 }  // namespace tidemark

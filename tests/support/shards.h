@@ -38,7 +38,9 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
         const bool is_failure = rng() % 50 == 0;
         ++recorder.counters[is_failure ? Outcome::kStatus5xx : Outcome::kStatus2xx];
         if (!is_failure) ++recorder.counters.success;
-        recorder[is_failure ? Metric::kOther : Metric::kService].Record(AnyLatency(rng));
+        const Nanos latency = AnyLatency(rng);
+        recorder[is_failure ? Metric::kOther : Metric::kService].Record(latency);
+        recorder.counters.busy_ns += static_cast<std::uint64_t>(latency);
         recorder[Metric::kLateness].Record(static_cast<Nanos>(rng() % 1000) - 1);  // a clock error now and then
       }
       recorder.last_done = static_cast<Nanos>(window) * kSecond + 1;

@@ -1,0 +1,84 @@
+// A16: whose fault it is when a point falls short, with a generator that is starved and a target that is slowed.
+#include <filesystem>
+
+#include "tests/e2e/programs.h"
+
+namespace tidemark {
+namespace {
+
+// How often each side is tried: all of A16 with scripts/test --all.
+int Rounds() { return std::getenv("TIDEMARK_FULL") != nullptr ? 100 : 3; }
+
+// A control group that may use a fifth of a core.
+class FifthOfACore {
+ public:
+  FifthOfACore() {
+    for (const char* root : {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup"}) {
+      path_ = std::string(root) + "/tidemark-test-" + std::to_string(getpid());
+      std::error_code ec;
+      if (!std::filesystem::exists(root, ec) || !std::filesystem::create_directory(path_, ec)) continue;
+      is_there_ =
+          Write("cpu.cfs_period_us", "100000") ? Write("cpu.cfs_quota_us", "20000") : Write("cpu.max", "20000 100000");
+      if (is_there_) return;
+      std::filesystem::remove(path_, ec);
+    }
+  }
+  ~FifthOfACore() {
+    if (is_there_) rmdir(path_.c_str());
+  }
+  bool IsThere() const { return is_there_; }
+  // A command prefix that runs what follows in the group.
+  std::vector<std::string> Prefix() const {
+    return {"sh", "-c", "echo $$ >" + path_ + "/cgroup.procs && exec \"$0\" \"$@\""};
+  }
+
+ private:
+  bool Write(const char* file, const char* text) const {
+    const std::string name = path_ + "/" + file;
+    if (!std::filesystem::exists(name)) return false;
+    std::ofstream out(name);
+    out << text;
+    out.flush();
+    return out.good();
+  }
+  std::string path_;
+  bool is_there_ = false;
+};
+
+std::string Verdict(const RunOutcome& run) { return std::string(At(run.report, "points.0.verdict").as_string()); }
+
+TEST(VerdictTest, AStarvedGeneratorBlamesItself) {
+  const FifthOfACore group;
+  if (!group.IsThere()) GTEST_SKIP() << "needs control groups";
+  Mock mock(OnCore(1));
+  int right = 0;
+  for (int i = 0; i < Rounds(); ++i) {
+    const RunOutcome run = TidemarkRun(
+        {"-R", "100k", "-d", "1s", "-c", "64", "-t", "1", "--timeout", "1s", "--strict", mock.Url()}, group.Prefix());
+    right += Verdict(run) == "GENERATOR_LIMITED" && run.code == 4 ? 1 : 0;
+  }
+  EXPECT_GE(right, Rounds() * 99 / 100);
+}
+
+TEST(VerdictTest, ASlowTargetIsBlamed) {
+  Mock mock(OnCore(1));
+  int right = 0;
+  for (int i = 0; i < Rounds(); ++i) {
+    const RunOutcome run = TidemarkRun(
+        {"-R", "600", "-d", "1s", "-c", "20", "-t", "1", "--timeout", "5s", "--strict", mock.Url("/mock/queue=5ms")},
+        OnCore(0));
+    right += Verdict(run) == "TARGET_LIMITED" && run.code == 0 ? 1 : 0;
+  }
+  EXPECT_GE(right, Rounds() * 99 / 100);
+}
+
+TEST(VerdictTest, ATargetThatKeepsUpIsValid) {
+  Mock mock(OnCore(1));
+  const RunOutcome run = TidemarkRun(
+      {"-R", "500", "-d", "2s", "-c", "100", "-t", "1", "--strict", mock.Url("/mock/delay=50ms")}, OnCore(0));
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_EQ(Verdict(run), "VALID") << At(run.report, "points.0.verdict_reason");
+}
+
+}  // namespace
+}  // namespace tidemark

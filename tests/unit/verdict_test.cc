@@ -1,0 +1,100 @@
+#include "coordinator/verdict.h"
+
+#include <gtest/gtest.h>
+
+namespace tidemark {
+namespace {
+
+// A point that is valid: 10 s, 10,000 requests of 10 ms, sent 30 us late by one worker that computes for a tenth of it.
+struct Case {
+  Histogram service;
+  Histogram pacing;
+  Histogram loop_lag;
+  std::vector<WindowSum> windows;
+  PointFacts facts;
+
+  explicit Case(bool is_open_loop = true) {
+    for (int i = 0; i < 10'000; ++i) {
+      service.Record(10 * kMillisecond);
+      pacing.Record(30 * kMicrosecond);
+      loop_lag.Record(20 * kMicrosecond);
+    }
+    facts = {.is_open_loop = is_open_loop,
+             .duration_s = 10,
+             .workers = 1,
+             .service = &service,
+             .pacing = &pacing,
+             .loop_lag = &loop_lag,
+             .windows = &windows};
+    facts.counters.planned = facts.counters.sent = facts.counters.success = 10'000;
+    facts.counters.cpu_ns = kSecond;
+  }
+};
+
+TEST(VerdictTest, NothingBeyondItsGateIsValid) {
+  EXPECT_EQ(Judge(Case().facts).verdict, Verdict::kValid);
+  EXPECT_EQ(Judge(Case(false).facts).verdict, Verdict::kValid);
+}
+
+TEST(VerdictTest, LatenessThatMayBiasTheTailIsTheGenerators) {
+  Case c;
+  for (int i = 0; i < 300; ++i) c.pacing.Record(kMillisecond);
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
+  EXPECT_NE(judgement.reason.find("p99 1.00ms, which is 10 % of the service p99 10.0ms"), std::string::npos)
+      << judgement.reason;
+}
+
+TEST(VerdictTest, LatenessWithoutEffectIsANote) {
+  Case c;
+  for (int i = 0; i < 300; ++i) c.pacing.Record(300 * kMicrosecond);
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kValid);
+  EXPECT_EQ(judgement.notes.size(), 1u);
+}
+
+TEST(VerdictTest, ABusyWorkerIsANoteUnlessItDelays) {
+  Case c;
+  c.facts.counters.cpu_ns = 9 * kSecond;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+  EXPECT_EQ(Judge(c.facts).notes.size(), 1u);
+  for (int i = 0; i < 300; ++i) c.pacing.Record(kMillisecond);
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
+}
+
+TEST(VerdictTest, SlotsThatWaitForConnectionsAreTheTargets) {
+  Case c;
+  c.facts.counters.planned = c.facts.counters.sent = 12'000;  // 2,000 of them found no connection free
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kTargetLimited);
+}
+
+TEST(VerdictTest, SlotsThatAreNeverSentAreTheTargets) {
+  Case c;
+  c.facts.counters.planned = 10'020;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kTargetLimited);
+}
+
+TEST(VerdictTest, AClosedLoopIsJudgedByItsLoop) {
+  Case c(false);
+  for (int i = 0; i < 300; ++i) c.loop_lag.Record(kMillisecond);
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
+}
+
+TEST(VerdictTest, ALatencyThatGrowsIsNotSteady) {
+  Case c;
+  for (std::uint32_t second = 0; second < 40; ++second)
+    c.windows.push_back({.second = second, .success = 100, .mean_us = 1'000.0 + 100.0 * second});
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kNotSteady);
+  for (WindowSum& window : c.windows) window.mean_us = 1'000 + window.second % 7;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+}
+
+TEST(VerdictTest, WhatIsPartialIsNotJudgedFurther) {
+  Case c;
+  c.facts.is_partial = true;
+  c.facts.counters.planned = 20'000;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kPartial);
+}
+
+}  // namespace
+}  // namespace tidemark
