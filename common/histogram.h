@@ -1,10 +1,11 @@
 // A log-linear histogram of latencies with HdrHistogram's index: 3 significant digits, 1 ns to 1 h.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <new>
 #include <vector>
@@ -69,11 +70,12 @@ template <typename T>
 struct ZeroedAllocator {
   using value_type = T;
   T* allocate(std::size_t count) {
-    void* const memory = std::calloc(count, sizeof(T));
-    if (memory == nullptr) throw std::bad_alloc();
+    void* const memory =
+        mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
     return static_cast<T*>(memory);
   }
-  void deallocate(T* memory, std::size_t) { std::free(memory); }
+  void deallocate(T* memory, std::size_t count) { munmap(memory, count * sizeof(T)); }
   void construct(T*) {}  // zero already
   void construct(T* at, const T& value) { *at = value; }
   bool operator==(const ZeroedAllocator&) const = default;

@@ -153,6 +153,26 @@ void AppendIntervals(const proto::Latency& l, const std::string& who, std::strin
     absl::StrAppend(out, "  Interval : ", who, absl::StrJoin(parts, ", "), " (95 %, from 20 spans of time)\n");
 }
 
+void AppendCapacity(const proto::Capacity& c, std::string* out) {
+  if (!c.refusal().empty()) {
+    absl::StrAppend(out, "  Capacity : not fitted: ", c.refusal(), "\n");
+    return;
+  }
+  absl::StrAppendFormat(out, "  Capacity : X(n) = %.4g n / (1 + %.3g (n-1) + %.3g n (n-1)) a second, ", c.gamma_per_s(),
+                        c.sigma(), c.kappa());
+  if (!c.has_peak()) {
+    absl::StrAppendFormat(out, "no peak within the sweep, at most %s/s in it\n",
+                          FormatCount(static_cast<std::uint64_t>(c.max_requests_per_s())));
+  } else {
+    absl::StrAppendFormat(out, "largest at %.0f connections", c.peak_connections());
+    if (c.peak_connections_high() > 0)
+      absl::StrAppendFormat(out, " (%.0f to %.0f)", c.peak_connections_low(), c.peak_connections_high());
+    absl::StrAppend(out, ": ", FormatCount(static_cast<std::uint64_t>(c.max_requests_per_s())), "/s\n");
+  }
+  absl::StrAppendFormat(out, "  Knee     : %s%.0f connections by power, %.0f by asymptotes, %.0f by Kneedle\n",
+                        c.is_knee_clear() ? "" : "not clear, ", c.knee_power(), c.knee_crossing(), c.knee_kneedle());
+}
+
 void AppendAgents(const proto::Report& report, std::string* out) {
   // Lists of more than this many agents help nobody in a terminal; the JSON has them all.
   constexpr int kMaxAgentLines = 20;
@@ -201,6 +221,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     for (const std::string& note : point.verdict_notes()) absl::StrAppend(&out, "  Remark   : ", who, note, "\n");
     AppendIntervals(is_open ? point.response() : point.latency(), who, &out);
   }
+  if (report.has_capacity()) AppendCapacity(report.capacity(), &out);
   absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");
   absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
   const proto::ConnectCounts& c = total.accounting().connections();
