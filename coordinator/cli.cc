@@ -317,6 +317,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   app.require_subcommand(0, 1);  // so that an unknown command is named, not only missed
   app.footer("Try 'tidemark run --help'.");
   Flags flags;
+  app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");  // done before this
   CLI::App* run = app.add_subcommand("run", "run a sweep against a target");
   run->footer(kExamples);
   AddRun(run, &flags);

@@ -17,6 +17,7 @@
 #include "common/split.h"
 #include "common/status_macros.h"
 #include "coordinator/cli.h"
+#include "coordinator/compare_command.h"
 #include "coordinator/local_agent.h"
 #include "coordinator/plan_file.h"
 #include "coordinator/report/csv.h"
@@ -229,6 +230,7 @@ int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
   RaiseDescriptorLimit();
+  if (argc > 1 && absl::string_view(argv[1]) == "compare") return CompareCommand({argv + 2, argv + argc});
   const CommandLine command = ParseCommandLine(argc, argv);
   if (!command.is_run) {
     std::fputs(command.text.c_str(), command.exit_code == 0 ? stdout : stderr);

@@ -23,6 +23,7 @@ inline constexpr int kExitAccounting = 3;
 inline constexpr int kExitStrict = 4;
 inline constexpr int kExitTarget = 5;
 inline constexpr int kExitInternal = 70;
+inline constexpr int kExitExpectation = 99;
 inline constexpr int kExitInterrupted = 130;
 
 // Of two exit codes the graver: 70, 3, 130, 2, 5, 4, 1, 0.

@@ -258,6 +258,7 @@ TEST(ConnectionTest, SourceAddressesAreUsedInTurn) {
   proto::Plan plan = PlanFor(Url(server), 6, 2);
   for (const char* source : {"127.0.0.2", "127.0.0.3", "127.0.0.4"}) plan.add_source_addresses(source);
   EXPECT_EQ(RunOnePoint(plan).counters.success, 12u);
+  MutexLock lock(&mutex);
   EXPECT_EQ(peers, (std::map<std::string, int>{{"127.0.0.2", 2}, {"127.0.0.3", 2}, {"127.0.0.4", 2}}));
 }
 
@@ -280,6 +281,7 @@ TEST(ConnectionTest, AThinkTimeLiesBetweenAnAnswerAndTheNextRequestAndSpreadsThe
   EXPECT_EQ(run.counters.success, 12u);
   EXPECT_GE(MonotonicNow() - begin, 800 * kMillisecond);  // two pauses, and none after the last answer
   EXPECT_LT(MonotonicNow() - begin, 1'600 * kMillisecond);
+  MutexLock lock(&mutex);
   std::sort(arrivals.begin(), arrivals.end());
   EXPECT_GE(arrivals[3] - arrivals[0], 180 * kMillisecond);  // two workers, each with phases 0 and 200 ms
 }

@@ -60,6 +60,34 @@ struct BadPlan {
   const char* reason;
 };
 
+TEST(PlanTest, StagesAreRampsAndHolds) {
+  proto::Plan plan;
+  plan.set_target("http://h/");
+  const auto add = [&plan](std::int64_t to, Nanos over, Nanos hold) {
+    proto::Stage* stage = plan.mutable_sweep()->add_stages();
+    stage->set_to(to);
+    if (over > 0) *stage->mutable_over() = ToDurationProto(over);
+    if (hold > 0) *stage->mutable_hold() = ToDurationProto(hold);
+  };
+  add(5'000, 30 * kSecond, 0);
+  add(0, 0, 120 * kSecond);
+  ApplyDefaults(&plan);
+  ASSERT_OK(ValidatePlan(plan));
+  const SweepPoint point = PointAt(plan.sweep(), 0);
+  ASSERT_EQ(point.stages.size(), 2u);
+  EXPECT_EQ(point.stages[0].from_millis, 0);
+  EXPECT_EQ(point.stages[0].to_millis, 5'000'000);
+  EXPECT_EQ(point.stages[1].from_millis, 5'000'000);
+  EXPECT_EQ(point.stages[1].to_millis, 5'000'000);
+  EXPECT_EQ(point.stages[1].duration, 120 * kSecond);
+
+  add(10, kSecond, kSecond);
+  EXPECT_THAT(ValidatePlan(plan), FailsWith("each stage is either"));
+  plan.mutable_sweep()->mutable_stages()->RemoveLast();
+  plan.mutable_sweep()->add_rates(5);
+  EXPECT_THAT(ValidatePlan(plan), FailsWith("both rates and stages"));
+}
+
 TEST(PlanTest, ImpossibleValuesAreNamed) {
   const BadPlan kCases[] = {
       {"zero connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 0); },
