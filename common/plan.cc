@@ -124,6 +124,7 @@ absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
     TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.requests", sweep.requests(), 1, kMaxRequestsPerPoint));
   if (sweep.has_duration())
     TIDEMARK_RETURN_IF_ERROR(CheckDuration("sweep.duration", FromProto(sweep.duration()), kMillisecond, kMaxDuration));
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.seed", sweep.seed(), 0, std::numeric_limits<std::int64_t>::max()));
   if (sweep.arrivals() != "poisson" && sweep.arrivals() != "constant")
     return Invalid("sweep.arrivals", absl::StrCat("'", sweep.arrivals().substr(0, 32), "'; write poisson or constant"));
   if (sweep.pace() != "timer" && sweep.pace() != "spin")

@@ -200,7 +200,7 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   if (!f.arrivals.empty()) sweep->set_arrivals(f.arrivals);
   if (!f.pace.empty()) sweep->set_pace(f.pace);
   TIDEMARK_RETURN_IF_ERROR(
-      Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(static_cast<std::uint64_t>(v)); }));
+      Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--think-time", f.think_time, ParseDuration,
                                  [&](Nanos v) { *sweep->mutable_think_time() = ToDurationProto(v); }));
   return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
@@ -279,7 +279,7 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f) {
   proto::Sweep* const sweep = options.plan.mutable_sweep();
   if (sweep->arrivals() == "poisson" && sweep->seed() == 0) {
     std::random_device device;
-    sweep->set_seed(device() | 1u);
+    sweep->set_seed(device() | 1);
   }
   TIDEMARK_RETURN_IF_ERROR(ValidatePlan(options.plan));
 

@@ -92,13 +92,20 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
                     " connections, has ", absl::StrJoin(who.addresses(), " "), "\n");
   }
   std::int64_t all = 0;
-  for (const std::int64_t connections : sweep.connections()) {
+  for (int point = 0; point < PointCount(sweep); ++point) {
+    const auto& [connections, stages] = PointAt(sweep, point);
     const std::vector<std::int64_t> shares = SplitEvenly(connections, static_cast<std::int64_t>(agents.size()));
     absl::StrAppend(&out, "# point of ", connections, " connections: ");
     for (std::size_t i = 0; i < shares.size() && i < 20; ++i) absl::StrAppend(&out, i == 0 ? "" : " + ", shares[i]);
     if (shares.size() > 20) absl::StrAppend(&out, " + ...");
-    const std::int64_t requests =
-        sweep.requests() != 0 ? sweep.requests() : connections * sweep.requests_per_connection();
+    std::int64_t requests = sweep.requests() != 0 ? sweep.requests() : connections * sweep.requests_per_connection();
+    if (requests == 0) {  // the area under the rate; Poisson arrivals are that many on average
+      for (const RateStage& stage : stages) {
+        requests += static_cast<std::int64_t>(static_cast<double>(stage.from_millis + stage.to_millis) / 2e3 *
+                                              (static_cast<double>(stage.duration) / 1e9));
+      }
+    }
+    if (!sweep.rates().empty()) absl::StrAppend(&out, " at ", sweep.rates(point), "/s");
     all += requests + connections * sweep.warmup_requests_per_connection();
     if (requests != 0) absl::StrAppend(&out, "; ", requests, " requests");
     absl::StrAppend(&out, "; ", connections * sweep.warmup_requests_per_connection(), " for warm-up\n");

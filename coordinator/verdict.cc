@@ -32,14 +32,23 @@ void JudgeGenerator(const PointFacts& facts, Judgement* judgement) {
   }
   if (cpu > gate::kWorkerCpu)
     beyond.push_back(absl::StrFormat("its workers computed for %.0f %% of the time", cpu * 100));
-  if (waited > gate::kWaited)
-    beyond.push_back(absl::StrFormat("its workers waited for a core for %.0f %% of the time", waited * 100));
+  // While a worker has no core, answers lie unread: on average for this long in each turn of its loop.
+  double unread_bias = 0;
+  if (waited > gate::kWaited) {
+    const double turns = static_cast<double>(std::max<std::uint64_t>(facts.loop_lag->count(), 1));
+    const double unread_ns = static_cast<double>(facts.counters.run_delay_ns) / turns;
+    unread_bias = facts.service->count() == 0 ? 1 : unread_ns / facts.service->Mean();
+    beyond.push_back(
+        absl::StrFormat("its workers waited for a core for %.0f %% of the time, %s a turn, which is %.0f %% of "
+                        "the mean service time",
+                        waited * 100, Show(static_cast<Nanos>(unread_ns)), unread_bias * 100));
+  }
   if (beyond.empty()) return;
-  if (bias > gate::kMaxBias) {
+  if (std::max(bias, unread_bias) > gate::kMaxBias) {
     judgement->verdict = Verdict::kGeneratorLimited;
     for (const std::string& reason : beyond)
       absl::StrAppend(&judgement->reason, judgement->reason.empty() ? "" : "; ", reason);
-    if (delay <= gate::kLateness)
+    if (delay <= gate::kLateness && bias > gate::kMaxBias)
       absl::StrAppendFormat(&judgement->reason, "; %s by up to %s, %.0f %% of the service p99", what, Show(delay),
                             bias * 100);
   } else {

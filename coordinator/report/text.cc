@@ -144,10 +144,11 @@ void AppendIntervals(const proto::Latency& l, const std::string& who, std::strin
   std::vector<std::string> parts;
   for (const proto::Interval& interval : l.intervals()) {
     const double centre = (interval.low_us() + interval.high_us()) / 2;
+    const bool is_wide = interval.low_us() == 0;  // cut off there
     std::string name = interval.name().substr(0, interval.name().rfind('_'));
     std::replace(name.begin(), name.end(), '_', '.');
-    parts.push_back(
-        absl::StrFormat("%s +-%.1f %%", name, centre == 0 ? 0 : (interval.high_us() - centre) / centre * 100));
+    parts.push_back(is_wide ? absl::StrCat(name, " more than +-100 %")
+                            : absl::StrFormat("%s +-%.1f %%", name, (interval.high_us() - centre) / centre * 100));
   }
   if (!parts.empty())
     absl::StrAppend(out, "  Interval : ", who, absl::StrJoin(parts, ", "), " (95 %, from 20 spans of time)\n");

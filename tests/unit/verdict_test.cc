@@ -62,6 +62,15 @@ TEST(VerdictTest, ABusyWorkerIsANoteUnlessItDelays) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
 }
 
+TEST(VerdictTest, AWorkerWithoutACoreLeavesAnswersUnread) {
+  Case c(false);
+  c.facts.counters.run_delay_ns = kSecond;  // 100 us in each of 10,000 turns, 1 % of the service time
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+  EXPECT_EQ(Judge(c.facts).notes.size(), 1u);
+  c.facts.counters.run_delay_ns = 8 * kSecond;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
+}
+
 TEST(VerdictTest, SlotsThatWaitForConnectionsAreTheTargets) {
   Case c;
   c.facts.counters.planned = c.facts.counters.sent = 12'000;  // 2,000 of them found no connection free
