@@ -145,13 +145,12 @@ void HttpConnection::TakeWaiting() {
   c.last_free = this;
 }
 
-bool HttpConnection::ServeWaiting(bool is_prompt) {
+void HttpConnection::ServeWaiting(bool is_prompt) {
   context_->first_free = next_free_;
   is_free_ = false;
-  if (state_ != State::kIdle && !(state_ == State::kClosed && context_->is_single_use)) return false;
+  if (state_ != State::kIdle && !(state_ == State::kClosed && context_->is_single_use)) return;
   is_prompt_ = is_prompt;
   TakeWaiting();
-  return true;
 }
 
 // A request is over: takes the next slot, at once or after the think time.

@@ -117,14 +117,11 @@ class HttpConnection : public TimeoutWheel::Node {
   // Sends the slot in its hands. REQUIRES: it is idle and has one.
   void Send();
 
-  // Open loop: takes this connection from the front of those that are free, and the oldest slot that waits, and sends
-  // it; false if the connection has gone meanwhile. `is_prompt`: the slot has only just fallen due.  REQUIRES: it is
-  // the first one free, and a slot waits.
-  bool ServeWaiting(bool is_prompt);
+  // Open loop: leaves the front of those that are free, and sends the oldest slot that waits, unless the connection has
+  // gone meanwhile. `is_prompt`: the slot has only just fallen due.  REQUIRES: it is the first one free, a slot waits.
+  void ServeWaiting(bool is_prompt);
 
-  bool IsIdle() const { return state_ == State::kIdle; }
   bool IsSettled() const { return is_settled_; }
-  bool HasSlot() const { return has_slot_; }
   std::uint64_t quota() const { return quota_; }
   void ForgetQuota() { quota_ = 0; }
 

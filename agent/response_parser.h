@@ -81,8 +81,6 @@ class ResponseParser {
   // Of the complete response.
   int status() const { return status_; }
   bool keep_alive() const { return keep_alive_; }
-  // True if nothing of the response has been fed yet.
-  bool IsUntouched() const { return is_untouched_; }
 
  private:
   void StartJudge(const ResponseLimits& limits);

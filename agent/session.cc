@@ -108,7 +108,8 @@ std::vector<std::optional<Arrivals>> Session::SplitArrivals(const proto::Prepare
       const std::uint64_t count = limit == Arrivals::kNoLimit ? limit
                                   : limit > first             ? (limit - first + stride - 1) / stride
                                                               : 0;
-      arrivals[i] = Arrivals::Poisson(point.stages, StreamKey(static_cast<std::uint64_t>(sweep.seed()), prepare.point(), stream, i), stride, count);
+      arrivals[i] = Arrivals::Poisson(
+          point.stages, StreamKey(static_cast<std::uint64_t>(sweep.seed()), prepare.point(), stream, i), stride, count);
     }
   }
   return arrivals;

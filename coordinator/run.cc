@@ -140,7 +140,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   std::vector<std::uint64_t> incarnations;
   for (const AgentState& agent : agents_) incarnations.push_back(agent.incarnation);
   ledger_ = std::make_unique<Ledger>(result_.run, index, incarnations);
-  progress_->BeginPoint(index, static_cast<std::uint32_t>(PointCount(sweep)), point->connections);
+  progress_->BeginPoint(index, static_cast<std::uint32_t>(PointCount(sweep)), point->connections, point->rate);
 
   // The agents that have connections deal an open loop's slots among themselves in turn.
   const auto streams = std::count_if(point->shares.begin(), point->shares.end(), [](auto share) { return share > 0; });

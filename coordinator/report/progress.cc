@@ -14,17 +14,19 @@ constexpr char kClearLine[] = "\r\x1b[K";
 
 }  // namespace
 
-void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections) {
+void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, std::int64_t rate) {
   index_ = index;
   count_ = count;
   connections_ = connections;
+  rate_ = rate;
   counts_ = Counts();
   begin_ = last_shown_ = MonotonicNow();
   if (mode_ == Mode::kTerminal) Update(counts_);
 }
 
 std::string Progress::Line() const {
-  std::string line = absl::StrFormat("[%u/%u] %s connections: %s up, %s done", index_ + 1, count_,
+  const std::string due = rate_ == 0 ? "" : absl::StrFormat("%s/s, ", FormatCount(static_cast<std::uint64_t>(rate_)));
+  std::string line = absl::StrFormat("[%u/%u] %s%s connections: %s up, %s done", index_ + 1, count_, due,
                                      FormatCount(static_cast<std::uint64_t>(connections_)),
                                      FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
   if (counts_.running > 0) {

@@ -22,7 +22,8 @@ class Progress {
   };
   explicit Progress(Mode mode) : mode_(mode) {}
 
-  void BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections);
+  // `rate`: of an open loop, slots per second; 0: none to show.
+  void BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, std::int64_t rate);
   void Update(const Counts& counts);
   void EndPoint();
   // A line that stays.
@@ -35,6 +36,7 @@ class Progress {
   std::uint32_t index_ = 0;
   std::uint32_t count_ = 0;
   std::int64_t connections_ = 0;
+  std::int64_t rate_ = 0;
   Nanos begin_ = 0;
   Nanos last_shown_ = 0;
   Counts counts_;

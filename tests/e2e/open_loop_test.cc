@@ -235,6 +235,46 @@ TEST(OpenLoopTest, StagesAreFollowed) {
   EXPECT_NEAR(static_cast<double>(series[1].at("requests").as_int64()), 1'500, 40);
 }
 
+TEST(OpenLoopTest, CtrlCEndsTheScheduleAndTheAccountAddsUp) {
+  Mock mock;
+  TempDir dir;
+  for (const std::vector<std::string>& end : {std::vector<std::string>{"-d", "1m"}, {"-n", "1M"}}) {
+    std::vector<std::string> arguments = {
+        TIDEMARK_BINARY, "run", "-R", "2k", "-c", "20", "-o", "json=" + (dir / "run.json")};
+    arguments.insert(arguments.end(), end.begin(), end.end());
+    arguments.push_back(mock.Url());
+    Process process(arguments);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+    process.Signal(SIGINT);
+    EXPECT_EQ(process.Wait(std::chrono::seconds(10)), 130) << process.Err();
+    const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+    EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());
+    EXPECT_GT(Int(report, "total.accounting.sent"), 500);
+    // A number of requests is a promise: those that never fell due are accounted for. A duration is none.
+    if (end[0] == "-n") {
+      EXPECT_EQ(Int(report, "total.accounting.planned"), 1'000'000);
+    }
+    EXPECT_EQ(At(report, "points.0.verdict").as_string(), "PARTIAL");
+  }
+}
+
+TEST(OpenLoopTest, ATargetThatDiesLeavesEverySlotAccountedFor) {
+  auto mock = std::make_unique<Mock>();
+  const std::string url = mock->Url();
+  std::thread killer([&mock] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'000));
+    mock->process().Signal(SIGKILL);
+  });
+  const RunOutcome run =
+      TidemarkRun({"-R", "500", "-d", "2s", "--arrivals", "constant", "-c", "10", "--timeout", "1s", url});
+  killer.join();
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.accounting.planned"), 1'000);
+  EXPECT_TRUE(At(run.report, "total.accounting.identity_holds").as_bool());
+  EXPECT_GT(Int(run.report, "total.accounting.never_sent"), 300);
+  EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_LIMITED") << run.out;
+}
+
 TEST(OpenLoopTest, ManyAgentsShareOneSchedule) {
   Mock mock;
   const auto agents = StartAgents(3);
