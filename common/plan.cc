@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/expectation.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 
@@ -403,6 +404,11 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   for (const std::string& entry : plan.resolve()) {
     const auto parsed = ParseResolveOverride(entry);
     if (!parsed.ok()) return parsed.status();
+  }
+  if (plan.expect_size() > 100) return Invalid("expect", "more than 100 entries");
+  for (const std::string& text : plan.expect()) {
+    const auto expectation = ParseExpectation(text);
+    if (!expectation.ok()) return Invalid("expect", expectation.status().message());
   }
   const auto statuses = ParseStatusSet(plan.expect_status());
   if (!statuses.ok()) return statuses.status();

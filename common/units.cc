@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 
 namespace tidemark {
 namespace {
@@ -60,6 +61,13 @@ absl::StatusOr<Nanos> ParseDuration(absl::string_view text) {
 
 absl::StatusOr<std::int64_t> ParseCount(absl::string_view text) {
   return Parse(text, kCountUnits, kMaxCount, "write a count as 500, 5k or 1.5M");
+}
+
+absl::StatusOr<double> ParsePercent(absl::string_view text) {
+  double value = 0;
+  if (!absl::ConsumeSuffix(&text, "%") || !absl::SimpleAtod(text, &value) || !(value >= 0 && value <= 100))
+    return absl::InvalidArgumentError(absl::StrCat("'", text.substr(0, 32), "' is no percentage; write 0.1%"));
+  return value;
 }
 
 absl::StatusOr<std::int64_t> ParseBytes(absl::string_view text) {

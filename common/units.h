@@ -21,6 +21,9 @@ absl::StatusOr<std::int64_t> ParseCount(absl::string_view text);
 // Parses a size in bytes with an optional unit B, kB, MB, GB (1000) or KiB, MiB, GiB (1024).
 absl::StatusOr<std::int64_t> ParseBytes(absl::string_view text);
 
+// Parses a percentage, "0.1%". Errors: InvalidArgument naming the value. Range: 0 to 100.
+absl::StatusOr<double> ParsePercent(absl::string_view text);
+
 // "30s", "1.5ms", "250us": the largest unit in which the value is at least 1, exact.
 std::string FormatDuration(Nanos value);
 

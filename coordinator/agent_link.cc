@@ -39,6 +39,11 @@ std::optional<RunEvent> RunEvents::Pop(Nanos deadline) {
   return event;
 }
 
+void RunEvents::EndRun() {
+  MutexLock lock(&mutex_);
+  std::erase_if(events_, [](const RunEvent& event) { return event.kind != RunEvent::Kind::kInterrupt; });
+}
+
 struct AgentLink::Stream {
   std::unique_ptr<proto::Agent::Stub> stub;
   grpc::ClientContext context;

@@ -33,6 +33,8 @@ class RunEvents {
   void Push(RunEvent event);
   // Takes the oldest event; waits until `deadline`. Empty if there is none by then.
   std::optional<RunEvent> Pop(Nanos deadline);
+  // Drops what links left behind, so that another run may follow; an interrupt stays.
+  void EndRun();
 
  private:
   Mutex mutex_;

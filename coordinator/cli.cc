@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/expectation.h"
 #include "common/plan.h"
 #include "common/status_macros.h"
 #include "common/units.h"
@@ -30,6 +31,15 @@ Counts take k, M, G; durations need a unit (500us, 20ms, 30s, 2m).
 Exit codes: 0 done; 1 usage, plan, refused target, limits; 2 agents; 3 accounting broken or a point
 left partial; 4 with --strict; 5 target unresolvable, refused or TLS failure; 70 internal error; 130 interrupted.)";
 
+constexpr char kSearchExamples[] = R"(
+Examples:
+  tidemark search --rate --expect 'p99<20ms' --expect 'error_rate<0.1%' http://127.0.0.1:8080/
+  tidemark search --connections --from 50 --expect 'p99<50ms' -d 30s https://gateway.internal/
+
+Doubles the load until an expectation is missed, then halves the gap. The answer is a bracket: a level that was met, and
+confirmed by a longer trial, and one that was missed; levels between that the trials could not decide are named.
+Exit codes: 0 a level was found; 99 not even the lowest met it; 4 the generator was the limit; others as of run.)";
+
 // Flags as they were typed; empty means not given.
 struct Flags {
   std::string source;
@@ -46,30 +56,25 @@ struct Flags {
   std::string wait_timeout;
   int wait_agents = 0;
   bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false, is_strict = false;
+  std::vector<std::string> expect;
+  bool is_rate_search = false, is_connection_search = false;
+  std::string from, to, within;
 };
 
-void AddRun(CLI::App* run, Flags* f) {
-  run->add_option("target", f->source, "URL (http://, https://, unix:SOCKET:/PATH) or a plan file (.yaml)")->required();
-  auto* load = run->add_option_group("Load");
-  load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  load->add_option("-d,--duration", f->duration, "how long each point lasts");
-  load->add_option("-n,--requests", f->requests, "requests per point, over all connections and agents");
-  load->add_option("--requests-per-connection", f->requests_per_connection, "requests on each connection");
+// What `run` and `search` share.
+void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   load->add_option("--warmup", f->warmup, "warm-up requests per connection, sent before each point and counted apart");
   load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
   load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
   load->add_flag("--new-connection", f->is_new_connection, "each request on a connection of its own");
-  load->add_option("-R,--rate", f->rates, "open loop: requests per second over all agents, one point each: 1k,2k,5k")
-      ->delimiter(',')
-      ->allow_extra_args(false);
   load->add_option("--arrivals", f->arrivals, "of an open loop: poisson (default) or constant");
   load->add_option("--seed", f->seed, "of Poisson arrivals; default: a new one, which the report prints");
   load->add_option("--pace", f->pace, "of an open loop: timer (default), or spin: less late, up to a core per worker");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
   load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
-  auto* request = run->add_option_group("Request");
+  load->add_option("--expect", f->expect, "'p99<20ms', 'error_rate<0.1%', 'requests_per_s>5k' (repeatable)")
+      ->allow_extra_args(false);
+  auto* request = app->add_option_group("Request");
   request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");
   request->add_option("-H,--header", f->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
   request->add_option("--data", f->data, "request body, or @FILE");
@@ -80,7 +85,7 @@ void AddRun(CLI::App* run, Flags* f) {
       ->delimiter(',')
       ->allow_extra_args(false);
   request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
-  auto* target = run->add_option_group("Target");
+  auto* target = app->add_option_group("Target");
   target->add_flag("-k,--insecure", f->is_insecure, "do not verify the target's certificate");
   target->add_flag("--no-resume", f->is_without_resumption, "a full TLS handshake on every connection");
   target->add_option("--cacert", f->cacert, "PEM file of authorities to trust (read at each agent)");
@@ -96,22 +101,16 @@ void AddRun(CLI::App* run, Flags* f) {
                    "HOST or CIDR that may be loaded besides loopback and private ranges; "
                    "for the agent in this process only")
       ->allow_extra_args(false);
-  auto* agents = run->add_option_group("Agents");
+  auto* agents = app->add_option_group("Agents");
   agents->add_option("--agents", f->agents, "HOST[:PORT],... or dns:NAME[:PORT]; default: one in this process")
       ->delimiter(',')
       ->allow_extra_args(false);
   agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")
       ->check(CLI::Range(1, 100000));
   agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s");
-  auto* output = run->add_option_group("Output");
-  output->add_option("-o,--output", f->outputs, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)")
-      ->allow_extra_args(false);
-  output->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
-  output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
-  output->add_flag("--strict", f->is_strict, "exit 4 if a point is GENERATOR_LIMITED or NOT_STEADY");
-  output->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
-  output->add_flag("--dry-run", f->is_dry_run, "print the resolved plan and its split, start nothing");
+}
 
+void NameTypes(CLI::App* app) {
   // What a value is, for the help; all are read as text and parsed with the plan's own rules.
   for (const auto& [name, type] :
        std::initializer_list<std::pair<const char*, const char*>>{{"-c", "COUNT"},
@@ -137,9 +136,59 @@ void AddRun(CLI::App* run, Flags* f) {
                                                                   {"--key", "FILE"},
                                                                   {"--source", "ADDRESS"},
                                                                   {"--wait-agents", "COUNT"},
-                                                                  {"--wait-timeout", "DURATION"}}) {
-    run->get_option(name)->type_name(type);
+                                                                  {"--wait-timeout", "DURATION"},
+                                                                  {"--expect", "EXPECTATION"},
+                                                                  {"--from", "COUNT"},
+                                                                  {"--to", "COUNT"},
+                                                                  {"--within", "PERCENT"}}) {
+    if (CLI::Option* const option = app->get_option_no_throw(name)) option->type_name(type);
   }
+}
+
+void AddOutput(CLI::App* app, Flags* f, const char* formats) {
+  auto* output = app->add_option_group("Output");
+  output->add_option("-o,--output", f->outputs, formats)->allow_extra_args(false);
+  output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
+}
+
+void AddRun(CLI::App* run, Flags* f) {
+  run->add_option("target", f->source, "URL (http://, https://, unix:SOCKET:/PATH) or a plan file (.yaml)")->required();
+  auto* load = run->add_option_group("Load");
+  load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  load->add_option("-d,--duration", f->duration, "how long each point lasts");
+  load->add_option("-n,--requests", f->requests, "requests per point, over all connections and agents");
+  load->add_option("--requests-per-connection", f->requests_per_connection, "requests on each connection");
+  load->add_option("-R,--rate", f->rates, "open loop: requests per second over all agents, one point each: 1k,2k,5k")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  AddLoad(run, load, f);
+  AddOutput(run, f, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)");
+  auto* report = run->add_option_group("Report");
+  report->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
+  report->add_flag("--strict", f->is_strict, "exit 4 if a point is GENERATOR_LIMITED or NOT_STEADY");
+  report->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
+  report->add_flag("--dry-run", f->is_dry_run, "print the resolved plan and its split, start nothing");
+  NameTypes(run);
+}
+
+void AddSearch(CLI::App* search, Flags* f) {
+  search->add_option("target", f->source, "URL (http://, https://, unix:SOCKET:/PATH) or a plan file (.yaml)")
+      ->required();
+  auto* what = search->add_option_group("Search");
+  what->add_flag("--rate", f->is_rate_search, "for the highest rate, in an open loop");
+  what->add_flag("--connections", f->is_connection_search, "for the largest number of connections, in a closed loop");
+  what->add_option("--from", f->from, "where to begin; default 100 requests a second, or 10 connections");
+  what->add_option("--to", f->to, "where to end at most; default 1M requests a second, or 10k connections");
+  what->add_option("--within", f->within, "how far apart the two ends of the answer may be; default 2%");
+  what->add_option("-d,--duration", f->duration,
+                   "of a trial; default 5s. One that leaves the answer open goes on up to four times as long");
+  auto* load = search->add_option_group("Load");
+  load->add_option("-c", f->connections, "connections of each trial at a rate; default 100")->allow_extra_args(false);
+  AddLoad(search, load, f);
+  AddOutput(search, f, "json=FILE; - is stdout (repeatable)");
+  NameTypes(search);
 }
 
 absl::Status Blame(absl::string_view flag, const absl::Status& status) {
@@ -199,8 +248,7 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   }
   if (!f.arrivals.empty()) sweep->set_arrivals(f.arrivals);
   if (!f.pace.empty()) sweep->set_pace(f.pace);
-  TIDEMARK_RETURN_IF_ERROR(
-      Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--think-time", f.think_time, ParseDuration,
                                  [&](Nanos v) { *sweep->mutable_think_time() = ToDurationProto(v); }));
   return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
@@ -238,6 +286,7 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.expect_status, plan->mutable_expect_status());
   replace(f.resolve, plan->mutable_resolve());
   replace(f.source_addresses, plan->mutable_source_addresses());
+  replace(f.expect, plan->mutable_expect());
   if (f.is_pinned) plan->set_pin_threads(true);
   if (f.is_new_connection) plan->mutable_sweep()->set_new_connection(true);
   if (f.is_without_resumption) plan->mutable_tls()->set_no_resume(true);
@@ -262,29 +311,25 @@ absl::StatusOr<Output> ParseOutput(const std::string& text) {
 
 bool IsUrl(const std::string& text) { return absl::StrContains(text, "://") || absl::StartsWith(text, "unix:"); }
 
-absl::StatusOr<RunOptions> Resolve(const Flags& f) {
-  RunOptions options;
+// The plan that the flags and the plan file make, without its defaults.
+absl::StatusOr<proto::Plan> MakePlan(const Flags& f) {
+  proto::Plan plan;
   if (IsUrl(f.source)) {
-    options.plan.set_target(f.source);
+    plan.set_target(f.source);
   } else if (absl::EndsWith(f.source, ".yaml") || absl::EndsWith(f.source, ".yml")) {
-    TIDEMARK_ASSIGN_OR_RETURN(options.plan, ReadPlanFile(f.source));
+    TIDEMARK_ASSIGN_OR_RETURN(plan, ReadPlanFile(f.source));
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("'", f.source, "' is neither a URL nor a plan file; write http://", f.source, " or NAME.yaml"));
   }
-  TIDEMARK_RETURN_IF_ERROR(ApplySweep(f, &options.plan));
-  TIDEMARK_RETURN_IF_ERROR(ApplyRequest(f, &options.plan));
-  ApplyTarget(f, &options.plan);
-  ApplyDefaults(&options.plan);
-  proto::Sweep* const sweep = options.plan.mutable_sweep();
-  if (sweep->arrivals() == "poisson" && sweep->seed() == 0) {
-    std::random_device device;
-    sweep->set_seed(device() | 1);
-  }
-  TIDEMARK_RETURN_IF_ERROR(ValidatePlan(options.plan));
+  TIDEMARK_RETURN_IF_ERROR(ApplySweep(f, &plan));
+  TIDEMARK_RETURN_IF_ERROR(ApplyRequest(f, &plan));
+  ApplyTarget(f, &plan);
+  return plan;
+}
 
-  options.agents = f.agents;
-  options.wait_agents = f.wait_agents;
+absl::StatusOr<AgentOptions> ResolveAgents(const Flags& f) {
+  AgentOptions agents{.addresses = f.agents, .wait_for = f.wait_agents, .allow_targets = f.allow_targets};
   if (f.agents.empty() && (f.wait_agents > 0 || !f.wait_timeout.empty())) {
     return absl::InvalidArgumentError("--wait-agents and --wait-timeout: need --agents, which names where to look");
   }
@@ -295,10 +340,64 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f) {
         "--allow-target: has no effect on other agents; start each tidemark-agent with it");
   }
   TIDEMARK_RETURN_IF_ERROR(
-      Apply("--wait-timeout", f.wait_timeout, ParseDuration, [&](Nanos v) { options.wait_timeout = v; }));
-  options.allow_targets = f.allow_targets;
+      Apply("--wait-timeout", f.wait_timeout, ParseDuration, [&](Nanos v) { agents.wait_timeout = v; }));
+  return agents;
+}
+
+// Turns the plan into that of the first trial.
+absl::Status ResolveSearch(const Flags& f, RunOptions* options) {
+  SearchOptions& search = options->search;
+  proto::Sweep* const sweep = options->plan.mutable_sweep();
+  if (f.is_rate_search == f.is_connection_search)
+    return absl::InvalidArgumentError("search: say what for, --rate or --connections");
+  if (options->plan.expect().empty())
+    return absl::InvalidArgumentError("search: needs an expectation, as --expect 'p99<20ms'");
+  options->is_rate_search = f.is_rate_search;
+  search = {.from = f.is_rate_search ? 100 : 10, .to = f.is_rate_search ? 1'000'000 : 10'000};
+  TIDEMARK_RETURN_IF_ERROR(Apply("--from", f.from, ParseCount, [&](std::int64_t v) { search.from = v; }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--to", f.to, ParseCount, [&](std::int64_t v) { search.to = v; }));
+  if (search.from < 1 || search.from > search.to)
+    return absl::InvalidArgumentError(
+        absl::StrCat("--from and --to: ", search.from, " to ", search.to, " is empty; begin at 1 or more"));
+  TIDEMARK_RETURN_IF_ERROR(
+      Apply("--within", f.within, ParsePercent, [&](double percent) { search.resolution = percent / 100; }));
+  if (search.resolution < 0.001 || search.resolution > 1)
+    return absl::InvalidArgumentError("--within: must lie between 0.1% and 100%");
+  if (f.is_connection_search && !f.connections.empty())
+    return absl::InvalidArgumentError("-c: has no effect on a search over connections; use --from and --to");
+  if (!sweep->stages().empty() || sweep->requests() != 0 || sweep->requests_per_connection() != 0) {
+    return absl::InvalidArgumentError(
+        "search: the plan has stages or a number of requests; trials last for a time, leave them out");
+  }
+  if (sweep->has_duration()) search.trial = FromProto(sweep->duration());
+  if (search.trial < kSecond) return absl::InvalidArgumentError("-d/--duration: a trial lasts 1s at least");
+  *sweep->mutable_duration() = ToDurationProto(search.trial);
+  sweep->clear_rates();
+  if (f.is_rate_search) {
+    sweep->add_rates(search.from);
+  } else {
+    sweep->clear_connections();
+    sweep->add_connections(search.from);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RunOptions> Resolve(const Flags& f, bool is_search) {
+  RunOptions options;
+  TIDEMARK_ASSIGN_OR_RETURN(options.plan, MakePlan(f));
+  if (is_search) TIDEMARK_RETURN_IF_ERROR(ResolveSearch(f, &options));
+  ApplyDefaults(&options.plan);
+  proto::Sweep* const sweep = options.plan.mutable_sweep();
+  if (sweep->arrivals() == "poisson" && sweep->seed() == 0) {
+    std::random_device device;
+    sweep->set_seed(device() | 1);
+  }
+  TIDEMARK_RETURN_IF_ERROR(ValidatePlan(options.plan));
+  TIDEMARK_ASSIGN_OR_RETURN(options.agents, ResolveAgents(f));
   for (const std::string& text : f.outputs) {
     TIDEMARK_ASSIGN_OR_RETURN(Output output, ParseOutput(text));
+    if (is_search && output.format != Output::Format::kJson)
+      return absl::InvalidArgumentError(absl::StrCat("-o: '", text, "': a search writes json=FILE alone"));
     options.outputs.push_back(std::move(output));
   }
   options.is_dry_run = f.is_dry_run;
@@ -317,10 +416,14 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   app.require_subcommand(0, 1);  // so that an unknown command is named, not only missed
   app.footer("Try 'tidemark run --help'.");
   Flags flags;
-  app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");  // done before this
+  Flags search_flags;
   CLI::App* run = app.add_subcommand("run", "run a sweep against a target");
   run->footer(kExamples);
   AddRun(run, &flags);
+  CLI::App* search = app.add_subcommand("search", "find the highest rate that meets an expectation");
+  search->footer(kSearchExamples);
+  AddSearch(search, &search_flags);
+  app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");  // done before this
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -329,15 +432,16 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     return {.exit_code = 0, .text = out.str()};
   } catch (const CLI::ParseError& error) {
     return {.exit_code = kUsageError,
-            .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark run --help'\n")};
+            .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark ",
+                                 argc > 1 && absl::string_view(argv[1]) == "search" ? "search" : "run", " --help'\n")};
   }
-  if (!run->parsed())
+  if (!run->parsed() && !search->parsed())
     return {.exit_code = kUsageError,
             .text = "tidemark: a command is missing: 'tidemark run URL'; see 'tidemark run --help'\n"};
-  auto options = Resolve(flags);
+  auto options = Resolve(search->parsed() ? search_flags : flags, search->parsed());
   if (!options.ok())
     return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", options.status().message(), "\n")};
-  return {.is_run = true, .options = *std::move(options)};
+  return {.command = search->parsed() ? Command::kSearch : Command::kRun, .options = *std::move(options)};
 }
 
 }  // namespace tidemark

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "coordinator/analysis/search.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
@@ -17,24 +18,33 @@ struct Output {
   std::string path;  // "-" for stdout
 };
 
-// What `tidemark run` was asked to do.
-struct RunOptions {
-  proto::Plan plan;                 // resolved and valid
-  std::vector<std::string> agents;  // empty: one in this process
-  int wait_agents = 0;
+// Where the agents are.
+struct AgentOptions {
+  std::vector<std::string> addresses;  // empty: one in this process
+  int wait_for = 0;
   Nanos wait_timeout = 60 * kSecond;
   std::vector<std::string> allow_targets;
+};
+
+// What `tidemark run` or `tidemark search` was asked to do.
+struct RunOptions {
+  proto::Plan plan;  // resolved and valid; of a search: of its first trial
+  AgentOptions agents;
   std::vector<Output> outputs;
   bool is_dry_run = false;
   bool is_quiet = false;
   bool has_color = true;
   bool has_latency_detail = false;
   bool is_strict = false;
+  bool is_rate_search = false;  // else over connections
+  SearchOptions search = {};
 };
 
-// What to do after parsing: run, or end with `exit_code` after printing `text` (help, version, usage error).
+enum class Command { kNone, kRun, kSearch };
+
+// What to do after parsing; kNone: end with `exit_code` after printing `text` (help, version, usage error).
 struct CommandLine {
-  bool is_run = false;
+  Command command = Command::kNone;
   RunOptions options = {};
   int exit_code = 0;
   std::string text = {};

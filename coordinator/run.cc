@@ -37,8 +37,8 @@ std::string NewRunId(double wall_seconds) {
 }  // namespace
 
 int GraverExit(int a, int b) {
-  constexpr int kOrder[] = {kExitInternal, kExitAccounting, kExitInterrupted, kExitAgents,
-                            kExitTarget,   kExitStrict,     kExitUsage};
+  constexpr int kOrder[] = {kExitInternal, kExitAccounting,  kExitInterrupted, kExitAgents,
+                            kExitTarget,   kExitExpectation, kExitStrict,      kExitUsage};
   for (const int code : kOrder) {
     if (a == code || b == code) return code;
   }
@@ -62,6 +62,7 @@ RunResult Run::Execute() {
   }
   if (is_interrupted_) Note(kExitInterrupted, "interrupted: what follows was not run");
   for (AgentState& agent : agents_) agent.link.reset();
+  events_->EndRun();
   return std::move(result_);
 }
 

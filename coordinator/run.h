@@ -26,7 +26,7 @@ inline constexpr int kExitInternal = 70;
 inline constexpr int kExitExpectation = 99;
 inline constexpr int kExitInterrupted = 130;
 
-// Of two exit codes the graver: 70, 3, 130, 2, 5, 4, 1, 0.
+// Of two exit codes the graver: 70, 3, 130, 2, 5, 99, 4, 1, 0.
 int GraverExit(int a, int b);
 
 struct PointResult {

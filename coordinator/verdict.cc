@@ -20,6 +20,7 @@ void JudgeGenerator(const PointFacts& facts, Judgement* judgement) {
   // the load there.
   const Nanos delay = facts.is_open_loop ? p99(facts.pacing) : p99(facts.loop_lag);
   const char* const what = facts.is_open_loop ? "requests went out late" : "answers lay unread";
+  if (delay == 0) return;  // nothing was sent
   const double bias = service == 0 ? 1 : static_cast<double>(delay) / static_cast<double>(service);
   const double busy_s = facts.duration_s * std::max(facts.workers, 1);
   const double cpu = static_cast<double>(facts.counters.cpu_ns) / 1e9 / busy_s;

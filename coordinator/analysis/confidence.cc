@@ -11,10 +11,9 @@ constexpr std::size_t kBatches = 20;
 constexpr double kStudent = 2.093024;
 constexpr std::uint64_t kBeyond = 10;  // values that a batch must have above its quantile
 
-}  // namespace
-
-std::optional<Interval> BatchInterval(const std::vector<Histogram>& windows, std::uint64_t numerator,
-                                      std::uint64_t denominator) {
+// An interval of `figure` (of a histogram, in ns) from its values in 20 batches, each of `least` values at least.
+template <typename Figure>
+std::optional<Interval> FromBatches(const std::vector<Histogram>& windows, std::uint64_t least, Figure figure) {
   const std::size_t size = windows.size() / kBatches;
   if (size == 0) return std::nullopt;
   Histogram all;
@@ -23,16 +22,31 @@ std::optional<Interval> BatchInterval(const std::vector<Histogram>& windows, std
   for (std::size_t b = 0; b < kBatches; ++b) {
     Histogram batch;
     for (std::size_t i = 0; i < size; ++i) batch.Add(windows[b * size + i]);
-    if (batch.count() * (denominator - numerator) < kBeyond * denominator) return std::nullopt;
-    const auto quantile = static_cast<double>(batch.Quantile(numerator, denominator));
-    sum += quantile;
-    squares += quantile * quantile;
+    if (batch.count() < least) return std::nullopt;
+    const double value = figure(batch);
+    sum += value;
+    squares += value * value;
     all.Add(batch);
   }
   const double variance = std::max(0.0, (squares - sum * sum / kBatches) / (kBatches - 1));
   const double half = kStudent * std::sqrt(variance / kBatches);
-  const auto centre = static_cast<double>(all.Quantile(numerator, denominator));
+  const double centre = figure(all);
   return Interval{.low = std::max(0.0, centre - half), .high = centre + half};
+}
+
+}  // namespace
+
+std::optional<Interval> BatchInterval(const std::vector<Histogram>& windows, std::uint64_t numerator,
+                                      std::uint64_t denominator) {
+  const std::uint64_t beyond = denominator - numerator;
+  const std::uint64_t least = beyond == 0 ? ~std::uint64_t{0} : (kBeyond * denominator + beyond - 1) / beyond;
+  return FromBatches(windows, least, [=](const Histogram& histogram) {
+    return static_cast<double>(histogram.Quantile(numerator, denominator));
+  });
+}
+
+std::optional<Interval> BatchMeanInterval(const std::vector<Histogram>& windows) {
+  return FromBatches(windows, 1, [](const Histogram& histogram) { return histogram.Mean(); });
 }
 
 }  // namespace tidemark

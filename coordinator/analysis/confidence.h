@@ -22,4 +22,7 @@ struct Interval {
 std::optional<Interval> BatchInterval(const std::vector<Histogram>& windows, std::uint64_t numerator,
                                       std::uint64_t denominator);
 
+// The same of the mean; nothing if there are fewer than 20 windows or a batch is empty.
+std::optional<Interval> BatchMeanInterval(const std::vector<Histogram>& windows);
+
 }  // namespace tidemark

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/check.h"
+#include "common/expectation.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 #include "coordinator/analysis/confidence.h"
@@ -142,14 +143,20 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
   }
 }
 
-void FillIntervals(const Merger& merger, proto::Latency* out) {
-  std::vector<Histogram> windows;
+// The headline latency of each second.
+std::vector<Histogram> SecondsOf(const Merger& merger) {
+  std::vector<Histogram> seconds;
   for (const WindowSum& window : merger.windows()) {
     absl::StatusOr<Histogram> histogram = Histogram();
     if (!window.latency_v2.empty()) histogram = DecodeV2(window.latency_v2);
     CHECK(histogram.ok());
-    windows.push_back(*std::move(histogram));
+    seconds.push_back(*std::move(histogram));
   }
+  return seconds;
+}
+
+void FillIntervals(const Merger& merger, proto::Latency* out) {
+  const std::vector<Histogram> windows = SecondsOf(merger);
   struct Quantile {
     const char* name;
     std::uint64_t numerator;
@@ -191,6 +198,19 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   if (!is_open_loop && sums.duration_s > 0) {
     out->set_utilisation_percent(static_cast<double>(sums.counters.busy_ns) / 1e7 / sums.duration_s /
                                  static_cast<double>(point.connections));
+  }
+}
+
+void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
+  if (plan.expect().empty()) return;
+  const Evidence evidence = EvidenceOf(point);
+  for (const std::string& text : plan.expect()) {
+    const auto expectation = ParseExpectation(text);
+    CHECK(expectation.ok());  // the plan is valid
+    proto::Expected* const entry = out->add_expected();
+    entry->set_text(expectation->text);
+    entry->set_is_met(IsMet(*expectation, evidence));
+    entry->set_is_clear(Assess(*expectation, evidence) != Answer::kUnsure);
   }
 }
 
@@ -281,6 +301,20 @@ proto::Latency SummariseLatency(const Histogram& complete, const Histogram& cens
   return out;
 }
 
+Evidence EvidenceOf(const PointResult& point) {
+  const Merger& merger = *point.merger;
+  const bool is_open_loop = merger.headline() == Metric::kResponse;
+  const Counters counters = merger.counters();
+  Evidence evidence{.seconds = SecondsOf(merger),
+                    .unanswered = merger.histogram(Metric::kCensored),
+                    .planned = counters.planned,
+                    .failed = counters.planned - counters.success,
+                    .responses = counters.Complete(),
+                    .duration = merger.last_done()};
+  if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
+  return evidence;
+}
+
 proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   proto::Report report;
   report.set_version(TIDEMARK_VERSION);
@@ -316,6 +350,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillAgentRows(point, out);
     FillIntervals(*point.merger, is_open_loop ? out->mutable_response() : out->mutable_latency());
     FillVerdict(result, point, *sums, is_open_loop, out);
+    FillExpected(plan, point, out);
     out->set_start_skew_bound_us(Micros(point.start_skew_bound));
     merge->set_late(merge->late() + point.merger->late());
     is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();

@@ -1,6 +1,7 @@
 // From merged histograms and counters to the report message.
 #pragma once
 
+#include "coordinator/analysis/search.h"
 #include "coordinator/run.h"
 #include "protos/report.pb.h"
 
@@ -12,5 +13,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan);
 // The latency figures of `complete`; `censored` values (time-outs, cut-offs) count with the time at which they were
 // given up, and a quantile that reaches them is named in `at_least`.  Source: DESIGN.md "Censoring".
 proto::Latency SummariseLatency(const Histogram& complete, const Histogram& censored);
+
+// What a point says about expectations.
+Evidence EvidenceOf(const PointResult& point);
 
 }  // namespace tidemark

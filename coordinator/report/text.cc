@@ -220,6 +220,11 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (!point.verdict_reason().empty())
       absl::StrAppend(&out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
     for (const std::string& note : point.verdict_notes()) absl::StrAppend(&out, "  Remark   : ", who, note, "\n");
+    for (const proto::Expected& expected : point.expected()) {
+      absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(),
+                      expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,
+                      expected.is_clear() ? "" : ", but not clearly: the limit is within its interval", "\n");
+    }
     AppendIntervals(is_open ? point.response() : point.latency(), who, &out);
   }
   if (report.has_capacity()) AppendCapacity(report.capacity(), &out);

@@ -16,9 +16,9 @@ CommandLine Parse(std::vector<const char*> arguments) {
 
 TEST(CliTest, AUrlAloneIsTheDefaultSweep) {
   const CommandLine line = Parse({"run", "http://127.0.0.1/"});
-  ASSERT_TRUE(line.is_run) << line.text;
+  ASSERT_TRUE(line.command == Command::kRun) << line.text;
   EXPECT_EQ(line.options.plan.sweep().connections_size(), 5);
-  EXPECT_TRUE(line.options.agents.empty());
+  EXPECT_TRUE(line.options.agents.addresses.empty());
 }
 
 TEST(CliTest, FlagsAreAShortFormOfThePlan) {
@@ -50,7 +50,7 @@ TEST(CliTest, FlagsAreAShortFormOfThePlan) {
                                   "--pin",
                                   "--agents",
                                   "a:1,dns:b"});
-  ASSERT_TRUE(line.is_run) << line.text;
+  ASSERT_TRUE(line.command == Command::kRun) << line.text;
   const proto::Plan& plan = line.options.plan;
   EXPECT_EQ(plan.sweep().connections(1), 1000);
   EXPECT_EQ(FromProto(plan.sweep().duration()), 2 * kSecond);
@@ -60,7 +60,7 @@ TEST(CliTest, FlagsAreAShortFormOfThePlan) {
   EXPECT_EQ(plan.requests(0).body(), "body");
   EXPECT_EQ(plan.source_addresses_size(), 2);
   EXPECT_TRUE(plan.tls().insecure());
-  EXPECT_EQ(line.options.agents, (std::vector<std::string>{"a:1", "dns:b"}));
+  EXPECT_EQ(line.options.agents.addresses, (std::vector<std::string>{"a:1", "dns:b"}));
   EXPECT_EQ(line.options.outputs.size(), 2u);
 }
 
@@ -94,7 +94,7 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
   };
   for (const auto& [arguments, message] : kCases) {
     const CommandLine line = Parse(arguments);
-    EXPECT_FALSE(line.is_run);
+    EXPECT_FALSE(line.command == Command::kRun);
     EXPECT_EQ(line.exit_code, 1) << message;
     EXPECT_NE(line.text.find(message), std::string::npos) << line.text;
     EXPECT_EQ(std::count(line.text.begin(), line.text.end(), '\n'), 1) << line.text;

@@ -1,0 +1,213 @@
+#include "coordinator/analysis/search.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tidemark {
+namespace {
+
+// Without an interval, how far from the limit a figure must be to decide.
+constexpr double kGuard = 1.25;
+constexpr int kLongest = 4;  // times the first trial
+constexpr std::size_t kMaxTrials = 64;
+constexpr double kNormal = 1.959964;  // of the normal distribution, 97.5 %
+
+// A figure and where it may truly lie.
+struct Estimate {
+  double value = 0;
+  Interval interval = {};
+  bool is_unknown = false;  // nothing was answered, or the quantile lies among what was not
+};
+
+Estimate WithGuard(double value) { return {value, {.low = value / kGuard, .high = value * kGuard}}; }
+
+// Wilson's interval of failed / planned, in percent.
+Interval ErrorRate(const Evidence& evidence) {
+  const double n = std::max<double>(1, static_cast<double>(evidence.planned));
+  const double p = static_cast<double>(evidence.failed) / n;
+  const double z2 = kNormal * kNormal;
+  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const double half = kNormal / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+  return {.low = 100 * std::max(0.0, centre - half), .high = 100 * std::min(1.0, centre + half)};
+}
+
+Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
+  Histogram all;
+  for (const Histogram& second : evidence.seconds) all.Add(second);
+  if (e.figure == Expectation::Figure::kMean) {
+    if (all.count() == 0 || evidence.unanswered.count() > 0) return {.is_unknown = true};
+    const std::optional<Interval> interval = BatchMeanInterval(evidence.seconds);
+    return interval ? Estimate{all.Mean(), *interval} : WithGuard(all.Mean());
+  }
+  all.Add(evidence.unanswered);
+  const Nanos quantile = all.Quantile(e.numerator, e.denominator);
+  if (all.count() == 0 || (evidence.unanswered.count() > 0 && quantile >= evidence.unanswered.min()))
+    return {.is_unknown = true};
+  const auto value = static_cast<double>(quantile);
+  if (e.numerator == e.denominator) return {value, {.low = value, .high = value}};  // a maximum is what it is
+  const std::optional<Interval> interval = BatchInterval(evidence.seconds, e.numerator, e.denominator);
+  return interval ? Estimate{value, *interval} : WithGuard(value);
+}
+
+Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
+  switch (e.figure) {
+    case Expectation::Figure::kErrorRate: {
+      const double value = 100 * static_cast<double>(evidence.failed) /
+                           static_cast<double>(std::max<std::uint64_t>(evidence.planned, 1));
+      // To show that a rate is below x takes 4 / x requests without a failure, more than a short trial has: without one
+      // it is taken as it is. None allowed means that none must have been seen.
+      const bool is_plain = evidence.failed == 0 || e.limit == 0;
+      return {value, is_plain ? Interval{.low = value, .high = value} : ErrorRate(evidence)};
+    }
+    case Expectation::Figure::kRequestsPerSecond: {
+      const double value =
+          static_cast<double>(evidence.responses) * 1e9 / static_cast<double>(std::max<Nanos>(evidence.duration, 1));
+      return {value, {.low = value, .high = value}};
+    }
+    case Expectation::Figure::kMean:
+    case Expectation::Figure::kQuantile:
+      break;
+  }
+  return EstimateLatency(e, evidence);
+}
+
+Answer AssessAll(const std::vector<Expectation>& expectations, const Evidence& evidence, std::vector<Answer>* each) {
+  Answer all = Answer::kMet;
+  each->clear();
+  for (const Expectation& expectation : expectations) {
+    each->push_back(Assess(expectation, evidence));
+    if (each->back() == Answer::kMissed || (each->back() == Answer::kUnsure && all == Answer::kMet)) all = each->back();
+  }
+  return all;
+}
+
+}  // namespace
+
+void Evidence::Add(const Evidence& other) {
+  seconds.insert(seconds.end(), other.seconds.begin(), other.seconds.end());
+  unanswered.Add(other.unanswered);
+  planned += other.planned;
+  failed += other.failed;
+  responses += other.responses;
+  duration += other.duration;
+}
+
+Answer Assess(const Expectation& e, const Evidence& evidence) {
+  const Estimate estimate = EstimateOf(e, evidence);
+  if (estimate.is_unknown) return Answer::kMissed;
+  const auto& [low, high] = estimate.interval;
+  if (e.is_at_most ? high <= e.limit : low >= e.limit) return Answer::kMet;
+  if (e.is_at_most ? low > e.limit : high < e.limit) return Answer::kMissed;
+  return Answer::kUnsure;
+}
+
+bool IsMet(const Expectation& e, const Evidence& evidence) {
+  const Estimate estimate = EstimateOf(e, evidence);
+  return !estimate.is_unknown && (e.is_at_most ? estimate.value <= e.limit : estimate.value >= e.limit);
+}
+
+std::int64_t Search::LowestMissed() const {
+  for (const auto& [level, answer] : answers_) {
+    if (answer == Answer::kMissed) return level;
+  }
+  return 0;
+}
+
+std::int64_t Search::HighestMet() const {
+  const std::int64_t missed = LowestMissed();
+  std::int64_t met = 0;
+  for (const auto& [level, answer] : answers_) {
+    if (answer == Answer::kMet && (missed == 0 || level < missed)) met = level;
+  }
+  return met;
+}
+
+bool Search::IsMonotone() const {
+  const std::int64_t missed = LowestMissed();
+  return missed == 0 || std::none_of(answers_.begin(), answers_.end(), [missed](const auto& entry) {
+           return entry.second == Answer::kMet && entry.first > missed;
+         });
+}
+
+// A level in the middle, if the two are too far apart to be one answer.
+std::optional<std::int64_t> Search::Between(std::int64_t low, std::int64_t high) const {
+  if (static_cast<double>(high) <= static_cast<double>(low) * (1 + resolution_)) return std::nullopt;
+  const auto middle =
+      static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(low) * static_cast<double>(high))));
+  if (middle <= low || middle >= high) return std::nullopt;
+  return middle;
+}
+
+std::optional<std::int64_t> Search::Next() const {
+  if (answers_.empty()) return from_;
+  const std::int64_t missed = LowestMissed();
+  const std::int64_t met = HighestMet();
+  if (missed == 0) {
+    const std::int64_t highest = answers_.rbegin()->first;
+    if (highest < to_) return std::min(to_, highest * 2);
+  }
+  if (met == 0) {
+    const std::int64_t lowest = answers_.begin()->first;
+    if (lowest == 1) return std::nullopt;
+    return lowest / 2;
+  }
+  // Between the highest met and the lowest missed lie the unsure, if any.
+  std::int64_t first_unsure = missed;
+  std::int64_t last_unsure = met;
+  for (const auto& [level, answer] : answers_) {
+    if (answer != Answer::kUnsure || level < met || (missed != 0 && level > missed)) continue;
+    if (first_unsure == missed) first_unsure = level;
+    last_unsure = level;
+  }
+  if (first_unsure != 0) {
+    if (const auto middle = Between(met, first_unsure)) return middle;
+  }
+  if (missed != 0 && last_unsure != met) return Between(last_unsure, missed);
+  return std::nullopt;
+}
+
+SearchResult FindHighest(const SearchOptions& options, const std::vector<Expectation>& expectations,
+                         absl::FunctionRef<std::optional<Evidence>(std::int64_t level, Nanos duration)> make_trial,
+                         absl::FunctionRef<void(const Trial&)> show) {
+  SearchResult result;
+  Search search(options.from, options.to, options.resolution);
+  std::map<std::int64_t, Evidence> evidence;
+  // Adds a trial of `duration` to what is known of `level`; false if it could not be made.
+  const auto try_level = [&](std::int64_t level, Nanos duration, bool is_confirmation) {
+    const std::optional<Evidence> more = make_trial(level, duration);
+    if (!more) return false;
+    Evidence& sum = evidence[level];
+    sum.Add(*more);
+    Trial& trial =
+        result.trials.emplace_back(Trial{.level = level, .duration = sum.duration, .is_confirmation = is_confirmation});
+    trial.answer = AssessAll(expectations, sum, &trial.answers);
+    search.Report(level, trial.answer);
+    show(trial);
+    return true;
+  };
+  while (result.is_complete && result.trials.size() < kMaxTrials) {
+    if (const std::optional<std::int64_t> level = search.Next()) {
+      for (const int length : {1, 1, 2}) {  // up to kLongest together
+        result.is_complete = try_level(*level, options.trial * length, false);
+        if (!result.is_complete || search.answers().at(*level) != Answer::kUnsure) break;
+      }
+      continue;
+    }
+    const std::int64_t met = search.HighestMet();
+    if (met == 0) break;
+    result.is_complete = try_level(met, options.trial * kLongest, true);
+    result.is_confirmed = result.is_complete && search.answers().at(met) == Answer::kMet && search.HighestMet() == met;
+    if (result.is_confirmed) break;
+  }
+  result.is_complete = result.is_complete && result.trials.size() < kMaxTrials;
+  result.met = search.HighestMet();
+  result.missed = search.LowestMissed();
+  result.is_monotone = search.IsMonotone();
+  for (const auto& [level, answer] : search.answers()) {
+    if (answer == Answer::kUnsure && level > result.met && (result.missed == 0 || level < result.missed))
+      result.unsure.push_back(level);
+  }
+  return result;
+}
+
+}  // namespace tidemark

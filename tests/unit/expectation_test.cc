@@ -1,0 +1,51 @@
+#include "common/expectation.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/status_matchers.h"
+
+namespace tidemark {
+namespace {
+
+TEST(ExpectationTest, EveryFigureIsRead) {
+  const auto p999 = ParseExpectation("p99.9 <= 20ms");
+  ASSERT_OK(p999);
+  EXPECT_EQ(p999->numerator, 999u);
+  EXPECT_EQ(p999->denominator, 1000u);
+  EXPECT_TRUE(p999->is_at_most);
+  EXPECT_EQ(p999->limit, 20e6);
+  EXPECT_EQ(p999->text, "p99.9<=20ms");
+  const auto errors = ParseExpectation("error_rate<0.1%");
+  ASSERT_OK(errors);
+  EXPECT_EQ(errors->figure, Expectation::Figure::kErrorRate);
+  EXPECT_EQ(errors->limit, 0.1);
+  const auto rate = ParseExpectation("requests_per_s>5k");
+  ASSERT_OK(rate);
+  EXPECT_FALSE(rate->is_at_most);
+  EXPECT_EQ(rate->limit, 5'000);
+  ASSERT_OK(ParseExpectation("mean<1ms"));
+  const auto max = ParseExpectation("max<1s");
+  ASSERT_OK(max);
+  EXPECT_EQ(max->numerator, max->denominator);
+}
+
+TEST(ExpectationTest, NonsenseIsNamed) {
+  for (const char* text :
+       {"", "<", "p99", "p99<", "<20ms", "p0<1ms", "p100<1ms", "p99.9999<1ms", "p<1ms", "p-1<1ms", "p99<20", "p99<-1ms",
+        "error_rate<1", "error_rate<101%", "error_rate<nan%", "latency<1ms", "requests_per_s>fast", "p9 9.<x"}) {
+    EXPECT_FALSE(ParseExpectation(text).ok()) << text;
+  }
+  EXPECT_NE(ParseExpectation("latency<1ms").status().message().find("error_rate"), std::string::npos);
+}
+
+TEST(ExpectationTest, APrecisionIsAQuantileAndAWidth) {
+  const auto precision = ParsePrecision("p99:5%");
+  ASSERT_OK(precision);
+  EXPECT_EQ(precision->numerator, 99u);
+  EXPECT_EQ(precision->half_width, 0.05);
+  for (const char* text : {"", "p99", "p99:", "p99:5", "99:5%", "p99:0%", "p99:101%", "p100:5%", ":5%"})
+    EXPECT_FALSE(ParsePrecision(text).ok()) << text;
+}
+
+}  // namespace
+}  // namespace tidemark
