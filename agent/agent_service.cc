@@ -73,6 +73,9 @@ absl::Status Obey(const proto::Command& command, Session* session, EventWriter* 
     case proto::Command::kStop:
       session->Stop();
       return absl::OkStatus();
+    case proto::Command::kFinish:
+      session->Finish();
+      return absl::OkStatus();
     case proto::Command::kPing: {
       proto::Event event;
       event.mutable_pong()->set_id(command.ping().id());

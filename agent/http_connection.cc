@@ -172,6 +172,7 @@ void HttpConnection::Think(Nanos until) {
 void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
   quota_ = quota;
   is_settled_ = false;
+  is_free_ = false;
   failures_ = 0;
   if (context_->open_loop) {
     // One that still gets its connection joins when it is up.

@@ -16,6 +16,8 @@ namespace {
 
 // After Stop, a request in flight gets this long, or its own time-out if that is shorter.
 constexpr Nanos kStopGrace = 2 * kSecond;
+// Sets the random stream of a warm-up apart from its point's.
+constexpr std::uint32_t kWarmupPoint = 1U << 31;
 
 }  // namespace
 
@@ -81,14 +83,17 @@ Session::~Session() {
   workers_.clear();                        // joins their threads; their last reports stay in the mailbox
 }
 
-// This agent's part of an open loop's schedule, dealt over the workers that have connections; nothing for a closed
-// loop.
+// This agent's part of an open loop's schedule, or of its warm-up's, dealt over the workers that have connections;
+// nothing for a closed loop, or without a warm-up.
 std::vector<std::optional<Arrivals>> Session::SplitArrivals(const proto::Prepare& prepare,
-                                                            const std::vector<std::int64_t>& connections) const {
+                                                            const std::vector<std::int64_t>& connections,
+                                                            bool is_warmup) const {
   std::vector<std::optional<Arrivals>> arrivals(connections.size());
   const proto::Sweep& sweep = open_.plan().sweep();
-  if (!IsOpenLoop(sweep)) return arrivals;
-  const SweepPoint point = PointAt(sweep, static_cast<int>(prepare.point()));
+  if (!IsOpenLoop(sweep) || (is_warmup && !sweep.has_warmup())) return arrivals;
+  SweepPoint point = PointAt(sweep, static_cast<int>(prepare.point()));
+  if (is_warmup) point.stages[0].duration = FromProto(sweep.warmup());
+  const std::int64_t requests = is_warmup ? 0 : sweep.requests();
   const auto sharing = static_cast<std::uint64_t>(
       std::count_if(connections.begin(), connections.end(), [](std::int64_t count) { return count > 0; }));
   const auto stream = static_cast<std::uint64_t>(prepare.stream());
@@ -98,8 +103,8 @@ std::vector<std::optional<Arrivals>> Session::SplitArrivals(const proto::Prepare
     const std::uint64_t first = stream + streams * i;
     const std::uint64_t stride = streams * sharing;
     const std::uint64_t limit = connections[i] == 0 || streams == 0 ? 0
-                                : sweep.requests() == 0             ? Arrivals::kNoLimit
-                                                                    : static_cast<std::uint64_t>(sweep.requests());
+                                : requests == 0                     ? Arrivals::kNoLimit
+                                                                    : static_cast<std::uint64_t>(requests);
     if (limit == 0) {
       arrivals[i] = Arrivals::Constant({}, 0, 1, 0);
     } else if (sweep.arrivals() == "constant") {
@@ -108,8 +113,10 @@ std::vector<std::optional<Arrivals>> Session::SplitArrivals(const proto::Prepare
       const std::uint64_t count = limit == Arrivals::kNoLimit ? limit
                                   : limit > first             ? (limit - first + stride - 1) / stride
                                                               : 0;
-      arrivals[i] = Arrivals::Poisson(
-          point.stages, StreamKey(static_cast<std::uint64_t>(sweep.seed()), prepare.point(), stream, i), stride, count);
+      arrivals[i] = Arrivals::Poisson(point.stages,
+                                      StreamKey(static_cast<std::uint64_t>(sweep.seed()),
+                                                prepare.point() | (is_warmup ? kWarmupPoint : 0), stream, i),
+                                      stride, count);
     }
   }
   return arrivals;
@@ -142,7 +149,8 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   // A total goes where the connections are; without any, the agent idles this point.
   std::vector<std::int64_t> requests(workers_.size());
   if (prepare.connections() > 0) requests = SplitByWeight(prepare.requests(), connections);
-  const std::vector<std::optional<Arrivals>> arrivals = SplitArrivals(prepare, connections);
+  const std::vector<std::optional<Arrivals>> arrivals = SplitArrivals(prepare, connections, false);
+  const std::vector<std::optional<Arrivals>> warmup = SplitArrivals(prepare, connections, true);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->Prepare({.point = prepare.point(),
                           .connections = connections[i],
@@ -150,7 +158,8 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
                           .connection_stride = worker_count,
                           .requests = requests[i],
                           .connect_rate_millis = prepare.connect_rate_millis(),
-                          .arrivals = arrivals[i]});
+                          .arrivals = arrivals[i],
+                          .warmup = warmup[i]});
   }
   return absl::OkStatus();
 }
@@ -171,6 +180,10 @@ absl::Status Session::Arm(const proto::Arm& arm) {
 void Session::Stop() {
   const Nanos grace = std::min(kStopGrace, FromProto(open_.plan().timeout()));
   for (const auto& worker : workers_) worker->Stop(grace);
+}
+
+void Session::Finish() {
+  for (const auto& worker : workers_) worker->Finish();
 }
 
 void Session::Deliver(WorkerReport report) {

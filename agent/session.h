@@ -37,6 +37,8 @@ class Session {
   absl::Status Arm(const proto::Arm& arm);
   // Ends the current point, if any, with a final shard.
   void Stop();
+  // Ends the current point as if its duration were over.
+  void Finish();
 
  private:
   Session(const proto::Open& open, std::uint64_t incarnation, Emit emit);
@@ -45,7 +47,8 @@ class Session {
   void Handle(WorkerReport report);   // in it
   void SendReady();
   std::vector<std::optional<Arrivals>> SplitArrivals(const proto::Prepare& prepare,
-                                                     const std::vector<std::int64_t>& connections) const;
+                                                     const std::vector<std::int64_t>& connections,
+                                                     bool is_warmup) const;
 
   const proto::Open open_;
   const std::uint64_t incarnation_;

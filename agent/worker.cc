@@ -97,12 +97,13 @@ void Worker::Run() {
 Nanos Worker::NextWake() const {
   if (state_ == State::kVacant) return context_.now + kIdleWake;
   if (state_ == State::kReady && start_) return std::min(*start_, next_tick_);
-  if (state_ != State::kRunning || context_.think_time > 0) return next_tick_;
+  Nanos wake = kNeverDue;
   if (context_.open_loop) {
     const Nanos due = context_.open_loop->next_due();
-    const Nanos wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
-    return std::min({context_.now + kRunningWake, WindowEnd(), wake, cut_off_at_});
+    wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
   }
+  if (state_ != State::kRunning || context_.think_time > 0) return std::min(next_tick_, wake);
+  if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, cut_off_at_});
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
   return std::min({context_.now + kRunningWake, WindowEnd(), end});
 }
@@ -117,9 +118,16 @@ void Worker::AfterTurn() {
     context_.open_credits = kOpenCredits;
     wheel_.Advance(context_.now, [](TimeoutWheel::Node* node) { static_cast<HttpConnection*>(node)->OnDeadline(); });
   }
-  if (state_ == State::kPreparing) {
-    OpenConnections();
-    if (context_.settled == share_.connections || context_.now >= phase_limit_) return FinishPreparing();
+  if (state_ == State::kPreparing || state_ == State::kWarming) {
+    if (state_ == State::kPreparing) {
+      OpenConnections();
+      const bool is_over = context_.settled == share_.connections || context_.now >= phase_limit_;
+      // A target that nobody reaches is not warmed up.
+      if (is_over) return settings_.plan.sweep().has_warmup() && context_.up > 0 ? BeginWarmup() : FinishPreparing();
+    } else {
+      if (context_.open_loop) ReleaseDue();
+      if (IsWarm() || context_.now >= phase_limit_) return FinishPreparing();
+    }
     if (context_.now - last_progress_ >= kProgressInterval) {
       last_progress_ = context_.now;
       report_({.kind = WorkerReport::Kind::kProgress,
@@ -206,11 +214,33 @@ void Worker::OpenConnections() {
   }
 }
 
+// The point's load for a time, in whatever loop it has.
+void Worker::BeginWarmup() {
+  const Nanos length = FromProto(settings_.plan.sweep().warmup());
+  state_ = State::kWarming;
+  phase_limit_ = context_.now + length + context_.timeout + kSecond;
+  context_.settled = 0;
+  context_.first_free = nullptr;
+  if (share_.warmup) {
+    context_.open_loop.emplace(*share_.warmup, context_.now);
+  } else {
+    context_.pacer.LimitTime(context_.now + length);
+  }
+  for (HttpConnection& connection : connections_) connection.Begin(0, context_.now);
+}
+
+bool Worker::IsWarm() const {
+  return context_.open_loop ? context_.open_loop->IsExhausted() && context_.waiting == 0 && context_.in_flight == 0
+                            : context_.settled == share_.connections;
+}
+
 void Worker::FinishPreparing() {
+  const bool is_complete = state_ == State::kWarming ? IsWarm() : context_.settled == share_.connections;
   state_ = State::kReady;
-  if (context_.settled < share_.connections) {
+  if (!is_complete) {
     // Out of time: what still warms up is cut off; those connections open again when they have a slot.
     context_.pacer.Stop();
+    if (context_.open_loop) DropWaiting(NeverSent::kStopped);
     for (HttpConnection& connection : connections_) {
       if (connection.IsSettled()) continue;
       connection.StopWaiting(NeverSent::kStopped);
@@ -220,6 +250,7 @@ void Worker::FinishPreparing() {
       connection.ForgetQuota();
     }
   }
+  context_.open_loop.reset();
   WorkerReport report{
       .kind = WorkerReport::Kind::kReady, .worker = index_, .point = share_.point, .connections_up = context_.up};
   report.recorder = std::exchange(recorder_, TakeRecorder());
@@ -272,7 +303,7 @@ void Worker::StartPoint(bool is_stopped) {
 void Worker::Stop(Nanos grace) {
   loop_.Post([this, grace] {
     if (state_ == State::kVacant) return;
-    if (state_ == State::kPreparing) FinishPreparing();
+    if (state_ == State::kPreparing || state_ == State::kWarming) FinishPreparing();
     if (state_ == State::kReady) {
       // Never started: its slots are planned and stopped, so that the point's account is whole.
       start_ = context_.now;
@@ -282,11 +313,25 @@ void Worker::Stop(Nanos grace) {
   });
 }
 
+void Worker::Finish() {
+  loop_.Post([this] {
+    if (state_ != State::kRunning || context_.pacer.IsStopped()) return;
+    if (!context_.open_loop) return context_.pacer.LimitTime(context_.now);
+    const std::uint64_t left = context_.open_loop->Cancel();
+    recorder_->counters.planned += left;
+    recorder_->counters[NeverSent::kStopped] += left;
+  });
+}
+
 void Worker::EndPoint(Nanos grace, NeverSent reason) {
   context_.pacer.Stop();
   cut_off_at_ = std::min(cut_off_at_, context_.now + grace);
   for (HttpConnection& connection : connections_) connection.StopWaiting(reason);
-  if (!context_.open_loop) return;
+  if (context_.open_loop) DropWaiting(reason);
+}
+
+// Open loop: what waits, and what has not fallen due of a number of slots, is never sent.
+void Worker::DropWaiting(NeverSent reason) {
   OpenLoop& open_loop = *context_.open_loop;
   Counters& counters = recorder_->counters;
   while (open_loop.HasWaiting()) {

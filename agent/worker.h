@@ -27,6 +27,7 @@ struct WorkerShare {
   std::int64_t requests = 0;              // of a total; 0 if the plan has none
   std::int64_t connect_rate_millis = 0;   // of the agent; 0: no limit
   std::optional<Arrivals> arrivals = {};  // of an open loop
+  std::optional<Arrivals> warmup = {};    // of an open loop that is warmed up for a time
 };
 
 // What a worker tells its session. `recorder` is to be given back with Worker::Recycle.
@@ -62,10 +63,12 @@ class Worker {
   ~Worker();  // ends the thread, closing what is open
 
   // Opens the share's connections and sends the warm-up requests; reports kReady when all that can be is up, at the
-  // latest after PrepareLimit().
+  // latest after PrepareLimit(), and after the warm-up's time if it has one.
   void Prepare(const WorkerShare& share);
   // Starts the point at `start` (an instant of this host); then reports a window each second, the last one final.
   void Start(Nanos start);
+  // Ends the point as if its duration were over.
+  void Finish();
   // Ends the point early: nothing more is sent, requests in flight get `grace` to finish.
   void Stop(Nanos grace);
   // Gives a recorder back. REQUIRES: it is cleared.
@@ -75,17 +78,20 @@ class Worker {
   static Nanos PrepareLimit(const proto::Plan& plan, const WorkerShare& share);
 
  private:
-  enum class State { kVacant, kPreparing, kReady, kRunning };
+  enum class State { kVacant, kPreparing, kWarming, kReady, kRunning };
 
   void Run();
   Nanos NextWake() const;
   Nanos WindowEnd() const;
   void AfterTurn();
   void OpenConnections();
+  void BeginWarmup();
+  bool IsWarm() const;
   void FinishPreparing();
   void StartPoint(bool is_stopped);
   void ReleaseDue();
   void EndPoint(Nanos grace, NeverSent reason);
+  void DropWaiting(NeverSent reason);
   void FinishPoint();
   void HandOver(bool is_final);
   std::unique_ptr<Recorder> TakeRecorder();

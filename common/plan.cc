@@ -100,6 +100,25 @@ absl::Status CheckStages(const proto::Sweep& sweep) {
   return CheckDuration("sweep.stages", length, kMillisecond, kMaxDuration);
 }
 
+absl::Status CheckWarmup(const proto::Sweep& sweep) {
+  TIDEMARK_RETURN_IF_ERROR(
+      CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
+  if (!sweep.has_warmup()) return absl::OkStatus();
+  if (sweep.warmup_requests_per_connection() != 0)
+    return Invalid("sweep.warmup", "stands beside warmup_requests_per_connection; give one");
+  if (!sweep.stages().empty()) return Invalid("sweep.warmup", "has no rate of its own; make the first stages longer");
+  return CheckDuration("sweep.warmup", FromProto(sweep.warmup()), kMillisecond, kMaxTimeout);
+}
+
+absl::Status CheckUntil(const proto::Sweep& sweep) {
+  if (sweep.until().empty()) return absl::OkStatus();
+  const auto precision = ParsePrecision(sweep.until());
+  if (!precision.ok()) return Invalid("sweep.until", precision.status().message());
+  if (!sweep.has_duration())
+    return Invalid("sweep.until", "needs a duration, which is the longest that a point may take");
+  return absl::OkStatus();
+}
+
 absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
   if (sweep.connections_size() != 1)
     return Invalid("sweep.connections", "an open loop takes one count; its points are the rates");
@@ -130,8 +149,8 @@ absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
     return Invalid("sweep.arrivals", absl::StrCat("'", sweep.arrivals().substr(0, 32), "'; write poisson or constant"));
   if (sweep.pace() != "timer" && sweep.pace() != "spin")
     return Invalid("sweep.pace", absl::StrCat("'", sweep.pace().substr(0, 32), "'; write timer or spin"));
-  TIDEMARK_RETURN_IF_ERROR(
-      CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
+  TIDEMARK_RETURN_IF_ERROR(CheckWarmup(sweep));
+  TIDEMARK_RETURN_IF_ERROR(CheckUntil(sweep));
   return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
 }
 
@@ -165,8 +184,8 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
     TIDEMARK_RETURN_IF_ERROR(
         CheckDuration("sweep.think_time", FromProto(sweep.think_time()), kMillisecond, kMaxTimeout));
   }
-  TIDEMARK_RETURN_IF_ERROR(
-      CheckRange("sweep.warmup_requests_per_connection", sweep.warmup_requests_per_connection(), 0, 1'000'000));
+  TIDEMARK_RETURN_IF_ERROR(CheckWarmup(sweep));
+  TIDEMARK_RETURN_IF_ERROR(CheckUntil(sweep));
   return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
 }
 
@@ -313,7 +332,8 @@ void ApplyDefaults(proto::Plan* plan) {
   const bool has_end = sweep->requests_per_connection() != 0 || sweep->requests() != 0 || sweep->has_duration();
   if (sweep->connections().empty()) {
     for (const int count : {10, 50, 100, 500, 1000}) sweep->add_connections(count);
-    if (!has_end && sweep->warmup_requests_per_connection() == 0) sweep->set_warmup_requests_per_connection(10);
+    if (!has_end && sweep->warmup_requests_per_connection() == 0 && !sweep->has_warmup())
+      sweep->set_warmup_requests_per_connection(10);
   }
   if (!has_end && !IsOpenLoop(*sweep)) sweep->set_requests_per_connection(100);
   if (!plan->has_timeout()) *plan->mutable_timeout() = ToDurationProto(30 * kSecond);

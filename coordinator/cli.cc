@@ -44,7 +44,7 @@ Exit codes: 0 a level was found; 99 not even the lowest met it; 4 the generator 
 struct Flags {
   std::string source;
   std::vector<std::string> connections;
-  std::string duration, requests, requests_per_connection, warmup, connect_rate, think_time;
+  std::string duration, requests, requests_per_connection, warmup, until, connect_rate, think_time;
   std::vector<std::string> rates;
   std::string threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
@@ -63,7 +63,8 @@ struct Flags {
 
 // What `run` and `search` share.
 void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
-  load->add_option("--warmup", f->warmup, "warm-up requests per connection, sent before each point and counted apart");
+  load->add_option("--warmup", f->warmup,
+                   "before each point, counted apart: requests per connection, or a duration of its load");
   load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
   load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
   load->add_flag("--new-connection", f->is_new_connection, "each request on a connection of its own");
@@ -121,7 +122,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--arrivals", "KIND"},
                                                                   {"--seed", "NUMBER"},
                                                                   {"--pace", "KIND"},
-                                                                  {"--warmup", "COUNT"},
+                                                                  {"--warmup", "COUNT|DURATION"},
                                                                   {"--connect-rate", "COUNT"},
                                                                   {"--think-time", "DURATION"},
                                                                   {"-t", "COUNT"},
@@ -138,6 +139,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--wait-agents", "COUNT"},
                                                                   {"--wait-timeout", "DURATION"},
                                                                   {"--expect", "EXPECTATION"},
+                                                                  {"--until", "PRECISION"},
                                                                   {"--from", "COUNT"},
                                                                   {"--to", "COUNT"},
                                                                   {"--within", "PERCENT"}}) {
@@ -158,6 +160,7 @@ void AddRun(CLI::App* run, Flags* f) {
       ->delimiter(',')
       ->allow_extra_args(false);
   load->add_option("-d,--duration", f->duration, "how long each point lasts");
+  load->add_option("--until", f->until, "QUANTILE:WIDTH as p99:5%: end a point when its interval is that narrow");
   load->add_option("-n,--requests", f->requests, "requests per point, over all connections and agents");
   load->add_option("--requests-per-connection", f->requests_per_connection, "requests on each connection");
   load->add_option("-R,--rate", f->rates, "open loop: requests per second over all agents, one point each: 1k,2k,5k")
@@ -205,6 +208,18 @@ absl::Status Apply(absl::string_view flag, const std::string& text, Parse parse,
   return absl::OkStatus();
 }
 
+// "10": requests per connection; "10s": a time.
+absl::Status ApplyWarmup(const std::string& text, proto::Sweep* sweep) {
+  if (text.empty()) return absl::OkStatus();
+  sweep->clear_warmup();
+  sweep->clear_warmup_requests_per_connection();
+  if (const auto count = ParseCount(text); count.ok()) {
+    sweep->set_warmup_requests_per_connection(*count);
+    return absl::OkStatus();
+  }
+  return Apply("--warmup", text, ParseDuration, [&](Nanos v) { *sweep->mutable_warmup() = ToDurationProto(v); });
+}
+
 absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   proto::Sweep* sweep = plan->mutable_sweep();
   if (!f.connections.empty()) {
@@ -236,8 +251,8 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
         sweep->set_requests_per_connection(v);
       }));
   TIDEMARK_RETURN_IF_ERROR(zero);
-  TIDEMARK_RETURN_IF_ERROR(
-      Apply("--warmup", f.warmup, ParseCount, [&](std::int64_t v) { sweep->set_warmup_requests_per_connection(v); }));
+  TIDEMARK_RETURN_IF_ERROR(ApplyWarmup(f.warmup, sweep));
+  if (!f.until.empty()) sweep->set_until(f.until);
   if (!f.rates.empty()) {
     sweep->clear_rates();
     sweep->clear_stages();

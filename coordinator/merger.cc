@@ -177,4 +177,15 @@ Nanos Merger::last_done() const {
   return last;
 }
 
+std::vector<Histogram> SecondsOf(const Merger& merger) {
+  std::vector<Histogram> seconds;
+  for (const WindowSum& window : merger.windows()) {
+    absl::StatusOr<Histogram> histogram = Histogram();
+    if (!window.latency_v2.empty()) histogram = DecodeV2(window.latency_v2);
+    CHECK(histogram.ok());
+    seconds.push_back(*std::move(histogram));
+  }
+  return seconds;
+}
+
 }  // namespace tidemark

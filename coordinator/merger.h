@@ -90,4 +90,7 @@ class Merger {
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
 };
 
+// The headline latency of each second that is closed.
+std::vector<Histogram> SecondsOf(const Merger& merger);
+
 }  // namespace tidemark

@@ -9,10 +9,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/check.h"
 #include "common/control_address.h"
+#include "common/expectation.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 #include "common/split.h"
+#include "coordinator/analysis/confidence.h"
 
 namespace tidemark {
 namespace {
@@ -113,7 +116,8 @@ bool Run::RunPoint(std::uint32_t index) {
   point_ = &point;
   Prepare(index, &point);
   const Nanos ramp = plan_.sweep().connect_rate() == 0 ? 0 : point.connections * kSecond / plan_.sweep().connect_rate();
-  const Nanos prepare_limit = ramp + FromProto(plan_.connect_timeout()) + FromProto(plan_.timeout()) + kAnswerLimit;
+  Nanos prepare_limit = ramp + FromProto(plan_.connect_timeout()) + FromProto(plan_.timeout()) + kAnswerLimit;
+  if (plan_.sweep().has_warmup()) prepare_limit += FromProto(plan_.sweep().warmup()) + FromProto(plan_.timeout());
   bool is_going = WaitForAll([](const AgentState& agent) { return agent.is_ready; }, prepare_limit, "preparing");
   for (const AgentState& agent : agents_) point.connections_up += agent.up;
   if (is_going && index == 0 && !TargetAnswers(point)) {
@@ -131,6 +135,7 @@ bool Run::RunPoint(std::uint32_t index) {
 
 void Run::Prepare(std::uint32_t index, PointResult* point) {
   const proto::Sweep& sweep = plan_.sweep();
+  seconds_looked_at_ = 0;
   const auto agent_count = static_cast<std::int64_t>(agents_.size());
   point->connections = PointAt(sweep, static_cast<int>(index)).connections;
   if (!sweep.rates().empty()) point->rate = sweep.rates(static_cast<int>(index));
@@ -347,7 +352,25 @@ void Run::HandleShard(std::size_t index, proto::Shard shard) {
     }
     agents_[index].is_final = next.is_final();
   }
+  FinishIfPrecise();
   ShowProgress();
+}
+
+// Ends the point if the interval that the plan waits for is narrow enough. Looked at when another twentieth has come:
+// then the batches of the interval are equal and whole.
+void Run::FinishIfPrecise() {
+  if (!is_running_ || point_->is_precise || plan_.sweep().until().empty()) return;
+  const std::size_t seconds = point_->merger->windows().size();
+  if (seconds == seconds_looked_at_ || seconds < 20 || seconds % std::max<std::size_t>(1, seconds / 20) != 0) return;
+  seconds_looked_at_ = seconds;
+  const auto precision = ParsePrecision(plan_.sweep().until());
+  CHECK(precision.ok());  // the plan is valid
+  const auto interval = BatchInterval(SecondsOf(*point_->merger), precision->numerator, precision->denominator);
+  if (!interval || interval->high - interval->low > precision->half_width * (interval->high + interval->low)) return;
+  point_->is_precise = true;
+  proto::Command command;
+  command.mutable_finish();
+  for (std::size_t i = 0; i < agents_.size(); ++i) SendTo(i, command);
 }
 
 void Run::ShowProgress() {

@@ -41,6 +41,7 @@ struct PointResult {
   Histogram warmup_tls;
   bool is_partial = false;
   bool is_interrupted = false;
+  bool is_precise = false;  // it ended when its interval was as narrow as the plan asks
   std::uint64_t unaccounted_max = 0;
   Nanos start_skew_bound = 0;
   Nanos start_offset = 0;  // T0, counted from the start of the run
@@ -113,6 +114,7 @@ class Run {
   void StopAll();
   void Lose(std::size_t agent, int exit_code, const std::string& why);
   void Note(int exit_code, std::string text);
+  void FinishIfPrecise();
   void ShowProgress();
 
   const proto::Plan plan_;
@@ -123,6 +125,7 @@ class Run {
   RunResult result_;
   std::unique_ptr<Ledger> ledger_;
   PointResult* point_ = nullptr;
+  std::size_t seconds_looked_at_ = 0;  // of the current point, by FinishIfPrecise
   Nanos started_ = 0;
   bool is_interrupted_ = false;
   bool is_failed_ = false;

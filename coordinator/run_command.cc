@@ -12,6 +12,7 @@
 #include "common/plan.h"
 #include "common/split.h"
 #include "common/status_macros.h"
+#include "common/units.h"
 #include "coordinator/fail.h"
 #include "coordinator/fleet.h"
 #include "coordinator/plan_file.h"
@@ -54,6 +55,8 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
     if (!sweep.rates().empty()) absl::StrAppend(&out, " at ", sweep.rates(point), "/s");
     all += requests + connections * sweep.warmup_requests_per_connection();
     if (requests != 0) absl::StrAppend(&out, "; ", requests, " requests");
+    if (sweep.has_warmup())
+      absl::StrAppend(&out, "; after ", FormatDuration(FromProto(sweep.warmup())), " of the same");
     absl::StrAppend(&out, "; ", connections * sweep.warmup_requests_per_connection(), " for warm-up\n");
   }
   if (!sweep.has_duration()) absl::StrAppend(&out, "# ", all, " requests in all\n");

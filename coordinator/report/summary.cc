@@ -143,18 +143,6 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
   }
 }
 
-// The headline latency of each second.
-std::vector<Histogram> SecondsOf(const Merger& merger) {
-  std::vector<Histogram> seconds;
-  for (const WindowSum& window : merger.windows()) {
-    absl::StatusOr<Histogram> histogram = Histogram();
-    if (!window.latency_v2.empty()) histogram = DecodeV2(window.latency_v2);
-    CHECK(histogram.ok());
-    seconds.push_back(*std::move(histogram));
-  }
-  return seconds;
-}
-
 void FillIntervals(const Merger& merger, proto::Latency* out) {
   const std::vector<Histogram> windows = SecondsOf(merger);
   struct Quantile {
@@ -178,7 +166,7 @@ void FillIntervals(const Merger& merger, proto::Latency* out) {
 }
 
 void FillVerdict(const RunResult& result, const PointResult& point, const Sums& sums, bool is_open_loop,
-                 proto::Point* out) {
+                 const std::string& until, proto::Point* out) {
   PointFacts facts{.is_open_loop = is_open_loop,
                    .is_partial = point.is_partial || point.is_interrupted,
                    .duration_s = sums.duration_s,
@@ -191,6 +179,11 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
     if (point.shares[i] > 0) facts.workers += result.agents[i].workers;
   }
   const Judgement judgement = Judge(facts);
+  if (point.is_precise)
+    out->add_verdict_notes(
+        absl::StrFormat("ended after %.0f s, when the interval was as narrow as %s", sums.duration_s, until));
+  if (!point.is_precise && !until.empty())
+    out->add_verdict_notes(absl::StrCat("went on to the end: the interval never was as narrow as ", until));
   const absl::string_view name = Name(judgement.verdict);
   out->set_verdict(std::string(name));
   out->set_verdict_reason(judgement.reason);
@@ -349,7 +342,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillSeries(*point.merger, out);
     FillAgentRows(point, out);
     FillIntervals(*point.merger, is_open_loop ? out->mutable_response() : out->mutable_latency());
-    FillVerdict(result, point, *sums, is_open_loop, out);
+    FillVerdict(result, point, *sums, is_open_loop, plan.sweep().until(), out);
     FillExpected(plan, point, out);
     out->set_start_skew_bound_us(Micros(point.start_skew_bound));
     merge->set_late(merge->late() + point.merger->late());

@@ -106,6 +106,8 @@ std::string LoadLine(const proto::Report& report) {
   if (sweep.warmup_requests_per_connection() != 0) {
     absl::StrAppend(&line, " after ", sweep.warmup_requests_per_connection(), " for warm-up");
   }
+  if (sweep.has_warmup()) absl::StrAppend(&line, " after ", FormatDuration(FromProto(sweep.warmup())), " of warm-up");
+  if (!sweep.until().empty()) absl::StrAppend(&line, " or until ", sweep.until());
   if (sweep.new_connection()) absl::StrAppend(&line, ", a new connection for each");
   if (sweep.has_think_time()) {
     absl::StrAppend(&line, ", think time ", FormatDuration(FromProto(sweep.think_time())));

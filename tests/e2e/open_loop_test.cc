@@ -286,5 +286,55 @@ TEST(OpenLoopTest, ManyAgentsShareOneSchedule) {
   EXPECT_EQ(Int(mock.Truth(), "parsed"), 3'001);
 }
 
+TEST(WarmupTest, ATimeOfThePointsLoadIsCountedApart) {
+  Mock mock;
+  const RunOutcome open =
+      TidemarkRun({"-R", "500", "-d", "1s", "--warmup", "1s", "--arrivals", "constant", "-c", "20", mock.Url()});
+  ASSERT_EQ(open.code, 0) << open.err;
+  EXPECT_EQ(Int(open.report, "total.warmup.sent"), 500);
+  EXPECT_EQ(Int(open.report, "total.accounting.sent"), 500);
+  EXPECT_EQ(Int(mock.Truth(), "parsed"), 1'000);
+  EXPECT_EQ(Int(mock.Truth(), "accepted"), 20);
+  const RunOutcome closed = TidemarkRun({"-c", "5", "-d", "500ms", "--warmup", "500ms", mock.Url("/mock/delay=10ms")});
+  ASSERT_EQ(closed.code, 0) << closed.err;
+  EXPECT_NEAR(static_cast<double>(Int(closed.report, "total.warmup.sent")), 235, 25);
+  EXPECT_EQ(WithWarmup(closed.report, "sent"), Int(mock.Truth(), "parsed") - 1'000);
+  // Nothing listens: the run does not wait for the warm-up.
+  const RunOutcome none = TidemarkRun({"-c", "5", "-d", "1s", "--warmup", "60s", "http://127.0.0.1:1/"});
+  EXPECT_EQ(none.code, 5) << none.err;
+}
+
+TEST(WarmupTest, CtrlCEndsItAtOnce) {
+  Mock mock;
+  for (const std::vector<std::string>& load : {std::vector<std::string>{"-R", "200"}, {"-c", "5"}}) {
+    std::vector<std::string> arguments = {TIDEMARK_BINARY, "run", "-d", "1s", "--warmup", "60s", mock.Url()};
+    arguments.insert(arguments.end(), load.begin(), load.end());
+    Process process(arguments);
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    process.Signal(SIGINT);
+    EXPECT_EQ(process.Wait(std::chrono::seconds(10)), 130) << process.Err();
+  }
+}
+
+TEST(UntilTest, APointEndsWhenItsIntervalIsNarrow) {
+  Mock mock;
+  const RunOutcome run = TidemarkRun({"-R", "500", "-d", "100s", "--until", "p50:20%", "-c", "20", "--arrivals",
+                                      "constant", mock.Url("/mock/delay=5ms")});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_GE(Number(run.report, "points.0.duration_s"), 20);
+  EXPECT_LT(Number(run.report, "points.0.duration_s"), 40);
+  EXPECT_EQ(At(run.report, "points.0.status").as_string(), "COMPLETE");
+  EXPECT_EQ(Int(run.report, "total.accounting.never_sent"), 0);
+  EXPECT_EQ(Int(run.report, "total.accounting.sent"), Int(mock.Truth(), "parsed"));
+  EXPECT_NE(run.out.find("when the interval was as narrow as p50:20%"), std::string::npos) << run.out;
+}
+
+TEST(UntilTest, TheDurationIsTheCap) {
+  Mock mock;
+  const RunOutcome run = TidemarkRun({"-c", "2", "-d", "1s", "--until", "p99:1%", mock.Url()});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.out.find("never was as narrow as p99:1%"), std::string::npos) << run.out;
+}
+
 }  // namespace
 }  // namespace tidemark

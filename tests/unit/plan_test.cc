@@ -103,6 +103,11 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
          *p->mutable_sweep()->mutable_duration() = ToDurationProto(0);
        },
        "sweep.duration: 0s is outside"},
+      {"until without a cap", [](proto::Plan* p) { p->mutable_sweep()->set_until("p99:5%"); }, "needs a duration"},
+      {"until nonsense", [](proto::Plan* p) { p->mutable_sweep()->set_until("soon"); }, "sweep.until: 'soon'"},
+      {"two warm-ups", [](proto::Plan* p) { *p->mutable_sweep()->mutable_warmup() = ToDurationProto(kSecond); },
+       "sweep.warmup: stands"},
+      {"expectation", [](proto::Plan* p) { p->add_expect("fast"); }, "expect: 'fast'"},
       {"zero time-out", [](proto::Plan* p) { *p->mutable_timeout() = ToDurationProto(0); }, "timeout: "},
       {"bad method", [](proto::Plan* p) { p->mutable_requests(0)->set_method("GE T"); }, "no HTTP method"},
       {"tunnel", [](proto::Plan* p) { p->mutable_requests(0)->set_method("CONNECT"); }, "tunnel"},
