@@ -112,6 +112,7 @@ bool HttpConnection::ClaimSlot(Nanos due) {
   ++c.recorder->counters.planned;
   ++c.waiting;
   has_slot_ = true;
+  slot_ = c.TakeSlotNumber();
   due_ = due;
   return true;
 }
@@ -134,6 +135,7 @@ void HttpConnection::TakeWaiting() {
   if (state_ == State::kClosed && !c.is_single_use) return Open();  // so that it is there when it is wanted
   if (c.open_loop->HasWaiting()) {
     has_slot_ = true;
+    slot_ = c.TakeSlotNumber();
     due_ = c.open_loop->Take();
     if (state_ != State::kIdle) return Open();
     return c.is_in_turn ? c.to_send.push_back(this) : Send();
@@ -190,6 +192,7 @@ void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
 void HttpConnection::Send() {
   ConnectionContext& c = *context_;
   const std::string& request = c.request.bytes;
+  c.request.Stamp(slot_);
   parser_.Start(c.request.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
@@ -225,6 +228,7 @@ void HttpConnection::MarkSent() {
 void HttpConnection::ContinueSending() {
   ConnectionContext& c = *context_;
   const std::string& request = c.request.bytes;
+  c.request.Stamp(slot_);
   const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
   const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
@@ -340,6 +344,8 @@ void HttpConnection::FailConnect(Phase phase, int error, std::string text) {
   ConnectionContext& c = *context_;
   const ConnectResult result = ConnectResultOf(phase, error);
   const bool was_established = state_ >= State::kIdle;
+  if (error == EADDRNOTAVAIL) ++c.recorder->counters.no_local_port;
+  if (error == EMFILE || error == ENFILE) ++c.recorder->counters.no_descriptor;
   if (!was_established) ++c.recorder->counters[result];
   if (phase == Phase::kConnect) text = absl::StrCat("connect to ", text, ": ", std::strerror(error));
   if (c.connect_errors.size() >= kMaxErrorTexts && c.connect_errors.count(text) == 0) text = "other errors";

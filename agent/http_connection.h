@@ -44,7 +44,9 @@ struct ConnectionContext {
   // State of the worker as its connections see it.
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
   KnownHeader known_header;
-  std::vector<char> buffer;  // one read buffer for all
+  std::vector<char> buffer;       // one read buffer for all
+  std::uint64_t next_slot = 0;    // number of the next slot that a connection of this worker takes ...
+  std::uint64_t slot_stride = 1;  // ... and how far apart its numbers are
   std::uint64_t waiting = 0;
   std::uint64_t in_flight = 0;
   Nanos flight_changed = 0;  // the last change of in_flight
@@ -74,6 +76,13 @@ struct ConnectionContext {
   void IntegrateFlight(Nanos instant) {
     recorder->counters.busy_ns += in_flight * static_cast<std::uint64_t>(instant - flight_changed);
     flight_changed = instant;
+  }
+
+  // The number of the slot that is being taken. In an open loop slots are taken in the order in which they fall due.
+  std::uint64_t TakeSlotNumber() {
+    const std::uint64_t number = next_slot;
+    next_slot += slot_stride;
+    return number;
   }
 
   Nanos ReadClock() { return now = MonotonicNow(); }
@@ -158,8 +167,9 @@ class HttpConnection : public TimeoutWheel::Node {
   std::unique_ptr<std::string> spill_;  // bytes of an incomplete header, kept between two reads
   HttpConnection* next_free_ = nullptr;
   Nanos due_ = 0;
-  Nanos sent_ = 0;        // also: when connecting or the handshake began
-  Nanos first_byte_ = 0;  // of the response; 0: none yet
+  Nanos sent_ = 0;          // also: when connecting or the handshake began
+  Nanos first_byte_ = 0;    // of the response; 0: none yet
+  std::uint64_t slot_ = 0;  // the number of the slot in its hands
   std::uint64_t quota_ = 0;
   std::size_t sent_bytes_ = 0;  // of the current request
   std::uint32_t index_ = 0;

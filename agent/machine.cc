@@ -6,9 +6,12 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 namespace tidemark {
@@ -30,7 +33,46 @@ double CgroupQuota() {
   return 0;
 }
 
+// The value under `name` in a pair of lines "TcpExt: NAME NAME ..." and "TcpExt: VALUE VALUE ...".
+std::uint64_t NetstatValue(const std::string& names, const std::string& values, const std::string& name) {
+  std::istringstream name_words(names);
+  std::istringstream value_words(values);
+  std::string word;
+  std::string value;
+  while (name_words >> word && value_words >> value) {
+    if (word == name) return std::strtoull(value.c_str(), nullptr, 10);
+  }
+  return 0;
+}
+
 }  // namespace
+
+HostCounters ReadHostCounters() {
+  HostCounters out;
+  std::ifstream stat("/proc/stat");
+  std::string label;
+  stat >> label;
+  const auto tick_ns = static_cast<std::uint64_t>(kSecond / std::max<long>(sysconf(_SC_CLK_TCK), 1));
+  std::uint64_t ticks = 0;
+  // user nice system idle iowait irq softirq steal; guest times, which follow, are in user already.
+  for (int i = 0; i < 8 && stat >> ticks; ++i) {
+    out.cpu_ns += ticks * tick_ns;
+    if (i == 7) out.steal_ns = ticks * tick_ns;
+  }
+  std::ifstream softnet("/proc/net/softnet_stat");
+  for (std::string line; std::getline(softnet, line);) {
+    std::istringstream words(line);
+    std::string processed;
+    std::string dropped;
+    if (words >> processed >> dropped) out.dropped_packets += std::strtoull(dropped.c_str(), nullptr, 16);
+  }
+  std::ifstream netstat("/proc/net/netstat");
+  for (std::string names, values; std::getline(netstat, names) && std::getline(netstat, values);) {
+    out.syn_retransmits += NetstatValue(names, values, "TCPSynRetrans");
+    out.accept_overflows += NetstatValue(names, values, "ListenOverflows");
+  }
+  return out;
+}
 
 int UsableCores() {
   cpu_set_t set;

@@ -20,6 +20,16 @@ void PinToCore(int index);
 // (/proc/thread-self/schedstat).
 Nanos ThreadRunDelay();
 
+// What the machine counts of itself since it started; each 0 where the kernel does not tell.
+struct HostCounters {
+  std::uint64_t cpu_ns = 0;            // of all cores, idle too (/proc/stat)
+  std::uint64_t steal_ns = 0;          // taken by the hypervisor
+  std::uint64_t dropped_packets = 0;   // for want of room in a core's backlog (/proc/net/softnet_stat)
+  std::uint64_t syn_retransmits = 0;   // /proc/net/netstat TcpExt
+  std::uint64_t accept_overflows = 0;  // connections refused because a listener's queue was full
+};
+HostCounters ReadHostCounters();
+
 // Raises the soft limit of descriptors to the hard one; returns it. Once at the start of main.
 std::int64_t RaiseDescriptorLimit();
 

@@ -1,5 +1,6 @@
 #include "agent/request_source.h"
 
+#include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -7,21 +8,40 @@
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
 
 namespace tidemark {
 namespace {
 
 namespace http = boost::beast::http;
 
+constexpr absl::string_view kSlotName = "{slot}";
+// Stands for the digits until the request is whole. Neither a valid path nor a valid header value holds it.
+const std::string kSlotMark(kSlotDigits, '\x01');
+
+std::string Marked(absl::string_view text) { return absl::StrReplaceAll(text, {{kSlotName, kSlotMark}}); }
+
+void FindAll(absl::string_view text, absl::string_view what, std::size_t base, std::vector<std::size_t>* places) {
+  for (std::size_t at = text.find(what); at != absl::string_view::npos; at = text.find(what, at + what.size()))
+    places->push_back(base + at);
+}
+
 boost::beast::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
+
+void RequestBytes::StampPlaces(std::uint64_t slot) {
+  char digits[kSlotDigits];
+  for (std::size_t i = kSlotDigits; i-- > 0; slot /= 10) digits[i] = static_cast<char>('0' + slot % 10);
+  for (const std::size_t place : slot_places)
+    std::copy(digits, digits + kSlotDigits, bytes.begin() + static_cast<std::ptrdiff_t>(place));
+}
 
 RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection) {
   http::request<http::string_body> message;
   message.version(11);
   message.method_string(View(request.method()));
-  message.target(View(request.path().empty() ? target.path : request.path()));
+  message.target(Marked(request.path().empty() ? target.path : request.path()));
   message.set(http::field::host, View(target.host_header));
   message.set(http::field::user_agent, "tidemark/" TIDEMARK_VERSION);
   if (is_last_on_connection) message.set(http::field::connection, "close");
@@ -30,17 +50,24 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   for (const std::string& header : request.headers()) {
     const std::size_t colon = header.find(':');
     own.insert(View(absl::string_view(header).substr(0, colon)),
-               View(absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1))));
+               Marked(absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1))));
   }
   for (const auto& field : own) message.erase(field.name_string());
   for (const auto& field : own) message.insert(field.name_string(), field.value());
-  message.body() = request.body();
+  std::vector<std::size_t> body_places;
+  FindAll(request.body(), kSlotName, 0, &body_places);
+  for (std::size_t i = 0; i < body_places.size(); ++i) body_places[i] += i * (kSlotDigits - kSlotName.size());
+  message.body() = Marked(request.body());
   const bool wants_length = request.method() == "POST" || request.method() == "PUT" || request.method() == "PATCH";
-  if (!request.body().empty() || wants_length) message.content_length(request.body().size());
+  if (!request.body().empty() || wants_length) message.content_length(message.body().size());
 
   std::ostringstream out;
   out << message;
-  return {.bytes = out.str(), .is_head = request.method() == "HEAD"};
+  RequestBytes result{.bytes = out.str(), .is_head = request.method() == "HEAD", .slot_places = {}};
+  const std::size_t body_at = result.bytes.size() - message.body().size();
+  FindAll(absl::string_view(result.bytes).substr(0, body_at), kSlotMark, 0, &result.slot_places);
+  for (const std::size_t place : body_places) result.slot_places.push_back(body_at + place);
+  return result;
 }
 
 }  // namespace tidemark

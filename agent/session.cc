@@ -19,6 +19,15 @@ constexpr Nanos kStopGrace = 2 * kSecond;
 // Sets the random stream of a warm-up apart from its point's.
 constexpr std::uint32_t kWarmupPoint = 1U << 31;
 
+// What the machine counted since `before`.
+void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCounters* out) {
+  out->set_cpu_ns(now.cpu_ns - before.cpu_ns);
+  out->set_steal_ns(now.steal_ns - before.steal_ns);
+  out->set_dropped_packets(now.dropped_packets - before.dropped_packets);
+  out->set_syn_retransmits(now.syn_retransmits - before.syn_retransmits);
+  out->set_accept_overflows(now.accept_overflows - before.accept_overflows);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, const TargetGuard& guard,
@@ -151,15 +160,22 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   if (prepare.connections() > 0) requests = SplitByWeight(prepare.requests(), connections);
   const std::vector<std::optional<Arrivals>> arrivals = SplitArrivals(prepare, connections, false);
   const std::vector<std::optional<Arrivals>> warmup = SplitArrivals(prepare, connections, true);
+  // Slots are dealt in turn: to the agents that have connections, and then to their workers that do.
+  const auto sharing =
+      std::count_if(connections.begin(), connections.end(), [](std::int64_t count) { return count > 0; });
+  host_at_start_ = ReadHostCounters();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->Prepare({.point = prepare.point(),
-                          .connections = connections[i],
-                          .first_connection = prepare.first_connection() + static_cast<std::int64_t>(i),
-                          .connection_stride = worker_count,
-                          .requests = requests[i],
-                          .connect_rate_millis = prepare.connect_rate_millis(),
-                          .arrivals = arrivals[i],
-                          .warmup = warmup[i]});
+    workers_[i]->Prepare(
+        {.point = prepare.point(),
+         .connections = connections[i],
+         .first_connection = prepare.first_connection() + static_cast<std::int64_t>(i),
+         .connection_stride = worker_count,
+         .first_slot = static_cast<std::uint64_t>(prepare.stream() + prepare.streams() * static_cast<std::int64_t>(i)),
+         .slot_stride = static_cast<std::uint64_t>(prepare.streams() * sharing),
+         .requests = requests[i],
+         .connect_rate_millis = prepare.connect_rate_millis(),
+         .arrivals = arrivals[i],
+         .warmup = warmup[i]});
   }
   return absl::OkStatus();
 }
@@ -169,6 +185,7 @@ absl::Status Session::Arm(const proto::Arm& arm) {
     MutexLock lock(&mutex_);
     if (!point_ || *point_ != arm.point()) return absl::FailedPreconditionError("arm: this point is not prepared");
   }
+  host_at_start_ = ReadHostCounters();
   proto::Event event;
   event.mutable_armed()->set_point(arm.point());
   event.mutable_armed()->set_margin_ns(arm.start_ns() - MonotonicNow());
@@ -243,6 +260,7 @@ void Session::Handle(WorkerReport report) {
           point_.reset();
         }
         proto::Event event;
+        ToProto(ReadHostCounters(), host_at_start_, shard.mutable_host());
         *event.mutable_shard() = std::move(shard);
         emit_(event);
         if (is_final) break;

@@ -10,6 +10,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/machine.h"
 #include "agent/shard_sender.h"
 #include "agent/target_guard.h"
 #include "agent/worker.h"
@@ -57,6 +58,7 @@ class Session {
   std::size_t target_count_ = 1;
   std::size_t source_count_ = 1;
   bool is_unix_ = false;
+  HostCounters host_at_start_;  // set before a point's workers start, read by what they report afterwards
 
   // The sender thread's own.
   std::optional<ShardSender> shards_;

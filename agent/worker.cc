@@ -192,6 +192,8 @@ void Worker::Prepare(const WorkerShare& share) {
     context_.recorder = recorder_.get();
     context_.pacer.LimitEach();
     context_.is_preparing = true;
+    context_.next_slot = share_.first_slot;
+    context_.slot_stride = share_.slot_stride;
     context_.settled = 0;
     context_.open_credits = kOpenCredits;
     context_.connect_errors.clear();
@@ -281,6 +283,7 @@ void Worker::StartPoint(bool is_stopped) {
   if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0)
     core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
+  context_.next_slot = share_.first_slot;
   context_.settled = 0;
   if (share_.arrivals) {
     context_.pacer.LimitEach();  // the schedule has its own end

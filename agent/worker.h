@@ -24,6 +24,8 @@ struct WorkerShare {
   std::int64_t connections = 0;
   std::int64_t first_connection = 0;      // number in the run of the worker's first connection
   std::int64_t connection_stride = 1;     // ... and how far apart its others are
+  std::uint64_t first_slot = 0;           // number of the worker's first slot
+  std::uint64_t slot_stride = 1;          // ... and how far apart its others are
   std::int64_t requests = 0;              // of a total; 0 if the plan has none
   std::int64_t connect_rate_millis = 0;   // of the agent; 0: no limit
   std::optional<Arrivals> arrivals = {};  // of an open loop

@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -15,7 +16,12 @@ namespace {
 constexpr std::uint64_t kMaxCountSum = std::uint64_t{1} << 62;
 constexpr std::uint32_t kInnerCookie = 0x1c849303 | 0x10;
 constexpr std::uint32_t kOuterCookie = 0x1c849304 | 0x10;
+// Cookies of all versions but for their bits 4 to 7, in which V0 and V1 keep the size of a count.
+constexpr std::uint32_t kWordBits = 0xf0;
+constexpr std::uint32_t kOuterCookies[] = {0x1c849309, 0x1c849302, 0x1c849304};
+constexpr std::uint32_t kInnerCookies[] = {0x1c849308, 0x1c849301, 0x1c849303};
 constexpr std::size_t kInnerHeaderBytes = 40;
+constexpr std::size_t kV0HeaderBytes = 32;
 constexpr std::size_t kMaxInflatedBytes = 16u << 20;
 
 void PutZigZag(std::int64_t value, std::string* out) {
@@ -202,22 +208,71 @@ std::string EncodeV2(const Histogram& histogram) {
   return out + compressed;
 }
 
-absl::StatusOr<Histogram> DecodeV2(absl::string_view bytes) {
-  if (bytes.size() < 8 || GetBigEndian<std::uint32_t>(bytes, 0) != kOuterCookie) {
-    return absl::InvalidArgumentError("histogram: not HdrHistogram V2, compressed");
+namespace {
+
+// What stands before the counts of any version.
+struct HdrHeader {
+  std::uint32_t digits = 0;
+  std::uint64_t lowest = 0;
+  std::size_t word = 0;  // bytes of a count; 0: ZigZag LEB128
+  absl::string_view counts;
+};
+
+absl::StatusOr<HdrHeader> ReadHeader(absl::string_view inner, std::size_t version) {
+  if (inner.size() < 4 || (GetBigEndian<std::uint32_t>(inner, 0) & ~kWordBits) != kInnerCookies[version])
+    return absl::InvalidArgumentError("histogram: not HdrHistogram inside");
+  HdrHeader header;
+  const std::size_t size = version == 0 ? kV0HeaderBytes : kInnerHeaderBytes;
+  if (inner.size() < size) return absl::InvalidArgumentError("histogram: truncated");
+  if (version < 2) {
+    header.word = (GetBigEndian<std::uint32_t>(inner, 0) & kWordBits) >> 4;
+    if (header.word != 2 && header.word != 4 && header.word != 8)
+      return absl::InvalidArgumentError("histogram: impossible size of counts");
   }
+  header.digits = GetBigEndian<std::uint32_t>(inner, version == 0 ? 4 : 12);
+  header.lowest = GetBigEndian<std::uint64_t>(inner, version == 0 ? 8 : 16);
+  header.counts = inner.substr(size);
+  if (version == 0) return header;  // its counts go on to the end
+  const auto length = GetBigEndian<std::uint32_t>(inner, 4);
+  if (length > header.counts.size()) return absl::InvalidArgumentError("histogram: truncated counts");
+  header.counts = header.counts.substr(0, length);
+  return header;
+}
+
+// Counts of a fixed size, as V0 and V1 have them, in the form of V2.
+absl::StatusOr<std::string> FromWords(absl::string_view words, std::size_t size) {
+  std::string out;
+  for (; words.size() >= size; words.remove_prefix(size)) {
+    const std::uint64_t count = size == 2   ? GetBigEndian<std::uint16_t>(words, 0)
+                                : size == 4 ? GetBigEndian<std::uint32_t>(words, 0)
+                                            : GetBigEndian<std::uint64_t>(words, 0);
+    if (count > kMaxCountSum) return absl::InvalidArgumentError("histogram: counts are too large");
+    PutZigZag(static_cast<std::int64_t>(count), &out);
+  }
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<Histogram> DecodeHdr(absl::string_view bytes) {
+  const std::uint32_t cookie = bytes.size() < 8 ? 0 : GetBigEndian<std::uint32_t>(bytes, 0) & ~kWordBits;
+  const auto found = std::find(std::begin(kOuterCookies), std::end(kOuterCookies), cookie);
+  if (found == std::end(kOuterCookies))
+    return absl::InvalidArgumentError("histogram: not HdrHistogram V0, V1 or V2, compressed");
   const auto length = GetBigEndian<std::uint32_t>(bytes, 4);
   if (length > bytes.size() - 8) return absl::InvalidArgumentError("histogram: truncated");
   TIDEMARK_ASSIGN_OR_RETURN(const std::string inner, Inflate(bytes.substr(8, length)));
-  if (inner.size() < kInnerHeaderBytes || GetBigEndian<std::uint32_t>(inner, 0) != kInnerCookie) {
-    return absl::InvalidArgumentError("histogram: not HdrHistogram V2 inside");
-  }
-  const auto payload = GetBigEndian<std::uint32_t>(inner, 4);
-  const auto digits = GetBigEndian<std::uint32_t>(inner, 12);
-  const auto lowest = GetBigEndian<std::uint64_t>(inner, 16);
-  if (payload > inner.size() - kInnerHeaderBytes) return absl::InvalidArgumentError("histogram: truncated counts");
+  TIDEMARK_ASSIGN_OR_RETURN(HdrHeader header,
+                            ReadHeader(inner, static_cast<std::size_t>(found - std::begin(kOuterCookies))));
+  const std::uint32_t digits = header.digits;
+  const std::uint64_t lowest = header.lowest;
   if (digits < 1 || digits > 5 || lowest < 1 || lowest > (std::uint64_t{1} << 62)) {
     return absl::InvalidArgumentError("histogram: impossible precision or unit");
+  }
+  std::string counts;
+  if (header.word != 0) {
+    TIDEMARK_ASSIGN_OR_RETURN(counts, FromWords(header.counts, header.word));
+    header.counts = counts;
   }
   // The general index of HdrHistogram: sub-buckets from the digits, unit magnitude from the lowest value.
   const double wanted = 2 * std::pow(10, digits);
@@ -229,22 +284,19 @@ absl::StatusOr<Histogram> DecodeV2(absl::string_view bytes) {
 
   Histogram histogram;
   const std::uint64_t slot_count = (static_cast<std::uint64_t>(max_row) + 1) * half;
-  TIDEMARK_RETURN_IF_ERROR(
-      VisitCounts(absl::string_view(inner).substr(kInnerHeaderBytes, payload), slot_count,
-                  [&](std::uint64_t slot, std::uint64_t count) {
-                    const auto row = static_cast<int>(slot >> half_bits);
-                    const int shift = (row == 0 ? 0 : row - 1) + unit;
-                    const std::uint64_t sub = row == 0 ? slot : (slot & (half - 1)) + half;
-                    const auto value = static_cast<Nanos>((sub << shift) + ((std::uint64_t{1} << shift) - 1));
-                    const bool is_over = sub << shift > static_cast<std::uint64_t>(HistogramLayout::kHighest);
-                    histogram.AddSlot(is_over ? HistogramLayout::kSlotCount - 1
-                                              : HistogramLayout::SlotOf(static_cast<std::uint64_t>(value)),
-                                      count);
-                    histogram.AddFacts({.sum = absl::uint128(static_cast<std::uint64_t>(value)) * count,
-                                        .min = value,
-                                        .max = value,
-                                        .overflow = is_over ? count : 0});
-                  }));
+  TIDEMARK_RETURN_IF_ERROR(VisitCounts(header.counts, slot_count, [&](std::uint64_t slot, std::uint64_t count) {
+    const auto row = static_cast<int>(slot >> half_bits);
+    const int shift = (row == 0 ? 0 : row - 1) + unit;
+    const std::uint64_t sub = row == 0 ? slot : (slot & (half - 1)) + half;
+    const auto value = static_cast<Nanos>((sub << shift) + ((std::uint64_t{1} << shift) - 1));
+    const bool is_over = sub << shift > static_cast<std::uint64_t>(HistogramLayout::kHighest);
+    histogram.AddSlot(
+        is_over ? HistogramLayout::kSlotCount - 1 : HistogramLayout::SlotOf(static_cast<std::uint64_t>(value)), count);
+    histogram.AddFacts({.sum = absl::uint128(static_cast<std::uint64_t>(value)) * count,
+                        .min = value,
+                        .max = value,
+                        .overflow = is_over ? count : 0});
+  }));
   return histogram;
 }
 

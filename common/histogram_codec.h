@@ -33,9 +33,9 @@ absl::Status DecodeDelta(const proto::HistogramDelta& delta, Histogram* histogra
 // HdrHistogram V2, zlib-compressed (cookie 0x1c849314), before base64.
 std::string EncodeV2(const Histogram& histogram);
 
-// Reads V2 as written by any HdrHistogram whose unit magnitude is 0 or more and whose digits are 1 to 5: each slot's
-// count is recorded at the upper end of its range, as HdrHistogram itself does on a mixed add.
-// Errors: InvalidArgument for anything that is not V2 or exceeds 16 MiB inflated.
-absl::StatusOr<Histogram> DecodeV2(absl::string_view bytes);
+// Reads V2, or the older V1 and V0, as written by any HdrHistogram whose unit magnitude is 0 or more and whose digits
+// are 1 to 5: each slot's count is recorded at the upper end of its range, as HdrHistogram itself does on a mixed add.
+// Errors: InvalidArgument for anything else, or what exceeds 16 MiB inflated.
+absl::StatusOr<Histogram> DecodeHdr(absl::string_view bytes);
 
 }  // namespace tidemark

@@ -123,6 +123,8 @@ void Counters::Add(const Counters& other) {
   run_delay_ns += other.run_delay_ns;
   busy_ns += other.busy_ns;
   failed_ns += other.failed_ns;
+  no_local_port += other.no_local_port;
+  no_descriptor += other.no_descriptor;
   schedule_hash += other.schedule_hash;
 }
 
@@ -157,6 +159,8 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_run_delay_ns(counters.run_delay_ns);
   out->set_busy_ns(counters.busy_ns);
   out->set_failed_ns(counters.failed_ns);
+  out->set_no_local_port(counters.no_local_port);
+  out->set_no_descriptor(counters.no_descriptor);
   out->set_schedule_hash(counters.schedule_hash);
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
@@ -174,6 +178,8 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->run_delay_ns = in.run_delay_ns();
   counters->busy_ns = in.busy_ns();
   counters->failed_ns = in.failed_ns();
+  counters->no_local_port = in.no_local_port();
+  counters->no_descriptor = in.no_descriptor();
   counters->schedule_hash = in.schedule_hash();
   pending->waiting = in.waiting();
   pending->in_flight = in.in_flight();

@@ -83,6 +83,8 @@ struct Counters {
   std::uint64_t run_delay_ns = 0;
   std::uint64_t busy_ns = 0;        // integral over time of the requests in flight
   std::uint64_t failed_ns = 0;      // sent to the end, of requests that are in no histogram
+  std::uint64_t no_local_port = 0;  // connection attempts that found no free local port ...
+  std::uint64_t no_descriptor = 0;  // ... or no free descriptor
   std::uint64_t schedule_hash = 0;  // open loop: sum of Mix64(due - T0) over slots that fell due
 
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }

@@ -342,6 +342,7 @@ void ApplyDefaults(proto::Plan* plan) {
   for (proto::Request& request : *plan->mutable_requests()) {
     if (request.method().empty()) request.set_method(request.body().empty() ? "GET" : "POST");
   }
+  if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("fail");
   if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
 }
 
@@ -424,6 +425,9 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   for (const std::string& entry : plan.resolve()) {
     const auto parsed = ParseResolveOverride(entry);
     if (!parsed.ok()) return parsed.status();
+  }
+  if (plan.on_agent_loss() != "fail" && plan.on_agent_loss() != "continue") {
+    return Invalid("on_agent_loss", absl::StrCat("'", plan.on_agent_loss().substr(0, 32), "'; write fail or continue"));
   }
   if (plan.expect_size() > 100) return Invalid("expect", "more than 100 entries");
   for (const std::string& text : plan.expect()) {

@@ -53,7 +53,7 @@ struct Flags {
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve;
   std::vector<std::string> agents, allow_targets, outputs;
-  std::string wait_timeout;
+  std::string wait_timeout, on_agent_loss;
   int wait_agents = 0;
   bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false, is_strict = false;
   std::vector<std::string> expect;
@@ -108,6 +108,8 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->allow_extra_args(false);
   agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")
       ->check(CLI::Range(1, 100000));
+  agents->add_option("--on-agent-loss", f->on_agent_loss,
+                     "fail (default): the run ends; continue: the others go on, and the point is PARTIAL");
   agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s");
 }
 
@@ -137,6 +139,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--key", "FILE"},
                                                                   {"--source", "ADDRESS"},
                                                                   {"--wait-agents", "COUNT"},
+                                                                  {"--on-agent-loss", "POLICY"},
                                                                   {"--wait-timeout", "DURATION"},
                                                                   {"--expect", "EXPECTATION"},
                                                                   {"--until", "PRECISION"},
@@ -302,6 +305,7 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.resolve, plan->mutable_resolve());
   replace(f.source_addresses, plan->mutable_source_addresses());
   replace(f.expect, plan->mutable_expect());
+  if (!f.on_agent_loss.empty()) plan->set_on_agent_loss(f.on_agent_loss);
   if (f.is_pinned) plan->set_pin_threads(true);
   if (f.is_new_connection) plan->mutable_sweep()->set_new_connection(true);
   if (f.is_without_resumption) plan->mutable_tls()->set_no_resume(true);

@@ -83,7 +83,11 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);
   }
-  if (is_decoded[headline_]) agent.latency.Add(decoded_[headline_]);
+  if (is_decoded[headline_] && decoded_[headline_].count() > 0) {
+    agent.latency.Add(decoded_[headline_]);
+    agent.means.push_back(decoded_[headline_].Mean());
+  }
+  agent.host = shard.host();
   agent.facts = facts;
   agent.counters = counters;
   agent.pending = pending;
@@ -107,7 +111,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
 void Merger::CloseCompleteWindows() {
   std::int64_t complete = std::numeric_limits<std::int64_t>::max();
   for (const AgentSum& agent : agents_) {
-    if (!agent.is_final) complete = std::min(complete, agent.last_window);
+    if (!agent.is_final && !agent.is_lost) complete = std::min(complete, agent.last_window);
   }
   while (!open_.empty() && (open_.begin()->first < complete || open_.size() > kMaxOpenWindows)) CloseWindow();
 }
@@ -127,6 +131,11 @@ void Merger::CloseWindow() {
                 .latency_v2 = ""};
   if (latency.count() > 0) sum.latency_v2 = EncodeV2(latency);
   closed_.push_back(std::move(sum));
+}
+
+void Merger::Lose(std::size_t agent) {
+  agents_[agent].is_lost = true;
+  CloseCompleteWindows();
 }
 
 absl::Status Merger::Finish() {
@@ -181,7 +190,7 @@ std::vector<Histogram> SecondsOf(const Merger& merger) {
   std::vector<Histogram> seconds;
   for (const WindowSum& window : merger.windows()) {
     absl::StatusOr<Histogram> histogram = Histogram();
-    if (!window.latency_v2.empty()) histogram = DecodeV2(window.latency_v2);
+    if (!window.latency_v2.empty()) histogram = DecodeHdr(window.latency_v2);
     CHECK(histogram.ok());
     seconds.push_back(*std::move(histogram));
   }

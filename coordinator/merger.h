@@ -21,11 +21,14 @@ struct AgentSum {
   Counters counters;
   Pending pending;
   std::array<HistogramFacts, kMetricCount> facts{};
-  Histogram latency;  // of the headline metric
+  Histogram latency;          // of the headline metric
+  std::vector<double> means;  // ... its mean in each shard that has any, ns
+  proto::HostCounters host;   // since T0
   Nanos last_done = 0;
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;
   bool is_final = false;
+  bool is_lost = false;
 };
 
 // One second of a point, closed: no shard will add to it any more.
@@ -53,6 +56,11 @@ class Merger {
   // Errors, after which nothing of the shard has been added: InvalidArgument if it cannot be decoded; DataLoss if it
   // breaks the accounting identity, goes backwards, or its deltas do not add up to its cumulative sums.
   absl::Status Apply(const proto::Shard& shard);
+
+  // Nothing more will come from `agent`: windows close without it.
+  void Lose(std::size_t agent);
+  // `agent` has no part in this point.
+  void LeaveOut(std::size_t agent) { agents_[agent].is_final = true; }
 
   // Closes every window. Errors: DataLoss if the invariant does not hold, or if the integral of the requests in flight
   // is not the sum of their times (Little's law, both counted apart by the agents).

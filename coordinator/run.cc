@@ -136,15 +136,19 @@ bool Run::RunPoint(std::uint32_t index) {
 void Run::Prepare(std::uint32_t index, PointResult* point) {
   const proto::Sweep& sweep = plan_.sweep();
   seconds_looked_at_ = 0;
-  const auto agent_count = static_cast<std::int64_t>(agents_.size());
+  std::vector<std::int64_t> living;  // 1, or 0 of an agent that was lost before
+  for (const AgentState& agent : agents_) living.push_back(agent.is_lost ? 0 : 1);
   point->connections = PointAt(sweep, static_cast<int>(index)).connections;
   if (!sweep.rates().empty()) point->rate = sweep.rates(static_cast<int>(index));
-  point->shares = SplitEvenly(point->connections, agent_count);
+  point->shares = SplitByWeight(point->connections, living);
   point->request_shares = SplitByWeight(sweep.requests(), point->shares);
   const std::vector<std::int64_t> rates = SplitByWeight(sweep.connect_rate() * 1000, point->shares);
   point->merger = std::make_unique<Merger>(agents_.size(), IsOpenLoop(sweep) ? Metric::kResponse : Metric::kService);
   std::vector<std::uint64_t> incarnations;
-  for (const AgentState& agent : agents_) incarnations.push_back(agent.incarnation);
+  for (std::size_t i = 0; i < agents_.size(); ++i) {
+    incarnations.push_back(agents_[i].incarnation);
+    if (agents_[i].is_lost) point->merger->LeaveOut(i);
+  }
   ledger_ = std::make_unique<Ledger>(result_.run, index, incarnations);
   progress_->BeginPoint(index, static_cast<std::uint32_t>(PointCount(sweep)), point->connections, point->rate);
 
@@ -166,7 +170,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     prepare->set_first_connection(first_connection);
     prepare->set_requests(point->request_shares[i]);
     prepare->set_connect_rate_millis(rates[i]);
-    prepare->set_stream(stream);
+    prepare->set_stream(point->shares[i] > 0 ? stream : 0);
     prepare->set_streams(point->shares[i] > 0 ? streams : 0);
     stream += point->shares[i] > 0 ? 1 : 0;
     SendTo(i, command);
@@ -397,16 +401,17 @@ void Run::StopAll() {
   }
 }
 
-// The run goes no further without this agent: the others stop, what it delivered is kept.
+// What the agent delivered is kept. The run goes no further without it, unless the plan says that the others go on.
 void Run::Lose(std::size_t agent, int exit_code, const std::string& why) {
   if (agents_[agent].is_lost) return;
   agents_[agent].is_lost = true;
   result_.agents[agent].lost = why;
   Note(exit_code, absl::StrCat("agent ", found_[agent].address, ": ", why));
-  if (!is_failed_) {
-    is_failed_ = true;
-    StopAll();
-  }
+  if (point_ != nullptr && point_->merger != nullptr) point_->merger->Lose(agent);
+  const bool is_last = std::all_of(agents_.begin(), agents_.end(), [](const AgentState& a) { return a.is_lost; });
+  if (is_failed_ || (plan_.on_agent_loss() == "continue" && point_ != nullptr && !is_last)) return;
+  is_failed_ = true;
+  StopAll();
 }
 
 void Run::Note(int exit_code, std::string text) {

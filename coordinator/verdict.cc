@@ -1,6 +1,7 @@
 #include "coordinator/verdict.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -53,7 +54,77 @@ void JudgeGenerator(const PointFacts& facts, Judgement* judgement) {
       absl::StrAppendFormat(&judgement->reason, "; %s by up to %s, %.0f %% of the service p99", what, Show(delay),
                             bias * 100);
   } else {
-    judgement->notes = beyond;
+    judgement->notes.insert(judgement->notes.end(), beyond.begin(), beyond.end());
+  }
+}
+
+// What the agents ran out of.
+void JudgeLimits(const PointFacts& facts, Judgement* judgement) {
+  const auto limit = [judgement](std::uint64_t count, const char* what) {
+    if (count == 0) return;
+    judgement->verdict = Verdict::kGeneratorLimited;
+    absl::StrAppend(&judgement->reason, judgement->reason.empty() ? "" : "; ", count,
+                    " connection attempts found no free ", what);
+  };
+  limit(facts.counters.no_local_port, "local port (add --source addresses or agents)");
+  limit(facts.counters.no_descriptor, "descriptor (raise ulimit -n or add agents)");
+}
+
+// What the agents' machines went through meanwhile, whatever program it was.
+void RemarkMachines(const PointFacts& facts, std::vector<std::string>* notes) {
+  const proto::HostCounters& host = facts.host;
+  const double steal =
+      host.cpu_ns() == 0 ? 0 : static_cast<double>(host.steal_ns()) / static_cast<double>(host.cpu_ns());
+  if (steal > gate::kSteal)
+    notes->push_back(absl::StrFormat("the hypervisor took %.1f %% of the generator's CPU time", steal * 100));
+  if (host.dropped_packets() > 0)
+    notes->push_back(absl::StrCat("the generator's machine dropped ", host.dropped_packets(), " packets"));
+  if (host.syn_retransmits() > 0) {
+    notes->push_back(absl::StrCat(host.syn_retransmits(),
+                                  " SYNs had to be sent again: an accept queue or the network dropped them"));
+  }
+  if (host.accept_overflows() > 0) {
+    notes->push_back(absl::StrCat("an accept queue on the generator's machine was full ", host.accept_overflows(),
+                                  " times: give the target a longer backlog, or use --connect-rate"));
+  }
+}
+
+// Whether one agent sees another latency than the others do.
+void RemarkAgents(const PointFacts& facts, std::vector<std::string>* notes) {
+  struct Mean {
+    double value = 0;
+    double variance = 0;  // of the mean
+  };
+  const auto mean_of = [](const std::vector<const std::vector<double>*>& series) {
+    double n = 0;
+    double sum = 0;
+    double squares = 0;
+    for (const std::vector<double>* one : series) {
+      for (const double x : *one) {
+        n += 1;
+        sum += x;
+        squares += x * x;
+      }
+    }
+    if (n < 2) return Mean{};
+    return Mean{.value = sum / n, .variance = std::max(0.0, squares / n - sum * sum / n / n) / (n - 1)};
+  };
+  for (std::size_t i = 0; i < facts.means.size(); ++i) {
+    constexpr std::size_t kLeastSeconds = 5;
+    std::vector<const std::vector<double>*> others;
+    for (std::size_t k = 0; k < facts.means.size(); ++k) {
+      if (k != i && facts.means[k].size() >= kLeastSeconds) others.push_back(&facts.means[k]);
+    }
+    if (others.empty() || facts.means[i].size() < kLeastSeconds) continue;
+    const Mean here = mean_of({&facts.means[i]});
+    const Mean there = mean_of(others);
+    const double difference = std::abs(here.value - there.value);
+    if (difference <= gate::kAgentsDiffer * there.value || difference <= 3 * std::sqrt(here.variance + there.variance))
+      continue;
+    notes->push_back(absl::StrCat("agent ", i, " sees a mean latency of ", Show(static_cast<Nanos>(here.value)),
+                                  ", the others of ", Show(static_cast<Nanos>(there.value)),
+                                  ": they do not see the same target"));
+    if (facts.means.size() == 2) return;  // said once for both
   }
 }
 
@@ -100,7 +171,10 @@ Judgement Judge(const PointFacts& facts) {
     judgement.reason = "not all of the point was run";
     return judgement;
   }
+  RemarkMachines(facts, &judgement.notes);
+  RemarkAgents(facts, &judgement.notes);
   JudgeGenerator(facts, &judgement);
+  JudgeLimits(facts, &judgement);
   if (judgement.verdict == Verdict::kValid) JudgeTarget(facts, &judgement);
   if (judgement.verdict != Verdict::kValid) return judgement;
   std::vector<double> means;

@@ -26,6 +26,10 @@ inline constexpr Nanos kLateness = 200 * kMicrosecond;
 inline constexpr double kWorkerCpu = 0.80;
 // A worker without a core for this share of its time is not alone on its machine.
 inline constexpr double kWaited = 0.05;
+// Of the machine's CPU time, taken by its hypervisor.
+inline constexpr double kSteal = 0.01;
+// Two agents whose mean latencies differ by more, and by more than chance explains, do not see the same target.
+inline constexpr double kAgentsDiffer = 0.05;
 // Slots of an open loop that must have gone out.
 inline constexpr double kSent = 0.999;
 // Slots of an open loop that may have waited for a free connection.
@@ -42,6 +46,8 @@ struct PointFacts {
   const Histogram* pacing = nullptr;  // open loop: sent - due, where a connection was free
   const Histogram* loop_lag = nullptr;
   const std::vector<WindowSum>* windows = nullptr;
+  proto::HostCounters host = {};                // of all agents' machines together
+  std::vector<std::vector<double>> means = {};  // by agent: the mean latency of each second, ns
 };
 
 struct Judgement {

@@ -141,7 +141,7 @@ absl::StatusOr<std::vector<HlogInterval>> ParseHlog(absl::string_view text) {
     if (!absl::SimpleAtod(columns[0], &interval.start_s) || !absl::SimpleAtod(columns[1], &interval.length_s))
       return error("bad time");
     if (!absl::Base64Unescape(columns[3], &bytes)) return error("bad base64");
-    auto histogram = DecodeV2(bytes);
+    auto histogram = DecodeHdr(bytes);
     if (!histogram.ok()) return error(histogram.status().message());
     interval.histogram = *std::move(histogram);
     intervals.push_back(std::move(interval));

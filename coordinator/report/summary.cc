@@ -178,6 +178,14 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
     if (point.shares[i] > 0) facts.workers += result.agents[i].workers;
   }
+  for (const AgentSum& agent : point.merger->agents()) {
+    facts.means.push_back(agent.means);
+    facts.host.set_cpu_ns(facts.host.cpu_ns() + agent.host.cpu_ns());
+    facts.host.set_steal_ns(facts.host.steal_ns() + agent.host.steal_ns());
+    facts.host.set_dropped_packets(facts.host.dropped_packets() + agent.host.dropped_packets());
+    facts.host.set_syn_retransmits(facts.host.syn_retransmits() + agent.host.syn_retransmits());
+    facts.host.set_accept_overflows(facts.host.accept_overflows() + agent.host.accept_overflows());
+  }
   const Judgement judgement = Judge(facts);
   if (point.is_precise)
     out->add_verdict_notes(
@@ -205,6 +213,22 @@ void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Poin
     entry->set_is_met(IsMet(*expectation, evidence));
     entry->set_is_clear(Assess(*expectation, evidence) != Answer::kUnsure);
   }
+}
+
+// An agent that was lost lived until the end of the last window that it delivered.
+double CoveragePercent(const PointResult& point, const proto::Sweep& sweep) {
+  const double length =
+      static_cast<double>(sweep.has_duration() ? FromProto(sweep.duration()) : point.merger->last_done()) / 1e9;
+  double planned = 0;
+  double lived = 0;
+  for (std::size_t i = 0; i < point.shares.size(); ++i) {
+    const AgentSum& agent = point.merger->agents()[i];
+    const auto share = static_cast<double>(point.shares[i]);
+    planned += share;
+    lived += agent.is_final || length == 0 ? share
+                                           : share * std::min(1.0, static_cast<double>(agent.last_window + 1) / length);
+  }
+  return planned == 0 ? 0 : 100 * lived / planned;
 }
 
 // Throughput over connections, from the points that the generator did not hold back. The first and the last second of a
@@ -344,6 +368,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillIntervals(*point.merger, is_open_loop ? out->mutable_response() : out->mutable_latency());
     FillVerdict(result, point, *sums, is_open_loop, plan.sweep().until(), out);
     FillExpected(plan, point, out);
+    out->set_coverage_percent(CoveragePercent(point, plan.sweep()));
     out->set_start_skew_bound_us(Micros(point.start_skew_bound));
     merge->set_late(merge->late() + point.merger->late());
     is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();

@@ -222,6 +222,9 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (!point.verdict_reason().empty())
       absl::StrAppend(&out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
     for (const std::string& note : point.verdict_notes()) absl::StrAppend(&out, "  Remark   : ", who, note, "\n");
+    if (point.status() == "PARTIAL" && point.coverage_percent() > 0)
+      absl::StrAppendFormat(&out, "  Coverage : %s%.1f %% of the planned connection time\n", who,
+                            point.coverage_percent());
     for (const proto::Expected& expected : point.expected()) {
       absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(),
                       expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,

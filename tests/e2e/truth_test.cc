@@ -113,5 +113,27 @@ TEST(TruthTest, ALogNormalTargetsQuantilesAreThoseOfItsOwnRecord) {
   }
 }
 
+// The slots' own numbers decide: 3 of 200 fail, whatever order they arrive in, over agents, workers and both loops.
+TEST(TruthTest, EverySlotCarriesItsOwnNumber) {
+  for (const std::vector<std::string>& load :
+       {std::vector<std::string>{"-R", "4k", "-d", "500ms", "--arrivals", "constant", "-c", "20"},
+        {"-n", "2000", "-c", "20"}}) {
+    Mock mock;
+    const auto agents = StartAgents(2);
+    std::vector<std::string> arguments = AgentsFlag(agents);
+    arguments.insert(arguments.end(), load.begin(), load.end());
+    arguments.insert(arguments.end(),
+                     {"-t", "2", "--warmup", "0", "-H", "X-Seq: {slot}", mock.Url("/mock/status=503/200")});
+    const RunOutcome run = TidemarkRun(arguments);
+    ASSERT_EQ(run.code, 0) << run.err;
+    EXPECT_EQ(Int(run.report, "total.accounting.sent"), 2'000);
+    // Numbers 0 to 1,999 have ten that are 199 modulo 200. In a closed loop agents and workers go on at their own pace:
+    // each worker's numbers have the same share.
+    EXPECT_NEAR(static_cast<double>(Int(run.report, "total.accounting.outcomes.status_5xx")), 10,
+                load[0] == "-R" ? 0 : 2);
+    EXPECT_EQ(Int(run.report, "total.accounting.outcomes.status_5xx"), Int(mock.Truth(), "statuses.503"));
+  }
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   bool is_spinning = false;
   app.add_flag("--spin", is_spinning, "never sleep: instants exact to microseconds, for the price of a core");
   app.footer(
+      "X-Seq: N in a request decides by N instead of the order of arrival, and gets X-Residence-Ns back.\n"
       "GET /__truth tells what happened, GET /__reset tells it and starts anew; GET /__arrivals lists the instants.\n"
       "Delays and faults: path /mock/DIRECTIVES or header X-Mock: DIRECTIVES, as in\n"
       "  delay=2ms   delay=bimodal:2ms:100ms:3/200   delay=lognormal:2ms:0.8   freeze=2s/1000\n"

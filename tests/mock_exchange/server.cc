@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "tests/mock_exchange/endpoints.h"
@@ -55,8 +56,9 @@ struct Response {
   bool is_well_formed = true;
 };
 
+// `extra`: header lines.
 std::string WellFormed(const Directives& directives, int status, const std::string& body, bool is_head,
-                       bool* keep_alive) {
+                       const std::string& extra, bool* keep_alive) {
   if (directives.framing == Directives::Framing::kUntilClose) *keep_alive = false;
   std::string framing = absl::StrCat("Content-Length: ", body.size(), "\r\n");
   std::string payload = body;
@@ -74,7 +76,7 @@ std::string WellFormed(const Directives& directives, int status, const std::stri
   if (HasNoBody(status)) framing.clear();
   if (is_head || HasNoBody(status)) payload.clear();
   return absl::StrCat(directives.has_interim ? "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" : "",
-                      Head(status, framing, *keep_alive), payload);
+                      Head(status, framing + extra, *keep_alive), payload);
 }
 
 Response Faulty(Fault fault, const std::string& body) {
@@ -196,7 +198,10 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     std::string text(header.data(), header.size());
     if (absl::StartsWith(target, kMockPrefix)) text = target.substr(kMockPrefix.size());
     const std::shared_ptr<Counted> counted = Find(text);
-    const std::int64_t index = counted == nullptr ? 0 : counted->arrivals++;
+    // The slot's own number, if the request names it, decides what happens to it; else the order of arrival.
+    std::int64_t index = counted == nullptr ? 0 : counted->arrivals++;
+    const auto seq = request["X-Seq"];
+    const bool has_seq = absl::SimpleAtoi(absl::string_view(seq.data(), seq.size()), &index) && index >= 0;
     const Directives directives = counted == nullptr ? Directives() : counted->directives;
     EndpointAnswer answer = absl::StartsWith(target, kMockPrefix)
                                 ? EndpointAnswer{.body = "{\"mock\":true}"}
@@ -223,7 +228,9 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     Response response;
     if (fault == Fault::kNone) {
       response.keep_alive = keep_alive;
-      response.bytes = WellFormed(directives, answer.status, answer.body, is_head, &response.keep_alive);
+      const std::string extra =
+          has_seq ? absl::StrCat("X-Residence-Ns: ", MonotonicNow() - arrived, "\r\n") : std::string();
+      response.bytes = WellFormed(directives, answer.status, answer.body, is_head, extra, &response.keep_alive);
     } else {
       response = Faulty(fault, answer.body);
       ++truth_.faults[kFaultNames[static_cast<int>(fault)]];

@@ -74,7 +74,7 @@ TEST(HistogramProperty, DecodingAnEncodedHistogramGivesItBack) {
     checked.Record(1);  // what was there before is gone
     ASSERT_OK(DecodeDelta(delta, &checked));
     ASSERT_EQ(checked, histogram);
-    const auto v2 = DecodeV2(EncodeV2(histogram));
+    const auto v2 = DecodeHdr(EncodeV2(histogram));
     ASSERT_OK(v2);
     for (std::uint32_t slot = 0; slot < HistogramLayout::kSlotCount; ++slot)
       ASSERT_EQ(v2->CountAt(slot), histogram.CountAt(slot));
@@ -85,7 +85,7 @@ TEST(HistogramProperty, TheSlotOfTheHighestValueSurvivesV2) {
   Histogram histogram;
   histogram.Record(HistogramLayout::kHighest);
   histogram.Record(HistogramLayout::kHighest + 1);  // clamped into the last slot
-  const auto v2 = DecodeV2(EncodeV2(histogram));
+  const auto v2 = DecodeHdr(EncodeV2(histogram));
   ASSERT_OK(v2);
   EXPECT_EQ(v2->CountAt(HistogramLayout::SlotOf(static_cast<std::uint64_t>(HistogramLayout::kHighest))), 1u);
   EXPECT_EQ(v2->CountAt(HistogramLayout::kSlotCount - 1), 1u);

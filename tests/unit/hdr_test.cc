@@ -44,7 +44,7 @@ TEST(HdrTest, DamagedLogsNameTheLine) {
   EXPECT_THAT(ParseHlog("#[comment]\n0.1,1.0,2.0"), FailsWith("hlog line 2: not start, length"));
   EXPECT_THAT(ParseHlog("x,1.0,2.0,AAAA"), FailsWith("hlog line 1: bad time"));
   EXPECT_THAT(ParseHlog("0.1,1.0,2.0,!!"), FailsWith("bad base64"));
-  EXPECT_THAT(ParseHlog("0.1,1.0,2.0,AAAA"), FailsWith("not HdrHistogram V2"));
+  EXPECT_THAT(ParseHlog("0.1,1.0,2.0,AAAA"), FailsWith("not HdrHistogram V0, V1 or V2"));
 }
 
 TEST(HdrTest, TagsOfRepeatedPointsDiffer) {

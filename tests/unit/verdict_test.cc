@@ -105,5 +105,46 @@ TEST(VerdictTest, WhatIsPartialIsNotJudgedFurther) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kPartial);
 }
 
+TEST(VerdictTest, RunningOutOfPortsOrDescriptorsIsTheGenerators) {
+  for (const bool is_port : {true, false}) {
+    Case c;
+    (is_port ? c.facts.counters.no_local_port : c.facts.counters.no_descriptor) = 3;
+    const Judgement judgement = Judge(c.facts);
+    EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
+    EXPECT_NE(judgement.reason.find(is_port ? "3 connection attempts found no free local port"
+                                            : "3 connection attempts found no free descriptor"),
+              std::string::npos)
+        << judgement.reason;
+  }
+}
+
+TEST(VerdictTest, WhatTheMachineWentThroughIsRemarked) {
+  Case c;
+  c.facts.host.set_cpu_ns(20 * kSecond);
+  c.facts.host.set_steal_ns(kSecond);
+  c.facts.host.set_dropped_packets(1);
+  c.facts.host.set_syn_retransmits(2);
+  c.facts.host.set_accept_overflows(3);
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kValid);
+  ASSERT_EQ(judgement.notes.size(), 4u);
+  EXPECT_EQ(judgement.notes[0], "the hypervisor took 5.0 % of the generator's CPU time");
+}
+
+TEST(VerdictTest, AnAgentThatSeesAnotherLatencyIsNamed) {
+  Case c;
+  c.facts.means = {
+      {10e6, 10.1e6, 9.9e6, 10e6, 10e6}, {10e6, 9.9e6, 10.1e6, 10e6, 10e6}, {12e6, 12.1e6, 11.9e6, 12e6, 12e6}};
+  const Judgement judgement = Judge(c.facts);
+  ASSERT_EQ(judgement.notes.size(), 1u);
+  EXPECT_NE(judgement.notes[0].find("agent 2 sees a mean latency of 12.0ms, the others of 10.0ms"), std::string::npos)
+      << judgement.notes[0];
+  // A difference that chance explains is none, nor is one of less than 5 %.
+  c.facts.means[2] = {5e6, 25e6, 9e6, 16e6, 5e6};
+  EXPECT_TRUE(Judge(c.facts).notes.empty());
+  c.facts.means[2] = {10.3e6, 10.3e6, 10.31e6, 10.3e6, 10.3e6};
+  EXPECT_TRUE(Judge(c.facts).notes.empty());
+}
+
 }  // namespace
 }  // namespace tidemark
