@@ -43,6 +43,11 @@ void HttpConnection::Open() {
 }
 
 void HttpConnection::OnEvents(std::uint32_t events) {
+  if ((events & EPOLLERR) != 0 && context_->stamp_every > 0 && transport_.fd() >= 0) {
+    // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
+    Nanos to_wire = 0;
+    if (transport_.TakeSendStamp(&to_wire) && stamps_ != nullptr) stamps_->to_wire = to_wire;
+  }
   switch (state_) {
     case State::kConnecting:
       return OnConnected();
@@ -65,6 +70,7 @@ void HttpConnection::OnEvents(std::uint32_t events) {
 
 void HttpConnection::OnConnected() {
   ConnectionContext& c = *context_;
+  if (c.stamp_every > 0) transport_.EnableStamps();
   const IoResult io = transport_.FinishConnect();
   if (io.kind == IoResult::Kind::kFailed) {
     return FailConnect(Phase::kConnect, io.error, target().ToString());
@@ -196,7 +202,7 @@ void HttpConnection::Send() {
   parser_.Start(c.request.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
-  const IoResult io = transport_.Send(request);
+  const IoResult io = c.stamp_every > 0 ? SendFirst() : transport_.Send(request);
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
     return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
@@ -212,6 +218,33 @@ void HttpConnection::Send() {
     return;
   }
   SetInterest(EPOLLIN | EPOLLOUT);
+}
+
+// With kernel time stamps for one of so many requests.
+IoResult HttpConnection::SendFirst() {
+  ConnectionContext& c = *context_;
+  stamps_.reset();
+  if (--c.until_stamp > 0) return transport_.Send(c.request.bytes);
+  c.until_stamp = c.stamp_every;
+  stamps_ = std::make_unique<Stamps>(Stamps{.sent = WallNow()});
+  return transport_.SendStamped(c.request.bytes);
+}
+
+IoResult HttpConnection::Receive(char* buffer, std::size_t size) {
+  return stamps_ == nullptr ? transport_.Receive(buffer, size)
+                            : transport_.ReceiveStamped(buffer, size, &stamps_->from_wire);
+}
+
+// A stamped request is answered: where its time went. One whose stamps did not all come says nothing.
+void HttpConnection::RecordStamps() {
+  const Nanos read = WallNow();
+  const std::unique_ptr<Stamps> stamps = std::move(stamps_);
+  if (stamps->to_wire == 0) transport_.TakeSendStamp(&stamps->to_wire);
+  if (stamps->to_wire == 0 || stamps->from_wire == 0) return;
+  Recorder& recorder = *context_->recorder;
+  recorder[Metric::kAppToWire].Record(stamps->to_wire - stamps->sent);
+  recorder[Metric::kWire].Record(stamps->from_wire - stamps->to_wire);
+  recorder[Metric::kWireToApp].Record(read - stamps->from_wire);
 }
 
 // The first byte of the slot's request is with the kernel, since sent_.
@@ -252,7 +285,7 @@ void HttpConnection::OnReadable() {
     const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
     if (kept > 0) std::memcpy(c.buffer.data(), spill_->data(), kept);
     const std::size_t room = c.buffer.size() - kept;
-    const IoResult io = transport_.Receive(c.buffer.data() + kept, room);
+    const IoResult io = Receive(c.buffer.data() + kept, room);
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
     if (io.kind == IoResult::Kind::kFailed) return FailRequest(io.error);
     if (io.kind == IoResult::Kind::kClosed) return OnPeerClosed();
@@ -296,6 +329,8 @@ void HttpConnection::CompleteResponse(Nanos done) {
   if (is_success && c.open_loop) recorder[Metric::kResponse].Record(done - due_);
   recorder.counters.success += is_success ? 1 : 0;
   recorder.last_done = done;
+  if (stamps_ != nullptr) [[unlikely]]
+    RecordStamps();
   const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && !c.is_single_use;
   Finish(OutcomeOfStatus(static_cast<int>(status)), done);
   if (is_reusable && transport_.fd() >= 0) [[likely]] {
@@ -462,6 +497,7 @@ void HttpConnection::Close() {
   if (state_ >= State::kIdle && transport_.fd() >= 0) --context_->up;
   transport_.Close();
   spill_.reset();
+  stamps_.reset();
   TimeoutWheel::Clear(this);
   interest_ = 0;
   state_ = State::kClosed;

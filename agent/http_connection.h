@@ -35,7 +35,8 @@ struct ConnectionContext {
   Nanos timeout = 0;
   Nanos connect_timeout = 0;
   Nanos think_time = 0;
-  bool is_single_use = false;  // each request on a connection of its own
+  std::int64_t stamp_every = 0;  // one of so many requests gets kernel time stamps; 0: none
+  bool is_single_use = false;    // each request on a connection of its own
   std::vector<SocketAddress> targets;
   std::vector<SocketAddress> sources;
   SSL_CTX* tls = nullptr;
@@ -45,6 +46,7 @@ struct ConnectionContext {
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
   KnownHeader known_header;
   std::vector<char> buffer;       // one read buffer for all
+  std::int64_t until_stamp = 1;   // requests up to the next one with kernel time stamps
   std::uint64_t next_slot = 0;    // number of the next slot that a connection of this worker takes ...
   std::uint64_t slot_stride = 1;  // ... and how far apart its numbers are
   std::uint64_t waiting = 0;
@@ -144,6 +146,9 @@ class HttpConnection : public TimeoutWheel::Node {
   void ContinueSending();
   void OnReadable();
   void OnPeerClosed();
+  IoResult SendFirst();
+  IoResult Receive(char* buffer, std::size_t size);
+  void RecordStamps();
   void OnIdleReadable();
   void CompleteResponse(Nanos done);
   bool ClaimSlot(Nanos due);
@@ -164,6 +169,13 @@ class HttpConnection : public TimeoutWheel::Node {
   ConnectionContext* context_ = nullptr;
   Transport transport_;
   ResponseParser parser_;
+  // Instants on the wall clock of a request that the kernel stamps; 0: not known yet.
+  struct Stamps {
+    Nanos sent = 0;
+    Nanos to_wire = 0;
+    Nanos from_wire = 0;
+  };
+  std::unique_ptr<Stamps> stamps_;
   std::unique_ptr<std::string> spill_;  // bytes of an incomplete header, kept between two reads
   HttpConnection* next_free_ = nullptr;
   Nanos due_ = 0;

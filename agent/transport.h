@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "common/clock.h"
 
 namespace tidemark {
 
@@ -70,6 +71,18 @@ class Transport {
     if (n == 0) return {.kind = IoResult::Kind::kClosed};
     return FailedWith(IoResult::Kind::kWantRead);
   }
+
+  // Kernel time stamps, for plain TCP. Of a send they come through the socket's error queue, which raises EPOLLERR.
+  // Source: Linux Documentation/networking/timestamping.rst.
+  //
+  // Asks the kernel to stamp what this socket receives; false if it cannot.
+  bool EnableStamps();
+  // As Send; the kernel stamps the moment at which the last byte goes to the driver.
+  IoResult SendStamped(absl::string_view bytes);
+  // As Receive; *instant becomes the moment at which the last segment read came from the driver, if it is known.
+  IoResult ReceiveStamped(char* buffer, std::size_t size, Nanos* instant);
+  // Takes the stamp of a send off the error queue; false if there is none. Instants are on the wall clock.
+  bool TakeSendStamp(Nanos* instant);
 
   void Close();
 

@@ -43,6 +43,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.timeout = FromProto(plan.timeout());
   context_.connect_timeout = FromProto(plan.connect_timeout());
   context_.think_time = FromProto(plan.sweep().think_time());
+  context_.stamp_every = plan.kernel_timestamps();
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tls = tls_.get();

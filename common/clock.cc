@@ -19,7 +19,8 @@ Nanos Read(clockid_t clock) {
 
 Nanos MonotonicNow() { return Read(CLOCK_MONOTONIC); }
 Nanos ThreadCpuTime() { return Read(CLOCK_THREAD_CPUTIME_ID); }
-double WallSeconds() { return static_cast<double>(Read(CLOCK_REALTIME)) / 1e9; }
+Nanos WallNow() { return Read(CLOCK_REALTIME); }
+double WallSeconds() { return static_cast<double>(WallNow()) / 1e9; }
 
 std::string FormatWallTime(double wall_seconds) {
   const auto whole = static_cast<time_t>(std::floor(wall_seconds));

@@ -19,6 +19,9 @@ Nanos MonotonicNow();
 // CPU time the calling thread has used so far.
 Nanos ThreadCpuTime();
 
+// CLOCK_REALTIME now: of kernel time stamps alone, which use it.
+Nanos WallNow();
+
 // The wall clock now, seconds since 1970 with a fraction; for labels only, never for a latency.
 double WallSeconds();
 

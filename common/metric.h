@@ -20,13 +20,16 @@ enum class Metric : std::uint8_t {
   kResponse,    // open loop: due to last byte, successes
   kUnanswered,  // open loop: due to time-out, cut-off or the end of waiting: the true value lies above
   kPacing,      // due to sent, of slots that found a free connection when they fell due: the generator's own part
+  kAppToWire,   // sampled: sent to the kernel's hand-over to the driver
+  kWire,        // sampled: from there to the response's last byte coming in from the driver
+  kWireToApp,   // sampled: from there to our read
   kCount
 };
 
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
 
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
-    "service", "other",    "censored", "first_byte", "lateness", "connect",
-    "tls",     "loop_lag", "response", "unanswered", "pacing"};
+    "service",  "other",    "censored",   "first_byte", "lateness",    "connect", "tls",
+    "loop_lag", "response", "unanswered", "pacing",     "app_to_wire", "wire",    "wire_to_app"};
 
 }  // namespace tidemark

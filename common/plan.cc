@@ -426,6 +426,9 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
     const auto parsed = ParseResolveOverride(entry);
     if (!parsed.ok()) return parsed.status();
   }
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("kernel_timestamps", plan.kernel_timestamps(), 0, 1'000'000));
+  if (plan.kernel_timestamps() > 0 && (target.is_tls || !target.unix_path.empty()))
+    return Invalid("kernel_timestamps", "the kernel stamps plain TCP alone; use an http:// target or leave it out");
   if (plan.on_agent_loss() != "fail" && plan.on_agent_loss() != "continue") {
     return Invalid("on_agent_loss", absl::StrCat("'", plan.on_agent_loss().substr(0, 32), "'; write fail or continue"));
   }

@@ -46,7 +46,7 @@ struct Flags {
   std::vector<std::string> connections;
   std::string duration, requests, requests_per_connection, warmup, until, connect_rate, think_time;
   std::vector<std::string> rates;
-  std::string threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
+  std::string kernel_timestamps, threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
   std::vector<std::string> headers, expect_status;
   bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
@@ -72,6 +72,8 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   load->add_option("--seed", f->seed, "of Poisson arrivals; default: a new one, which the report prints");
   load->add_option("--pace", f->pace, "of an open loop: timer (default), or spin: less late, up to a core per worker");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
+  load->add_option("--kernel-timestamps", f->kernel_timestamps,
+                   "of one in so many requests: where its time went, application, kernel and network; plain TCP");
   load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
   load->add_option("--expect", f->expect, "'p99<20ms', 'error_rate<0.1%', 'requests_per_s>5k' (repeatable)")
       ->allow_extra_args(false);
@@ -128,6 +130,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--connect-rate", "COUNT"},
                                                                   {"--think-time", "DURATION"},
                                                                   {"-t", "COUNT"},
+                                                                  {"--kernel-timestamps", "COUNT"},
                                                                   {"-X", "METHOD"},
                                                                   {"-H", "HEADER"},
                                                                   {"--timeout", "DURATION"},
@@ -292,6 +295,8 @@ absl::Status ApplyRequest(const Flags& f, proto::Plan* plan) {
                                  [&](Nanos v) { *plan->mutable_connect_timeout() = ToDurationProto(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--max-response", f.max_response_bytes, ParseBytes,
                                  [&](std::int64_t v) { plan->set_max_response_bytes(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--kernel-timestamps", f.kernel_timestamps, ParseCount,
+                                 [&](std::int64_t v) { plan->set_kernel_timestamps(v); }));
   return Apply("-t/--threads", f.threads, ParseCount, [&](std::int64_t v) {
     plan->set_threads(static_cast<std::int32_t>(std::min<std::int64_t>(v, kMaxThreads + 1)));
   });
@@ -442,6 +447,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CLI::App* search = app.add_subcommand("search", "find the highest rate that meets an expectation");
   search->footer(kSearchExamples);
   AddSearch(search, &search_flags);
+  const CLI::App* selftest = app.add_subcommand(
+      "selftest", "what this machine can measure, and whether the promises hold on it; 20 s, exit 70 if one does not");
   app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");  // done before this
   try {
     app.parse(argc, argv);
@@ -454,6 +461,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
             .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark ",
                                  argc > 1 && absl::string_view(argv[1]) == "search" ? "search" : "run", " --help'\n")};
   }
+  if (selftest->parsed()) return {.command = Command::kSelftest};
   if (!run->parsed() && !search->parsed())
     return {.exit_code = kUsageError,
             .text = "tidemark: a command is missing: 'tidemark run URL'; see 'tidemark run --help'\n"};

@@ -40,7 +40,7 @@ struct RunOptions {
   SearchOptions search = {};
 };
 
-enum class Command { kNone, kRun, kSearch };
+enum class Command { kNone, kRun, kSearch, kSelftest };
 
 // What to do after parsing; kNone: end with `exit_code` after printing `text` (help, version, usage error).
 struct CommandLine {

@@ -12,6 +12,7 @@
 #include "coordinator/run.h"
 #include "coordinator/run_command.h"
 #include "coordinator/search_command.h"
+#include "coordinator/selftest_command.h"
 
 namespace tidemark {
 namespace {
@@ -27,6 +28,8 @@ int Main(int argc, char** argv) {
       return RunCommand(line.options);
     case Command::kSearch:
       return SearchCommand(line.options);
+    case Command::kSelftest:
+      return SelftestCommand();
     case Command::kNone:
       break;
   }

@@ -104,6 +104,11 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   *out->mutable_tls() = SummariseLatency(sums[Metric::kTls], none);
   *out->mutable_response() = SummariseLatency(sums[Metric::kResponse], sums[Metric::kUnanswered]);
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
+  if (!sums[Metric::kWire].IsEmpty()) {
+    *out->mutable_app_to_wire() = SummariseLatency(sums[Metric::kAppToWire], none);
+    *out->mutable_wire() = SummariseLatency(sums[Metric::kWire], none);
+    *out->mutable_wire_to_app() = SummariseLatency(sums[Metric::kWireToApp], none);
+  }
   *out->mutable_loop_lag() = SummariseLatency(sums[Metric::kLoopLag], none);
   FillAccounting(counters, sums.pending, out->mutable_accounting());
   FillAccounting(sums.warmup, Pending(), out->mutable_warmup());

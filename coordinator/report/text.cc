@@ -136,7 +136,9 @@ std::string LatencyDetail(const proto::Report& report) {
                     LatencyLine("response", p.response()), LatencyLine("service", p.latency()),
                     LatencyLine("not success", p.other_latency()), LatencyLine("first byte", p.first_byte()),
                     LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
-                    LatencyLine("TLS", p.tls()), LatencyLine("loop lag", p.loop_lag()));
+                    LatencyLine("TLS", p.tls()), LatencyLine("loop lag", p.loop_lag()),
+                    LatencyLine("app to wire", p.app_to_wire()), LatencyLine("wire", p.wire()),
+                    LatencyLine("wire to app", p.wire_to_app()));
   }
   return out;
 }
@@ -225,6 +227,12 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (point.status() == "PARTIAL" && point.coverage_percent() > 0)
       absl::StrAppendFormat(&out, "  Coverage : %s%.1f %% of the planned connection time\n", who,
                             point.coverage_percent());
+    if (point.has_wire()) {
+      absl::StrAppendFormat(
+          &out, "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n", who,
+          FormatCount(point.wire().count()), FormatLatency(point.app_to_wire().p50_us()),
+          FormatLatency(point.wire().p50_us()), FormatLatency(point.wire_to_app().p50_us()));
+    }
     for (const proto::Expected& expected : point.expected()) {
       absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(),
                       expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,

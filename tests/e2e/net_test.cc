@@ -85,5 +85,40 @@ TEST(NetTest, AnAllowListNamesTheHostThatResolvesToAPublicAddress) {
       << refused.err;
 }
 
+// A15: agents whose monotonic clocks are 50 s ahead and 50 s behind start with the others and measure the same.
+TEST(NetTest, ShiftedClocksChangeNothing) {
+  if (Process({"unshare", "--time", "--fork", "true"}).Wait() != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  Mock mock;
+  std::vector<std::string> addresses;
+  std::vector<std::unique_ptr<Process>> agents;
+  for (const char* shift : {"0", "50", "-50"}) {
+    // A machine that has not been up for so long has no such past.
+    std::ifstream uptime("/proc/uptime");
+    double up = 0;
+    uptime >> up;
+    if (shift[0] == '-' && up < 120) continue;
+    agents.push_back(std::make_unique<Process>(std::vector<std::string>{"unshare", "--time", "--monotonic", shift,
+                                                                        "--fork", "--kill-child", TIDEMARK_AGENT_BINARY,
+                                                                        "--listen", "127.0.0.1:0"}));
+    addresses.push_back(agents.back()->WaitForLine("listening on "));
+  }
+  const RunOutcome run = TidemarkRun({"--agents", Join(addresses), "-R", "600", "-d", "3s", "--arrivals", "constant",
+                                      "-c", "60", "-t", "1", mock.Url("/mock/delay=20ms")});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.accounting.sent"), 1'800);
+  EXPECT_EQ(Int(mock.Truth(), "parsed"), 1'800);
+  EXPECT_LE(Number(run.report, "points.0.start_skew_bound_us"), 20'000);
+  for (const auto& row : At(run.report, "points.0.agents").as_array()) {
+    EXPECT_EQ(row.at("sent").to_number<std::int64_t>(), 1'800 / static_cast<std::int64_t>(agents.size()));
+    EXPECT_NEAR(row.at("p50_us").to_number<double>(), 20'000, 2'000);
+  }
+  // Seen from the target: the schedule of 600 a second, dealt among clocks that are a minute apart.
+  std::vector<double> arrivals;
+  std::istringstream lines(mock.Get("/__arrivals"));
+  for (double instant = 0; lines >> instant;) arrivals.push_back(instant);
+  ASSERT_EQ(arrivals.size(), 1'800u);
+  EXPECT_NEAR((arrivals.back() - arrivals.front()) / 1e9, 3, 0.1);
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -97,5 +97,20 @@ TEST(ExpectE2eTest, AMissedExpectationIsExit99) {
   EXPECT_NE(missed.out.find("error_rate<=0%: MISSED"), std::string::npos) << missed.out;
 }
 
+TEST(SelftestE2eTest, ThePromisesHoldHere) {
+  Process process({TIDEMARK_BINARY, "selftest"});
+  EXPECT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Out() << process.Err();
+  for (const char* promise :
+       {"exact    holds", "lean     holds", "honest   holds", "safe     holds", "selftest: passed"})
+    EXPECT_NE(process.Out().find(promise), std::string::npos) << process.Out();
+}
+
+TEST(SelftestE2eTest, CtrlCEndsIt) {
+  Process process({TIDEMARK_BINARY, "selftest"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(800));
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(std::chrono::seconds(10)), 130) << process.Out() << process.Err();
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -135,5 +135,25 @@ TEST(TruthTest, EverySlotCarriesItsOwnNumber) {
   }
 }
 
+// One request in eight is stamped: its parts add up to what it took, and the target's delay is on the wire.
+TEST(TruthTest, KernelTimeStampsSplitTheServiceTime) {
+  Mock mock;
+  const RunOutcome run = TidemarkRun(
+      {"-n", "2000", "-c", "10", "-t", "1", "--warmup", "0", "--kernel-timestamps", "8", mock.Url("/mock/delay=3ms")});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.accounting.sent"), Int(mock.Truth(), "parsed"));
+  const auto stamped = Int(run.report, "points.0.wire.count");
+  EXPECT_GE(stamped, 225);
+  EXPECT_LE(stamped, 250);
+  EXPECT_GE(Number(run.report, "points.0.wire.min_us"), 3'000);
+  const double parts = Number(run.report, "points.0.app_to_wire.mean_us") +
+                       Number(run.report, "points.0.wire.mean_us") + Number(run.report, "points.0.wire_to_app.mean_us");
+  EXPECT_NEAR(parts, Number(run.report, "points.0.latency.mean_us"), 0.1 * parts);
+  EXPECT_NE(run.out.find("  Stamps   : "), std::string::npos) << run.out;
+  const RunOutcome tls = TidemarkRun({"--kernel-timestamps", "8", "https://127.0.0.1:1/"});
+  EXPECT_EQ(tls.code, 1);
+  EXPECT_NE(tls.err.find("plain TCP alone"), std::string::npos) << tls.err;
+}
+
 }  // namespace
 }  // namespace tidemark
