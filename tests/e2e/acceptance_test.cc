@@ -78,6 +78,16 @@ TEST(AcceptanceTest, TheNextPointIsDividedAmongThoseWhoAreLeft) {
   EXPECT_EQ(Number(report, "points.1.coverage_percent"), 100);
 }
 
+// A17: a connection that never pauses is never idle, and the audit of the requests in flight passed.
+TEST(AcceptanceTest, ClosedLoopConnectionsAreNeverIdle) {
+  Mock mock(OnCore(1));
+  const RunOutcome run = TidemarkRun({"-c", "20", "-d", "3s", "-t", "1", mock.Url("/mock/delay=5ms")}, OnCore(0));
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_TRUE(At(run.report, "merge.is_exact").as_bool());
+  EXPECT_GE(Number(run.report, "points.0.utilisation_percent"), 98);
+  EXPECT_LE(Number(run.report, "points.0.utilisation_percent"), 100.5);  // its end is the last response
+}
+
 // A24: what is established when a point starts, whatever the split.
 TEST(AcceptanceTest, TheSharesAddUpAtTheTarget) {
   for (const int agent_count : {1, 3, 10}) {

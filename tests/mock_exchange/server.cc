@@ -201,7 +201,9 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     // The slot's own number, if the request names it, decides what happens to it; else the order of arrival.
     std::int64_t index = counted == nullptr ? 0 : counted->arrivals++;
     const auto seq = request["X-Seq"];
-    const bool has_seq = absl::SimpleAtoi(absl::string_view(seq.data(), seq.size()), &index) && index >= 0;
+    std::int64_t slot = 0;
+    const bool has_seq = absl::SimpleAtoi(absl::string_view(seq.data(), seq.size()), &slot) && slot >= 0;
+    if (has_seq) index = slot;
     const Directives directives = counted == nullptr ? Directives() : counted->directives;
     EndpointAnswer answer = absl::StartsWith(target, kMockPrefix)
                                 ? EndpointAnswer{.body = "{\"mock\":true}"}

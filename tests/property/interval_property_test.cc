@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/analysis/steady.h"
@@ -31,11 +32,12 @@ std::vector<Histogram> RunMM1(std::mt19937_64& rng) {
 
 TEST(IntervalProperty, TheIntervalOfAQueuesQuantilesCoversTheTruth) {
   TIDEMARK_SEEDED(rng);
-  constexpr int kRuns = 200;
+  const bool is_full = std::getenv("TIDEMARK_FULL") != nullptr;
+  const int runs = is_full ? 2'000 : 200;
   int covered_p50 = 0;
   int covered_p90 = 0;
   int covered_p99 = 0;
-  for (int run = 0; run < kRuns; ++run) {
+  for (int run = 0; run < runs; ++run) {
     const std::vector<Histogram> windows = RunMM1(rng);
     const auto covers = [&](std::uint64_t numerator) {
       const auto interval = BatchInterval(windows, numerator, 100);
@@ -47,11 +49,14 @@ TEST(IntervalProperty, TheIntervalOfAQueuesQuantilesCoversTheTruth) {
     covered_p90 += covers(90);
     covered_p99 += covers(99);
   }
-  // 95 % nominal. Three standard errors of 200 runs are 4.6 %.
+  // 95 % nominal. Three standard errors of 200 runs are 4.6 %; of 2,000, 1.5 %.
   for (const int covered : {covered_p50, covered_p90, covered_p99}) {
-    EXPECT_GE(covered, kRuns * 88 / 100);
-    EXPECT_LE(covered, kRuns * 995 / 1000);
+    EXPECT_GE(covered, is_full ? runs * 90 / 100 : runs * 88 / 100);
+    EXPECT_LE(covered, is_full ? runs * 98 / 100 : runs * 995 / 1000);
   }
+  RecordProperty("covered_p50", covered_p50);
+  RecordProperty("covered_p90", covered_p90);
+  RecordProperty("covered_p99", covered_p99);
 }
 
 TEST(IntervalProperty, TooFewValuesGiveNone) {
