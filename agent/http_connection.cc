@@ -43,7 +43,7 @@ void HttpConnection::Open() {
 }
 
 void HttpConnection::OnEvents(std::uint32_t events) {
-  if ((events & EPOLLERR) != 0 && context_->stamp_every > 0 && transport_.fd() >= 0) {
+  if ((events & EPOLLERR) != 0 && context_->stamp_every > 0 && transport_.fd() >= 0) [[unlikely]] {
     // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
     Nanos to_wire = 0;
     if (transport_.TakeSendStamp(&to_wire) && stamps_ != nullptr) stamps_->to_wire = to_wire;
@@ -202,7 +202,7 @@ void HttpConnection::Send() {
   parser_.Start(c.request.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
-  const IoResult io = c.stamp_every > 0 ? SendFirst() : transport_.Send(request);
+  const IoResult io = c.stamp_every == 0 ? transport_.Send(request) : SendFirst();
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
     return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
@@ -228,11 +228,6 @@ IoResult HttpConnection::SendFirst() {
   c.until_stamp = c.stamp_every;
   stamps_ = std::make_unique<Stamps>(Stamps{.sent = WallNow()});
   return transport_.SendStamped(c.request.bytes);
-}
-
-IoResult HttpConnection::Receive(char* buffer, std::size_t size) {
-  return stamps_ == nullptr ? transport_.Receive(buffer, size)
-                            : transport_.ReceiveStamped(buffer, size, &stamps_->from_wire);
 }
 
 // A stamped request is answered: where its time went. One whose stamps did not all come says nothing.
@@ -285,7 +280,9 @@ void HttpConnection::OnReadable() {
     const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
     if (kept > 0) std::memcpy(c.buffer.data(), spill_->data(), kept);
     const std::size_t room = c.buffer.size() - kept;
-    const IoResult io = Receive(c.buffer.data() + kept, room);
+    char* const into = c.buffer.data() + kept;
+    const IoResult io = stamps_ == nullptr ? transport_.Receive(into, room)
+                                           : transport_.ReceiveStamped(into, room, &stamps_->from_wire);
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
     if (io.kind == IoResult::Kind::kFailed) return FailRequest(io.error);
     if (io.kind == IoResult::Kind::kClosed) return OnPeerClosed();

@@ -147,7 +147,6 @@ class HttpConnection : public TimeoutWheel::Node {
   void OnReadable();
   void OnPeerClosed();
   IoResult SendFirst();
-  IoResult Receive(char* buffer, std::size_t size);
   void RecordStamps();
   void OnIdleReadable();
   void CompleteResponse(Nanos done);

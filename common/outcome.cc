@@ -46,10 +46,8 @@ absl::string_view Name(Outcome outcome) { return kOutcomeNames[static_cast<std::
 absl::string_view Name(NeverSent reason) { return kNeverSentNames[static_cast<std::size_t>(reason)]; }
 absl::string_view Name(ConnectResult result) { return kConnectNames[static_cast<std::size_t>(result)]; }
 
-Outcome OutcomeOfStatus(int status) {
+Outcome OutcomeOfOtherStatus(int status) {
   switch (status / 100) {
-    case 2:
-      return Outcome::kStatus2xx;
     case 3:
       return Outcome::kStatus3xx;
     case 4:

@@ -51,8 +51,11 @@ absl::string_view Name(Outcome outcome);
 absl::string_view Name(NeverSent reason);
 absl::string_view Name(ConnectResult result);
 
-// The class of a complete response with the given status (100 to 999).
-Outcome OutcomeOfStatus(int status);
+// The class of a complete response with the given status (100 to 999); the first of those that are no 2xx.
+Outcome OutcomeOfOtherStatus(int status);
+inline Outcome OutcomeOfStatus(int status) {
+  return status >= 200 && status < 300 ? Outcome::kStatus2xx : OutcomeOfOtherStatus(status);
+}
 
 // The phase of a connection in which an operation failed.
 enum class Phase : std::uint8_t { kConnect, kTls, kRequest };

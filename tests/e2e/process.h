@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -80,8 +81,13 @@ class Process {
 
   void Signal(int signal) const { kill(pid_, signal); }
 
+  // The longest that a program may take: the long forms of tests run for minutes.
+  static std::chrono::seconds DefaultLimit() {
+    return std::chrono::seconds(std::getenv("TIDEMARK_FULL") != nullptr ? 900 : 120);
+  }
+
   // The exit code; -signal if it died of one; kills it after `limit` and returns -1000.
-  int Wait(std::chrono::seconds limit = std::chrono::seconds(120)) {
+  int Wait(std::chrono::seconds limit = DefaultLimit()) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     int status = 0;
     while (!is_over_) {
