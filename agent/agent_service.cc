@@ -1,12 +1,16 @@
 #include "agent/agent_service.h"
 
+#include <cstdio>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/machine.h"
 #include "agent/session.h"
+#include "common/clock.h"
 #include "common/control_address.h"
+#include "common/mutex.h"
 
 namespace tidemark {
 namespace {
@@ -55,6 +59,53 @@ class EventWriter {
   Mutex mutex_;
 };
 
+// The dead man's handle: cancels the stream when the coordinator has been silent for the lease while we wait for it.
+class Lease {
+ public:
+  explicit Lease(grpc::ServerContext* context) : context_(context), thread_([this] { Watch(); }) {}
+  ~Lease() {
+    {
+      MutexLock lock(&mutex_);
+      is_over_ = true;
+    }
+    changed_.NotifyAll();
+    thread_.join();
+  }
+  // Reads the next command; false if the stream ended or the lease ran out.
+  bool Read(Stream* stream, proto::Command* command) {
+    SetDeadline(MonotonicNow() + kLeaseMillis * kMillisecond);
+    const bool has_read = stream->Read(command);
+    SetDeadline(kNone);
+    return has_read;
+  }
+
+ private:
+  static constexpr Nanos kNone = 0;
+
+  void SetDeadline(Nanos deadline) {
+    MutexLock lock(&mutex_);
+    deadline_ = deadline;
+  }
+  void Watch() {
+    MutexLock lock(&mutex_);
+    while (!is_over_) {
+      changed_.WaitFor(&mutex_, kLeaseMillis * kMillisecond / 20);
+      if (deadline_ == kNone || MonotonicNow() < deadline_) continue;
+      std::fprintf(stderr, "tidemark-agent: the coordinator was silent for %d s; its run is stopped\n",
+                   kLeaseMillis / 1'000);
+      context_->TryCancel();
+      return;
+    }
+  }
+
+  grpc::ServerContext* const context_;
+  Mutex mutex_;
+  CondVar changed_;
+  Nanos deadline_ GUARDED_BY(mutex_) = kNone;
+  bool is_over_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
 absl::Status CheckOpen(const proto::Command& command) {
   if (!command.has_open()) return absl::FailedPreconditionError("the coordinator did not open a run");
   const std::uint32_t version = command.open().protocol_version();
@@ -95,8 +146,25 @@ absl::Status Obey(const proto::Command& command, Session* session, EventWriter* 
 
 AgentService::AgentService(Options options) : options_(std::move(options)), incarnation_(RandomIncarnation()) {}
 
-grpc::Status AgentService::Describe(grpc::ServerContext*, const proto::DescribeRequest*,
+// The handshake has shown that the authority signed the peer; here, that it signed it as a coordinator.
+grpc::Status AgentService::CheckPeer(const grpc::ServerContext* context) const {
+  if (context == nullptr || options_.allowed_coordinator.empty()) return grpc::Status::OK;  // null: asked in process
+  std::string names;
+  for (const grpc::string_ref& name : context->auth_context()->FindPropertyValues("x509_subject_alternative_name")) {
+    const std::string text(name.data(), name.size());
+    if (text == options_.allowed_coordinator) return grpc::Status::OK;
+    absl::StrAppend(&names, names.empty() ? "" : " ", text.substr(0, 253));
+  }
+  std::fprintf(stderr, "tidemark-agent: refused %s: its certificate names %s, not %s (--allow-coordinator)\n",
+               context->peer().c_str(), names.empty() ? "nobody" : names.c_str(), options_.allowed_coordinator.c_str());
+  return {grpc::StatusCode::PERMISSION_DENIED,
+          absl::StrCat("this coordinator's certificate names ", names.empty() ? "nobody" : names, ", the agent obeys ",
+                       options_.allowed_coordinator)};
+}
+
+grpc::Status AgentService::Describe(grpc::ServerContext* context, const proto::DescribeRequest*,
                                     proto::DescribeResponse* response) {
+  if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
   response->set_protocol_version(kProtocolVersion);
   response->set_version(TIDEMARK_VERSION);
   response->set_cores(UsableCores());
@@ -111,6 +179,7 @@ grpc::Status AgentService::Describe(grpc::ServerContext*, const proto::DescribeR
 }
 
 grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream) {
+  if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
   EventWriter writer(stream);
   proto::Command command;
   if (!stream->Read(&command)) return grpc::Status::OK;
@@ -132,7 +201,8 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
     auto session = Session::Open(command.open(), options_.guard, incarnation_,
                                  [&writer](const proto::Event& event) { writer.Write(event); });
     absl::Status status = session.status();
-    while (status.ok() && stream->Read(&command)) status = Obey(command, session->get(), &writer);
+    Lease lease(context);
+    while (status.ok() && lease.Read(stream, &command)) status = Obey(command, session->get(), &writer);
     if (!status.ok()) writer.Fail(status);
   }
   {

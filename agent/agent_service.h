@@ -19,6 +19,8 @@ class AgentService final : public proto::Agent::Service {
  public:
   struct Options {
     TargetGuard guard;
+    // With certificates: the name that a coordinator's must have; empty: anyone who reaches it may command it.
+    std::string allowed_coordinator = {};
     bool is_insecure = false;                    // listens beyond loopback in plain text
     std::function<void()> on_run_end = nullptr;  // called after each run, from a gRPC thread; may be null
   };
@@ -30,6 +32,8 @@ class AgentService final : public proto::Agent::Service {
                        grpc::ServerReaderWriter<proto::Event, proto::Command>* stream) override;
 
  private:
+  grpc::Status CheckPeer(const grpc::ServerContext* context) const;
+
   const Options options_;
   const std::uint64_t incarnation_;
   Mutex mutex_;

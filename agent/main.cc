@@ -11,12 +11,15 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "agent/agent_service.h"
 #include "agent/machine.h"
 #include "common/control_address.h"
+#include "common/control_certs.h"
 #include "common/units.h"
 
 namespace tidemark {
@@ -30,6 +33,8 @@ struct AgentOptions {
   std::string listen = "127.0.0.1:7420";
   bool is_once = false;
   bool is_insecure_control = false;
+  std::string control_certs;
+  std::string allow_coordinator = kCoordinatorName;
   std::string idle_timeout = "10m";
   std::vector<std::string> allow_targets;
 };
@@ -40,7 +45,8 @@ int Fail(int code, const std::string& message) {
 }
 
 // Ends by signal, or with `--once` after a run or when no coordinator came in time.
-int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuard guard, Nanos idle_timeout) {
+int Serve(const AgentOptions& options, const ControlAddress& address, const std::optional<ControlCerts>& certs,
+          TargetGuard guard, Nanos idle_timeout) {
   boost::asio::io_context control;
   boost::asio::signal_set signals(control, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& ec, int) {
@@ -48,7 +54,10 @@ int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuar
   });
   boost::asio::steady_timer idle(control);
 
-  AgentService::Options service_options{.guard = std::move(guard), .is_insecure = !IsLoopback(address.host)};
+  AgentService::Options service_options{.guard = std::move(guard),
+                                        .allowed_coordinator = certs ? options.allow_coordinator : "",
+                                        .is_insecure = !certs && !IsLoopback(address.host)};
+  const bool is_insecure = service_options.is_insecure;
   if (options.is_once)
     service_options.on_run_end = [&control] { boost::asio::post(control, [&control] { control.stop(); }); };
   AgentService service(std::move(service_options));
@@ -56,7 +65,14 @@ int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuar
   grpc::ServerBuilder builder;
   ConfigureServer(&service, &builder);
   int port = 0;
-  builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  if (certs) {
+    grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+    tls.pem_root_certs = certs->ca;
+    tls.pem_key_cert_pairs.push_back({.private_key = certs->key, .cert_chain = certs->cert});
+    credentials = grpc::SslServerCredentials(tls);
+  }
+  builder.AddListeningPort(address.ToString(), credentials, &port);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
     return Fail(kExitCannotListen,
@@ -66,7 +82,7 @@ int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuar
   bound.port = static_cast<std::uint16_t>(port);
   std::printf("listening on %s\n", bound.ToString().c_str());
   std::fflush(stdout);
-  if (!IsLoopback(address.host)) {
+  if (is_insecure) {
     std::fprintf(stderr,
                  "tidemark-agent: --insecure-control: anyone who reaches %s can aim this agent at loopback and private "
                  "addresses\n",
@@ -91,7 +107,12 @@ int Serve(const AgentOptions& options, const ControlAddress& address, TargetGuar
 
 int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
+  // gRPC's own log is not for people; of what it refuses before a call it says nothing elsewhere.
+  gpr_set_log_function([](gpr_log_func_args* args) {
+    const absl::string_view text(args->message);
+    if (absl::StrContains(text, "Handshake failed") || absl::StrContains(text, "handshake failed"))
+      std::fprintf(stderr, "tidemark-agent: refused a connection: %.200s\n", args->message);
+  });
   RaiseDescriptorLimit();
 
   AgentOptions options;
@@ -104,10 +125,16 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--allow-target", options.allow_targets,
                  "HOST or CIDR that may be loaded, besides loopback and private ranges (repeatable)");
+  app.add_option("--control-certs", options.control_certs,
+                 "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, if "
+                 "--listen is beyond loopback");
+  app.add_option("--allow-coordinator", options.allow_coordinator,
+                 "the name that a coordinator's certificate must have")
+      ->capture_default_str();
   app.add_flag("--insecure-control", options.is_insecure_control,
-               "allow --listen beyond loopback: plain text, no authentication; only in a network you trust");
+               "allow --listen beyond loopback without certificates: plain text; only in a network you trust");
   app.footer(
-      "Example:\n  tidemark-agent --listen 10.0.0.5:7420 --insecure-control\n\n"
+      "Example:\n  tidemark-agent --listen 10.0.0.5:7420\n\n"
       "The first line on stdout is 'listening on ADDRESS:PORT'.\n"
       "Exit codes: 0 ended as asked, 1 usage, 2 cannot listen, 70 internal error.");
   try {
@@ -118,12 +145,21 @@ int Main(int argc, char** argv) {
 
   const auto address = ParseControlAddress(options.listen);
   if (!address.ok()) return Fail(kExitUsage, "--listen: " + std::string(address.status().message()));
-  if (!IsLoopback(address->host) && !options.is_insecure_control) {
-    return Fail(
-        kExitUsage,
-        "--listen: " + options.listen +
-            " is beyond loopback and the control channel is not encrypted yet; add --insecure-control if you trust "
-            "this network, or use an SSH tunnel to 127.0.0.1");
+  const bool is_default = options.control_certs.empty();
+  const std::string certs_dir = is_default ? DefaultControlCertsDir() : options.control_certs;
+  std::optional<ControlCerts> certs;
+  if (!is_default && options.is_insecure_control)
+    return Fail(kExitUsage, "--control-certs and --insecure-control: exclude each other");
+  if (!is_default || (!IsLoopback(address->host) && !options.is_insecure_control && HasControlCerts(certs_dir))) {
+    auto read = ReadControlCerts(certs_dir);
+    if (!read.ok()) return Fail(kExitUsage, std::string(read.status().message()));
+    certs = *std::move(read);
+  }
+  if (!IsLoopback(address->host) && !certs && !options.is_insecure_control) {
+    return Fail(kExitUsage, "--listen: " + options.listen + " is beyond loopback, and there are no certificates in '" +
+                                certs_dir +
+                                "'; make them with 'tidemark certs agent', or add --insecure-control if you trust "
+                                "this network");
   }
   if (IsLoopback(address->host) && options.is_insecure_control) {
     return Fail(kExitUsage, "--insecure-control: has no effect on " + options.listen + "; leave it out");
@@ -132,7 +168,7 @@ int Main(int argc, char** argv) {
   if (!idle_timeout.ok()) return Fail(kExitUsage, "--idle-timeout: " + std::string(idle_timeout.status().message()));
   auto guard = TargetGuard::Make(options.allow_targets);
   if (!guard.ok()) return Fail(kExitUsage, std::string(guard.status().message()));
-  return Serve(options, *address, *std::move(guard), *idle_timeout);
+  return Serve(options, *address, certs, *std::move(guard), *idle_timeout);
 }
 
 }  // namespace

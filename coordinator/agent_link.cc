@@ -91,7 +91,8 @@ AgentLink::~AgentLink() {
 
 bool AgentLink::Send(const proto::Command& command) { return stream_->stream->Write(command); }
 
-std::shared_ptr<grpc::Channel> DialPlain(const std::string& address) {
+std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optional<ControlCerts>& certs,
+                                    const std::string& expected_name) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxControlMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxControlMessageBytes);
@@ -101,7 +102,13 @@ std::shared_ptr<grpc::Channel> DialPlain(const std::string& address) {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  return grpc::CreateCustomChannel(absl::StrCat("dns:///", address), grpc::InsecureChannelCredentials(), arguments);
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (certs) {
+    credentials = grpc::SslCredentials(
+        {.pem_root_certs = certs->ca, .pem_private_key = certs->key, .pem_cert_chain = certs->cert});
+    if (!expected_name.empty()) arguments.SetSslTargetNameOverride(expected_name);
+  }
+  return grpc::CreateCustomChannel(absl::StrCat("dns:///", address), credentials, arguments);
 }
 
 absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,
@@ -113,7 +120,8 @@ absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Cha
   const grpc::Status status = proto::Agent::NewStub(channel)->Describe(&context, {}, &response);
   if (status.ok()) return response;
   return absl::UnavailableError(absl::StrCat("agent ", address, " does not answer: ", status.error_message(),
-                                             "; is tidemark-agent running there, and the port right?"));
+                                             "; is tidemark-agent running there, is the port right, and do both "
+                                             "ends use certificates of one authority, or none?"));
 }
 
 }  // namespace tidemark

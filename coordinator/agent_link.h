@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "common/control_certs.h"
 #include "common/mutex.h"
 #include "protos/agent.pb.h"
 
@@ -56,8 +57,10 @@ class AgentLink {
   std::unique_ptr<Stream> stream_;
 };
 
-// Dials `address` in plain text; does not wait for the connection.
-std::shared_ptr<grpc::Channel> DialPlain(const std::string& address);
+// Dials `address`, "HOST:PORT"; does not wait for the connection. With `certs` both ends show theirs, and the agent's
+// must name `expected_name`, or the host itself if that is empty; without, in plain text.
+std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optional<ControlCerts>& certs,
+                                    const std::string& expected_name);
 
 // Asks an agent who it is, waiting at most until `deadline` (an instant).
 // Errors: Unavailable saying what was tried.

@@ -4,13 +4,14 @@
 #include <netdb.h>
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/control_address.h"
+#include "common/control_certs.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/agent_link.h"
@@ -40,9 +41,16 @@ absl::StatusOr<std::vector<std::string>> ResolveAll(const ControlAddress& name) 
   return addresses;
 }
 
-// The addresses that the specs stand for right now, each once, in order.
-absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& specs) {
-  std::vector<std::string> addresses;
+// One agent to dial.
+struct Dialled {
+  std::string address;        // "HOST:PORT"
+  std::string expected_name;  // in its certificate; empty: its host
+  bool is_loopback = false;
+};
+
+// The agents that the specs stand for right now, each once, in order.
+absl::StatusOr<std::vector<Dialled>> Expand(const std::vector<std::string>& specs) {
+  std::vector<Dialled> agents;
   for (const std::string& spec : specs) {
     const bool is_dns = absl::StartsWith(spec, "dns:");
     const auto parsed = ParseControlAddress(is_dns ? spec.substr(4) : spec);
@@ -52,22 +60,49 @@ absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& 
       TIDEMARK_ASSIGN_OR_RETURN(found, ResolveAll(*parsed));
     }
     for (const std::string& address : found) {
-      if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+      const bool is_known = std::any_of(agents.begin(), agents.end(),
+                                        [&address](const Dialled& agent) { return agent.address == address; });
+      if (is_known) continue;
+      const auto host = ParseControlAddress(address);
+      agents.push_back({.address = address,
+                        .expected_name = is_dns ? parsed->host : "",
+                        .is_loopback = host.ok() && IsLoopback(host->host)});
     }
   }
-  return addresses;
+  return agents;
+}
+
+// The certificates to use, if any; those of the default folder serve agents beyond loopback alone.
+absl::StatusOr<std::optional<ControlCerts>> FindCerts(const AgentOptions& options) {
+  const std::string dir = options.control_certs.empty() ? DefaultControlCertsDir() : options.control_certs;
+  if (options.is_insecure_control || (options.control_certs.empty() && !HasControlCerts(dir))) return std::nullopt;
+  const auto certs = ReadControlCerts(dir);
+  if (!certs.ok()) return absl::InvalidArgumentError(certs.status().message());
+  return *certs;
+}
+
+absl::Status CheckSecurity(const Dialled& agent, const AgentOptions& options, bool has_certs) {
+  if (agent.is_loopback || has_certs || options.is_insecure_control) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--agents: ", agent.address,
+                   " is beyond loopback, and there are no certificates; make them with 'tidemark certs', or use "
+                   "--insecure-control if you trust the network"));
 }
 
 // Asks all of `addresses` at the same time; returns who answered, and the first refusal of who did not.
-absl::Status DescribeAll(const std::vector<std::string>& addresses, Nanos deadline, std::vector<FoundAgent>* found) {
+absl::Status DescribeAll(const std::vector<Dialled>& addresses, const AgentOptions& options,
+                         const std::optional<ControlCerts>& certs, Nanos deadline, std::vector<FoundAgent>* found) {
   std::vector<FoundAgent> agents(addresses.size());
   std::vector<absl::Status> statuses(addresses.size());
+  const bool is_secure_on_loopback = !options.control_certs.empty();
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     threads.emplace_back([&, i] {
-      agents[i].address = addresses[i];
-      agents[i].channel = DialPlain(addresses[i]);
-      auto description = Describe(agents[i].channel, addresses[i], deadline);
+      const auto& [address, expected_name, is_loopback] = addresses[i];
+      const bool is_plain = is_loopback && !is_secure_on_loopback;
+      agents[i].address = address;
+      agents[i].channel = Dial(address, is_plain ? std::nullopt : certs, expected_name);
+      auto description = Describe(agents[i].channel, address, deadline);
       statuses[i] = description.status();
       if (description.ok()) agents[i].description = *std::move(description);
     });
@@ -100,13 +135,20 @@ absl::Status CheckAgent(const FoundAgent& agent) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<FoundAgent>> FindAgents(const std::vector<std::string>& specs, int wait_for, Nanos timeout) {
+absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options) {
+  TIDEMARK_ASSIGN_OR_RETURN(const std::optional<ControlCerts> certs, FindCerts(options));
+  const int wait_for = options.wait_for;
+  const Nanos timeout = options.wait_timeout;
   const Nanos deadline = MonotonicNow() + (wait_for > 0 ? timeout : kDescribeTimeout);
   while (true) {
     std::vector<FoundAgent> found;
-    const auto addresses = Expand(specs);
+    const auto addresses = Expand(options.addresses);
     absl::Status status = addresses.status();
-    if (status.ok()) status = DescribeAll(*addresses, std::min(deadline, MonotonicNow() + kDescribeTimeout), &found);
+    if (status.ok()) {
+      for (const Dialled& agent : *addresses)
+        TIDEMARK_RETURN_IF_ERROR(CheckSecurity(agent, options, certs.has_value()));
+      status = DescribeAll(*addresses, options, certs, std::min(deadline, MonotonicNow() + kDescribeTimeout), &found);
+    }
     const bool is_enough = wait_for > 0 ? found.size() >= static_cast<std::size_t>(wait_for) : status.ok();
     if (is_enough) {
       if (wait_for > 0) found.resize(static_cast<std::size_t>(wait_for));

@@ -24,11 +24,22 @@ struct FoundAgent {
 // How long an agent may take to answer when nobody asked to wait for it.
 inline constexpr Nanos kDescribeTimeout = 3 * kSecond;
 
-// `specs`: HOST[:PORT], or dns:NAME[:PORT] for an agent at every address of NAME. With `wait_for` > 0 keeps looking,
-// until that many answer or `timeout` has passed; else every one must answer at once.
-// Errors: InvalidArgument (a spec), Unavailable (who does not answer, or how many did), FailedPrecondition (another
-// protocol version, or busy), naming the agent.
-absl::StatusOr<std::vector<FoundAgent>> FindAgents(const std::vector<std::string>& specs, int wait_for, Nanos timeout);
+// Where agents are, and how they are spoken to.
+struct AgentOptions {
+  std::vector<std::string> addresses;  // empty: one in this process
+  int wait_for = 0;
+  Nanos wait_timeout = 60 * kSecond;
+  std::vector<std::string> allow_targets;
+  std::string control_certs;         // folder; empty: the default one, for agents beyond loopback
+  bool is_insecure_control = false;  // plain text beyond loopback
+};
+
+// `options.addresses`: HOST[:PORT], or dns:NAME[:PORT] for an agent at every address of NAME. With `wait_for` > 0 keeps
+// looking, until that many answer or `wait_timeout` has passed; else every one must answer at once. Agents beyond
+// loopback must show a certificate that names them; on loopback the channel is plain text unless `control_certs` is
+// given. Errors: InvalidArgument (a spec, or certificates that are missing), Unavailable (who does not answer, or how
+// many did), FailedPrecondition (another protocol version, or busy), naming the agent.
+absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options);
 
 // What every agent must fulfil, the one in process too.
 absl::Status CheckAgent(const FoundAgent& agent);

@@ -53,7 +53,8 @@ struct Flags {
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve;
   std::vector<std::string> agents, allow_targets, outputs;
-  std::string wait_timeout, on_agent_loss;
+  std::string wait_timeout, on_agent_loss, control_certs;
+  bool is_insecure_control = false;
   int wait_agents = 0;
   bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false, is_strict = false;
   std::vector<std::string> expect;
@@ -110,6 +111,12 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->allow_extra_args(false);
   agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")
       ->check(CLI::Range(1, 100000));
+  agents->add_option(
+      "--control-certs", f->control_certs,
+      "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, for "
+      "agents beyond loopback");
+  agents->add_flag("--insecure-control", f->is_insecure_control,
+                   "speak to agents beyond loopback in plain text; only in a network you trust");
   agents->add_option("--on-agent-loss", f->on_agent_loss,
                      "fail (default): the run ends; continue: the others go on, and the point is PARTIAL");
   agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s");
@@ -142,6 +149,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--key", "FILE"},
                                                                   {"--source", "ADDRESS"},
                                                                   {"--wait-agents", "COUNT"},
+                                                                  {"--control-certs", "FOLDER"},
                                                                   {"--on-agent-loss", "POLICY"},
                                                                   {"--wait-timeout", "DURATION"},
                                                                   {"--expect", "EXPECTATION"},
@@ -353,7 +361,15 @@ absl::StatusOr<proto::Plan> MakePlan(const Flags& f) {
 }
 
 absl::StatusOr<AgentOptions> ResolveAgents(const Flags& f) {
-  AgentOptions agents{.addresses = f.agents, .wait_for = f.wait_agents, .allow_targets = f.allow_targets};
+  AgentOptions agents{.addresses = f.agents,
+                      .wait_for = f.wait_agents,
+                      .allow_targets = f.allow_targets,
+                      .control_certs = f.control_certs,
+                      .is_insecure_control = f.is_insecure_control};
+  if (f.agents.empty() && (!f.control_certs.empty() || f.is_insecure_control))
+    return absl::InvalidArgumentError("--control-certs and --insecure-control: have no effect without --agents");
+  if (!f.control_certs.empty() && f.is_insecure_control)
+    return absl::InvalidArgumentError("--control-certs and --insecure-control: exclude each other");
   if (f.agents.empty() && (f.wait_agents > 0 || !f.wait_timeout.empty())) {
     return absl::InvalidArgumentError("--wait-agents and --wait-timeout: need --agents, which names where to look");
   }
@@ -449,7 +465,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   AddSearch(search, &search_flags);
   const CLI::App* selftest = app.add_subcommand(
       "selftest", "what this machine can measure, and whether the promises hold on it; 20 s, exit 70 if one does not");
-  app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");  // done before this
+  app.add_subcommand("certs", "certificates for agents on other hosts: see tidemark certs --help");  // so is this
+  app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");         // done before this
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "coordinator/agents.h"
 #include "coordinator/analysis/search.h"
 #include "protos/plan.pb.h"
 
@@ -16,14 +17,6 @@ struct Output {
   enum class Format { kJson, kCsv, kHlog, kHgrm };
   Format format = Format::kJson;
   std::string path;  // "-" for stdout
-};
-
-// Where the agents are.
-struct AgentOptions {
-  std::vector<std::string> addresses;  // empty: one in this process
-  int wait_for = 0;
-  Nanos wait_timeout = 60 * kSecond;
-  std::vector<std::string> allow_targets;
 };
 
 // What `tidemark run` or `tidemark search` was asked to do.

@@ -12,7 +12,7 @@ namespace tidemark {
 absl::StatusOr<Fleet> GatherFleet(const AgentOptions& options) {
   Fleet fleet;
   if (!options.addresses.empty()) {
-    TIDEMARK_ASSIGN_OR_RETURN(fleet.agents, FindAgents(options.addresses, options.wait_for, options.wait_timeout));
+    TIDEMARK_ASSIGN_OR_RETURN(fleet.agents, FindAgents(options));
     return fleet;
   }
   TIDEMARK_ASSIGN_OR_RETURN(fleet.local, LocalAgent::Start(options.allow_targets));

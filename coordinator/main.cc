@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/machine.h"
+#include "coordinator/certs_command.h"
 #include "coordinator/cli.h"
 #include "coordinator/compare_command.h"
 #include "coordinator/fail.h"
@@ -22,6 +23,7 @@ int Main(int argc, char** argv) {
   gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
   RaiseDescriptorLimit();
   if (argc > 1 && absl::string_view(argv[1]) == "compare") return CompareCommand({argv + 2, argv + argc});
+  if (argc > 1 && absl::string_view(argv[1]) == "certs") return CertsCommand({argv + 2, argv + argc});
   const CommandLine line = ParseCommandLine(argc, argv);
   switch (line.command) {
     case Command::kRun:

@@ -21,11 +21,12 @@ namespace tidemark {
 namespace {
 
 constexpr int kPingCount = 8;
+constexpr std::uint64_t kHeartbeatId = 0;  // of pings that only say that we live
 // T0 lies this far ahead: enough for every agent to hear of it, see DESIGN.md "A run".
 constexpr Nanos kMinArmMargin = 50 * kMillisecond;
 constexpr int kArmRoundTrips = 10;
-// An agent sends a shard each second; one that is silent for longer is lost.
-constexpr Nanos kSilenceLimit = 10 * kSecond;
+// An agent answers a heartbeat and sends a shard each second; one that is silent for longer is lost.
+constexpr Nanos kSilenceLimit = 5 * kSecond;
 constexpr Nanos kOpenLimit = 30 * kSecond;  // includes the agent's name resolution
 constexpr Nanos kAnswerLimit = 10 * kSecond;
 constexpr Nanos kPollInterval = 100 * kMillisecond;
@@ -268,6 +269,12 @@ bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
     if (is_complete) return !is_failed_ && !is_interrupted_;
     if (!was_stopping && (is_interrupted_ || is_failed_) && !is_running_) return false;
     const Nanos now = MonotonicNow();
+    if (now - last_heartbeat_ >= kHeartbeatMillis * kMillisecond) {
+      last_heartbeat_ = now;
+      proto::Command heartbeat;
+      heartbeat.mutable_ping()->set_id(kHeartbeatId);
+      for (std::size_t i = 0; i < agents_.size(); ++i) SendTo(i, heartbeat);
+    }
     for (std::size_t i = 0; i < agents_.size(); ++i) {
       AgentState& agent = agents_[i];
       if (agent.is_lost || is_done(agent)) continue;
@@ -330,6 +337,7 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       return ShowProgress();
     }
     case proto::Event::kPong:
+      if (event.pong().id() == kHeartbeatId) return;
       ++agent->pongs;
       agent->clock.Add(agent->ping_sent, event.pong().agent_ns(), received);
       return;

@@ -126,6 +126,7 @@ class Run {
   std::unique_ptr<Ledger> ledger_;
   PointResult* point_ = nullptr;
   std::size_t seconds_looked_at_ = 0;  // of the current point, by FinishIfPrecise
+  Nanos last_heartbeat_ = 0;
   Nanos started_ = 0;
   bool is_interrupted_ = false;
   bool is_failed_ = false;

@@ -56,7 +56,7 @@ TEST(SignalsTest, ACoordinatorThatDiesStopsItsAgents) {
   WaitForAnswers(mock, 200, &process);
   process.Signal(SIGKILL);
   process.Wait();
-  // Within the keep-alive's limit; here the kernel closes the connection at once.
+  // Within the lease; here the kernel closes the connection at once.
   std::int64_t before = -1;
   for (int i = 0; i < 60; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -66,6 +66,42 @@ TEST(SignalsTest, ACoordinatorThatDiesStopsItsAgents) {
   }
   EXPECT_EQ(Int(mock.Truth(), "parsed"), before);
   EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
+}
+
+// A coordinator that hangs keeps its connections open: the lease of 3 s ends what it started.
+TEST(SignalsTest, ACoordinatorThatHangsLosesItsAgents) {
+  Mock mock;
+  Agent agent;
+  Process process(
+      {TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
+  WaitForAnswers(mock, 200, &process);
+  process.Signal(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(4'000));
+  const std::int64_t before = Int(mock.Truth(), "parsed");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_EQ(Int(mock.Truth(), "parsed"), before);
+  EXPECT_NE(agent.process().Err().find("the coordinator was silent for 3 s"), std::string::npos);
+  EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
+  process.Signal(SIGCONT);
+  EXPECT_EQ(process.Wait(std::chrono::seconds(15)), 3) << process.Err();
+}
+
+TEST(SignalsTest, AnAgentThatHangsIsLostInTimeAndStopsWhenItWakes) {
+  Mock mock;
+  const auto agents = StartAgents(2);
+  std::vector<std::string> arguments = AgentsFlag(agents);
+  arguments.insert(arguments.begin(), {TIDEMARK_BINARY, "run"});
+  arguments.insert(arguments.end(), {"-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
+  Process process(arguments);
+  WaitForAnswers(mock, 200, &process);
+  agents[1]->process().Signal(SIGSTOP);
+  EXPECT_EQ(process.Wait(std::chrono::seconds(20)), 3) << process.Err();
+  agents[1]->process().Signal(SIGCONT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'000));
+  const std::int64_t before = Int(mock.Truth(), "parsed");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_EQ(Int(mock.Truth(), "parsed"), before);
+  EXPECT_EQ(TidemarkRun({"--agents", agents[1]->address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
 }
 
 TEST(SignalsTest, AgentsEndOnSigtermAndAfterOneRunWithOnce) {

@@ -55,7 +55,7 @@ proto::Command OpenCommand() {
 // Sends `commands` on one stream and returns the failure that ends it.
 proto::Failure FailureAfter(const std::string& address, const std::vector<proto::Command>& commands) {
   RunEvents events;
-  AgentLink link(0, DialPlain(address), &events);
+  AgentLink link(0, Dial(address, {}, ""), &events);
   for (const proto::Command& command : commands) link.Send(command);
   while (const auto event = events.Pop(MonotonicNow() + 10 * kSecond)) {
     if (event->kind == RunEvent::Kind::kStreamEnd) break;
@@ -64,9 +64,17 @@ proto::Failure FailureAfter(const std::string& address, const std::vector<proto:
   return {};
 }
 
+AgentOptions At(std::vector<std::string> addresses, int wait_for = 0, Nanos timeout = 0) {
+  return {.addresses = std::move(addresses),
+          .wait_for = wait_for,
+          .wait_timeout = timeout,
+          .allow_targets = {},
+          .control_certs = {}};
+}
+
 TEST(ControlTest, AgentsDescribeThemselves) {
   ListeningAgent agent;
-  const auto found = FindAgents({agent.address()}, 0, 0);
+  const auto found = FindAgents(At({agent.address()}));
   ASSERT_OK(found);
   EXPECT_EQ((*found)[0].description.version(), TIDEMARK_VERSION);
   EXPECT_GE((*found)[0].description.cores(), 1);
@@ -77,10 +85,10 @@ TEST(ControlTest, AgentsDescribeThemselves) {
 
 TEST(ControlTest, AgentsThatCannotServeAreNamedWithTheRemedy) {
   ListeningAgent agent;
-  EXPECT_THAT(FindAgents({agent.address(), "127.0.0.1:1"}, 0, 0), FailsWith("agent 127.0.0.1:1 does not answer"));
-  EXPECT_THAT(FindAgents({"dns:agents.invalid:7420"}, 0, 0), FailsWith("agents.invalid cannot be resolved"));
-  EXPECT_THAT(FindAgents({"a:b:c"}, 0, 0), FailsWith("no agent address"));
-  EXPECT_THAT(FindAgents({agent.address()}, 2, 500 * kMillisecond), FailsWith("1 of 2 agents after 500ms"));
+  EXPECT_THAT(FindAgents(At({agent.address(), "127.0.0.1:1"})), FailsWith("agent 127.0.0.1:1 does not answer"));
+  EXPECT_THAT(FindAgents(At({"dns:agents.invalid:7420"})), FailsWith("agents.invalid cannot be resolved"));
+  EXPECT_THAT(FindAgents(At({"a:b:c"})), FailsWith("no agent address"));
+  EXPECT_THAT(FindAgents(At({agent.address()}, 2, 500 * kMillisecond)), FailsWith("1 of 2 agents after 500ms"));
 
   AgentOfTomorrow tomorrow;
   int port = 0;
@@ -88,13 +96,13 @@ TEST(ControlTest, AgentsThatCannotServeAreNamedWithTheRemedy) {
   builder.RegisterService(&tomorrow);
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   const auto server = builder.BuildAndStart();
-  EXPECT_THAT(FindAgents({absl::StrCat("127.0.0.1:", port)}, 0, 0), FailsWith("speaks protocol 999"));
+  EXPECT_THAT(FindAgents(At({absl::StrCat("127.0.0.1:", port)})), FailsWith("speaks protocol 999"));
 }
 
 TEST(ControlTest, WaitingTakesTheFirstAgentsThatAnswer) {
   ListeningAgent first;
   ListeningAgent second;
-  const auto found = FindAgents({first.address(), "127.0.0.1:1", second.address()}, 2, 10 * kSecond);
+  const auto found = FindAgents(At({first.address(), "127.0.0.1:1", second.address()}, 2, 10 * kSecond));
   ASSERT_OK(found);
   EXPECT_EQ(found->size(), 2u);
 }
@@ -102,15 +110,15 @@ TEST(ControlTest, WaitingTakesTheFirstAgentsThatAnswer) {
 TEST(ControlTest, OneRunAtATimeAndTheSecondIsToldWhoHoldsIt) {
   ListeningAgent agent;
   RunEvents events;
-  auto link = std::make_unique<AgentLink>(0, DialPlain(agent.address()), &events);
+  auto link = std::make_unique<AgentLink>(0, Dial(agent.address(), {}, ""), &events);
   ASSERT_TRUE(link->Send(OpenCommand()));
   ASSERT_TRUE(events.Pop(MonotonicNow() + 10 * kSecond)->event.has_opened());
   const proto::Failure failure = FailureAfter(agent.address(), {OpenCommand()});
   EXPECT_EQ(failure.exit_code(), 2);
   EXPECT_NE(failure.message().find("busy with run r1 of tester"), std::string::npos) << failure.message();
-  EXPECT_THAT(FindAgents({agent.address()}, 0, 0), FailsWith("is busy with run r1"));
+  EXPECT_THAT(FindAgents(At({agent.address()})), FailsWith("is busy with run r1"));
   link.reset();  // and it is free again
-  EXPECT_OK(FindAgents({agent.address()}, 0, 0));
+  EXPECT_OK(FindAgents(At({agent.address()})));
 }
 
 TEST(ControlTest, CommandsOutOfTurnEndTheStreamWithAReason) {
