@@ -119,6 +119,7 @@ class Searcher {
     const bool is_met = std::all_of(expectations_.begin(), expectations_.end(),
                                     [&evidence](const Expectation& e) { return Assess(e, evidence) == Answer::kMet; });
     if (!is_met && trial->point().verdict() == Name(Verdict::kGeneratorLimited)) {
+      trial->set_answer("unusable");
       Note(kExitStrict, absl::StrCat("at ", Level(level), " the generator was the limit: ",
                                      trial->point().verdict_reason(), "; add agents or cores"));
       return std::nullopt;
