@@ -82,7 +82,7 @@ TEST(HistogramCodecTest, OlderVersionsAreRead) {
       const auto decoded = DecodeHdr(bytes);
       ASSERT_OK(decoded) << version << word;
       EXPECT_EQ(decoded->count(), expected.count());
-      for (const std::uint64_t percent : {1, 50, 75, 100})
+      for (const std::uint64_t percent : {1U, 50U, 75U, 100U})
         EXPECT_EQ(decoded->Quantile(percent, 100), expected.Quantile(percent, 100)) << version << word;
     }
   }
