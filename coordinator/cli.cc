@@ -460,7 +460,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CLI::App* run = app.add_subcommand("run", "run a sweep against a target");
   run->footer(kExamples);
   AddRun(run, &flags);
-  CLI::App* search = app.add_subcommand("search", "find the highest rate that meets an expectation");
+  CLI::App* search =
+      app.add_subcommand("search", "find the highest rate, or number of connections, that meets an expectation");
   search->footer(kSearchExamples);
   AddSearch(search, &search_flags);
   const CLI::App* selftest = app.add_subcommand(

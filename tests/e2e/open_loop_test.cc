@@ -186,6 +186,12 @@ TEST(OpenLoopTest, SlotsGoOutOnTime) {
   }
 }
 
+// How far a response time may lie from the target's own record of it: 1 %, what the way there and back takes, and the
+// lateness that the report itself states there, which on a shared machine is its neighbours' and not small.
+double Tolerance(const RunOutcome& run, const std::string& name, double theirs) {
+  return 0.01 * theirs + 250 + 2 * Us(run, "lateness." + name);
+}
+
 // A10: M/M/1 with half its capacity: response times are exponential with mean S / (1 - rho) = 4 ms.
 // Both ends spin: timers that are late by 100 us each would be 5 % of the mean.
 TEST(OpenLoopTest, AQueueWithPoissonArrivalsIsMM1) {
@@ -197,7 +203,7 @@ TEST(OpenLoopTest, AQueueWithPoissonArrivalsIsMM1) {
   const auto truth = mock.Truth();
   for (const char* name : {"mean_us", "p50_us", "p90_us", "p99_us"}) {
     const double theirs = Number(truth, std::string("residence.") + name);
-    EXPECT_NEAR(Us(run, std::string("response.") + name), theirs, 0.01 * theirs + 250) << name;
+    EXPECT_NEAR(Us(run, std::string("response.") + name), theirs, Tolerance(run, name, theirs)) << name;
   }
   if (IsFull()) {
     EXPECT_NEAR(Us(run, "response.mean_us"), 4'000, 0.03 * 4'000);
@@ -216,7 +222,7 @@ TEST(OpenLoopTest, QuantilesAreThoseOfTheTargetsOwnRecord) {
     const auto truth = mock.Truth();
     for (const char* name : {"p50_us", "p99_us", "p99_9_us", "mean_us"}) {
       const double theirs = Number(truth, std::string("residence.") + name);
-      EXPECT_NEAR(Us(run, std::string("response.") + name), theirs, 0.01 * theirs + 250) << delay << name;
+      EXPECT_NEAR(Us(run, std::string("response.") + name), theirs, Tolerance(run, name, theirs)) << delay << name;
     }
   }
 }
