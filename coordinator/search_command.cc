@@ -25,6 +25,8 @@
 namespace tidemark {
 namespace {
 
+constexpr int kAttempts = 3;  // at a trial in which the generator was the limit
+
 const char* Word(Answer answer) {
   switch (answer) {
     case Answer::kMet:
@@ -85,7 +87,16 @@ class Searcher {
     report_.add_notes(text);
   }
 
+  // A machine that was busy for a moment does not end the search: such a trial is made again.
   std::optional<Evidence> Try(std::int64_t level, Nanos duration) {
+    std::optional<Evidence> evidence;
+    for (int i = 0; i < kAttempts && !evidence && exit_code_ == kExitOk; ++i)
+      evidence = TryOnce(level, duration, i + 1 == kAttempts);
+    return evidence;
+  }
+
+  // Nothing if the trial cannot be used; `is_last`: no other follows.
+  std::optional<Evidence> TryOnce(std::int64_t level, Nanos duration, bool is_last) {
     proto::Plan plan = options_.plan;
     proto::Sweep* const sweep = plan.mutable_sweep();
     *sweep->mutable_duration() = ToDurationProto(duration);
@@ -120,6 +131,7 @@ class Searcher {
                                     [&evidence](const Expectation& e) { return Assess(e, evidence) == Answer::kMet; });
     if (!is_met && trial->point().verdict() == Name(Verdict::kGeneratorLimited)) {
       trial->set_answer("unusable");
+      if (!is_last) return std::nullopt;
       Note(kExitStrict, absl::StrCat("at ", Level(level), " the generator was the limit: ",
                                      trial->point().verdict_reason(), "; add agents or cores"));
       return std::nullopt;
