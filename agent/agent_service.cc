@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/machine.h"
-#include "agent/session.h"
 #include "common/clock.h"
 #include "common/control_address.h"
 #include "common/mutex.h"
@@ -39,25 +38,12 @@ int ExitCodeOf(const absl::Status& status) {
   }
 }
 
-// Serialises writers: events come from the session's thread and from the reader.
-class EventWriter {
- public:
-  explicit EventWriter(Stream* stream) : stream_(stream) {}
-  void Write(const proto::Event& event) {
-    MutexLock lock(&mutex_);
-    stream_->Write(event);  // a broken stream shows in Read, which ends the run
-  }
-  void Fail(const absl::Status& status) {
-    proto::Event event;
-    event.mutable_failure()->set_exit_code(ExitCodeOf(status));
-    event.mutable_failure()->set_message(std::string(status.message()));
-    Write(event);
-  }
-
- private:
-  Stream* const stream_;
-  Mutex mutex_;
-};
+void WriteFailure(const absl::Status& status, Stream* stream) {
+  proto::Event event;
+  event.mutable_failure()->set_exit_code(ExitCodeOf(status));
+  event.mutable_failure()->set_message(std::string(status.message()));
+  stream->Write(event);
+}
 
 // The dead man's handle: cancels the stream when the coordinator has been silent for the lease while we wait for it.
 class Lease {
@@ -73,11 +59,15 @@ class Lease {
   }
   // Reads the next command; false if the stream ended or the lease ran out.
   bool Read(Stream* stream, proto::Command* command) {
-    SetDeadline(MonotonicNow() + kLeaseMillis * kMillisecond);
+    end_ = MonotonicNow() + kLeaseMillis * kMillisecond;
+    SetDeadline(end_);
     const bool has_read = stream->Read(command);
     SetDeadline(kNone);
-    return has_read;
+    // Who was stopped for longer finds old commands when it wakes, of a coordinator that has given it up.
+    return has_read && MonotonicNow() <= end_;
   }
+  // When the lease runs out that the last Read began.
+  Nanos end() const { return end_; }
 
  private:
   static constexpr Nanos kNone = 0;
@@ -99,6 +89,7 @@ class Lease {
   }
 
   grpc::ServerContext* const context_;
+  Nanos end_ = 0;
   Mutex mutex_;
   CondVar changed_;
   Nanos deadline_ GUARDED_BY(mutex_) = kNone;
@@ -115,7 +106,8 @@ absl::Status CheckOpen(const proto::Command& command) {
                                                     kProtocolVersion, "; install the same version on both"));
 }
 
-absl::Status Obey(const proto::Command& command, Session* session, EventWriter* writer) {
+absl::Status Obey(const proto::Command& command, LiveRun* run) {
+  Session* const session = run->session.get();
   switch (command.kind_case()) {
     case proto::Command::kPrepare:
       return session->Prepare(command.prepare());
@@ -131,11 +123,14 @@ absl::Status Obey(const proto::Command& command, Session* session, EventWriter* 
       proto::Event event;
       event.mutable_pong()->set_id(command.ping().id());
       event.mutable_pong()->set_agent_ns(MonotonicNow());
-      writer->Write(event);
+      command.number() == 0 ? run->SayOnce(std::move(event)) : run->Say(std::move(event));
       return absl::OkStatus();
     }
     case proto::Command::kOpen:
+    case proto::Command::kResume:
       return absl::FailedPreconditionError("the run is open already");
+    case proto::Command::kClose:
+      return absl::OkStatus();
     case proto::Command::KIND_NOT_SET:
       return absl::FailedPreconditionError("an unknown command; install the same version on both");
   }
@@ -173,44 +168,114 @@ grpc::Status AgentService::Describe(grpc::ServerContext* context, const proto::D
   response->set_incarnation(incarnation_);
   for (const std::string& address : LocalAddresses()) response->add_addresses(address);
   response->set_is_insecure(options_.is_insecure);
+  response->set_monotonic_ns(static_cast<std::uint64_t>(MonotonicNow()));
+  response->set_load_percent(LoadPercent());
   MutexLock lock(&mutex_);
   response->set_busy_with(busy_with_);
   return grpc::Status::OK;
 }
 
+absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Begin(const proto::Open& open, const std::string& peer) {
+  MutexLock lock(&mutex_);
+  if (!busy_with_.empty()) {
+    return absl::UnavailableError(
+        absl::StrCat("the agent is busy with ", busy_with_, "; wait for it to end or use another agent"));
+  }
+  busy_with_ = absl::StrCat("run ", open.run(), " of ", open.coordinator(), " (", peer, ")");
+  live_ = std::make_shared<LiveRun>(open.run(), incarnation_);
+  return live_;
+}
+
+absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Find(const proto::Resume& resume) {
+  MutexLock lock(&mutex_);
+  if (live_ != nullptr && live_->Is(resume.run(), resume.incarnation())) return live_;
+  return absl::UnavailableError(absl::StrCat("the agent no longer has run ", resume.run().substr(0, 64),
+                                             ": it was restarted, or its lease of ", kLeaseMillis / 1'000,
+                                             " s ran out"));
+}
+
 grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream) {
   if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
-  EventWriter writer(stream);
-  proto::Command command;
-  if (!stream->Read(&command)) return grpc::Status::OK;
-  if (const absl::Status status = CheckOpen(command); !status.ok()) {
-    writer.Fail(status);
+  proto::Command first;
+  if (!stream->Read(&first)) return grpc::Status::OK;
+  const bool is_resumed = first.has_resume();
+  if (const absl::Status status = is_resumed ? absl::OkStatus() : CheckOpen(first); !status.ok()) {
+    WriteFailure(status, stream);
     return grpc::Status::OK;
   }
+  auto found = is_resumed ? Find(first.resume()) : Begin(first.open(), context->peer());
+  if (!found.ok()) {
+    WriteFailure(found.status(), stream);
+    return grpc::Status::OK;
+  }
+  const std::shared_ptr<LiveRun> run = *std::move(found);
+  proto::Event greeting;
+  greeting.mutable_resumed();
+  LiveRun::Stream end{.write = [stream](const proto::Event& event) { stream->Write(event); },
+                      .cancel = [context] { context->TryCancel(); }};
+  if (!run->Attach(std::move(end), first.heard(), is_resumed ? &greeting : nullptr)) {
+    WriteFailure(absl::UnavailableError("the agent has just given the run up"), stream);
+    return grpc::Status::OK;
+  }
+  absl::Status status;
+  if (!is_resumed) {
+    bool is_new = false;
+    status = run->Hear(first, &is_new);
+    auto session = Session::Open(first.open(), options_.guard, incarnation_,
+                                 [raw = run.get()](const proto::Event& event) { raw->Say(event); });
+    status = session.status();
+    if (session.ok()) run->session = *std::move(session);
+  }
+  if (!Serve(run.get(), status, context, stream)) return grpc::Status::OK;
+  run->session.reset();
   {
     MutexLock lock(&mutex_);
-    if (!busy_with_.empty()) {
-      writer.Fail(absl::UnavailableError(
-          absl::StrCat("the agent is busy with ", busy_with_, "; wait for it to end or use another agent")));
-      return grpc::Status::OK;
-    }
-    busy_with_ =
-        absl::StrCat("run ", command.open().run(), " of ", command.open().coordinator(), " (", context->peer(), ")");
-  }
-  {
-    auto session = Session::Open(command.open(), options_.guard, incarnation_,
-                                 [&writer](const proto::Event& event) { writer.Write(event); });
-    absl::Status status = session.status();
-    Lease lease(context);
-    while (status.ok() && lease.Read(stream, &command)) status = Obey(command, session->get(), &writer);
-    if (!status.ok()) writer.Fail(status);
-  }
-  {
-    MutexLock lock(&mutex_);
+    live_.reset();
     busy_with_.clear();
   }
   if (options_.on_run_end) options_.on_run_end();
   return grpc::Status::OK;
+}
+
+// Obeys what comes over this stream; true if the run is over, false if another stream has taken it.
+bool AgentService::Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream) {
+  bool is_closed = false;
+  Lease lease(context);
+  proto::Command command;
+  while (status.ok() && !is_closed && lease.Read(stream, &command)) {
+    bool is_new = false;
+    status = run->Hear(command, &is_new);
+    is_closed = command.has_close();
+    if (status.ok() && is_new) status = Obey(command, run);
+  }
+  if (!status.ok()) run->Fail(ExitCodeOf(status), status);
+  run->Detach(is_closed || !status.ok());
+  return !run->WaitForTakeover(lease.end());
+}
+
+grpc::Status AgentService::StopRun(grpc::ServerContext* context, const proto::StopRunRequest* request,
+                                   proto::StopRunResponse* response) {
+  if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
+  std::shared_ptr<LiveRun> run;
+  {
+    MutexLock lock(&mutex_);
+    if (live_ != nullptr && live_->Is(request->run())) run = live_;
+  }
+  response->set_is_stopped(run != nullptr);
+  if (run == nullptr) return grpc::Status::OK;
+  std::fprintf(stderr, "tidemark-agent: run %s is stopped, as %s asks\n", request->run().c_str(),
+               context->peer().c_str());
+  // Its coordinator is told why, before the stream ends.
+  constexpr int kInterrupted = 130;
+  run->Fail(kInterrupted, absl::CancelledError(absl::StrCat("the run was stopped by ", context->peer())));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  run->Abandon();
+  return grpc::Status::OK;
+}
+
+void AgentService::Shutdown() {
+  MutexLock lock(&mutex_);
+  if (live_ != nullptr) live_->Abandon();
 }
 
 void ConfigureServer(AgentService* service, grpc::ServerBuilder* builder) {

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "agent/live_run.h"
 #include "agent/target_guard.h"
 #include "common/mutex.h"
 #include "protos/agent.grpc.pb.h"
@@ -14,7 +16,7 @@
 namespace tidemark {
 
 // Threads: gRPC calls it from its own; each Execute stream holds one while it lasts.
-// Invariant: at most one Execute stream has a session.
+// Invariant: at most one run lives, and one Execute stream at a time has it.
 class AgentService final : public proto::Agent::Service {
  public:
   struct Options {
@@ -30,14 +32,25 @@ class AgentService final : public proto::Agent::Service {
                         proto::DescribeResponse* response) override;
   grpc::Status Execute(grpc::ServerContext* context,
                        grpc::ServerReaderWriter<proto::Event, proto::Command>* stream) override;
+  grpc::Status StopRun(grpc::ServerContext* context, const proto::StopRunRequest* request,
+                       proto::StopRunResponse* response) override;
+
+  // Ends the run, if there is one, so that the server can be shut down.
+  void Shutdown();
 
  private:
+  using Stream = grpc::ServerReaderWriter<proto::Event, proto::Command>;
+
+  absl::StatusOr<std::shared_ptr<LiveRun>> Begin(const proto::Open& open, const std::string& peer);
+  absl::StatusOr<std::shared_ptr<LiveRun>> Find(const proto::Resume& resume);
+  bool Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream);
   grpc::Status CheckPeer(const grpc::ServerContext* context) const;
 
   const Options options_;
   const std::uint64_t incarnation_;
   Mutex mutex_;
   std::string busy_with_ GUARDED_BY(mutex_);
+  std::shared_ptr<LiveRun> live_ GUARDED_BY(mutex_);
 };
 
 // Configures `builder` for `service`: limits, keep-alive. Ports are added by the caller.

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
 namespace tidemark {
 namespace {
@@ -119,6 +120,12 @@ std::int64_t ConnectionLimit() {
   getrlimit(RLIMIT_NOFILE, &limit);
   return std::max<std::int64_t>(
       0, static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, 1'000'000'000)) - kOwnDescriptors);
+}
+
+int LoadPercent() {
+  double tasks = 0;
+  std::ifstream("/proc/loadavg") >> tasks;
+  return static_cast<int>(100 * tasks / std::max(1U, std::thread::hardware_concurrency()));
 }
 
 std::vector<std::string> LocalAddresses() {

@@ -36,6 +36,10 @@ std::int64_t RaiseDescriptorLimit();
 // Connections that fit under the descriptor limit, next to what the process needs itself.
 std::int64_t ConnectionLimit();
 
+// Tasks that run or wait to, averaged over a minute, in percent of the machine's cores; 0 where the kernel does not
+// tell.
+int LoadPercent();
+
 // The addresses of this machine's network interfaces that are up, each once.
 std::vector<std::string> LocalAddresses();
 

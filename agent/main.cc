@@ -101,6 +101,7 @@ int Serve(const AgentOptions& options, const ControlAddress& address, const std:
     });
   }
   control.run();
+  service.Shutdown();
   server->Shutdown(std::chrono::system_clock::now());
   return 0;
 }

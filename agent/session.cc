@@ -164,6 +164,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   const auto sharing =
       std::count_if(connections.begin(), connections.end(), [](std::int64_t count) { return count > 0; });
   host_at_start_ = ReadHostCounters();
+  attempt_ = prepare.attempt();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->Prepare(
         {.point = prepare.point(),
@@ -250,6 +251,7 @@ void Session::Handle(WorkerReport report) {
         key.set_point(report.point);
         key.set_agent(open_.agent());
         key.set_incarnation(incarnation_);
+        key.set_attempt(attempt_);
         shards_.emplace(key, static_cast<int>(workers_.size()));
       }
       for (proto::Shard& shard : shards_->Add(report)) {

@@ -58,7 +58,9 @@ class Session {
   std::size_t target_count_ = 1;
   std::size_t source_count_ = 1;
   bool is_unix_ = false;
-  HostCounters host_at_start_;  // set before a point's workers start, read by what they report afterwards
+  // Set before a point's workers start, read by what they report afterwards:
+  HostCounters host_at_start_;
+  std::uint32_t attempt_ = 0;
 
   // The sender thread's own.
   std::optional<ShardSender> shards_;

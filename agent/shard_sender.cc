@@ -16,6 +16,7 @@ std::vector<proto::Shard> ShardSender::Add(const WorkerReport& report) {
   WorkerState& worker = workers_[static_cast<std::size_t>(report.worker)];
   worker.delivered = report.window;
   worker.is_final = report.is_final;
+  start_late_ = std::max(start_late_, report.start_late);
   worker.pending[report.window] = report.pending;
   auto& sum = windows_[report.window];
   if (sum == nullptr) sum = std::make_unique<Recorder>();
@@ -52,6 +53,7 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
   counters_.Add(recorder->counters);
   last_done_ = std::max(last_done_, recorder->last_done);
   shard.set_last_done_ns(last_done_);
+  shard.set_start_late_ns(start_late_);
   // A worker's gauges are those of its last window up to this one.
   Pending pending;
   for (WorkerState& worker : workers_) {

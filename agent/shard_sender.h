@@ -38,6 +38,7 @@ class ShardSender {
   std::array<HistogramFacts, kMetricCount> cumulative_{};
   Counters counters_;
   Nanos last_done_ = 0;
+  Nanos start_late_ = 0;
 };
 
 }  // namespace tidemark

@@ -273,6 +273,7 @@ void Worker::StartPoint(bool is_stopped) {
   const proto::Sweep& sweep = settings_.plan.sweep();
   state_ = State::kRunning;
   phase_start_ = *start_;
+  start_late_ = context_.now - *start_;
   start_.reset();
   window_ = 0;
   cut_off_at_ = TimeoutWheel::kNever;
@@ -384,6 +385,7 @@ void Worker::HandOver(bool is_final) {
                       .window = window_,
                       .is_final = is_final};
   report.pending = {.waiting = context_.waiting, .in_flight = context_.in_flight};
+  report.start_late = start_late_;
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
   context_.connect_errors.clear();

@@ -42,6 +42,7 @@ struct WorkerReport {
   std::uint32_t window = 0;  // of kWindow
   bool is_final = false;     // the worker has nothing left to do in this point
   Pending pending = {};
+  Nanos start_late = 0;                          // of kWindow: how long after T0 the worker began
   std::unique_ptr<Recorder> recorder = nullptr;  // kReady: what happened before the start
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors = {};
 };
@@ -117,6 +118,7 @@ class Worker {
   Nanos phase_limit_ = 0;   // when preparing ends at the latest
   Nanos last_progress_ = 0;
   std::optional<Nanos> start_;  // T0, once armed
+  Nanos start_late_ = 0;        // how long after T0 the point was started
   Nanos cut_off_at_ = TimeoutWheel::kNever;
   std::uint32_t window_ = 0;
   Nanos cpu_at_window_ = 0;

@@ -342,7 +342,7 @@ void ApplyDefaults(proto::Plan* plan) {
   for (proto::Request& request : *plan->mutable_requests()) {
     if (request.method().empty()) request.set_method(request.body().empty() ? "GET" : "POST");
   }
-  if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("fail");
+  if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("redo");
   if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
 }
 
@@ -429,8 +429,9 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckRange("kernel_timestamps", plan.kernel_timestamps(), 0, 1'000'000));
   if (plan.kernel_timestamps() > 0 && (target.is_tls || !target.unix_path.empty()))
     return Invalid("kernel_timestamps", "the kernel stamps plain TCP alone; use an http:// target or leave it out");
-  if (plan.on_agent_loss() != "fail" && plan.on_agent_loss() != "continue") {
-    return Invalid("on_agent_loss", absl::StrCat("'", plan.on_agent_loss().substr(0, 32), "'; write fail or continue"));
+  if (plan.on_agent_loss() != "fail" && plan.on_agent_loss() != "continue" && plan.on_agent_loss() != "redo") {
+    return Invalid("on_agent_loss",
+                   absl::StrCat("'", plan.on_agent_loss().substr(0, 32), "'; write redo, continue or fail"));
   }
   if (plan.expect_size() > 100) return Invalid("expect", "more than 100 entries");
   for (const std::string& text : plan.expect()) {

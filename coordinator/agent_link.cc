@@ -52,6 +52,7 @@ struct AgentLink::Stream {
   Mutex mutex;
   CondVar ended;
   bool has_ended GUARDED_BY(mutex) = false;
+  bool is_finished = false;  // by us
 
   void Read(std::size_t agent, RunEvents* events) {
     proto::Event event;
@@ -78,7 +79,7 @@ AgentLink::AgentLink(std::size_t agent, std::shared_ptr<grpc::Channel> channel, 
 }
 
 AgentLink::~AgentLink() {
-  stream_->stream->WritesDone();
+  Finish();
   {
     MutexLock lock(&stream_->mutex);
     const Nanos deadline = MonotonicNow() + kCloseGrace;
@@ -88,6 +89,12 @@ AgentLink::~AgentLink() {
   stream_->context.TryCancel();
   stream_->reader.join();
 }
+
+void AgentLink::Finish() {
+  if (!std::exchange(stream_->is_finished, true)) stream_->stream->WritesDone();
+}
+
+void AgentLink::Cancel() { stream_->context.TryCancel(); }
 
 bool AgentLink::Send(const proto::Command& command) { return stream_->stream->Write(command); }
 

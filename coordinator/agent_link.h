@@ -47,10 +47,14 @@ class RunEvents {
 class AgentLink {
  public:
   AgentLink(std::size_t agent, std::shared_ptr<grpc::Channel> channel, RunEvents* events);
-  ~AgentLink();  // ends the stream and joins the reader
+  ~AgentLink();  // ends the stream, waiting for the agent to do so for at most two seconds, and joins the reader
 
   // False if the stream is broken; the reason comes as kStreamEnd.
   bool Send(const proto::Command& command);
+  // Nothing more will be sent.
+  void Finish();
+  // Ends the stream at once.
+  void Cancel();
 
  private:
   struct Stream;

@@ -53,7 +53,8 @@ struct Flags {
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve;
   std::vector<std::string> agents, allow_targets, outputs;
-  std::string wait_timeout, on_agent_loss, control_certs;
+  std::string wait_timeout, on_agent_loss, control_certs, journal;
+  bool has_no_journal = false;
   bool is_insecure_control = false;
   int wait_agents = 0;
   bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false, is_strict = false;
@@ -118,7 +119,8 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   agents->add_flag("--insecure-control", f->is_insecure_control,
                    "speak to agents beyond loopback in plain text; only in a network you trust");
   agents->add_option("--on-agent-loss", f->on_agent_loss,
-                     "fail (default): the run ends; continue: the others go on, and the point is PARTIAL");
+                     "redo (default): the others make the point again, once; continue: they go on, and it is PARTIAL; "
+                     "fail: the run ends");
   agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s");
 }
 
@@ -152,6 +154,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--control-certs", "FOLDER"},
                                                                   {"--on-agent-loss", "POLICY"},
                                                                   {"--wait-timeout", "DURATION"},
+                                                                  {"--journal", "FILE"},
                                                                   {"--expect", "EXPECTATION"},
                                                                   {"--until", "PRECISION"},
                                                                   {"--from", "COUNT"},
@@ -183,6 +186,10 @@ void AddRun(CLI::App* run, Flags* f) {
   AddLoad(run, load, f);
   AddOutput(run, f, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)");
   auto* report = run->add_option_group("Report");
+  report->add_option("--journal", f->journal,
+                     "keep what the run is made of in this file, see 'tidemark report'; default with --agents: until "
+                     "the result is delivered");
+  report->add_flag("--no-journal", f->has_no_journal, "none");
   report->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
   report->add_flag("--strict", f->is_strict, "exit 4 if a point is GENERATOR_LIMITED or NOT_STEADY");
   report->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
@@ -328,19 +335,6 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   if (!f.key.empty()) plan->mutable_tls()->set_key_file(f.key);
 }
 
-absl::StatusOr<Output> ParseOutput(const std::string& text) {
-  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {{"json=", Output::Format::kJson},
-                                                                       {"csv=", Output::Format::kCsv},
-                                                                       {"hlog=", Output::Format::kHlog},
-                                                                       {"hgrm=", Output::Format::kHgrm}};
-  for (const auto& [prefix, format] : kFormats) {
-    if (absl::StartsWith(text, prefix) && text.size() > prefix.size())
-      return Output{.format = format, .path = text.substr(prefix.size())};
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("-o: '", text, "' is not json=FILE, csv=FILE, hlog=FILE or hgrm=FILE"));
-}
-
 bool IsUrl(const std::string& text) { return absl::StrContains(text, "://") || absl::StartsWith(text, "unix:"); }
 
 // The plan that the flags and the plan file make, without its defaults.
@@ -440,6 +434,10 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f, bool is_search) {
       return absl::InvalidArgumentError(absl::StrCat("-o: '", text, "': a search writes json=FILE alone"));
     options.outputs.push_back(std::move(output));
   }
+  if (!f.journal.empty() && f.has_no_journal)
+    return absl::InvalidArgumentError("--journal and --no-journal: exclude each other");
+  options.journal = f.journal;
+  options.has_no_journal = f.has_no_journal;
   options.is_dry_run = f.is_dry_run;
   options.is_quiet = f.is_quiet;
   options.has_color = !f.is_without_color;
@@ -449,6 +447,19 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f, bool is_search) {
 }
 
 }  // namespace
+
+absl::StatusOr<Output> ParseOutput(const std::string& text) {
+  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {{"json=", Output::Format::kJson},
+                                                                       {"csv=", Output::Format::kCsv},
+                                                                       {"hlog=", Output::Format::kHlog},
+                                                                       {"hgrm=", Output::Format::kHgrm}};
+  for (const auto& [prefix, format] : kFormats) {
+    if (absl::StartsWith(text, prefix) && text.size() > prefix.size())
+      return Output{.format = format, .path = text.substr(prefix.size())};
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("-o: '", text, "' is not json=FILE, csv=FILE, hlog=FILE or hgrm=FILE"));
+}
 
 CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CLI::App app{"Tidemark: how many connections, and how many requests a second, does this HTTP API hold?"};
@@ -466,6 +477,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   AddSearch(search, &search_flags);
   const CLI::App* selftest = app.add_subcommand(
       "selftest", "what this machine can measure, and whether the promises hold on it; 20 s, exit 70 if one does not");
+  app.add_subcommand("report", "a result again, from a run's journal: see tidemark report --help");  // as are these
   app.add_subcommand("certs", "certificates for agents on other hosts: see tidemark certs --help");  // so is this
   app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");         // done before this
   try {

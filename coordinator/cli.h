@@ -24,6 +24,8 @@ struct RunOptions {
   proto::Plan plan;  // resolved and valid; of a search: of its first trial
   AgentOptions agents;
   std::vector<Output> outputs;
+  std::string journal;  // a path; empty: the default one, for runs on other agents
+  bool has_no_journal = false;
   bool is_dry_run = false;
   bool is_quiet = false;
   bool has_color = true;
@@ -42,6 +44,9 @@ struct CommandLine {
   int exit_code = 0;
   std::string text = {};
 };
+
+// One `-o`. Errors: InvalidArgument naming the text.
+absl::StatusOr<Output> ParseOutput(const std::string& text);
 
 // Parses argv and reads the plan file and body files that it names. Bad input gives exit code 1 and one line.
 CommandLine ParseCommandLine(int argc, const char* const* argv);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <limits>
+#include <optional>
 
 #include "common/clock.h"
 
@@ -31,6 +33,50 @@ class ClockOffset {
   Nanos offset_ = 0;
   Nanos slowest_ = 0;
   Nanos round_trip_ = std::numeric_limits<Nanos>::max();
+};
+
+// How fast an agent's clock runs away from ours: a line through the best exchange of every 5 s of the last minute.
+class ClockDrift {
+ public:
+  void Add(Nanos sent, Nanos agent, Nanos received) {
+    if (received < sent) return;
+    if (spans_.empty() || sent - spans_.back().begin >= kSpan) spans_.push_back({.begin = sent});
+    if (spans_.size() > kSpans) spans_.pop_front();
+    Span& span = spans_.back();
+    if (received - sent >= span.round_trip) return;
+    span.round_trip = received - sent;
+    span.at = sent + span.round_trip / 2;
+    span.offset = agent - span.at;
+  }
+  // In parts per million, positive if the agent's clock is the faster one; nothing until there are four spans.
+  std::optional<double> Ppm() const {
+    if (spans_.size() < 4) return std::nullopt;
+    double t_mean = 0;
+    double o_mean = 0;
+    for (const Span& span : spans_) {
+      t_mean += static_cast<double>(span.at - spans_.front().at) / static_cast<double>(spans_.size());
+      o_mean += static_cast<double>(span.offset - spans_.front().offset) / static_cast<double>(spans_.size());
+    }
+    double products = 0;
+    double squares = 0;
+    for (const Span& span : spans_) {
+      const double t = static_cast<double>(span.at - spans_.front().at) - t_mean;
+      products += t * (static_cast<double>(span.offset - spans_.front().offset) - o_mean);
+      squares += t * t;
+    }
+    return products / squares * 1e6;
+  }
+
+ private:
+  static constexpr Nanos kSpan = 5 * kSecond;
+  static constexpr std::size_t kSpans = 12;
+  struct Span {
+    Nanos begin = 0;
+    Nanos at = 0;
+    Nanos offset = 0;
+    Nanos round_trip = std::numeric_limits<Nanos>::max();
+  };
+  std::deque<Span> spans_;
 };
 
 }  // namespace tidemark

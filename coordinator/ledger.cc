@@ -4,14 +4,14 @@
 
 namespace tidemark {
 
-Ledger::Ledger(std::string run, std::uint32_t point, std::vector<std::uint64_t> incarnations)
-    : run_(std::move(run)), point_(point) {
+Ledger::Ledger(std::string run, std::uint32_t point, std::uint32_t attempt, std::vector<std::uint64_t> incarnations)
+    : run_(std::move(run)), point_(point), attempt_(attempt) {
   for (const std::uint64_t incarnation : incarnations) agents_.push_back({.incarnation = incarnation});
 }
 
 std::vector<proto::Shard> Ledger::Offer(proto::Shard shard) {
   const proto::ShardKey& key = shard.key();
-  if (key.run() != run_ || key.point() != point_ || key.agent() >= agents_.size() ||
+  if (key.run() != run_ || key.point() != point_ || key.attempt() != attempt_ || key.agent() >= agents_.size() ||
       key.incarnation() != agents_[key.agent()].incarnation) {
     ++rejected_;
     return {};

@@ -10,15 +10,15 @@
 
 namespace tidemark {
 
-// The ledger of one point. Pure: no clock, no I/O.   Threads: one.
+// The ledger of one attempt at a point. Pure: no clock, no I/O.   Threads: one.
 // Invariant: for each agent the shards that Offer has returned are 0, 1, 2, ... without gap or repetition.
 class Ledger {
  public:
   // `incarnations[a]` is the life of agent `a` that was opened for the run; shards of another life are rejected.
-  Ledger(std::string run, std::uint32_t point, std::vector<std::uint64_t> incarnations);
+  Ledger(std::string run, std::uint32_t point, std::uint32_t attempt, std::vector<std::uint64_t> incarnations);
 
   // Takes a shard in whatever order it arrives; returns those that may be merged now, in their agent's order.
-  // A duplicate or a shard of another run, point, agent or incarnation returns nothing and is counted.
+  // A duplicate or a shard of another run, point, attempt, agent or incarnation returns nothing and is counted.
   std::vector<proto::Shard> Offer(proto::Shard shard);
 
   std::uint64_t accepted() const { return accepted_; }
@@ -39,6 +39,7 @@ class Ledger {
 
   const std::string run_;
   const std::uint32_t point_;
+  const std::uint32_t attempt_;
   std::vector<AgentState> agents_;
   std::uint64_t accepted_ = 0;
   std::uint64_t duplicates_ = 0;

@@ -19,7 +19,10 @@ struct LocalAgent::Parts {
 
 LocalAgent::LocalAgent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-LocalAgent::~LocalAgent() { parts_->server->Shutdown(std::chrono::system_clock::now()); }
+LocalAgent::~LocalAgent() {
+  parts_->service.Shutdown();
+  parts_->server->Shutdown(std::chrono::system_clock::now());
+}
 
 absl::StatusOr<std::unique_ptr<LocalAgent>> LocalAgent::Start(const std::vector<std::string>& allowed_targets) {
   TIDEMARK_ASSIGN_OR_RETURN(TargetGuard guard, TargetGuard::Make(allowed_targets));

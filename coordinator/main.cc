@@ -10,8 +10,9 @@
 #include "coordinator/cli.h"
 #include "coordinator/compare_command.h"
 #include "coordinator/fail.h"
-#include "coordinator/run.h"
+#include "coordinator/report_command.h"
 #include "coordinator/run_command.h"
+#include "coordinator/run_result.h"
 #include "coordinator/search_command.h"
 #include "coordinator/selftest_command.h"
 
@@ -23,6 +24,7 @@ int Main(int argc, char** argv) {
   gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
   RaiseDescriptorLimit();
   if (argc > 1 && absl::string_view(argv[1]) == "compare") return CompareCommand({argv + 2, argv + argc});
+  if (argc > 1 && absl::string_view(argv[1]) == "report") return ReportCommand({argv + 2, argv + argc});
   if (argc > 1 && absl::string_view(argv[1]) == "certs") return CertsCommand({argv + 2, argv + argc});
   const CommandLine line = ParseCommandLine(argc, argv);
   switch (line.command) {

@@ -92,6 +92,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   agent.counters = counters;
   agent.pending = pending;
   agent.last_done = std::max<Nanos>(agent.last_done, shard.last_done_ns());
+  agent.start_late = std::max<Nanos>(agent.start_late, shard.start_late_ns());
   agent.last_window = std::max<std::int64_t>(agent.last_window, shard.window());
   agent.is_final = shard.is_final();
   ++agent.shards;

@@ -25,6 +25,7 @@ struct AgentSum {
   std::vector<double> means;  // ... its mean in each shard that has any, ns
   proto::HostCounters host;   // since T0
   Nanos last_done = 0;
+  Nanos start_late = 0;  // after T0, by its own clock
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;
   bool is_final = false;

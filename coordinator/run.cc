@@ -21,15 +21,20 @@ namespace tidemark {
 namespace {
 
 constexpr int kPingCount = 8;
-constexpr std::uint64_t kHeartbeatId = 0;  // of pings that only say that we live
+constexpr std::size_t kMaxPingsUnderWay = 64;
 // T0 lies this far ahead: enough for every agent to hear of it, see DESIGN.md "A run".
 constexpr Nanos kMinArmMargin = 50 * kMillisecond;
 constexpr int kArmRoundTrips = 10;
+constexpr Nanos kMaxArmMargin = 5 * kSecond;
 // An agent answers a heartbeat and sends a shard each second; one that is silent for longer is lost.
 constexpr Nanos kSilenceLimit = 5 * kSecond;
 constexpr Nanos kOpenLimit = 30 * kSecond;  // includes the agent's name resolution
 constexpr Nanos kAnswerLimit = 10 * kSecond;
 constexpr Nanos kPollInterval = 100 * kMillisecond;
+// A stream that broke is taken up again while the agent's lease lasts, and a little longer, for its refusal to arrive.
+constexpr Nanos kResumeLimit = kLeaseMillis * kMillisecond + 500 * kMillisecond;
+constexpr Nanos kResumeInterval = 100 * kMillisecond;
+constexpr std::uint32_t kMaxRedos = 1;  // of a point
 
 std::string NewRunId(double wall_seconds) {
   std::random_device device;
@@ -40,23 +45,15 @@ std::string NewRunId(double wall_seconds) {
 
 }  // namespace
 
-int GraverExit(int a, int b) {
-  constexpr int kOrder[] = {kExitInternal, kExitAccounting,  kExitInterrupted, kExitAgents,
-                            kExitTarget,   kExitExpectation, kExitStrict,      kExitUsage};
-  for (const int code : kOrder) {
-    if (a == code || b == code) return code;
-  }
-  return a != 0 ? a : b;
-}
-
 Run::Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* events, Progress* progress)
-    : plan_(plan), found_(std::move(agents)), events_(events), progress_(progress) {}
+    : plan_(plan), found_(std::move(agents)), events_(events), progress_(progress) {
+  result_.run = NewRunId(WallSeconds());
+}
 
 RunResult Run::Execute() {
   started_ = MonotonicNow();
   result_.started_wall_s = WallSeconds();
   result_.started_at = FormatWallTime(result_.started_wall_s);
-  result_.run = NewRunId(result_.started_wall_s);
   if (Open()) {
     const int count = PointCount(plan_.sweep());
     result_.points.reserve(static_cast<std::size_t>(count));
@@ -64,14 +61,26 @@ RunResult Run::Execute() {
       if (!RunPoint(static_cast<std::uint32_t>(i))) break;
     }
   }
-  if (is_interrupted_) Note(kExitInterrupted, "interrupted: what follows was not run");
-  for (AgentState& agent : agents_) agent.link.reset();
+  if (is_interrupted_) result_.Note(kExitInterrupted, "interrupted: what follows was not run");
+  // All are told before the first is waited for; who does not answer is not waited for at all.
+  proto::Command close;
+  close.mutable_close();
+  for (std::size_t i = 0; i < agents_.size(); ++i) {
+    SendTo(i, close);
+    if (agents_[i].link == nullptr) continue;
+    agents_[i].is_lost ? agents_[i].link->Cancel() : agents_[i].link->Finish();
+  }
+  for (std::size_t i = 0; i < agents_.size(); ++i) {
+    agents_[i].link.reset();
+    result_.agents[i].drift_ppm = agents_[i].drift.Ppm().value_or(0);
+  }
   events_->EndRun();
+  if (journal_ != nullptr) journal_->End(result_);
   return std::move(result_);
 }
 
 bool Run::Open() {
-  agents_.resize(found_.size());
+  agents_ = std::vector<AgentState>(found_.size());
   result_.agents.resize(found_.size());
   for (std::size_t i = 0; i < found_.size(); ++i) {
     result_.agents[i].address = found_[i].address;
@@ -89,8 +98,10 @@ bool Run::Open() {
     *open->mutable_plan() = plan_;
     SendTo(i, command);
   }
-  return WaitForAll([](const AgentState& agent) { return agent.is_opened; }, kOpenLimit, "opening the run") &&
-         HasPorts();
+  const bool is_open =
+      WaitForAll([](const AgentState& agent) { return agent.is_opened; }, kOpenLimit, "opening the run");
+  if (journal_ != nullptr) journal_->Begin(result_, plan_);
+  return is_open && HasPorts();
 }
 
 // Whether each agent has a local port for each of its connections, at every point.
@@ -103,9 +114,9 @@ bool Run::HasPorts() {
                                  static_cast<std::int64_t>(result_.agents[i].target_addresses.size());
       const std::int64_t ports = found_[i].description.local_ports() * pairs;
       if (shares[i] <= ports) continue;
-      Note(kExitUsage, absl::StrCat("sweep.connections: ", connections, " give agent ", found_[i].address, " ",
-                                    shares[i], " connections, but it has ", ports,
-                                    " local ports to this target; add --source addresses or agents"));
+      result_.Note(kExitUsage, absl::StrCat("sweep.connections: ", connections, " give agent ", found_[i].address, " ",
+                                            shares[i], " connections, but it has ", ports,
+                                            " local ports to this target; add --source addresses or agents"));
       return false;
     }
   }
@@ -113,24 +124,39 @@ bool Run::HasPorts() {
 }
 
 bool Run::RunPoint(std::uint32_t index) {
-  PointResult& point = result_.points.emplace_back();
-  point_ = &point;
-  Prepare(index, &point);
-  const Nanos ramp = plan_.sweep().connect_rate() == 0 ? 0 : point.connections * kSecond / plan_.sweep().connect_rate();
+  for (std::uint32_t attempt = 0;; ++attempt) {
+    PointResult& point = result_.points.emplace_back();
+    point.attempt = attempt;
+    if (!TryPoint(index, &point)) return false;
+    if (!must_redo_) return true;
+    must_redo_ = false;
+    result_.abandoned.push_back(std::move(point));
+    result_.points.pop_back();
+    point_ = nullptr;
+  }
+}
+
+// False if the run must end with this point; with `must_redo_` it has lost an agent and is to be made again.
+bool Run::TryPoint(std::uint32_t index, PointResult* point) {
+  point_ = point;
+  Prepare(index, point);
+  const Nanos ramp =
+      plan_.sweep().connect_rate() == 0 ? 0 : point->connections * kSecond / plan_.sweep().connect_rate();
   Nanos prepare_limit = ramp + FromProto(plan_.connect_timeout()) + FromProto(plan_.timeout()) + kAnswerLimit;
   if (plan_.sweep().has_warmup()) prepare_limit += FromProto(plan_.sweep().warmup()) + FromProto(plan_.timeout());
   bool is_going = WaitForAll([](const AgentState& agent) { return agent.is_ready; }, prepare_limit, "preparing");
-  for (const AgentState& agent : agents_) point.connections_up += agent.up;
-  if (is_going && index == 0 && !TargetAnswers(point)) {
+  for (const AgentState& agent : agents_) point->connections_up += agent.up;
+  if (is_going && index == 0 && !TargetAnswers(*point)) {
     is_going = false;
     is_failed_ = true;
   }
-  is_running_ = is_going && SynchroniseAndArm(index, &point);
+  is_running_ = is_going && SynchroniseAndArm(index, point);
   if (!is_running_) StopAll();
+  if (is_running_ && journal_ != nullptr) journal_->Start(*point);
   // Stopped or not, each agent that has prepared ends the point with a final shard.
   WaitForAll([](const AgentState& agent) { return agent.is_final; }, 0, "the point's end");
   is_running_ = false;
-  FinishPoint(&point);
+  EndPoint(point);
   return !is_interrupted_ && !is_failed_;
 }
 
@@ -150,7 +176,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     incarnations.push_back(agents_[i].incarnation);
     if (agents_[i].is_lost) point->merger->LeaveOut(i);
   }
-  ledger_ = std::make_unique<Ledger>(result_.run, index, incarnations);
+  ledger_ = std::make_unique<Ledger>(result_.run, index, point->attempt, incarnations);
   progress_->BeginPoint(index, static_cast<std::uint32_t>(PointCount(sweep)), point->connections, point->rate);
 
   // The agents that have connections deal an open loop's slots among themselves in turn.
@@ -161,12 +187,12 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     AgentState& agent = agents_[i];
     agent.is_ready = agent.is_armed = agent.is_final = false;
     agent.up = 0;
-    agent.pongs = 0;
     agent.clock = ClockOffset();
     agent.errors.clear();
     proto::Command command;
     proto::Prepare* prepare = command.mutable_prepare();
     prepare->set_point(index);
+    prepare->set_attempt(point->attempt);
     prepare->set_connections(point->shares[i]);
     prepare->set_first_connection(first_connection);
     prepare->set_requests(point->request_shares[i]);
@@ -179,6 +205,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     if (sweep.requests_per_connection() != 0)
       point->request_shares[i] = point->shares[i] * sweep.requests_per_connection();
   }
+  if (journal_ != nullptr) journal_->BeginPoint(index, *point);
 }
 
 // False if not one connection could be opened: then the target is at fault, and there is nothing to measure.
@@ -192,31 +219,29 @@ bool Run::TargetAnswers(const PointResult& point) {
   }
   if (most == nullptr) return true;
   const bool is_tls = most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed);
-  Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), "; ",
-                                 is_tls ? "check the certificate and --cacert, or use --insecure"
-                                        : "is the server running, and the port right?"));
+  result_.Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), "; ",
+                                         is_tls ? "check the certificate and --cacert, or use --insecure"
+                                                : "is the server running, and the port right?"));
   return false;
 }
 
 bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
-  for (int round = 1; round <= kPingCount; ++round) {
-    for (std::size_t i = 0; i < agents_.size(); ++i) {
-      proto::Command command;
-      command.mutable_ping()->set_id(static_cast<std::uint64_t>(round));
-      agents_[i].ping_sent = MonotonicNow();
-      SendTo(i, command);
-    }
-    if (!WaitForAll([round](const AgentState& agent) { return agent.pongs >= round; }, kAnswerLimit,
+  for (int round = 0; round < kPingCount; ++round) {
+    ++last_ping_;
+    for (std::size_t i = 0; i < agents_.size(); ++i) Ping(i, false);
+    if (!WaitForAll([id = last_ping_](const AgentState& agent) { return agent.last_pong >= id; }, kAnswerLimit,
                     "reading its clock"))
       return false;
   }
   Nanos slowest = 0;
   Nanos error = 0;  // each offset is right within half of its shortest round trip
-  for (const AgentState& agent : agents_) {
-    slowest = std::max(slowest, agent.clock.slowest());
-    error = std::max(error, agent.clock.round_trip() / 2);
+  for (std::size_t i = 0; i < agents_.size(); ++i) {
+    if (agents_[i].is_lost) continue;
+    slowest = std::max(slowest, agents_[i].clock.slowest());
+    error = std::max(error, agents_[i].clock.round_trip() / 2);
+    result_.agents[i].clock_round_trip = agents_[i].clock.round_trip();
   }
-  const Nanos start = MonotonicNow() + std::max(kMinArmMargin, kArmRoundTrips * slowest);
+  const Nanos start = MonotonicNow() + std::min(kMaxArmMargin, std::max(kMinArmMargin, kArmRoundTrips * slowest));
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     proto::Command command;
     command.mutable_arm()->set_point(index);
@@ -225,9 +250,10 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
   }
   if (!WaitForAll([](const AgentState& agent) { return agent.is_armed; }, kAnswerLimit, "being armed")) return false;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
-    if (agents_[i].margin >= 0) continue;
-    Note(kExitAgents, absl::StrCat("agent ", found_[i].address, " was armed ", -agents_[i].margin / kMillisecond,
-                                   " ms too late; the network or the host is overloaded"));
+    if (agents_[i].is_lost || agents_[i].margin >= 0) continue;
+    result_.Note(kExitAgents,
+                 absl::StrCat("agent ", found_[i].address, " was armed ", -agents_[i].margin / kMillisecond,
+                              " ms too late; the network or the host is overloaded"));
     is_failed_ = true;
     return false;
   }
@@ -236,54 +262,82 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
   return true;
 }
 
-void Run::FinishPoint(PointResult* point) {
+void Run::EndPoint(PointResult* point) {
   point->is_interrupted = is_interrupted_;
-  for (std::size_t i = 0; i < agents_.size(); ++i) {
-    const AgentSum& sum = point->merger->agents()[i];
-    if (sum.is_final) continue;
-    point->is_partial = true;
-    const auto share = static_cast<std::uint64_t>(point->request_shares[i]);
-    const std::uint64_t unplanned = share > sum.counters.planned ? share - sum.counters.planned : 0;
-    const std::uint64_t lost = unplanned + sum.pending.waiting + sum.pending.in_flight;
-    point->unaccounted_max += lost;
-    Note(kExitAccounting,
-         absl::StrCat("point ", point->connections, ": agent ", found_[i].address, " delivered ", sum.shards,
-                      " shards; ", share == 0 ? "an unknown number of" : absl::StrCat("0 to ", lost),
-                      " requests after them are unaccounted for"));
-  }
-  if (const absl::Status status = point->merger->Finish(); !status.ok())
-    Note(kExitAccounting, std::string(status.message()));
+  if (is_interrupted_ || is_failed_) must_redo_ = false;
+  ClosePoint(point, must_redo_ ? kExitOk : kExitAccounting, &result_);
   result_.shards += ledger_->accepted();
   result_.duplicates += ledger_->duplicates();
   result_.rejected += ledger_->rejected() + ledger_->Waiting();
+  if (journal_ != nullptr) journal_->EndPoint(*point, must_redo_);
   progress_->EndPoint();
 }
 
 template <typename IsDone>
 bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
   const Nanos begin = MonotonicNow();
-  const bool was_stopping = is_interrupted_ || is_failed_;
+  const bool was_ending = IsEnding();
   while (true) {
     bool is_complete = true;
     for (const AgentState& agent : agents_) is_complete = is_complete && (agent.is_lost || is_done(agent));
-    if (is_complete) return !is_failed_ && !is_interrupted_;
-    if (!was_stopping && (is_interrupted_ || is_failed_) && !is_running_) return false;
+    if (is_complete) return !IsEnding();
+    if (!was_ending && IsEnding() && !is_running_) return false;
     const Nanos now = MonotonicNow();
     if (now - last_heartbeat_ >= kHeartbeatMillis * kMillisecond) {
       last_heartbeat_ = now;
-      proto::Command heartbeat;
-      heartbeat.mutable_ping()->set_id(kHeartbeatId);
-      for (std::size_t i = 0; i < agents_.size(); ++i) SendTo(i, heartbeat);
+      ++last_ping_;
+      for (std::size_t i = 0; i < agents_.size(); ++i) Ping(i, true);
     }
     for (std::size_t i = 0; i < agents_.size(); ++i) {
-      AgentState& agent = agents_[i];
-      if (agent.is_lost || is_done(agent)) continue;
-      const bool is_silent = limit == 0 && now - std::max(agent.last_heard, begin) > kSilenceLimit;
-      const bool is_late = limit != 0 && now - begin > limit;
-      if (is_silent || is_late) Lose(i, kExitAgents, absl::StrCat("did not answer while ", what));
+      if (!agents_[i].is_lost && !agents_[i].broken.empty()) Reconnect(i);
+      if (!agents_[i].is_lost && !is_done(agents_[i])) LoseTheLate(begin, limit, i, what);
     }
     if (std::optional<RunEvent> event = events_->Pop(now + kPollInterval)) Handle(std::move(*event));
   }
+}
+
+// `limit` is that of the whole step, counted from its `begin`; 0: the agent must only be heard of.
+void Run::LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_view what) {
+  const Nanos now = MonotonicNow();
+  const bool is_silent = limit == 0 && now - std::max(agents_[agent].last_heard, begin) > kSilenceLimit;
+  const bool is_late = limit != 0 && now - begin > limit;
+  if (is_silent || is_late) Lose(agent, kExitAgents, absl::StrCat("did not answer while ", what));
+}
+
+// With the id `last_ping_`. A heartbeat is not said again on a new stream, where a later one follows.
+void Run::Ping(std::size_t agent, bool is_heartbeat) {
+  AgentState& state = agents_[agent];
+  if (state.is_lost || !state.is_opened) return;
+  state.pings.emplace_back(last_ping_, MonotonicNow());
+  if (state.pings.size() > kMaxPingsUnderWay) state.pings.pop_front();
+  proto::Command command;
+  command.mutable_ping()->set_id(last_ping_);
+  if (!is_heartbeat) return SendTo(agent, std::move(command));
+  command.set_heard(state.inbox.last());
+  if (state.broken.empty()) state.link->Send(command);
+}
+
+// The stream to an agent is gone; while its lease lasts, another may take its place.
+void Run::Break(std::size_t agent, const std::string& why) {
+  AgentState& state = agents_[agent];
+  if (state.is_lost) return;
+  if (!state.is_opened) return Lose(agent, kExitAgents, why);
+  if (state.broken.empty()) state.broken = why;
+  state.retry_at = MonotonicNow() + kResumeInterval;
+}
+
+void Run::Reconnect(std::size_t agent) {
+  AgentState& state = agents_[agent];
+  const Nanos now = MonotonicNow();
+  if (now - state.last_heard > kResumeLimit) return Lose(agent, kExitAgents, state.broken);
+  if (now < state.retry_at) return;
+  state.retry_at = now + kResumeLimit;  // until this attempt has ended
+  state.link = std::make_unique<AgentLink>(agent, found_[agent].channel, events_);
+  proto::Command command;
+  command.mutable_resume()->set_run(result_.run);
+  command.mutable_resume()->set_incarnation(state.incarnation);
+  command.set_heard(state.inbox.last());
+  state.link->Send(command);
 }
 
 void Run::Handle(RunEvent event) {
@@ -294,14 +348,19 @@ void Run::Handle(RunEvent event) {
       progress_->Say("stopping: requests in flight may finish; press Ctrl-C again to leave at once");
       return StopAll();
     case RunEvent::Kind::kStreamEnd:
-      return Lose(event.agent, kExitAgents, event.reason);
+      return Break(event.agent, event.reason);
     case RunEvent::Kind::kEvent:
       return HandleEvent(&agents_[event.agent], event.agent, std::move(event.event), event.received);
   }
 }
 
 void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, Nanos received) {
+  if (agent->is_lost) return;  // what was under way when it was given up
   agent->last_heard = received;
+  agent->outbox.Heard(event.heard());
+  const Inbox::Verdict verdict = agent->inbox.Offer(event.number());
+  if (verdict == Inbox::Verdict::kRepeated) return;
+  if (verdict == Inbox::Verdict::kGap) return Lose(index, kExitAccounting, "an event of it is missing");
   switch (event.kind_case()) {
     case proto::Event::kOpened: {
       agent->is_opened = true;
@@ -337,9 +396,17 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       return ShowProgress();
     }
     case proto::Event::kPong:
-      if (event.pong().id() == kHeartbeatId) return;
-      ++agent->pongs;
-      agent->clock.Add(agent->ping_sent, event.pong().agent_ns(), received);
+      while (!agent->pings.empty() && agent->pings.front().first < event.pong().id()) agent->pings.pop_front();
+      if (agent->pings.empty() || agent->pings.front().first != event.pong().id()) return;
+      agent->clock.Add(agent->pings.front().second, event.pong().agent_ns(), received);
+      agent->drift.Add(agent->pings.front().second, event.pong().agent_ns(), received);
+      agent->pings.pop_front();
+      agent->last_pong = event.pong().id();
+      return;
+    case proto::Event::kResumed:
+      agent->broken.clear();
+      ++result_.agents[index].resumed;
+      for (const proto::Command& command : agent->outbox.unheard()) agent->link->Send(command);
       return;
     case proto::Event::kArmed:
       agent->is_armed = true;
@@ -359,6 +426,7 @@ void Run::HandleShard(std::size_t index, proto::Shard shard) {
     return Lose(index, kExitAccounting, "it sent a shard in another agent's name");
   }
   for (const proto::Shard& next : ledger_->Offer(std::move(shard))) {
+    if (journal_ != nullptr) journal_->Add(next);
     if (const absl::Status status = point_->merger->Apply(next); !status.ok()) {
       return Lose(index, kExitAccounting, std::string(status.message()));
     }
@@ -397,8 +465,13 @@ void Run::ShowProgress() {
                      .running = point_->merger->last_done()});
 }
 
-void Run::SendTo(std::size_t agent, const proto::Command& command) {
-  if (!agents_[agent].is_lost) agents_[agent].link->Send(command);  // a broken stream comes back as kStreamEnd
+// Kept until the agent has heard it; a broken stream comes back as kStreamEnd.
+void Run::SendTo(std::size_t agent, proto::Command command) {
+  AgentState& state = agents_[agent];
+  if (state.is_lost) return;
+  command.set_heard(state.inbox.last());
+  state.outbox.Add(&command);
+  if (state.broken.empty()) state.link->Send(command);
 }
 
 void Run::StopAll() {
@@ -409,22 +482,33 @@ void Run::StopAll() {
   }
 }
 
-// What the agent delivered is kept. The run goes no further without it, unless the plan says that the others go on.
+// What the agent delivered is kept. Unless the plan says that the run ends here, the others make the point again, or go
+// on without it.
 void Run::Lose(std::size_t agent, int exit_code, const std::string& why) {
   if (agents_[agent].is_lost) return;
   agents_[agent].is_lost = true;
   result_.agents[agent].lost = why;
-  Note(exit_code, absl::StrCat("agent ", found_[agent].address, ": ", why));
+  if (agents_[agent].link != nullptr) agents_[agent].link->Cancel();
   if (point_ != nullptr && point_->merger != nullptr) point_->merger->Lose(agent);
-  const bool is_last = std::all_of(agents_.begin(), agents_.end(), [](const AgentState& a) { return a.is_lost; });
-  if (is_failed_ || (plan_.on_agent_loss() == "continue" && point_ != nullptr && !is_last)) return;
+  if (journal_ != nullptr) journal_->Lose(agent, why);
+  const auto left =
+      std::count_if(agents_.begin(), agents_.end(), [](const AgentState& state) { return !state.is_lost; });
+  const bool is_its_fault = exit_code == kExitAgents || exit_code == kExitAccounting;
+  const bool can_go_on =
+      !is_failed_ && is_its_fault && point_ != nullptr && left > 0 && plan_.on_agent_loss() != "fail";
+  std::string note = absl::StrCat("agent ", found_[agent].address, ": ", why);
+  if (can_go_on && plan_.on_agent_loss() == "redo" && point_->attempt < kMaxRedos && !is_interrupted_) {
+    absl::StrAppend(&note, "; the point of ", point_->connections, " connections is made again, split over ", left,
+                    left == 1 ? " agent" : " agents");
+    progress_->Say(note);
+    result_.Note(kExitOk, std::move(note));
+    must_redo_ = true;
+    return StopAll();
+  }
+  result_.Note(exit_code, std::move(note));
+  if (can_go_on || is_failed_) return;
   is_failed_ = true;
   StopAll();
-}
-
-void Run::Note(int exit_code, std::string text) {
-  result_.exit_code = GraverExit(result_.exit_code, exit_code);
-  result_.notes.push_back(std::move(text));
 }
 
 }  // namespace tidemark

@@ -3,8 +3,9 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -13,18 +14,14 @@
 #include "common/split.h"
 #include "common/status_macros.h"
 #include "common/units.h"
+#include "coordinator/deliver.h"
 #include "coordinator/fail.h"
 #include "coordinator/fleet.h"
+#include "coordinator/journal.h"
 #include "coordinator/plan_file.h"
-#include "coordinator/report/csv.h"
 #include "coordinator/report/files.h"
-#include "coordinator/report/hdr.h"
-#include "coordinator/report/json.h"
-#include "coordinator/report/summary.h"
-#include "coordinator/report/text.h"
 #include "coordinator/run.h"
 #include "coordinator/signal_watcher.h"
-#include "coordinator/verdict.h"
 
 namespace tidemark {
 namespace {
@@ -63,37 +60,18 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
   return out;
 }
 
-// A file of its own for each point, if there are several: "run.hgrm" becomes "run.c100.hgrm".
-std::string PathForPoint(const std::string& path, const std::string& tag, std::size_t points) {
-  if (points == 1 || path == "-") return path;
-  const std::size_t dot = path.rfind('.');
-  const std::size_t slash = path.rfind('/');
-  if (dot == std::string::npos || (slash != std::string::npos && dot < slash)) return absl::StrCat(path, ".", tag);
-  return absl::StrCat(path.substr(0, dot), ".", tag, path.substr(dot));
-}
-
-absl::Status WriteOutput(const Output& output, const RunResult& result, const proto::Report& report) {
-  switch (output.format) {
-    case Output::Format::kJson:
-      return WriteFile(output.path, ToJson(report));
-    case Output::Format::kCsv:
-      return WriteFile(output.path, ToCsv(report));
-    case Output::Format::kHlog:
-      return WriteFile(output.path, ToHlog(result));
-    case Output::Format::kHgrm: {
-      const std::vector<std::string> tags = PointTags(result.points);
-      for (std::size_t i = 0; i < result.points.size(); ++i) {
-        TIDEMARK_RETURN_IF_ERROR(WriteFile(PathForPoint(output.path, tags[i], tags.size()),
-                                           ToHgrm(result.points[i].merger->histogram(Metric::kService))));
-      }
-    }
-  }
-  return absl::OkStatus();
-}
-
 Progress::Mode ProgressMode(const RunOptions& options) {
   if (options.is_quiet) return Progress::Mode::kQuiet;
   return isatty(STDERR_FILENO) != 0 ? Progress::Mode::kTerminal : Progress::Mode::kPlain;
+}
+
+// Null if there is to be none.
+absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const RunOptions& options, const std::string& run) {
+  if (!options.journal.empty()) return Journal::Create(options.journal);
+  if (options.has_no_journal || options.agents.addresses.empty()) return nullptr;
+  const std::string dir = JournalDir();
+  if (dir.empty()) return absl::NotFoundError("--journal: neither XDG_STATE_HOME nor HOME is set");
+  return Journal::Create(absl::StrCat(dir, "/", run));
 }
 
 }  // namespace
@@ -116,36 +94,25 @@ int RunCommand(const RunOptions& options) {
   }
 
   Progress progress(ProgressMode(options));
-  RunResult result = Run(options.plan, fleet->agents, &events, &progress).Execute();
+  Run run(options.plan, fleet->agents, &events, &progress);
+  const auto journal = OpenJournal(options, run.id());
+  if (!journal.ok() && !options.journal.empty()) return Fail(kExitUsage, journal.status().message());
+  if (!journal.ok()) Fail(0, absl::StrCat(journal.status().message(), "; the run goes on without a journal"));
+  if (journal.ok()) run.WriteTo(journal->get());
+  RunResult result = run.Execute();
+  if (journal.ok() && *journal != nullptr && (*journal)->dropped() > 0) {
+    result.Note(kExitOk, absl::StrCat("the journal is incomplete: ", (*journal)->dropped(),
+                                      " records were dropped, the disk or its 1 GiB are full"));
+  }
   for (const std::string& note : result.notes) Fail(0, note);
   // A run that never sent anything has no result to print.
   const bool has_result =
       !result.points.empty() && (result.points[0].merger->counters().sent > 0 || result.points[0].warmup.sent > 0);
-  if (!has_result && result.exit_code != 0) return result.exit_code;
-
-  proto::Report report = Summarise(result, options.plan);
-  for (const proto::Point& point : report.points()) {
-    const bool is_refused =
-        point.verdict() == Name(Verdict::kGeneratorLimited) || point.verdict() == Name(Verdict::kNotSteady);
-    if (options.is_strict && is_refused) result.exit_code = GraverExit(kExitStrict, result.exit_code);
-    for (const proto::Expected& expected : point.expected()) {
-      if (!expected.is_met()) result.exit_code = GraverExit(kExitExpectation, result.exit_code);
-    }
-  }
-  report.set_exit_code(result.exit_code);
-  bool is_stdout_taken = options.is_quiet;
-  for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
-  if (!is_stdout_taken) {
-    const bool has_color = options.has_color && getenv("NO_COLOR") == nullptr && isatty(STDOUT_FILENO) != 0;
-    const std::string text = ToText(report, {.has_color = has_color, .has_latency_detail = options.has_latency_detail});
-    std::fputs(text.c_str(), stdout);
-  }
-  for (const Output& output : options.outputs) {
-    if (const absl::Status status = WriteOutput(output, result, report); !status.ok()) {
-      result.exit_code = GraverExit(Fail(kExitUsage, status.message()), result.exit_code);
-    }
-  }
-  return result.exit_code;
+  const int exit_code =
+      !has_result && result.exit_code != 0 ? result.exit_code : Deliver(std::move(result), options.plan, options);
+  // What was delivered needs no journal, unless it was asked for.
+  if (journal.ok() && *journal != nullptr && options.journal.empty()) unlink((*journal)->path().c_str());
+  return exit_code;
 }
 
 }  // namespace tidemark

@@ -236,6 +236,18 @@ double CoveragePercent(const PointResult& point, const proto::Sweep& sweep) {
   return planned == 0 ? 0 : 100 * lived / planned;
 }
 
+// How far apart the first and the last agent began, those without a part in the point left out.
+double StartSkewMicros(const Merger& merger) {
+  std::optional<Nanos> first;
+  Nanos last = 0;
+  for (const AgentSum& agent : merger.agents()) {
+    if (agent.counters.planned == 0) continue;
+    first = std::min(first.value_or(agent.start_late), agent.start_late);
+    last = std::max(last, agent.start_late);
+  }
+  return Micros(last - first.value_or(last));
+}
+
 // Throughput over connections, from the points that the generator did not hold back. The first and the last second of a
 // point are left out if enough remain: in the one all connections start at once, the other is cut short.
 void FillCapacity(const RunResult& result, const proto::Report& report, proto::Capacity* out) {
@@ -354,6 +366,9 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     for (const std::string& address : facts.target_addresses) info->add_target_addresses(address);
     for (const std::string& address : facts.left_out_addresses) info->add_left_out_addresses(address);
     info->set_lost(facts.lost);
+    info->set_resumed_streams(facts.resumed);
+    info->set_clock_error_us(Micros(facts.clock_round_trip) / 2);
+    info->set_clock_drift_ppm(facts.drift_ppm);
   }
   auto total = std::make_unique<Sums>();
   proto::Merge* merge = report.mutable_merge();
@@ -375,8 +390,19 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillExpected(plan, point, out);
     out->set_coverage_percent(CoveragePercent(point, plan.sweep()));
     out->set_start_skew_bound_us(Micros(point.start_skew_bound));
+    out->set_start_skew_us(StartSkewMicros(*point.merger));
     merge->set_late(merge->late() + point.merger->late());
     is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();
+  }
+  for (const PointResult& point : result.abandoned) {
+    auto sums = std::make_unique<Sums>();
+    AddPoint(point, sums.get());
+    proto::Point* out = report.add_abandoned_points();
+    out->set_connections(point.connections);
+    out->set_connections_up(point.connections_up);
+    out->set_rate_per_s(point.rate);
+    FillPoint(*sums, out);
+    FillAgentRows(point, out);
   }
   FillPoint(*total, report.mutable_total());
   if (!is_open_loop && result.points.size() > 1) FillCapacity(result, report, report.mutable_capacity());

@@ -25,8 +25,8 @@ TEST(SignalsTest, AnAgentKilledMidRunLeavesAPartialPointThatStillAddsUp) {
   auto agents = StartAgents(3);
   const std::vector<std::string> flag = AgentsFlag(agents);
   TempDir dir;
-  Process process({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "9", "--requests-per-connection", "5k", "-o",
-                   "json=" + (dir / "run.json"), mock.Url("/mock/delay=1ms")});
+  Process process({TIDEMARK_BINARY, "run", flag[0], flag[1], "--on-agent-loss", "fail", "-c", "9",
+                   "--requests-per-connection", "5k", "-o", "json=" + (dir / "run.json"), mock.Url("/mock/delay=1ms")});
   WaitForAnswers(mock, 8'000, &process);
   agents[1]->process().Signal(SIGKILL);
   EXPECT_EQ(process.Wait(std::chrono::seconds(30)), 3);
@@ -91,7 +91,7 @@ TEST(SignalsTest, AnAgentThatHangsIsLostInTimeAndStopsWhenItWakes) {
   const auto agents = StartAgents(2);
   std::vector<std::string> arguments = AgentsFlag(agents);
   arguments.insert(arguments.begin(), {TIDEMARK_BINARY, "run"});
-  arguments.insert(arguments.end(), {"-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
+  arguments.insert(arguments.end(), {"--on-agent-loss", "fail", "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
   Process process(arguments);
   WaitForAnswers(mock, 200, &process);
   agents[1]->process().Signal(SIGSTOP);

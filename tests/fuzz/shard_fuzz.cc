@@ -8,7 +8,7 @@
 // The input is a sequence of shards: a 16-bit length before each.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace tidemark;
-  Ledger ledger("run", 0, {1, 1});
+  Ledger ledger("run", 0, 0, {1, 1});
   Merger merger(2);
   while (size >= 2) {
     const std::size_t length = std::min<std::size_t>(bytes[0] + 256u * bytes[1], size - 2);

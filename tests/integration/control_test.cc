@@ -117,6 +117,9 @@ TEST(ControlTest, OneRunAtATimeAndTheSecondIsToldWhoHoldsIt) {
   EXPECT_EQ(failure.exit_code(), 2);
   EXPECT_NE(failure.message().find("busy with run r1 of tester"), std::string::npos) << failure.message();
   EXPECT_THAT(FindAgents(At({agent.address()})), FailsWith("is busy with run r1"));
+  proto::Command close;
+  close.mutable_close();
+  link->Send(close);
   link.reset();  // and it is free again
   EXPECT_OK(FindAgents(At({agent.address()})));
 }

@@ -47,7 +47,7 @@ TEST(MergeProperty, AnyOrderDuplicateResendAndRestartGivesTheSameBits) {
     std::sort(stream.begin(), stream.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (proto::Shard& shard : resent) stream.emplace_back(1e9, std::move(shard));
 
-    auto ledger = std::make_unique<Ledger>("run", 0, incarnations);
+    auto ledger = std::make_unique<Ledger>("run", 0, 0, incarnations);
     auto merger = std::make_unique<Merger>(agents);
     std::vector<std::string> journal;
     const std::size_t restart_at = stream.size() / 2;
@@ -64,7 +64,7 @@ TEST(MergeProperty, AnyOrderDuplicateResendAndRestartGivesTheSameBits) {
     std::vector<proto::Shard> before_restart;
     for (std::size_t i = 0; i < stream.size(); ++i) {
       if (i == restart_at) {
-        ledger = std::make_unique<Ledger>("run", 0, incarnations);
+        ledger = std::make_unique<Ledger>("run", 0, 0, incarnations);
         merger = std::make_unique<Merger>(agents);
         for (const std::string& line : std::exchange(journal, {})) {
           proto::Shard shard;

@@ -63,6 +63,23 @@ TEST(ClockSyncTest, AgentsStartTogetherInSpiteOfOffsetAndDrift) {
   EXPECT_LE(p99(skews), 1e6);
 }
 
+// Heartbeats each second over the same network.
+TEST(ClockSyncTest, DriftIsKnownAfterAMinute) {
+  TIDEMARK_SEEDED(rng);
+  std::exponential_distribution<double> queue(1 / 60e3);
+  for (const double ppm : {-20.0, 0.0, 5.0, 200.0}) {
+    ClockDrift drift;
+    for (int second = 0; second < 60; ++second) {
+      const double sent = 1e12 + second * 1e9;
+      const double there = sent + 80e3 + queue(rng);
+      drift.Add(static_cast<Nanos>(sent), static_cast<Nanos>(there + (there - 1e12) * ppm * 1e-6) - 77 * kSecond,
+                static_cast<Nanos>(there + 80e3 + queue(rng)));
+      EXPECT_EQ(drift.Ppm().has_value(), second >= 15);
+    }
+    EXPECT_NEAR(*drift.Ppm(), ppm, 2);
+  }
+}
+
 TEST(ClockSyncTest, AnExchangeThatEndsBeforeItBeganIsIgnored) {
   ClockOffset clock;
   clock.Add(100, 50, 90);

@@ -17,7 +17,7 @@ proto::Shard Shard(const std::string& run, std::uint32_t point, std::uint32_t ag
 }
 
 TEST(LedgerTest, EachShardIsLetThroughOnceAndInOrder) {
-  Ledger ledger("r", 0, {7});
+  Ledger ledger("r", 0, 0, {7});
   EXPECT_EQ(ledger.Offer(Shard("r", 0, 0, 7, 0)).size(), 1u);
   EXPECT_TRUE(ledger.Offer(Shard("r", 0, 0, 7, 2)).empty());  // early: 1 is missing
   EXPECT_EQ(ledger.Waiting(), 1u);
@@ -32,7 +32,7 @@ TEST(LedgerTest, EachShardIsLetThroughOnceAndInOrder) {
 }
 
 TEST(LedgerTest, ShardsOfAnotherRunPointAgentOrLifeAreRejected) {
-  Ledger ledger("r", 1, {7, 8});
+  Ledger ledger("r", 1, 0, {7, 8});
   for (const proto::Shard& shard :
        {Shard("other", 1, 0, 7, 0), Shard("r", 0, 0, 7, 0), Shard("r", 1, 2, 7, 0), Shard("r", 1, 1, 7, 0)}) {
     EXPECT_TRUE(ledger.Offer(shard).empty());
@@ -42,7 +42,7 @@ TEST(LedgerTest, ShardsOfAnotherRunPointAgentOrLifeAreRejected) {
 }
 
 TEST(LedgerTest, HowManyEarlyShardsAreKeptIsLimited) {
-  Ledger ledger("r", 0, {7});
+  Ledger ledger("r", 0, 0, {7});
   for (std::uint64_t seq = 1; seq <= 100; ++seq) ledger.Offer(Shard("r", 0, 0, 7, seq));
   EXPECT_EQ(ledger.Waiting(), 64u);
   EXPECT_EQ(ledger.rejected(), 36u);

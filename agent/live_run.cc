@@ -1,0 +1,94 @@
+#include "agent/live_run.h"
+
+#include <utility>
+
+#include "common/clock.h"
+
+namespace tidemark {
+
+bool LiveRun::Attach(Stream stream, std::uint64_t heard, const proto::Event* greeting) {
+  {
+    MutexLock lock(&owner_mutex_);
+    if (is_over_) return false;
+    ++takers_;
+    changed_.NotifyAll();
+    if (cancel_) cancel_();
+    while (cancel_ && !is_over_) changed_.Wait(&owner_mutex_);
+    --takers_;
+    if (is_over_) return false;
+    cancel_ = std::move(stream.cancel);
+  }
+  MutexLock lock(&mutex_);
+  write_ = std::move(stream.write);
+  outbox_.Heard(heard);
+  if (greeting != nullptr) {
+    proto::Event event = *greeting;
+    event.set_heard(inbox_.last());
+    write_(event);
+  }
+  for (const proto::Event& event : outbox_.unheard()) write_(event);
+  return true;
+}
+
+void LiveRun::Detach(bool is_over) {
+  {
+    MutexLock lock(&mutex_);
+    write_ = nullptr;
+  }
+  MutexLock lock(&owner_mutex_);
+  cancel_ = nullptr;
+  is_over_ = is_over_ || is_over;
+  changed_.NotifyAll();
+}
+
+bool LiveRun::WaitForTakeover(Nanos deadline) {
+  MutexLock lock(&owner_mutex_);
+  while (!is_over_ && takers_ == 0 && !cancel_) {
+    const Nanos left = deadline - MonotonicNow();
+    if (left <= 0) break;
+    changed_.WaitFor(&owner_mutex_, left);
+  }
+  if (!is_over_ && (takers_ > 0 || cancel_)) return true;
+  is_over_ = true;
+  changed_.NotifyAll();
+  return false;
+}
+
+void LiveRun::Say(proto::Event event) {
+  MutexLock lock(&mutex_);
+  event.set_heard(inbox_.last());
+  outbox_.Add(&event);
+  if (write_) write_(event);  // a broken stream shows in its reader
+}
+
+void LiveRun::SayOnce(proto::Event event) {
+  MutexLock lock(&mutex_);
+  event.set_heard(inbox_.last());
+  if (write_) write_(event);
+}
+
+void LiveRun::Fail(int exit_code, const absl::Status& status) {
+  proto::Event event;
+  event.mutable_failure()->set_exit_code(exit_code);
+  event.mutable_failure()->set_message(std::string(status.message()));
+  Say(std::move(event));
+}
+
+absl::Status LiveRun::Hear(const proto::Command& command, bool* is_new) {
+  MutexLock lock(&mutex_);
+  outbox_.Heard(command.heard());
+  if (outbox_.IsOverfull()) return absl::ResourceExhaustedError("the coordinator acknowledges nothing");
+  const Inbox::Verdict verdict = inbox_.Offer(command.number());
+  *is_new = verdict == Inbox::Verdict::kTake;
+  return verdict == Inbox::Verdict::kGap ? absl::FailedPreconditionError("a command of the coordinator is missing")
+                                         : absl::OkStatus();
+}
+
+void LiveRun::Abandon() {
+  MutexLock lock(&owner_mutex_);
+  is_over_ = true;
+  if (cancel_) cancel_();
+  changed_.NotifyAll();
+}
+
+}  // namespace tidemark

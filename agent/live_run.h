@@ -1,0 +1,72 @@
+// One run at this agent, over one stream after another.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "agent/session.h"
+#include "common/mutex.h"
+#include "common/outbox.h"
+#include "protos/agent.pb.h"
+
+namespace tidemark {
+
+// The session of a run and what it has to say. A stream takes it over, and lets it go when it breaks; what was said
+// meanwhile, or was not heard, is said on the next one.
+// Threads: Say from any; the others from the streams' threads, of which one has the run at a time. `session` belongs to
+// the one that has it.
+class LiveRun {
+ public:
+  // How a stream is written to and ended. `cancel` makes its reader return; it may be called from any thread.
+  struct Stream {
+    std::function<void(const proto::Event&)> write;
+    std::function<void()> cancel;
+  };
+
+  LiveRun(std::string id, std::uint64_t incarnation) : id_(std::move(id)), incarnation_(incarnation) {}
+
+  bool Is(const std::string& id, std::uint64_t incarnation) const { return id == id_ && incarnation == incarnation_; }
+  bool Is(const std::string& id) const { return id == id_; }
+
+  // Takes the run over from the stream that has it, which is cancelled. `heard` is what the coordinator has; the rest
+  // is said again, after `greeting`. False if the run is over.
+  bool Attach(Stream stream, std::uint64_t heard, const proto::Event* greeting);
+  // Lets it go; with `is_over` no other may take it.
+  void Detach(bool is_over);
+  // After Detach: waits until `deadline` for a stream to take the run over; false, and the run is over, if none does.
+  bool WaitForTakeover(Nanos deadline);
+
+  // Numbers the event, keeps it until it is heard, and sends it if there is a stream. May block while it is full.
+  void Say(proto::Event event);
+  // Sends it if there is a stream.
+  void SayOnce(proto::Event event);
+  void Fail(int exit_code, const absl::Status& status);
+
+  // Takes note of what the coordinator has heard. Errors: FailedPrecondition if a command is missing before this one,
+  // ResourceExhausted if the coordinator hears nothing. *is_new is false for a command that was obeyed before.
+  absl::Status Hear(const proto::Command& command, bool* is_new);
+
+  // Ends the run from outside: its stream is cancelled, and no other may take it over.
+  void Abandon();
+
+  std::unique_ptr<Session> session;
+
+ private:
+  const std::string id_;
+  const std::uint64_t incarnation_;
+
+  Mutex owner_mutex_;  // which stream has the run
+  CondVar changed_;
+  std::function<void()> cancel_ GUARDED_BY(owner_mutex_);  // null: none
+  int takers_ GUARDED_BY(owner_mutex_) = 0;                // streams that wait for it
+  bool is_over_ GUARDED_BY(owner_mutex_) = false;
+
+  Mutex mutex_;  // what is said; held while a stream is written to
+  std::function<void(const proto::Event&)> write_ GUARDED_BY(mutex_);
+  Outbox<proto::Event> outbox_ GUARDED_BY(mutex_);
+  Inbox inbox_ GUARDED_BY(mutex_);
+};
+
+}  // namespace tidemark

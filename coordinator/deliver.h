@@ -1,0 +1,14 @@
+// Hands the result of a run to its user: the table, the files, the exit code.
+#pragma once
+
+#include "coordinator/cli.h"
+#include "coordinator/run_result.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+
+// Prints and writes what `options` ask for. Returns the exit code, which knows of expectations, --strict and files that
+// could not be written, besides what the run came to.
+int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options);
+
+}  // namespace tidemark

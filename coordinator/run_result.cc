@@ -1,0 +1,44 @@
+#include "coordinator/run_result.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace tidemark {
+
+int GraverExit(int a, int b) {
+  constexpr int kOrder[] = {kExitInternal, kExitAccounting,  kExitInterrupted, kExitAgents,
+                            kExitTarget,   kExitExpectation, kExitStrict,      kExitUsage};
+  for (const int code : kOrder) {
+    if (a == code || b == code) return code;
+  }
+  return a != 0 ? a : b;
+}
+
+void RunResult::Note(int code, std::string text) {
+  exit_code = GraverExit(exit_code, code);
+  notes.push_back(std::move(text));
+}
+
+void ClosePoint(PointResult* point, int exit_code, RunResult* result) {
+  for (std::size_t i = 0; i < point->shares.size(); ++i) {
+    const AgentSum& sum = point->merger->agents()[i];
+    if (sum.is_final) continue;
+    point->is_partial = true;
+    const auto share = static_cast<std::uint64_t>(point->request_shares[i]);
+    const std::uint64_t unplanned = share > sum.counters.planned ? share - sum.counters.planned : 0;
+    const std::uint64_t lost = unplanned + sum.pending.waiting + sum.pending.in_flight;
+    point->unaccounted_max += lost;
+    // Its last shard tells of all until the end of its window.
+    const double known_s =
+        result->started_wall_s + static_cast<double>(point->start_offset + (sum.last_window + 1) * kSecond) / 1e9;
+    result->Note(exit_code, absl::StrCat("point ", point->connections, ": agent ", result->agents[i].address,
+                                         " delivered ", sum.shards, " shards; ",
+                                         share == 0 ? "an unknown number of" : absl::StrCat("0 to ", lost),
+                                         " requests are unaccounted for after ", FormatWallTime(known_s)));
+  }
+  if (const absl::Status status = point->merger->Finish(); !status.ok())
+    result->Note(kExitAccounting, std::string(status.message()));
+}
+
+}  // namespace tidemark
