@@ -21,6 +21,7 @@
 #include "common/control_address.h"
 #include "common/control_certs.h"
 #include "common/units.h"
+#include "common/yaml_message.h"
 
 namespace tidemark {
 namespace {
@@ -37,6 +38,7 @@ struct AgentOptions {
   std::string allow_coordinator = kCoordinatorName;
   std::string idle_timeout = "10m";
   std::vector<std::string> allow_targets;
+  std::string allow_list;
 };
 
 int Fail(int code, const std::string& message) {
@@ -126,6 +128,8 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--allow-target", options.allow_targets,
                  "HOST or CIDR that may be loaded, besides loopback and private ranges (repeatable)");
+  app.add_option("--allow-list", options.allow_list,
+                 "YAML file of targets that may be loaded, with ceilings, and of secrets, see README");
   app.add_option("--control-certs", options.control_certs,
                  "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, if "
                  "--listen is beyond loopback");
@@ -167,7 +171,14 @@ int Main(int argc, char** argv) {
   }
   const auto idle_timeout = ParseDuration(options.idle_timeout);
   if (!idle_timeout.ok()) return Fail(kExitUsage, "--idle-timeout: " + std::string(idle_timeout.status().message()));
-  auto guard = TargetGuard::Make(options.allow_targets);
+  proto::AllowList allow_list;
+  if (!options.allow_list.empty()) {
+    const auto text = ReadFile(options.allow_list, kMaxYamlBytes);
+    const absl::Status status =
+        text.ok() ? ParseYaml(*text, options.allow_list, "allow-list", &allow_list) : text.status();
+    if (!status.ok()) return Fail(kExitUsage, "--allow-list: " + std::string(status.message()));
+  }
+  auto guard = TargetGuard::Make(options.allow_targets, allow_list);
   if (!guard.ok()) return Fail(kExitUsage, std::string(guard.status().message()));
   return Serve(options, *address, certs, *std::move(guard), *idle_timeout);
 }

@@ -70,7 +70,7 @@ void KeepListeningLoopback(std::vector<SocketAddress>* addresses, std::vector<So
 }
 
 absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
-    const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides) {
+    const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides, bool* is_overridden) {
   if (!target.unix_path.empty()) {
     SocketAddress address;
     auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
@@ -88,7 +88,8 @@ absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
       return absl::InvalidArgumentError(absl::StrCat("resolve: '", override.address, "' is no IP address"));
     forced.insert(forced.end(), found->begin(), found->end());
   }
-  if (!forced.empty()) return forced;
+  *is_overridden = !forced.empty();
+  if (*is_overridden) return forced;
   return Lookup(target.host, target.port, 0);
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/machine.h"
 #include "agent/resolver.h"
+#include "agent/secrets.h"
 #include "common/histogram_codec.h"
 #include "common/split.h"
 #include "common/status_macros.h"
@@ -28,6 +29,15 @@ void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCou
   out->set_accept_overflows(now.accept_overflows - before.accept_overflows);
 }
 
+// A ceiling on the rate needs a plan that has one: what a closed loop sends, the target decides.
+absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceiling& ceiling) {
+  if (ceiling.max_rate == 0 || (IsOpenLoop(plan.sweep()) && plan.sweep().warmup_requests_per_connection() == 0))
+    return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("target refused: the agent's --allow-list caps it at ", ceiling.max_rate,
+                   " requests per second; give a --rate, and a --warmup that is a time"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, const TargetGuard& guard,
@@ -36,9 +46,17 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   TIDEMARK_RETURN_IF_ERROR(ValidatePlan(plan));
   Worker::Settings settings{.plan = plan};
   TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(plan.target()));
-  TIDEMARK_ASSIGN_OR_RETURN(settings.targets, ResolveTarget(settings.target, plan.resolve()));
-  for (const SocketAddress& address : settings.targets)
-    TIDEMARK_RETURN_IF_ERROR(guard.Check(settings.target.host, address));
+  bool is_overridden = false;
+  TIDEMARK_ASSIGN_OR_RETURN(settings.targets, ResolveTarget(settings.target, plan.resolve(), &is_overridden));
+  // Every address is checked, and no other is ever connected to: the name is not looked up again.
+  TargetGuard::Ceiling ceiling;
+  for (const SocketAddress& address : settings.targets) {
+    TIDEMARK_ASSIGN_OR_RETURN(TargetGuard::Ceiling other, guard.Check(settings.target.host, address, is_overridden));
+    TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, other));
+    ceiling.Lower(other);
+  }
+  for (proto::Request& request : *settings.plan.mutable_requests())
+    TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &request));
   std::vector<SocketAddress> left_out;
   KeepListeningLoopback(&settings.targets, &left_out);
   settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);
@@ -56,6 +74,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   session->target_count_ = settings.targets.size();
   session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
   session->is_unix_ = !settings.target.unix_path.empty();
+  session->ceiling_ = ceiling;
   const int worker_count = plan.threads() > 0 ? plan.threads() : UsableCores();
   for (int i = 0; i < worker_count; ++i) {
     SslContext tls;
@@ -75,6 +94,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   for (const SocketAddress& address : settings.targets)
     event.mutable_opened()->add_target_addresses(address.ToString());
   for (const SocketAddress& address : left_out) event.mutable_opened()->add_left_out_addresses(address.ToString());
+  event.mutable_opened()->set_permission(ceiling.permission);
   session->emit_(event);
   return session;
 }
@@ -131,6 +151,23 @@ std::vector<std::optional<Arrivals>> Session::SplitArrivals(const proto::Prepare
   return arrivals;
 }
 
+// Errors: PermissionDenied if the share is more than the operator of this agent allows.
+absl::Status Session::CheckCeiling(const proto::Prepare& prepare) const {
+  if (ceiling_.max_connections != 0 && prepare.connections() > ceiling_.max_connections) {
+    return absl::PermissionDeniedError(absl::StrCat("target refused: ", prepare.connections(),
+                                                    " connections, but the agent's --allow-list caps it at ",
+                                                    ceiling_.max_connections));
+  }
+  if (ceiling_.max_rate == 0 || prepare.streams() == 0) return absl::OkStatus();
+  std::int64_t highest_millis = 0;
+  for (const RateStage& stage : PointAt(open_.plan().sweep(), static_cast<int>(prepare.point())).stages)
+    highest_millis = std::max({highest_millis, stage.from_millis, stage.to_millis});
+  if (highest_millis <= ceiling_.max_rate * 1'000 * prepare.streams()) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat(
+      "target refused: a share of ", highest_millis / 1'000 / prepare.streams(),
+      " requests per second, but the agent's --allow-list caps it at ", ceiling_.max_rate, "; add agents"));
+}
+
 absl::Status Session::Prepare(const proto::Prepare& prepare) {
   const auto worker_count = static_cast<std::int64_t>(workers_.size());
   if (prepare.connections() < 0 || prepare.connections() > kMaxConnections || prepare.requests() < 0 ||
@@ -144,6 +181,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
     return absl::ResourceExhaustedError(absl::StrCat(prepare.connections(), " connections, but this agent may hold ",
                                                      ConnectionLimit(), "; raise its limit (ulimit -n) or add agents"));
   }
+  TIDEMARK_RETURN_IF_ERROR(CheckCeiling(prepare));
   const std::int64_t ports = LocalPorts() * static_cast<std::int64_t>(source_count_ * target_count_);
   if (!is_unix_ && prepare.connections() > ports) {
     return absl::ResourceExhaustedError(absl::StrCat(prepare.connections(), " connections, but there are ", ports,

@@ -27,13 +27,14 @@ class Session {
   using Emit = std::function<void(const proto::Event&)>;
 
   // Validates the plan, resolves the target, asks the guard, starts the workers.
-  // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name).
+  // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name, a secret).
   static absl::StatusOr<std::unique_ptr<Session>> Open(const proto::Open& open, const TargetGuard& guard,
                                                        std::uint64_t incarnation, Emit emit);
   ~Session();  // closes every connection and joins every thread
 
   // Starts opening connections; a Ready event follows.
-  // Errors: ResourceExhausted (descriptors, ports), FailedPrecondition (a point is still running), InvalidArgument.
+  // Errors: ResourceExhausted (descriptors, ports), PermissionDenied (the guard's ceilings), FailedPrecondition (a
+  // point is still running), InvalidArgument.
   absl::Status Prepare(const proto::Prepare& prepare);
   absl::Status Arm(const proto::Arm& arm);
   // Ends the current point, if any, with a final shard.
@@ -47,6 +48,7 @@ class Session {
   void SendEvents();                  // the sender thread
   void Handle(WorkerReport report);   // in it
   void SendReady();
+  absl::Status CheckCeiling(const proto::Prepare& prepare) const;
   std::vector<std::optional<Arrivals>> SplitArrivals(const proto::Prepare& prepare,
                                                      const std::vector<std::int64_t>& connections,
                                                      bool is_warmup) const;
@@ -58,6 +60,7 @@ class Session {
   std::size_t target_count_ = 1;
   std::size_t source_count_ = 1;
   bool is_unix_ = false;
+  TargetGuard::Ceiling ceiling_;
   // Set before a point's workers start, read by what they report afterwards:
   HostCounters host_at_start_;
   std::uint32_t attempt_ = 0;

@@ -19,12 +19,50 @@ constexpr const char* kAlwaysAllowed[] = {"127.0.0.0/8",    "10.0.0.0/8", "172.1
                                           "192.168.0.0/16", "::1/128",    "fc00::/7"};
 constexpr unsigned char kMappedPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+// Hosts of exchanges. Longer names come first: the first that the host is, or lies below, decides.
+// Source: the exchanges' own documentation, 2026.
+struct ExchangeHost {
+  absl::string_view name;
+  bool is_production;
+};
+constexpr ExchangeHost kExchangeHosts[] = {
+    {"testnet.binance.vision", false},
+    {"testnet.binancefuture.com", false},
+    {"demo-api.binance.com", false},
+    {"demo-stream.binance.com", false},
+    {"demo-stream-sbe.binance.com", false},
+    {"demo-ws-api.binance.com", false},
+    {"binance.com", true},
+    {"binance.us", true},
+    {"binance.vision", true},
+    {"okx.com", true},  // its demo mode is a header, on the production's hosts
+    {"api-testnet.bybit.com", false},
+    {"stream-testnet.bybit.com", false},
+    {"bybit.com", true},  // the public streams of its demo are the production's
+    {"bytick.com", true},
+    {"api-public.sandbox.exchange.coinbase.com", false},
+    {"ws-feed-public.sandbox.exchange.coinbase.com", false},
+    {"ws-direct.sandbox.exchange.coinbase.com", false},
+    {"coinbase.com", true},
+    {"demo-futures.kraken.com", false},
+    {"kraken.com", true},  // beta hosts share the production's engine
+    {"test.deribit.com", false},
+    {"deribit.com", true},
+};
+
 std::string Normalise(absl::string_view host) {
   if (absl::EndsWith(host, ".")) host.remove_suffix(1);
   return absl::AsciiStrToLower(host);
 }
 
 }  // namespace
+
+void TargetGuard::Ceiling::Lower(const Ceiling& other) {
+  const auto lower = [](std::int64_t a, std::int64_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); };
+  max_rate = lower(max_rate, other.max_rate);
+  max_connections = lower(max_connections, other.max_connections);
+  if (permission.empty()) permission = other.permission;
+}
 
 bool TargetGuard::Parse(const std::string& text, Range* range) {
   const std::size_t slash = text.find('/');
@@ -50,39 +88,124 @@ bool TargetGuard::Contains(const Range& range, const unsigned char address[16]) 
   return rest == 0 || ((range.prefix[whole] ^ address[whole]) >> (8 - rest)) == 0;
 }
 
-absl::StatusOr<TargetGuard> TargetGuard::Make(const std::vector<std::string>& allowed) {
+bool IsExchangeProduction(const std::string& host) {
+  const std::string name = Normalise(host);
+  for (const ExchangeHost& exchange : kExchangeHosts) {
+    if (name == exchange.name || absl::EndsWith(name, absl::StrCat(".", exchange.name))) return exchange.is_production;
+  }
+  return false;
+}
+
+absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTarget& target) {
+  const auto error = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", (target.host().empty() ? target.cidr() : target.host()).substr(0, 64), "': ", what));
+  };
+  if (target.host().empty() == target.cidr().empty()) return error("give exactly one of host and cidr");
+  Entry entry{.ports = {target.ports().begin(), target.ports().end()},
+              .is_production = target.production(),
+              .ceiling = {.max_rate = target.max_rate(),
+                          .max_connections = target.max_connections(),
+                          .permission = target.permission()}};
+  const bool is_host_name = target.host().size() <= 253 && target.host().find_first_of("/: @?#") == std::string::npos;
+  Range range{};
+  if (!target.host().empty() && is_host_name && !Parse(target.host(), &range)) {
+    entry.host = Normalise(target.host());
+  } else if (!Parse(target.host().empty() ? target.cidr() : target.host(), &entry.range)) {
+    return error("is neither a host name nor an address range like 203.0.113.0/24");
+  }
+  for (const std::int64_t port : entry.ports) {
+    if (port < 1 || port > 65535) return error(absl::StrCat("port ", port, " is none; 1 to 65535"));
+  }
+  if (entry.is_production && (entry.host.empty() || entry.ceiling.permission.empty()))
+    return error("production needs a host, by name, and a permission: who allowed it, and where that is written");
+  return entry;
+}
+
+absl::StatusOr<TargetGuard> TargetGuard::Make(const std::vector<std::string>& extra, const proto::AllowList& list) {
   TargetGuard guard;
-  for (const char* text : kAlwaysAllowed) CHECK(Parse(text, &guard.ranges_.emplace_back()));
-  for (const std::string& text : allowed) {
+  for (const proto::AllowedTarget& target : list.targets()) {
+    auto entry = MakeEntry(target);
+    if (!entry.ok()) return absl::InvalidArgumentError(absl::StrCat("--allow-list: ", entry.status().message()));
+    guard.entries_.push_back(*std::move(entry));
+  }
+  for (const std::string& text : extra) {
+    proto::AllowedTarget target;
+    target.set_host(text);
     Range range{};
     if (Parse(text, &range)) {
-      guard.ranges_.push_back(range);
-    } else if (text.empty() || text.size() > 253 || text.find_first_of("/: @?#") != std::string::npos) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--allow-target: '", text.substr(0, 64),
-                       "' is neither a host name nor an address range like 203.0.113.0/24"));
-    } else {
-      guard.hosts_.push_back(Normalise(text));
+      target.clear_host();
+      target.set_cidr(text);
     }
+    auto entry = MakeEntry(target);
+    if (!entry.ok()) return absl::InvalidArgumentError(absl::StrCat("--allow-target: ", entry.status().message()));
+    guard.entries_.push_back(*std::move(entry));
+  }
+  if (!list.only_these()) {
+    for (const char* text : kAlwaysAllowed) CHECK(Parse(text, &guard.always_.emplace_back()));
+  }
+  for (const std::string& secret : list.secrets()) {
+    if (!absl::StartsWith(secret, "env:") && !absl::StartsWith(secret, "file:/"))
+      return absl::InvalidArgumentError(
+          absl::StrCat("--allow-list: secrets: '", secret.substr(0, 64), "' is neither env:NAME nor file:/PATH"));
+    guard.secrets_.push_back(secret);
   }
   return guard;
 }
 
-absl::Status TargetGuard::Check(const std::string& host, const SocketAddress& address) const {
-  if (address.family() == AF_UNIX) return absl::OkStatus();
+absl::StatusOr<TargetGuard::Ceiling> TargetGuard::Check(const std::string& host, const SocketAddress& address,
+                                                        bool is_overridden) const {
+  if (address.family() == AF_UNIX) return Ceiling();
   unsigned char bytes[16];
+  std::int64_t port = 0;
   if (address.family() == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
     std::memcpy(bytes, kMappedPrefix, sizeof kMappedPrefix);
-    std::memcpy(bytes + 12, &reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_addr, 4);
+    std::memcpy(bytes + 12, &v4->sin_addr, 4);
+    port = ntohs(v4->sin_port);
   } else {
-    std::memcpy(bytes, &reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr, 16);
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
+    std::memcpy(bytes, &v6->sin6_addr, 16);
+    port = ntohs(v6->sin6_port);
   }
-  if (std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) { return Contains(range, bytes); }))
-    return absl::OkStatus();
-  if (std::find(hosts_.begin(), hosts_.end(), Normalise(host)) != hosts_.end()) return absl::OkStatus();
+  const std::string name = Normalise(host);
+  const bool is_inside =
+      std::any_of(always_.begin(), always_.end(), [&](const Range& range) { return Contains(range, bytes); });
+  const bool is_production = !is_inside && IsExchangeProduction(host);
+  bool is_other_port = false;
+  for (const Entry& entry : entries_) {
+    const bool is_match = entry.host.empty() ? Contains(entry.range, bytes) : !is_overridden && entry.host == name;
+    if (!is_match || (is_production && !entry.is_production)) continue;
+    if (entry.ports.empty() || std::find(entry.ports.begin(), entry.ports.end(), port) != entry.ports.end())
+      return entry.ceiling;
+    is_other_port = true;
+  }
+  const std::string refused = absl::StrCat("target refused: ", host, " is ", address.ToString(), ", ");
+  if (is_production) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(refused,
+                     "production of an exchange; with its written permission, name the host in the agent's "
+                     "--allow-list with production: true and permission: where that is written"));
+  }
+  if (is_other_port) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(refused, "and the agent's --allow-list allows other ports of it only"));
+  }
+  if (is_inside) return Ceiling();
+  if (always_.empty()) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(refused, "which the agent's --allow-list does not name, and it allows only_these"));
+  }
   return absl::PermissionDeniedError(absl::StrCat(
-      "target refused: ", host, " is ", address.ToString(),
-      ", outside loopback and private ranges; if you may load it, start the agent with --allow-target ", host));
+      refused, "outside loopback and private ranges; if you may load it, start the agent with --allow-target ",
+      is_overridden ? "and that address" : host));
+}
+
+absl::Status TargetGuard::CheckSecret(const std::string& reference) const {
+  if (allows_all_secrets_ || std::find(secrets_.begin(), secrets_.end(), reference) != secrets_.end())
+    return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat("secret refused: {", reference.substr(0, 128),
+                                                  "} is not named under secrets: of the agent's --allow-list"));
 }
 
 }  // namespace tidemark

@@ -1,36 +1,67 @@
 // The agent's own list of what it may be aimed at. The coordinator cannot widen it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/transport.h"
+#include "protos/allow_list.pb.h"
 
 namespace tidemark {
 
-// Loopback and private addresses (RFC 1918, RFC 4193) are allowed, and so are Unix sockets; everything else only if
-// named. Checked after resolution, for each address.  Threads: any, after construction.
+// Loopback and private addresses (RFC 1918, RFC 4193) are allowed unless the list says `only_these`, and so are Unix
+// sockets; everything else only if named. Checked after resolution, for each address.
+// Threads: any, after construction.
 class TargetGuard {
  public:
-  // `allowed`: host names ("api.example.test": any address that this very name resolves to) and address ranges
-  // ("203.0.113.0/24", "2001:db8::1").  Errors: InvalidArgument naming the entry.
-  static absl::StatusOr<TargetGuard> Make(const std::vector<std::string>& allowed);
+  // What an allowed target may be given; 0: no ceiling.
+  struct Ceiling {
+    std::int64_t max_rate = 0;         // requests per second of this agent
+    std::int64_t max_connections = 0;  // of this agent
+    std::string permission = {};       // as the list gives it
 
-  // Errors: PermissionDenied naming host, address and remedy.
-  absl::Status Check(const std::string& host, const SocketAddress& address) const;
+    // Makes this the lower of the two, of each figure.
+    void Lower(const Ceiling& other);
+  };
+
+  // `extra`: host names and address ranges to allow besides those of `list`.  Errors: InvalidArgument naming the entry.
+  static absl::StatusOr<TargetGuard> Make(const std::vector<std::string>& extra, const proto::AllowList& list = {});
+
+  // Whether `host`, which is `address`, may be loaded. `is_overridden`: the coordinator gave the address itself, so
+  // that the name proves nothing.  Errors: PermissionDenied naming host, address, the rule, and the remedy.
+  absl::StatusOr<Ceiling> Check(const std::string& host, const SocketAddress& address, bool is_overridden) const;
+
+  // Whether a request may hold this "env:NAME" or "file:PATH".  Errors: PermissionDenied.
+  absl::Status CheckSecret(const std::string& reference) const;
+  // For an agent in the user's own process, which may read what the user may.
+  void AllowAllSecrets() { allows_all_secrets_ = true; }
 
  private:
   struct Range {
     unsigned char prefix[16];  // IPv4 as IPv4-mapped IPv6
     int bits;
   };
+  struct Entry {
+    std::string host = {};  // lower case, without a trailing dot; empty: `range`
+    Range range{};
+    std::vector<std::int64_t> ports = {};
+    bool is_production = false;
+    Ceiling ceiling = {};
+  };
   static bool Parse(const std::string& text, Range* range);
   static bool Contains(const Range& range, const unsigned char address[16]);
+  static absl::StatusOr<Entry> MakeEntry(const proto::AllowedTarget& target);
 
-  std::vector<Range> ranges_;
-  std::vector<std::string> hosts_;  // lower case, without a trailing dot
+  std::vector<Entry> entries_;
+  std::vector<Range> always_;
+  std::vector<std::string> secrets_;
+  bool allows_all_secrets_ = false;
 };
+
+// Whether `host` serves the production of an exchange that we know; its test networks are not meant.
+bool IsExchangeProduction(const std::string& host);
 
 }  // namespace tidemark

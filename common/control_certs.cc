@@ -45,9 +45,9 @@ absl::StatusOr<ControlCerts> ReadControlCerts(const std::string& dir) {
   TIDEMARK_ASSIGN_OR_RETURN(certs.cert, ReadPem(dir + "/cert.pem"));
   TIDEMARK_ASSIGN_OR_RETURN(certs.key, ReadPem(dir + "/key.pem"));
   struct stat facts {};
-  if (stat((dir + "/key.pem").c_str(), &facts) == 0 && (facts.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+  if (stat((dir + "/key.pem").c_str(), &facts) == 0 && (facts.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("--control-certs: '", dir, "/key.pem' can be read by others; chmod 600 it"));
+        absl::StrCat("--control-certs: '", dir, "/key.pem' is open to others; chmod 600 it"));
   }
   return certs;
 }

@@ -17,6 +17,12 @@ namespace {
 // An agent that does not end its stream by then is left alone.
 constexpr Nanos kCloseGrace = 2 * kSecond;
 
+// `deadline` is an instant of the monotonic clock.
+void SetDeadline(Nanos deadline, grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::nanoseconds(std::max<Nanos>(0, deadline - MonotonicNow())));
+}
+
 }  // namespace
 
 void RunEvents::Push(RunEvent event) {
@@ -118,11 +124,22 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optio
   return grpc::CreateCustomChannel(absl::StrCat("dns:///", address), credentials, arguments);
 }
 
+absl::StatusOr<bool> StopRun(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
+                             const std::string& run, Nanos deadline) {
+  grpc::ClientContext context;
+  SetDeadline(deadline, &context);
+  proto::StopRunRequest request;
+  request.set_run(run);
+  proto::StopRunResponse response;
+  const grpc::Status status = proto::Agent::NewStub(channel)->StopRun(&context, request, &response);
+  if (status.ok()) return response.is_stopped();
+  return absl::UnavailableError(absl::StrCat("agent ", address, " does not stop: ", status.error_message()));
+}
+
 absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,
                                                  const std::string& address, Nanos deadline) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::nanoseconds(std::max<Nanos>(0, deadline - MonotonicNow())));
+  SetDeadline(deadline, &context);
   proto::DescribeResponse response;
   const grpc::Status status = proto::Agent::NewStub(channel)->Describe(&context, {}, &response);
   if (status.ok()) return response;

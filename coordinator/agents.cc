@@ -89,34 +89,36 @@ absl::Status CheckSecurity(const Dialled& agent, const AgentOptions& options, bo
                    "--insecure-control if you trust the network"));
 }
 
-// Asks all of `addresses` at the same time; returns who answered, and the first refusal of who did not.
-absl::Status DescribeAll(const std::vector<Dialled>& addresses, const AgentOptions& options,
-                         const std::optional<ControlCerts>& certs, Nanos deadline, std::vector<FoundAgent>* found) {
-  std::vector<FoundAgent> agents(addresses.size());
-  std::vector<absl::Status> statuses(addresses.size());
+// Asks all of `addresses` at the same time.
+std::vector<AgentAnswer> Ask(const std::vector<Dialled>& addresses, const AgentOptions& options,
+                             const std::optional<ControlCerts>& certs, Nanos deadline) {
+  std::vector<AgentAnswer> answers(addresses.size());
   const bool is_secure_on_loopback = !options.control_certs.empty();
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     threads.emplace_back([&, i] {
       const auto& [address, expected_name, is_loopback] = addresses[i];
       const bool is_plain = is_loopback && !is_secure_on_loopback;
-      agents[i].address = address;
-      agents[i].channel = Dial(address, is_plain ? std::nullopt : certs, expected_name);
-      auto description = Describe(agents[i].channel, address, deadline);
-      statuses[i] = description.status();
-      if (description.ok()) agents[i].description = *std::move(description);
+      AgentAnswer& answer = answers[i];
+      answer.agent.address = address;
+      answer.agent.channel = Dial(address, is_plain ? std::nullopt : certs, expected_name);
+      answer.asked = MonotonicNow();
+      auto description = Describe(answer.agent.channel, address, deadline);
+      answer.answered = MonotonicNow();
+      answer.status = description.status();
+      if (description.ok()) answer.agent.description = *std::move(description);
     });
   }
   for (std::thread& thread : threads) thread.join();
-  absl::Status first;
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    if (statuses[i].ok()) {
-      found->push_back(std::move(agents[i]));
-    } else if (first.ok()) {
-      first = statuses[i];
-    }
-  }
-  return first;
+  return answers;
+}
+
+// Expands and asks; what FindAgents and AskAgents share.
+absl::StatusOr<std::vector<AgentAnswer>> ExpandAndAsk(const AgentOptions& options,
+                                                      const std::optional<ControlCerts>& certs, Nanos deadline) {
+  TIDEMARK_ASSIGN_OR_RETURN(const std::vector<Dialled> addresses, Expand(options.addresses));
+  for (const Dialled& agent : addresses) TIDEMARK_RETURN_IF_ERROR(CheckSecurity(agent, options, certs.has_value()));
+  return Ask(addresses, options, certs, deadline);
 }
 
 }  // namespace
@@ -135,6 +137,11 @@ absl::Status CheckAgent(const FoundAgent& agent) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<AgentAnswer>> AskAgents(const AgentOptions& options, Nanos deadline) {
+  TIDEMARK_ASSIGN_OR_RETURN(const std::optional<ControlCerts> certs, FindCerts(options));
+  return ExpandAndAsk(options, certs, deadline);
+}
+
 absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options) {
   TIDEMARK_ASSIGN_OR_RETURN(const std::optional<ControlCerts> certs, FindCerts(options));
   const int wait_for = options.wait_for;
@@ -142,12 +149,16 @@ absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options) 
   const Nanos deadline = MonotonicNow() + (wait_for > 0 ? timeout : kDescribeTimeout);
   while (true) {
     std::vector<FoundAgent> found;
-    const auto addresses = Expand(options.addresses);
-    absl::Status status = addresses.status();
-    if (status.ok()) {
-      for (const Dialled& agent : *addresses)
-        TIDEMARK_RETURN_IF_ERROR(CheckSecurity(agent, options, certs.has_value()));
-      status = DescribeAll(*addresses, options, certs, std::min(deadline, MonotonicNow() + kDescribeTimeout), &found);
+    auto answers = ExpandAndAsk(options, certs, std::min(deadline, MonotonicNow() + kDescribeTimeout));
+    absl::Status status = answers.status();
+    if (answers.ok()) {
+      for (AgentAnswer& answer : *answers) {
+        if (answer.status.ok()) {
+          found.push_back(std::move(answer.agent));
+        } else {
+          status.Update(answer.status);
+        }
+      }
     }
     const bool is_enough = wait_for > 0 ? found.size() >= static_cast<std::size_t>(wait_for) : status.ok();
     if (is_enough) {

@@ -41,6 +41,18 @@ struct AgentOptions {
 // many did), FailedPrecondition (another protocol version, or busy), naming the agent.
 absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options);
 
+// What one agent said, or why it said nothing.
+struct AgentAnswer {
+  FoundAgent agent;
+  absl::Status status;
+  Nanos asked = 0;
+  Nanos answered = 0;
+};
+
+// Asks each agent of `options.addresses` once who it is, all at the same time, until `deadline` (an instant).
+// Errors: InvalidArgument (a spec, or certificates that are missing), Unavailable (a name that cannot be resolved).
+absl::StatusOr<std::vector<AgentAnswer>> AskAgents(const AgentOptions& options, Nanos deadline);
+
 // What every agent must fulfil, the one in process too.
 absl::Status CheckAgent(const FoundAgent& agent);
 

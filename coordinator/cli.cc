@@ -477,9 +477,13 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   AddSearch(search, &search_flags);
   const CLI::App* selftest = app.add_subcommand(
       "selftest", "what this machine can measure, and whether the promises hold on it; 20 s, exit 70 if one does not");
-  app.add_subcommand("report", "a result again, from a run's journal: see tidemark report --help");  // as are these
-  app.add_subcommand("certs", "certificates for agents on other hosts: see tidemark certs --help");  // so is this
-  app.add_subcommand("compare", "compare two sets of results: see tidemark compare --help");         // done before this
+  // These are done before this; named here for the help.
+  for (const auto& [verb, what] : {std::pair{"compare", "compare two sets of results"},
+                                   {"report", "a result again, from a run's journal"},
+                                   {"agents", "who the agents are, and what they are doing"},
+                                   {"stop", "end a run at its agents"},
+                                   {"certs", "certificates for agents on other hosts"}})
+    app.add_subcommand(verb, absl::StrCat(what, "; see tidemark ", verb, " --help"));
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

@@ -34,6 +34,7 @@ void ToProto(const AgentFacts& facts, proto::JournalAgent* out) {
   for (const std::string& address : facts.target_addresses) out->add_target_addresses(address);
   for (const std::string& address : facts.left_out_addresses) out->add_left_out_addresses(address);
   out->set_lost(facts.lost);
+  out->set_permission(facts.permission);
 }
 
 AgentFacts FromProto(const proto::JournalAgent& in) {
@@ -43,6 +44,7 @@ AgentFacts FromProto(const proto::JournalAgent& in) {
           .is_insecure = in.is_insecure(),
           .target_addresses = {in.target_addresses().begin(), in.target_addresses().end()},
           .left_out_addresses = {in.left_out_addresses().begin(), in.left_out_addresses().end()},
+          .permission = in.permission(),
           .lost = in.lost()};
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/machine.h"
+#include "coordinator/agents_command.h"
 #include "coordinator/certs_command.h"
 #include "coordinator/cli.h"
 #include "coordinator/compare_command.h"
@@ -23,9 +24,12 @@ int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
   RaiseDescriptorLimit();
-  if (argc > 1 && absl::string_view(argv[1]) == "compare") return CompareCommand({argv + 2, argv + argc});
-  if (argc > 1 && absl::string_view(argv[1]) == "report") return ReportCommand({argv + 2, argv + argc});
-  if (argc > 1 && absl::string_view(argv[1]) == "certs") return CertsCommand({argv + 2, argv + argc});
+  const absl::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == "agents") return AgentsCommand({argv + 2, argv + argc});
+  if (verb == "certs") return CertsCommand({argv + 2, argv + argc});
+  if (verb == "compare") return CompareCommand({argv + 2, argv + argc});
+  if (verb == "report") return ReportCommand({argv + 2, argv + argc});
+  if (verb == "stop") return StopCommand({argv + 2, argv + argc});
   const CommandLine line = ParseCommandLine(argc, argv);
   switch (line.command) {
     case Command::kRun:

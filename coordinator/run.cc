@@ -368,6 +368,7 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       AgentFacts& facts = result_.agents[index];
       facts.version = event.opened().version();
       facts.workers = event.opened().workers();
+      facts.permission = event.opened().permission();
       facts.target_addresses.assign(event.opened().target_addresses().begin(), event.opened().target_addresses().end());
       facts.left_out_addresses.assign(event.opened().left_out_addresses().begin(),
                                       event.opened().left_out_addresses().end());

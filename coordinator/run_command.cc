@@ -88,7 +88,7 @@ int RunCommand(const RunOptions& options) {
   if (const absl::Status status = CheckCapacity(options.plan, fleet->agents); !status.ok())
     return Fail(kExitUsage, status.message());
   if (options.is_dry_run) {
-    std::printf("%s%s", PrintPlan(PlanForPrinting(options.plan)).c_str(),
+    std::printf("%s%s", PrintYaml(PlanForPrinting(options.plan)).c_str(),
                 DescribeSplit(options.plan, fleet->agents).c_str());
     return kExitOk;
   }

@@ -51,6 +51,7 @@ struct AgentFacts {
   bool is_insecure = false;
   std::vector<std::string> target_addresses;
   std::vector<std::string> left_out_addresses;
+  std::string permission;      // with which the agent's allow-list names the target
   std::string lost;            // why, empty if it was not
   int resumed = 0;             // streams that broke and were taken up again
   double drift_ppm = 0;        // of its clock against ours; 0 until it is known

@@ -145,7 +145,7 @@ class Selftest {
                         FormatLatency(service_us)));
   }
 
-  // Nothing is sent to a target that the agent does not allow, nor after the coordinator has gone.
+  // Nothing is sent to a target that the agent does not allow, nor after the lease of a coordinator that has gone.
   void Safe() {
     proto::Plan plan = Base();
     plan.set_target(kForbiddenTarget);
@@ -154,10 +154,11 @@ class Selftest {
     const std::uint64_t after = SentWithoutCoordinator();
     Say("safe", forbidden.exit_code == kExitUsage && after == 0,
         absl::StrCat("a public address was ", forbidden.exit_code == kExitUsage ? "refused" : "NOT refused", "; ",
-                     after == 0 ? "nothing" : FormatCount(after), " was sent after the coordinator had gone"));
+                     after == 0 ? "nothing" : FormatCount(after),
+                     " was sent after the lease of a coordinator that had gone"));
   }
 
-  // Starts a point, leaves without a word, and counts what still comes.
+  // Starts a point, leaves without a word, and counts what still comes after the lease.
   std::uint64_t SentWithoutCoordinator() {
     proto::Plan plan = Base();
     plan.mutable_sweep()->add_connections(4);
@@ -182,6 +183,7 @@ class Selftest {
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
     }
     events_->EndRun();
+    std::this_thread::sleep_for(std::chrono::milliseconds(kLeaseMillis + 500));
     const std::uint64_t left = responder_->requests();
     if (left == before) return ~std::uint64_t{0};  // it never began: nothing is shown
     std::this_thread::sleep_for(std::chrono::seconds(1));

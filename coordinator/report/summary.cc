@@ -366,6 +366,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     for (const std::string& address : facts.target_addresses) info->add_target_addresses(address);
     for (const std::string& address : facts.left_out_addresses) info->add_left_out_addresses(address);
     info->set_lost(facts.lost);
+    info->set_permission(facts.permission);
     info->set_resumed_streams(facts.resumed);
     info->set_clock_error_us(Micros(facts.clock_round_trip) / 2);
     info->set_clock_drift_ppm(facts.drift_ppm);

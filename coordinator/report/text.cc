@@ -188,6 +188,8 @@ void AppendAgents(const proto::Report& report, std::string* out) {
         agent.workers() == 1 ? " worker" : " workers", agent.target_addresses().empty() ? "" : ", target ",
         absl::StrJoin(agent.target_addresses(), " "), agent.left_out_addresses().empty() ? "" : ", nothing listens on ",
         absl::StrJoin(agent.left_out_addresses(), " "), agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "",
+        agent.permission().empty() ? "" : ", with permission: ", agent.permission(),
+        agent.resumed_streams() == 0 ? "" : absl::StrCat(", stream resumed ", agent.resumed_streams(), " times"),
         agent.lost().empty() ? "" : ", LOST: ", agent.lost(), "\n");
   }
   if (report.agents_size() > kMaxAgentLines)

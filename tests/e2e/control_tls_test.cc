@@ -139,7 +139,7 @@ TEST(ControlTlsTest, FilesThatAreMissingOrOpenToOthersAreNamed) {
   };
   expect_line(run, "/nowhere", "/nowhere/ca.pem' cannot be read");
   chmod((authority.coordinator + "/key.pem").c_str(), 0644);
-  expect_line(run, authority.coordinator, "can be read by others");
+  expect_line(run, authority.coordinator, "is open to others");
   expect_line({TIDEMARK_AGENT_BINARY, "--listen", "127.0.0.1:0", "--control-certs"}, "/nowhere", "cannot be read");
   expect_line({TIDEMARK_BINARY, "certs", "init", "--ca", authority.ca}, "", "move the old one away first");
   expect_line({TIDEMARK_BINARY, "certs", "agent", "a b", "--ca", authority.ca, "--out", authority.dir / "x"}, "",

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (!plan.ok()) return 0;
   tidemark::ApplyDefaults(&*plan);
   if (!tidemark::ValidatePlan(*plan).ok()) return 0;
-  const auto back = tidemark::ParsePlan(tidemark::PrintPlan(*plan), "printed");
+  const auto back = tidemark::ParsePlan(tidemark::PrintYaml(*plan), "printed");
   CHECK(back.ok());
   CHECK(tidemark::ValidatePlan(*back).ok());
   return 0;

@@ -61,9 +61,9 @@ TEST(PlanFileTest, APrintedPlanReadsBackTheSame) {
   plan.mutable_requests(0)->add_headers("X: \"quoted\", and: colon");
   plan.add_source_addresses("127.0.0.2");
   *plan.mutable_timeout() = ToDurationProto(1'500 * kMillisecond);
-  const auto back = ParsePlan(PrintPlan(plan), "printed");
+  const auto back = ParsePlan(PrintYaml(plan), "printed");
   ASSERT_OK(back);
-  EXPECT_EQ(back->SerializeAsString(), plan.SerializeAsString()) << PrintPlan(plan);
+  EXPECT_EQ(back->SerializeAsString(), plan.SerializeAsString()) << PrintYaml(plan);
 }
 
 TEST(PlanFileTest, MissingFilesAreNamed) {

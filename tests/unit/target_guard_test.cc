@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "agent/resolver.h"
+#include "common/yaml_message.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -16,26 +17,106 @@ TEST(TargetGuardTest, LoopbackAndPrivateRangesAreAllowedAndNothingElse) {
   const TargetGuard guard = *TargetGuard::Make({});
   for (const char* text : {"127.0.0.1", "127.255.255.254", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1",
                            "::1", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"}) {
-    EXPECT_OK(guard.Check("h", Address(text))) << text;
+    EXPECT_OK(guard.Check("h", Address(text), false)) << text;
   }
   for (const char* text : {"8.8.8.8", "172.15.255.255", "172.32.0.0", "192.169.0.1", "169.254.169.254", "0.0.0.0",
                            "2001:db8::1", "fe80::1", "::ffff:8.8.8.8", "::"}) {
-    EXPECT_THAT(guard.Check("h", Address(text)), FailsWith("--allow-target")) << text;
+    EXPECT_THAT(guard.Check("h", Address(text), false), FailsWith("--allow-target")) << text;
   }
 }
 
 TEST(TargetGuardTest, NamedRangesAndHostsAreAllowed) {
   const TargetGuard guard = *TargetGuard::Make({"203.0.113.0/25", "2001:db8::/33", "API.Example.test."});
-  EXPECT_OK(guard.Check("x", Address("203.0.113.127")));
-  EXPECT_FALSE(guard.Check("x", Address("203.0.113.128")).ok());
-  EXPECT_OK(guard.Check("x", Address("2001:db8:7fff::1")));
-  EXPECT_FALSE(guard.Check("x", Address("2001:db8:8000::1")).ok());
-  EXPECT_OK(guard.Check("api.example.test", Address("8.8.8.8")));
-  EXPECT_OK(guard.Check("api.example.TEST.", Address("8.8.8.8")));
-  EXPECT_FALSE(guard.Check("evil.api.example.test", Address("8.8.8.8")).ok());
+  EXPECT_OK(guard.Check("x", Address("203.0.113.127"), false));
+  EXPECT_FALSE(guard.Check("x", Address("203.0.113.128"), false).ok());
+  EXPECT_OK(guard.Check("x", Address("2001:db8:7fff::1"), false));
+  EXPECT_FALSE(guard.Check("x", Address("2001:db8:8000::1"), false).ok());
+  EXPECT_OK(guard.Check("api.example.test", Address("8.8.8.8"), false));
+  EXPECT_OK(guard.Check("api.example.TEST.", Address("8.8.8.8"), false));
+  EXPECT_FALSE(guard.Check("evil.api.example.test", Address("8.8.8.8"), false).ok());
+}
+
+TEST(TargetGuardTest, AnAddressThatTheCoordinatorGaveIsNotCoveredByAName) {
+  const TargetGuard guard = *TargetGuard::Make({"api.example.test"});
+  EXPECT_THAT(guard.Check("api.example.test", Address("8.8.8.8"), true), FailsWith("outside loopback"));
+  EXPECT_OK(guard.Check("api.example.test", Address("127.0.0.1"), true));
+}
+
+proto::AllowList List(const std::string& yaml) {
+  proto::AllowList list;
+  EXPECT_OK(ParseYaml(yaml, "list", "allow-list", &list));
+  return list;
+}
+
+SocketAddress AddressAt(const char* text, std::uint16_t port) {
+  SocketAddress address = Address(text);
+  reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port = htons(port);
+  return address;
+}
+
+TEST(TargetGuardTest, TheFirstEntryThatMatchesGivesTheCeilings) {
+  const TargetGuard guard = *TargetGuard::Make(
+      {}, List("targets:\n- {host: api.example.test, ports: [443, 8443], max_rate: 5k, max_connections: 100}\n"
+               "- {cidr: 203.0.113.0/24, max_rate: 7}\n- {cidr: 10.0.0.0/8, max_connections: 3}\n"));
+  const auto named = guard.Check("api.example.test", AddressAt("203.0.113.1", 8443), false);
+  ASSERT_OK(named);
+  EXPECT_EQ(named->max_rate, 5'000);
+  EXPECT_EQ(named->max_connections, 100);
+  // Another port of the name is still an address of the second entry.
+  EXPECT_EQ(guard.Check("api.example.test", AddressAt("203.0.113.1", 80), false)->max_rate, 7);
+  EXPECT_THAT(guard.Check("api.example.test", AddressAt("198.51.100.1", 80), false), FailsWith("other ports"));
+  EXPECT_EQ(guard.Check("x", AddressAt("10.1.1.1", 1), false)->max_connections, 3);
+  EXPECT_EQ(guard.Check("x", AddressAt("127.0.0.1", 1), false)->max_connections, 0);
+}
+
+TEST(TargetGuardTest, OnlyTheseMeansNotEvenLoopback) {
+  const TargetGuard guard = *TargetGuard::Make({}, List("only_these: true\ntargets: [{cidr: 10.0.0.0/24}]\n"));
+  EXPECT_OK(guard.Check("x", Address("10.0.0.9"), false));
+  EXPECT_THAT(guard.Check("x", Address("127.0.0.1"), false), FailsWith("only_these"));
+  EXPECT_THAT(guard.Check("x", Address("10.0.1.1"), false), FailsWith("only_these"));
+}
+
+TEST(TargetGuardTest, ProductionOfAnExchangeNeedsItsNameAndAPermission) {
+  for (const char* host : {"api.binance.com", "API.BINANCE.COM.", "stream.bybit.com", "www.okx.com", "ws.kraken.com",
+                           "beta-ws.kraken.com", "www.deribit.com", "api.exchange.coinbase.com", "a.b.binance.us"})
+    EXPECT_TRUE(IsExchangeProduction(host)) << host;
+  for (const char* host : {"testnet.binance.vision", "stream.testnet.binance.vision", "test.deribit.com",
+                           "api-testnet.bybit.com", "notbinance.com", "binance.com.evil.test", "localhost"})
+    EXPECT_FALSE(IsExchangeProduction(host)) << host;
+  // Neither a name alone, nor its address range, nor --allow-target will do.
+  const TargetGuard without =
+      *TargetGuard::Make({"api.binance.com"}, List("targets: [{host: api.binance.com}, {cidr: 0.0.0.0/0}]\n"));
+  EXPECT_THAT(without.Check("api.binance.com", Address("8.8.8.8"), false), FailsWith("production of an exchange"));
+  EXPECT_THAT(without.Check("api.binance.com.", Address("8.8.8.8"), false), FailsWith("production of an exchange"));
+  // A copy of it inside is no production.
+  EXPECT_OK(without.Check("api.binance.com", Address("10.0.0.1"), true));
+  const TargetGuard with = *TargetGuard::Make(
+      {},
+      List("targets: [{host: api.binance.com, production: true, permission: 'mail of 2026-11-02', max_rate: 10}]\n"));
+  const auto allowed = with.Check("api.binance.com", Address("8.8.8.8"), false);
+  ASSERT_OK(allowed);
+  EXPECT_EQ(allowed->permission, "mail of 2026-11-02");
+  EXPECT_FALSE(with.Check("api.binance.com", Address("8.8.8.8"), true).ok());
+  EXPECT_THAT(TargetGuard::Make({}, List("targets: [{host: api.binance.com, production: true}]\n")),
+              FailsWith("permission"));
+  EXPECT_THAT(TargetGuard::Make({}, List("targets: [{cidr: 1.0.0.0/8, production: true, permission: x}]\n")),
+              FailsWith("needs a host"));
+}
+
+TEST(TargetGuardTest, SecretsAreThoseOfTheList) {
+  const TargetGuard guard = *TargetGuard::Make({}, List("secrets: ['env:API_KEY', 'file:/run/key']\n"));
+  EXPECT_OK(guard.CheckSecret("env:API_KEY"));
+  EXPECT_OK(guard.CheckSecret("file:/run/key"));
+  EXPECT_THAT(guard.CheckSecret("file:/etc/shadow"), FailsWith("secret refused"));
+  EXPECT_THAT(guard.CheckSecret("env:API_KEY2"), FailsWith("secret refused"));
+  EXPECT_THAT(TargetGuard::Make({}, List("secrets: [API_KEY]\n")), FailsWith("neither env:NAME"));
 }
 
 TEST(TargetGuardTest, EntriesThatAreNeitherAreRefused) {
+  for (const char* yaml : {"targets: [{}]", "targets: [{host: a, cidr: 10.0.0.0/8}]", "targets: [{cidr: nonsense}]",
+                           "targets: [{host: a, ports: [0]}]", "targets: [{host: a, ports: [70000]}]"}) {
+    EXPECT_THAT(TargetGuard::Make({}, List(yaml)), FailsWith("--allow-list")) << yaml;
+  }
   for (const char* text : {"10.0.0.0/33", "http://x/", "a b", "", "1.2.3.4/-1", "::1/129", "host:80"}) {
     EXPECT_THAT(TargetGuard::Make({text}), FailsWith("--allow-target")) << text;
   }

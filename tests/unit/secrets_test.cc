@@ -1,0 +1,74 @@
+#include "agent/secrets.h"
+
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/status_matchers.h"
+
+namespace tidemark {
+namespace {
+
+struct SecretsTest : testing::Test {
+  SecretsTest() {
+    setenv("TIDEMARK_TEST_KEY", "sesame", 1);
+    guard.AllowAllSecrets();
+  }
+  proto::Request Resolve(const std::string& header, const std::string& body = "") {
+    proto::Request request;
+    request.add_headers(header);
+    request.set_body(body);
+    status = ResolveSecrets(guard, &request);
+    return request;
+  }
+  TargetGuard guard = *TargetGuard::Make({});
+  absl::Status status;
+};
+
+TEST_F(SecretsTest, ReferencesBecomeTheirValues) {
+  const std::string path = testing::TempDir() + "/tidemark_secret";
+  std::ofstream(path) << "from a file\n";
+  const proto::Request request =
+      Resolve("X-Key: {env:TIDEMARK_TEST_KEY}", "a={file:" + path + "}&b={env:TIDEMARK_TEST_KEY}");
+  ASSERT_OK(status);
+  EXPECT_EQ(request.headers(0), "X-Key: sesame");
+  EXPECT_EQ(request.body(), "a=from a file&b=sesame");
+  EXPECT_EQ(prctl(PR_GET_DUMPABLE), 0);  // no core dump from now on
+  prctl(PR_SET_DUMPABLE, 1);
+  std::filesystem::remove(path);
+}
+
+TEST_F(SecretsTest, WhatIsNoReferenceStays) {
+  const proto::Request request = Resolve("X: {slot} {env} {env:", R"({"env":"{file}"})");
+  ASSERT_OK(status);
+  EXPECT_EQ(request.headers(0), "X: {slot} {env} {env:");
+  EXPECT_EQ(request.body(), R"({"env":"{file}"})");
+  EXPECT_EQ(prctl(PR_GET_DUMPABLE), 1);
+}
+
+TEST_F(SecretsTest, ErrorsNameTheReferenceAndNeverTheValue) {
+  Resolve("X: {env:TIDEMARK_NOT_SET}");
+  EXPECT_THAT(status, FailsWith("not set"));
+  Resolve("X: {file:/no/such/file}");
+  EXPECT_THAT(status, FailsWith("cannot be read"));
+  setenv("TIDEMARK_TEST_KEY", "two\r\nlines", 1);
+  Resolve("X: {env:TIDEMARK_TEST_KEY}");
+  EXPECT_THAT(status, FailsWith("control characters"));
+  EXPECT_EQ(std::string(status.message()).find("lines"), std::string::npos);
+  guard = *TargetGuard::Make({});
+  Resolve("X: {env:TIDEMARK_TEST_KEY}");
+  EXPECT_THAT(status, FailsWith("secret refused"));
+}
+
+// A value that looks like a reference is not followed.
+TEST_F(SecretsTest, ASecretIsNoReference) {
+  setenv("TIDEMARK_TEST_KEY", "{file:/etc/passwd}", 1);
+  EXPECT_EQ(Resolve("X: {env:TIDEMARK_TEST_KEY}").headers(0).substr(0, 9), "X: {file:");
+  prctl(PR_SET_DUMPABLE, 1);
+}
+
+}  // namespace
+}  // namespace tidemark
