@@ -172,7 +172,7 @@ class Replay {
     const int agents = static_cast<int>(run_.result.agents.size());
     if (has_point_) return Bad("the run ends within a point");
     if (in.agents_size() != agents || in.resumed_size() != agents || in.drift_ppm_size() != agents ||
-        in.clock_round_trip_ns_size() != agents)
+        in.clock_round_trip_ns_size() != agents || in.clock_offset_ns_size() != agents)
       return Bad("the run ends with other agents");
     run_.result.shards = in.shards();
     run_.result.duplicates = in.duplicates();
@@ -185,6 +185,7 @@ class Replay {
       agent.resumed = in.resumed(i);
       agent.drift_ppm = in.drift_ppm(i);
       agent.clock_round_trip = in.clock_round_trip_ns(i);
+      agent.clock_offset = in.clock_offset_ns(i);
     }
     run_.is_whole = true;
     return absl::OkStatus();
@@ -301,6 +302,7 @@ void Journal::End(const RunResult& result) {
     end->add_resumed(agent.resumed);
     end->add_drift_ppm(agent.drift_ppm);
     end->add_clock_round_trip_ns(agent.clock_round_trip);
+    end->add_clock_offset_ns(agent.clock_offset);
   }
   Write(record);
 }

@@ -240,6 +240,7 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
     slowest = std::max(slowest, agents_[i].clock.slowest());
     error = std::max(error, agents_[i].clock.round_trip() / 2);
     result_.agents[i].clock_round_trip = agents_[i].clock.round_trip();
+    result_.agents[i].clock_offset = agents_[i].clock.offset();
   }
   const Nanos start = MonotonicNow() + std::min(kMaxArmMargin, std::max(kMinArmMargin, kArmRoundTrips * slowest));
   for (std::size_t i = 0; i < agents_.size(); ++i) {

@@ -55,6 +55,7 @@ struct AgentFacts {
   std::string lost;            // why, empty if it was not
   int resumed = 0;             // streams that broke and were taken up again
   double drift_ppm = 0;        // of its clock against ours; 0 until it is known
+  Nanos clock_offset = 0;      // its monotonic clock's reading minus ours, at the last point
   Nanos clock_round_trip = 0;  // of the exchange that its clock was read with last: right within half of it
 };
 

@@ -368,6 +368,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     info->set_lost(facts.lost);
     info->set_permission(facts.permission);
     info->set_resumed_streams(facts.resumed);
+    info->set_clock_offset_ns(facts.clock_offset);
     info->set_clock_error_us(Micros(facts.clock_round_trip) / 2);
     info->set_clock_drift_ppm(facts.drift_ppm);
   }

@@ -79,8 +79,10 @@ inline std::int64_t WithWarmup(const boost::json::value& report, const std::stri
 
 class Agent {
  public:
-  explicit Agent(std::vector<std::string> arguments = {}, const std::string& listen = "127.0.0.1:0") {
+  explicit Agent(std::vector<std::string> arguments = {}, const std::string& listen = "127.0.0.1:0",
+                 const std::vector<std::string>& prefix = {}) {
     arguments.insert(arguments.begin(), {TIDEMARK_AGENT_BINARY, "--listen", listen});
+    arguments.insert(arguments.begin(), prefix.begin(), prefix.end());
     process_ = std::make_unique<Process>(arguments);
     address_ = process_->WaitForLine("listening on ");
   }
@@ -167,8 +169,9 @@ class Mock {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address_.substr(address_.find(':') + 1))));
+    const std::size_t colon = address_.find(':');
+    inet_pton(AF_INET, address_.substr(0, colon).c_str(), &address.sin_addr);
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address_.substr(colon + 1))));
     EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     EXPECT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
