@@ -53,7 +53,7 @@ class AgentService final : public proto::Agent::Service {
   std::shared_ptr<LiveRun> live_ GUARDED_BY(mutex_);
 };
 
-// Configures `builder` for `service`: limits, keep-alive. Ports are added by the caller.
+// Configures `builder` for `service`: limits. Ports are added by the caller.
 void ConfigureServer(AgentService* service, grpc::ServerBuilder* builder);
 
 }  // namespace tidemark

@@ -12,13 +12,11 @@ namespace tidemark {
 inline constexpr std::uint16_t kDefaultAgentPort = 7420;
 // Raised with every change that an older peer would misread.
 inline constexpr std::uint32_t kProtocolVersion = 3;
-// Limits and keep-alive of the control channel, the same on both sides.
+// Limits of the control channel, the same on both sides.
 inline constexpr int kMaxControlMessageBytes = 16 << 20;
 // A coordinator speaks to its agents each second; one that has been silent for the lease is gone, and its agents stop.
 inline constexpr int kHeartbeatMillis = 1'000;
 inline constexpr int kLeaseMillis = 3'000;
-inline constexpr int kKeepAliveMillis = 2'000;
-inline constexpr int kKeepAliveTimeoutMillis = 3'000;
 
 struct ControlAddress {
   std::string host;  // without brackets

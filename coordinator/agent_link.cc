@@ -41,7 +41,7 @@ std::optional<RunEvent> RunEvents::Pop(Nanos deadline) {
     changed_.WaitFor(&mutex_, left);
   }
   RunEvent event = std::move(events_.front());
-  events_.erase(events_.begin());
+  events_.pop_front();
   return event;
 }
 
@@ -110,9 +110,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optio
   arguments.SetMaxReceiveMessageSize(kMaxControlMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxControlMessageBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMillis);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepAliveTimeoutMillis);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // a ping for each shard; heartbeats see who is there
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();

@@ -1,6 +1,7 @@
 // The coordinator's end of one agent's stream.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,7 +41,7 @@ class RunEvents {
  private:
   Mutex mutex_;
   CondVar changed_;
-  std::vector<RunEvent> events_ GUARDED_BY(mutex_);
+  std::deque<RunEvent> events_ GUARDED_BY(mutex_);
 };
 
 // One Execute stream, with a thread that reads it. Threads: one, besides its own.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -51,6 +52,13 @@ absl::Status WriteOutput(const Output& output, const RunResult& result, const pr
 }
 
 }  // namespace
+
+void PrintNotes(const RunResult& result) {
+  constexpr std::size_t kMaxLines = 20;
+  for (std::size_t i = 0; i < std::min(kMaxLines, result.notes.size()); ++i) Fail(0, result.notes[i]);
+  if (result.notes.size() > kMaxLines)
+    Fail(0, absl::StrCat("... and ", result.notes.size() - kMaxLines, " more such lines, in the JSON"));
+}
 
 int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options) {
   proto::Report report = Summarise(result, plan);

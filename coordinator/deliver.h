@@ -7,6 +7,9 @@
 
 namespace tidemark {
 
+// Prints the notes on stderr, a line each; of more than 20 the first and how many others the JSON has.
+void PrintNotes(const RunResult& result);
+
 // Prints and writes what `options` ask for. Returns the exit code, which knows of expectations, --strict and files that
 // could not be written, besides what the run came to.
 int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options);

@@ -1,5 +1,6 @@
 // tidemark: plans a sweep, runs it on its agents, reports.
 #include <grpc/support/log.h>
+#include <malloc.h>
 #include <signal.h>
 
 #include <cstdio>
@@ -24,6 +25,7 @@ int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
   RaiseDescriptorLimit();
+  mallopt(M_ARENA_MAX, 2);  // a thread per agent, and few of them busy at a time
   const absl::string_view verb = argc > 1 ? argv[1] : "";
   if (verb == "agents") return AgentsCommand({argv + 2, argv + argc});
   if (verb == "certs") return CertsCommand({argv + 2, argv + argc});

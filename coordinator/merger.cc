@@ -80,11 +80,14 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   if (service.count + service.clock_error != counters.success)
     return DataLoss(key, "successes and service times differ in number");
 
+  if (facts[headline_].count > SparseHistogram::kMaxCount)
+    return DataLoss(key, "it has more values than any agent can measure");
+
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);
   }
   if (is_decoded[headline_] && decoded_[headline_].count() > 0) {
-    agent.latency.Add(decoded_[headline_]);
+    agent.latency.Add(decoded_[headline_], &scratch_);
     agent.means.push_back(decoded_[headline_].Mean());
   }
   agent.host = shard.host();

@@ -12,6 +12,7 @@
 #include "common/histogram.h"
 #include "common/metric.h"
 #include "common/outcome.h"
+#include "coordinator/sparse_histogram.h"
 #include "protos/shard.pb.h"
 
 namespace tidemark {
@@ -21,7 +22,7 @@ struct AgentSum {
   Counters counters;
   Pending pending;
   std::array<HistogramFacts, kMetricCount> facts{};
-  Histogram latency;          // of the headline metric
+  SparseHistogram latency;    // of the headline metric
   std::vector<double> means;  // ... its mean in each shard that has any, ns
   proto::HostCounters host;   // since T0
   Nanos last_done = 0;
@@ -97,6 +98,7 @@ class Merger {
   std::vector<WindowSum> closed_;
   std::uint64_t late_ = 0;
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
+  std::vector<std::uint64_t> scratch_;           // of the agents' sparse histograms
 };
 
 // The headline latency of each second that is closed.

@@ -71,7 +71,7 @@ int ReportCommand(std::vector<std::string> arguments) {
   if (!run.ok())
     return Fail(kExitUsage, absl::StrCat(run.status().message(), absl::IsNotFound(run.status()) ? "; " : "",
                                          absl::IsNotFound(run.status()) ? LeftBehind() : ""));
-  for (const std::string& note : run->result.notes) Fail(0, note);
+  PrintNotes(run->result);
   if (run->result.points.empty()) return Fail(kExitAccounting, "report: the run had not begun its first point");
   return Deliver(std::move(run->result), run->plan, options);
 }

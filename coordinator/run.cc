@@ -1,5 +1,6 @@
 #include "coordinator/run.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +36,8 @@ constexpr Nanos kPollInterval = 100 * kMillisecond;
 constexpr Nanos kResumeLimit = kLeaseMillis * kMillisecond + 500 * kMillisecond;
 constexpr Nanos kResumeInterval = 100 * kMillisecond;
 constexpr std::uint32_t kMaxRedos = 1;  // of a point
+constexpr std::size_t kManyAgents = 100;
+constexpr std::uint64_t kTrimInterval = 2;  // heartbeats
 
 std::string NewRunId(double wall_seconds) {
   std::random_device device;
@@ -271,7 +274,7 @@ void Run::EndPoint(PointResult* point) {
   result_.duplicates += ledger_->duplicates();
   result_.rejected += ledger_->rejected() + ledger_->Waiting();
   if (journal_ != nullptr) journal_->EndPoint(*point, must_redo_);
-  progress_->EndPoint();
+  progress_->EndPoint(CountsNow());
 }
 
 template <typename IsDone>
@@ -288,12 +291,20 @@ bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
       last_heartbeat_ = now;
       ++last_ping_;
       for (std::size_t i = 0; i < agents_.size(); ++i) Ping(i, true);
+      // Of many agents' connecting and reporting at the same time holes are left in the heap.
+      if (agents_.size() > kManyAgents && last_ping_ % kTrimInterval == 0) malloc_trim(0);
     }
     for (std::size_t i = 0; i < agents_.size(); ++i) {
       if (!agents_[i].is_lost && !agents_[i].broken.empty()) Reconnect(i);
       if (!agents_[i].is_lost && !is_done(agents_[i])) LoseTheLate(begin, limit, i, what);
     }
-    if (std::optional<RunEvent> event = events_->Pop(now + kPollInterval)) Handle(std::move(*event));
+    // All that has come, before all agents are looked at again: there may be a thousand of both.
+    std::optional<RunEvent> event = events_->Pop(now + kPollInterval);
+    for (std::size_t i = 0; event && i < agents_.size(); ++i) {
+      Handle(std::move(*event));
+      event = events_->Pop(0);
+    }
+    if (event) Handle(std::move(*event));
   }
 }
 
@@ -455,16 +466,19 @@ void Run::FinishIfPrecise() {
   for (std::size_t i = 0; i < agents_.size(); ++i) SendTo(i, command);
 }
 
-void Run::ShowProgress() {
-  if (point_ == nullptr) return;
+Progress::Counts Run::CountsNow() const {
   std::int64_t up = 0;
   for (const AgentState& agent : agents_) up += agent.up;
   const Counters counters = point_->merger->counters();
-  progress_->Update({.up = up,
-                     .done = counters.Complete(),
-                     .errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal(),
-                     .p99 = is_running_ ? point_->merger->histogram(point_->merger->headline()).Quantile(99, 100) : 0,
-                     .running = point_->merger->last_done()});
+  return {.up = up,
+          .done = counters.Complete(),
+          .errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal(),
+          .p99 = point_->merger->histogram(point_->merger->headline()).Quantile(99, 100),
+          .running = point_->merger->last_done()};
+}
+
+void Run::ShowProgress() {
+  if (point_ != nullptr && progress_->IsDue()) progress_->Update(CountsNow());
 }
 
 // Kept until the agent has heard it; a broken stream comes back as kStreamEnd.
@@ -502,7 +516,7 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why) {
   if (can_go_on && plan_.on_agent_loss() == "redo" && point_->attempt < kMaxRedos && !is_interrupted_) {
     absl::StrAppend(&note, "; the point of ", point_->connections, " connections is made again, split over ", left,
                     left == 1 ? " agent" : " agents");
-    progress_->Say(note);
+    if (!must_redo_) progress_->Say(note);  // the first says it all
     result_.Note(kExitOk, std::move(note));
     must_redo_ = true;
     return StopAll();

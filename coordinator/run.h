@@ -78,6 +78,7 @@ class Run {
   void StopAll();
   void Lose(std::size_t agent, int exit_code, const std::string& why);
   void FinishIfPrecise();
+  Progress::Counts CountsNow() const;
   void ShowProgress();
 
   const proto::Plan plan_;

@@ -104,7 +104,7 @@ int RunCommand(const RunOptions& options) {
     result.Note(kExitOk, absl::StrCat("the journal is incomplete: ", (*journal)->dropped(),
                                       " records were dropped, the disk or its 1 GiB are full"));
   }
-  for (const std::string& note : result.notes) Fail(0, note);
+  PrintNotes(result);
   // A run that never sent anything has no result to print.
   const bool has_result =
       !result.points.empty() && (result.points[0].merger->counters().sent > 0 || result.points[0].warmup.sent > 0);

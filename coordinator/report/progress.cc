@@ -39,19 +39,31 @@ std::string Progress::Line() const {
   return line;
 }
 
+bool Progress::IsDue() const {
+  const Nanos now = MonotonicNow();
+  const bool is_early = now - begin_ <= kRedrawInterval;
+  switch (mode_) {
+    case Mode::kQuiet:
+      return false;
+    case Mode::kPlain:
+      return !is_early && now - last_shown_ >= kPlainInterval;
+    case Mode::kTerminal:
+      return is_early || now - last_shown_ >= kRedrawInterval;
+  }
+  return false;
+}
+
 void Progress::Update(const Counts& counts) {
   counts_ = counts;
-  const Nanos now = MonotonicNow();
-  const Nanos interval = mode_ == Mode::kTerminal ? kRedrawInterval : kPlainInterval;
-  if (mode_ == Mode::kQuiet || (now - last_shown_ < interval && now - begin_ > kRedrawInterval)) return;
-  if (mode_ == Mode::kPlain && now - begin_ <= kRedrawInterval) return;
-  last_shown_ = now;
+  if (!IsDue()) return;
+  last_shown_ = MonotonicNow();
   std::fprintf(stderr, mode_ == Mode::kTerminal ? "%s%s" : "%s%s\n", mode_ == Mode::kTerminal ? kClearLine : "",
                Line().c_str());
   std::fflush(stderr);
 }
 
-void Progress::EndPoint() {
+void Progress::EndPoint(const Counts& counts) {
+  counts_ = counts;
   if (mode_ == Mode::kTerminal) std::fputs(kClearLine, stderr);
   if (mode_ != Mode::kQuiet) std::fprintf(stderr, "%s\n", Line().c_str());
 }

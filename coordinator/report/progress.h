@@ -24,8 +24,10 @@ class Progress {
 
   // `rate`: of an open loop, slots per second; 0: none to show.
   void BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, std::int64_t rate);
+  // Whether an Update would be shown now; else it need not be made.
+  bool IsDue() const;
   void Update(const Counts& counts);
-  void EndPoint();
+  void EndPoint(const Counts& counts);
   // A line that stays.
   void Say(absl::string_view text);
 

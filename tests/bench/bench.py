@@ -45,6 +45,7 @@ class Usage:
             self.error = err.read().decode(errors="replace")
         self.code = process.returncode
         self.cpu = used.ru_utime + used.ru_stime
+        self.memory = used.ru_maxrss * 1024  # bytes, the largest
 
 
 def tidemark_version():
@@ -436,6 +437,26 @@ def scale(rounds, seconds):
           spread([two[1] for _, two in rows], "{:.0f}"))
 
 
+def swarm(agents, seconds):
+    """one coordinator and 1,000 agents (--agents), played by one process that sends real shards each second"""
+    player = subprocess.Popen([str(BENCH / "agent_swarm")], stdout=subprocess.PIPE, text=True,
+                              preexec_fn=lambda: os.sched_setaffinity(0, {0}))
+    try:
+        port = player.stdout.readline().split()[-1]
+        addresses = ",".join(f"127.1.{i // 250}.{i % 250 + 1}:{port}" for i in range(agents))
+        started = time.monotonic()
+        used = Usage([TIDEMARK, "run", "-q", "--agents", addresses, "-c", str(agents), "-d", f"{seconds}s", "--warmup",
+                      "0", "-o", "json=/dev/null", "http://10.0.0.1/"], {1})
+        ended = time.monotonic()
+        last = max(int(player.stdout.readline().split()[-1]) for _ in range(agents)) / 1e9
+    finally:
+        player.kill()
+    print(f"\n{agents} agents, 4 histograms each per second, {seconds} s, the coordinator on a core of its own")
+    print(f"  CPU of the coordinator: {100 * used.cpu / (ended - started):.1f} % of a core, "
+          f"{used.cpu * 1e6 / agents / seconds:.0f} us per shard of 4 histograms, connecting and reporting in it")
+    print(f"  memory, largest: {used.memory / 1e6:.0f} MB; the report {ended - last:.2f} s after the last shard")
+
+
 def micro(rounds, _seconds):
     """record, clock, merge, encode, decode, schedule (Google Benchmark)"""
     sys.stdout.flush()
@@ -445,7 +466,8 @@ def micro(rounds, _seconds):
 
 
 def main():
-    parts = {"http": http, "tls": tls, "memory": memory, "connections": connections, "scale": scale, "micro": micro}
+    parts = {"http": http, "tls": tls, "memory": memory, "connections": connections, "scale": scale, "swarm": swarm,
+             "micro": micro}
     parser = argparse.ArgumentParser(
         prog="scripts/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
         description=__doc__ + "\nparts:\n" + "\n".join(f"  {name:<12} {part.__doc__}" for name, part in parts.items()))
@@ -453,6 +475,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--count", type=int, default=50_000, help="of part connections")
+    parser.add_argument("--agents", type=int, default=1_000, help="of part swarm")
     options = parser.parse_args()
     if os.cpu_count() < 2:
         sys.exit("scripts/bench: needs two cores")
@@ -461,6 +484,8 @@ def main():
     for name in parts if options.part == "all" else [options.part]:
         if name == "connections":
             connections(options.count, options.seconds)
+        elif name == "swarm":
+            swarm(options.agents, max(20, options.seconds))
         else:
             parts[name](options.rounds, options.seconds)
 

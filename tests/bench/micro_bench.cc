@@ -4,10 +4,11 @@
 #include <random>
 
 #include "agent/recorder.h"
+#include "agent/shard_sender.h"
 #include "common/histogram_codec.h"
 #include "common/schedule.h"
+#include "coordinator/ledger.h"
 #include "coordinator/merger.h"
-#include "tests/support/shards.h"
 
 namespace tidemark {
 namespace {
@@ -110,22 +111,59 @@ void Decode(benchmark::State& state) {
 }
 BENCHMARK(Decode);
 
-// Whole shards of one agent, parsed, checked and added.
-void ApplyShards(benchmark::State& state) {
-  std::mt19937_64 rng(1);
-  MadeShards made = MakeShards(rng, 0, 1, 32, 5'000);
+// The shards of one agent as it sends them, each with four histograms of 1,000 values; parsed, let through by the
+// ledger, checked and merged. Items are histograms.
+std::vector<std::string> ShardsOnTheWire(std::uint32_t seconds) {
+  proto::ShardKey key;
+  key.set_run("run");
+  key.set_incarnation(1);
+  ShardSender sender(key, 1);
+  const std::vector<Nanos> latencies = Latencies(1'000);
   std::vector<std::string> wire;
-  for (const proto::Shard& shard : made.shards) wire.push_back(shard.SerializeAsString());
-  for (auto _ : state) {
-    Merger merger(1);
-    for (const std::string& bytes : wire) {
-      proto::Shard shard;
-      if (!shard.ParseFromString(bytes) || !merger.Apply(shard).ok()) state.SkipWithError("merge failed");
+  for (std::uint32_t second = 0; second < seconds; ++second) {
+    WorkerReport report{.kind = WorkerReport::Kind::kWindow, .window = second, .is_final = second + 1 == seconds};
+    report.recorder = std::make_unique<Recorder>();
+    Recorder& recorder = *report.recorder;
+    for (const Nanos latency : latencies) {
+      ++recorder.counters.planned;
+      ++recorder.counters.sent;
+      ++recorder.counters.success;
+      ++recorder.counters[Outcome::kStatus2xx];
+      recorder.counters.busy_ns += static_cast<std::uint64_t>(latency);
+      recorder[Metric::kService].Record(latency);
+      recorder[Metric::kFirstByte].Record(latency - latency / 50);
+      recorder[Metric::kLateness].Record(latency / 20);
+      recorder[Metric::kLoopLag].Record(latency / 10);
     }
+    for (const proto::Shard& shard : sender.Add(report)) wire.push_back(shard.SerializeAsString());
   }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(wire.size()));
+  return wire;
 }
-BENCHMARK(ApplyShards);
+
+void MergeShards(benchmark::State& state) {
+  constexpr std::uint32_t kSeconds = 20;
+  const auto agents = static_cast<std::uint32_t>(state.range(0));
+  const std::vector<std::string> wire = ShardsOnTheWire(kSeconds);
+  std::int64_t histograms = 0;
+  for (auto _ : state) {
+    Ledger ledger("run", 0, 0, std::vector<std::uint64_t>(agents, 1));
+    Merger merger(agents);
+    for (const std::string& bytes : wire) {
+      for (std::uint32_t agent = 0; agent < agents; ++agent) {
+        proto::Shard shard;
+        bool is_good = shard.ParseFromString(bytes);
+        shard.mutable_key()->set_agent(agent);
+        histograms += shard.deltas_size();
+        for (const proto::Shard& next : ledger.Offer(std::move(shard))) is_good = is_good && merger.Apply(next).ok();
+        if (!is_good) state.SkipWithError("merge failed");
+      }
+    }
+    if (!merger.Finish().ok()) state.SkipWithError("the sums differ");
+  }
+  state.SetItemsProcessed(histograms);
+  state.counters["shard_bytes"] = static_cast<double>(wire.back().size());
+}
+BENCHMARK(MergeShards)->Arg(1)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
 void Schedule(benchmark::State& state) {
   std::int64_t k = 0;

@@ -14,7 +14,7 @@ constexpr int kCoordinatorHost = 6;
 constexpr int kTargetHost = 7;
 constexpr auto kLease = std::chrono::milliseconds(3'000);
 // Whatever happens, a run ends within that: the time-outs of its plan, the lease, one more attempt.
-constexpr std::chrono::seconds kLongest(60);
+constexpr std::chrono::seconds kLongest(90);
 
 enum class Fault {
   kNone,

@@ -4,11 +4,29 @@
 
 #include "common/histogram.h"
 #include "common/histogram_codec.h"
+#include "coordinator/sparse_histogram.h"
 #include "tests/support/random.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
 namespace {
+
+TEST(HistogramProperty, ASparseOneHoldsWhatADenseOneHolds) {
+  TIDEMARK_SEEDED(rng);
+  for (int run = 0; run < 50; ++run) {
+    Histogram sum;
+    SparseHistogram sparse;
+    std::vector<std::uint64_t> scratch;
+    for (int i = 0; i < 20; ++i) {
+      Histogram part;
+      for (std::uint64_t n = rng() % 300; n > 0; --n) part.Record(AnyLatency(rng));
+      part.Record(-1);
+      sum.Add(part);
+      sparse.Add(part, &scratch);
+      ASSERT_TRUE(sparse.ToHistogram() == sum);
+    }
+  }
+}
 
 TEST(HistogramProperty, QuantilesMatchASortedOracleWithinTheSlotWidth) {
   TIDEMARK_SEEDED(rng);
