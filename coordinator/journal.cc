@@ -125,6 +125,7 @@ class Replay {
   absl::Status Start(const proto::JournalStart& in) {
     if (!has_point_) return Bad("a start without a point");
     PointResult& point = run_.result.points.back();
+    point.is_started = true;
     point.connections_up = in.connections_up();
     point.start_offset = in.start_offset_ns();
     point.start_skew_bound = in.start_skew_bound_ns();
@@ -268,10 +269,11 @@ void Journal::Start(const PointResult& point) {
   Write(record);
 }
 
-void Journal::Add(const proto::Shard& shard) {
+void Journal::Add(proto::Shard* shard) {
   proto::JournalRecord record;
-  *record.mutable_shard() = shard;
+  record.mutable_shard()->Swap(shard);
   Write(record);
+  record.mutable_shard()->Swap(shard);
 }
 
 void Journal::Lose(std::size_t agent, const std::string& why) {

@@ -27,7 +27,8 @@ class Journal {
   void Begin(const RunResult& result, const proto::Plan& plan);
   void BeginPoint(std::uint32_t index, const PointResult& point);
   void Start(const PointResult& point);
-  void Add(const proto::Shard& shard);
+  // *shard is as it was, afterwards.
+  void Add(proto::Shard* shard);
   void Lose(std::size_t agent, const std::string& why);
   void EndPoint(const PointResult& point, bool is_abandoned);
   void End(const RunResult& result);

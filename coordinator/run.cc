@@ -153,7 +153,7 @@ bool Run::TryPoint(std::uint32_t index, PointResult* point) {
     is_going = false;
     is_failed_ = true;
   }
-  is_running_ = is_going && SynchroniseAndArm(index, point);
+  is_running_ = point->is_started = is_going && SynchroniseAndArm(index, point);
   if (!is_running_) StopAll();
   if (is_running_ && journal_ != nullptr) journal_->Start(*point);
   // Stopped or not, each agent that has prepared ends the point with a final shard.
@@ -438,8 +438,8 @@ void Run::HandleShard(std::size_t index, proto::Shard shard) {
   if (shard.key().agent() != index || ledger_ == nullptr) {
     return Lose(index, kExitAccounting, "it sent a shard in another agent's name");
   }
-  for (const proto::Shard& next : ledger_->Offer(std::move(shard))) {
-    if (journal_ != nullptr) journal_->Add(next);
+  for (proto::Shard& next : ledger_->Offer(std::move(shard))) {
+    if (journal_ != nullptr) journal_->Add(&next);
     if (const absl::Status status = point_->merger->Apply(next); !status.ok()) {
       return Lose(index, kExitAccounting, std::string(status.message()));
     }
@@ -513,6 +513,8 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why) {
   const bool can_go_on =
       !is_failed_ && is_its_fault && point_ != nullptr && left > 0 && plan_.on_agent_loss() != "fail";
   std::string note = absl::StrCat("agent ", found_[agent].address, ": ", why);
+  if (is_its_fault && point_ != nullptr && !point_->is_started && !agents_[agent].is_ready)
+    absl::StrAppend(&note, "; what it sent to warm up is not counted");
   if (can_go_on && plan_.on_agent_loss() == "redo" && point_->attempt < kMaxRedos && !is_interrupted_) {
     absl::StrAppend(&note, "; the point of ", point_->connections, " connections is made again, split over ", left,
                     left == 1 ? " agent" : " agents");

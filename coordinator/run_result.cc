@@ -25,6 +25,7 @@ void ClosePoint(PointResult* point, int exit_code, RunResult* result) {
     const AgentSum& sum = point->merger->agents()[i];
     if (sum.is_final) continue;
     point->is_partial = true;
+    if (!point->is_started) continue;  // nothing of it was sent
     const auto share = static_cast<std::uint64_t>(point->request_shares[i]);
     const std::uint64_t unplanned = share > sum.counters.planned ? share - sum.counters.planned : 0;
     const std::uint64_t lost = unplanned + sum.pending.waiting + sum.pending.in_flight;

@@ -36,6 +36,7 @@ struct PointResult {
   Histogram warmup_connect;
   Histogram warmup_tls;
   std::uint32_t attempt = 0;  // how often it was begun and given up before
+  bool is_started = false;    // T0 was set at every agent
   bool is_partial = false;
   bool is_interrupted = false;
   bool is_precise = false;  // it ended when its interval was as narrow as the plan asks

@@ -85,6 +85,26 @@ TEST(NetTest, AnAllowListNamesTheHostThatResolvesToAPublicAddress) {
       << refused.err;
 }
 
+// A name that is given another address after the check: the address that was checked stays the target.
+TEST(NetTest, ANameThatMovesToAPublicAddressIsNotFollowed) {
+  TempDir dir;
+  if (!UseHosts(dir, "127.0.0.1 localhost\n127.0.0.5 moving.test\n")) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  Mock mock({}, {"--listen", "127.0.0.5:0"});
+  Agent agent;
+  const std::string url = "http://moving.test" + mock.Url("").substr(mock.Url("").rfind(':')) + "/mock/delay=1ms";
+  TempDir out;
+  Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "2s", "--new-connection",
+               "--warmup", "0", "-o", "json=" + (out / "run.json"), url});
+  while (Int(mock.Truth(), "parsed") < 50 && run.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  std::ofstream(dir / "hosts", std::ios::trunc) << "127.0.0.1 localhost\n203.0.113.7 moving.test\n";
+  ASSERT_EQ(run.Wait(), 0) << run.Err();
+  const auto report = boost::json::parse(Slurp(out / "run.json"));
+  EXPECT_EQ(Int(report, "total.failed_requests"), 0);
+  EXPECT_EQ(Int(report, "total.accounting.sent"), Int(mock.Truth(), "parsed"));
+  // The next run resolves it anew, and is refused.
+  EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "1", "-n", "1", url}).code, 1);
+}
+
 // A15: agents whose monotonic clocks are 50 s ahead and 50 s behind start with the others and measure the same.
 TEST(NetTest, ShiftedClocksChangeNothing) {
   if (Process({"unshare", "--time", "--fork", "true"}).Wait() != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";

@@ -79,6 +79,13 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  pid_t pid() const { return pid_; }
+  // Waits for its end; whether it left a core dump.
+  bool DumpedCore() {
+    int status = 0;
+    is_over_ = waitpid(pid_, &status, 0) == pid_;
+    return WCOREDUMP(status);
+  }
   void Signal(int signal) const { kill(pid_, signal); }
 
   // The longest that a program may take: the long forms of tests run for minutes.

@@ -1,13 +1,16 @@
-// Writes seeds for shard_fuzz into the folder given: sequences of true shards.
+// Writes seeds into the folders given: for shard_fuzz sequences of true shards, for control_fuzz true messages.
 #include <fstream>
 
+#include "common/plan.h"
+#include "protos/agent.pb.h"
 #include "tests/support/shards.h"
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 1;
+namespace {
+
+void WriteShards(const std::string& folder) {
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     std::mt19937_64 rng(seed);
-    std::ofstream out(std::string(argv[1]) + "/shards" + std::to_string(seed), std::ios::binary);
+    std::ofstream out(folder + "/shards" + std::to_string(seed), std::ios::binary);
     for (const std::uint32_t agent : {0u, 1u}) {
       for (const auto& shard : tidemark::MakeShards(rng, agent, 1, 1 + static_cast<std::uint32_t>(seed), 6).shards) {
         const std::string bytes = shard.SerializeAsString();
@@ -15,5 +18,32 @@ int main(int argc, char** argv) {
       }
     }
   }
-  return 0;
+}
+
+void WriteControl(const std::string& folder) {
+  tidemark::proto::Command open;
+  open.set_number(1);
+  open.mutable_open()->set_run("run");
+  tidemark::proto::Plan* const plan = open.mutable_open()->mutable_plan();
+  plan->set_target("http://127.0.0.1:80/path");
+  plan->add_resolve("127.0.0.1:80:127.0.0.2");
+  tidemark::ApplyDefaults(plan);
+  std::ofstream(folder + "/open", std::ios::binary) << '\0' << open.SerializeAsString();
+  plan->mutable_sweep()->add_rates(100);
+  std::ofstream(folder + "/open_rate", std::ios::binary) << '\0' << open.SerializeAsString();
+  std::mt19937_64 rng(1);
+  tidemark::proto::Event event;
+  *event.mutable_shard() = tidemark::MakeShards(rng, 0, 1, 1, 6).shards[0];
+  std::ofstream(folder + "/shard", std::ios::binary) << '\1' << event.SerializeAsString();
+  event.mutable_ready()->set_connections_up(3);
+  event.mutable_ready()->mutable_warmup()->set_planned(3);
+  std::ofstream(folder + "/ready", std::ios::binary) << '\1' << event.SerializeAsString();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 1;
+  WriteShards(argv[1]);
+  WriteControl(argv[2]);
 }
