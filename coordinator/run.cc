@@ -153,7 +153,7 @@ bool Run::TryPoint(std::uint32_t index, PointResult* point) {
     is_going = false;
     is_failed_ = true;
   }
-  is_running_ = point->is_started = is_going && SynchroniseAndArm(index, point);
+  is_running_ = is_going && SynchroniseAndArm(index, point);
   if (!is_running_) StopAll();
   if (is_running_ && journal_ != nullptr) journal_->Start(*point);
   // Stopped or not, each agent that has prepared ends the point with a final shard.
@@ -246,6 +246,7 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
     result_.agents[i].clock_offset = agents_[i].clock.offset();
   }
   const Nanos start = MonotonicNow() + std::min(kMaxArmMargin, std::max(kMinArmMargin, kArmRoundTrips * slowest));
+  point->is_started = true;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     proto::Command command;
     command.mutable_arm()->set_point(index);

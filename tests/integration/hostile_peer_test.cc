@@ -142,7 +142,7 @@ TEST(HostilePeerTest, WhatAnAgentMayNotSayEndsItsStreamWithTheRule) {
          event.mutable_shard()->add_deltas()->set_counts("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
          say(event);
        },
-       "shard 0: "},
+       "histogram: "},
       {"a message of 17 MiB",
        [](const proto::ShardKey& key, const auto& say) {
          proto::Event event = ShardOf(key);
