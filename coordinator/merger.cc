@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
@@ -144,6 +145,12 @@ void Merger::Lose(std::size_t agent) {
 
 absl::Status Merger::Finish() {
   while (!open_.empty()) CloseWindow();
+  for (AgentSum& agent : agents_) {
+    const Histogram latency = std::exchange(agent.latency, SparseHistogram()).ToHistogram();
+    agent.p50 = latency.Quantile(50, 100);
+    agent.p99 = latency.Quantile(99, 100);
+    agent.max = latency.max();
+  }
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     HistogramFacts sum;
     for (const AgentSum& agent : agents_) sum.Add(agent.facts[i]);

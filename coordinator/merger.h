@@ -22,7 +22,10 @@ struct AgentSum {
   Counters counters;
   Pending pending;
   std::array<HistogramFacts, kMetricCount> facts{};
-  SparseHistogram latency;    // of the headline metric
+  SparseHistogram latency;    // of the headline metric; gone once the point is finished, and these stay:
+  Nanos p50 = 0;
+  Nanos p99 = 0;
+  Nanos max = 0;
   std::vector<double> means;  // ... its mean in each shard that has any, ns
   proto::HostCounters host;   // since T0
   Nanos last_done = 0;

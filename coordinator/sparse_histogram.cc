@@ -1,9 +1,14 @@
 #include "coordinator/sparse_histogram.h"
 
+#include <algorithm>
+
 namespace tidemark {
 namespace {
 
 constexpr int kCountBits = 48;
+// Enough for most, so that a thousand of them do not leave holes in the heap as they grow; what is not used is not
+// resident.
+constexpr std::size_t kFirstRoom = 4'096;
 static_assert(HistogramLayout::kSlotCount <= 1u << (64 - kCountBits));
 
 }  // namespace
@@ -19,7 +24,7 @@ void SparseHistogram::Add(const Histogram& other, std::vector<std::uint64_t>* sc
     merged.push_back(std::uint64_t{slot} << kCountBits | count);
   });
   merged.insert(merged.end(), mine, slots_.end());
-  if (slots_.capacity() < merged.size()) slots_.reserve(merged.size() + merged.size() / 4);
+  if (slots_.capacity() < merged.size()) slots_.reserve(std::max(kFirstRoom, merged.size() + merged.size() / 4));
   slots_.assign(merged.begin(), merged.end());
 }
 

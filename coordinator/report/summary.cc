@@ -139,10 +139,9 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
     row->set_planned(sum.counters.planned);
     row->set_sent(sum.counters.sent);
     row->set_success(sum.counters.success);
-    const Histogram latency = sum.latency.ToHistogram();
-    row->set_p50_us(Micros(latency.Quantile(50, 100)));
-    row->set_p99_us(Micros(latency.Quantile(99, 100)));
-    row->set_max_us(Micros(latency.max()));
+    row->set_p50_us(Micros(sum.p50));
+    row->set_p99_us(Micros(sum.p99));
+    row->set_max_us(Micros(sum.max));
     row->set_shards(sum.shards);
     if (sum.last_done > 0)
       row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.last_done));

@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -192,8 +193,19 @@ void AppendAgents(const proto::Report& report, std::string* out) {
         agent.resumed_streams() == 0 ? "" : absl::StrCat(", stream resumed ", agent.resumed_streams(), " times"),
         agent.lost().empty() ? "" : ", LOST: ", agent.lost(), "\n");
   }
-  if (report.agents_size() > kMaxAgentLines)
-    absl::StrAppend(out, "  ... and ", report.agents_size() - kMaxAgentLines, " more agents\n");
+  if (report.agents_size() <= kMaxAgentLines) return;
+  absl::StrAppend(out, "  ... and ", report.agents_size() - kMaxAgentLines, " more agents\n");
+  for (const proto::Point& point : report.points()) {
+    std::vector<std::pair<double, std::uint32_t>> p99s;
+    for (const proto::AgentRow& row : point.agents()) {
+      if (row.success() > 0) p99s.emplace_back(row.p99_us(), row.agent());
+    }
+    if (p99s.empty()) continue;
+    std::sort(p99s.begin(), p99s.end());
+    absl::StrAppend(out, "  Agents   : ", point.connections(), ": p99 of each from ", FormatLatency(p99s.front().first),
+                    " to ", FormatLatency(p99s.back().first), " (agent ", p99s.back().second, "), median ",
+                    FormatLatency(p99s[p99s.size() / 2].first), "\n");
+  }
 }
 
 }  // namespace

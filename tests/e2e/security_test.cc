@@ -115,7 +115,10 @@ TEST(SecurityTest, ASecretIsAtTheAgentAndNowhereElse) {
   Process run(command);
   std::this_thread::sleep_for(std::chrono::milliseconds(1'000));
   EXPECT_FALSE(HasInMemory(run.pid(), secret));
-  EXPECT_TRUE(HasInMemory(agent.process().pid(), secret));  // the search can find it
+  // The search can find it; the agent's own memory is closed to all but root by now.
+  if (geteuid() == 0) {
+    EXPECT_TRUE(HasInMemory(agent.process().pid(), secret));
+  }
   ASSERT_EQ(run.Wait(), 0) << run.Err();
   const auto report = boost::json::parse(Slurp(dir / "run.json"));
   EXPECT_EQ(Int(report, "total.failed_requests"), 0);
