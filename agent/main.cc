@@ -1,4 +1,5 @@
 // tidemark-agent: waits for a coordinator and makes load for it.
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
@@ -116,6 +117,7 @@ int Main(int argc, char** argv) {
     if (absl::StrContains(text, "Handshake failed") || absl::StrContains(text, "handshake failed"))
       std::fprintf(stderr, "tidemark-agent: refused a connection: %.200s\n", args->message);
   });
+  google::protobuf::SetLogHandler(nullptr);  // what cannot be parsed ends its call
   RaiseDescriptorLimit();
 
   AgentOptions options;

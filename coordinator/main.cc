@@ -1,4 +1,5 @@
 // tidemark: plans a sweep, runs it on its agents, reports.
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <malloc.h>
 #include <signal.h>
@@ -24,6 +25,7 @@ namespace {
 int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
+  google::protobuf::SetLogHandler(nullptr);         // what cannot be parsed comes back as a status, too
   RaiseDescriptorLimit();
   mallopt(M_ARENA_MAX, 2);  // a thread per agent, and few of them busy at a time
   const absl::string_view verb = argc > 1 ? argv[1] : "";

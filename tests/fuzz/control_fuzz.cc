@@ -1,6 +1,7 @@
 // Messages of the control channel and journals, from whoever sends them: parsed, judged, never believed.
-#include <unistd.h>
+#include <google/protobuf/stubs/logging.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -15,6 +16,8 @@
 // The first byte says which end the rest is for.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace tidemark;
+  static google::protobuf::LogHandler* const kSilence = google::protobuf::SetLogHandler(nullptr);
+  static_cast<void>(kSilence);
   if (size < 1) return 0;
   const int length = static_cast<int>(size - 1);
   Inbox inbox;
