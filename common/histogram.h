@@ -70,8 +70,7 @@ template <typename T>
 struct ZeroedAllocator {
   using value_type = T;
   T* allocate(std::size_t count) {
-    void* const memory =
-        mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const memory = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     return static_cast<T*>(memory);
   }
