@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/control_address.h"
 #include "common/mutex.h"
+#include "common/status_macros.h"
 
 namespace tidemark {
 namespace {
@@ -19,30 +20,6 @@ using Stream = grpc::ServerReaderWriter<proto::Event, proto::Command>;
 std::uint64_t RandomIncarnation() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
-}
-
-// The exit code with which the coordinator should end, see README "Exit codes".
-int ExitCodeOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kResourceExhausted:
-      return 1;
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kUnavailable:
-      return 2;
-    case absl::StatusCode::kNotFound:
-      return 5;
-    default:
-      return 70;
-  }
-}
-
-void WriteFailure(const absl::Status& status, Stream* stream) {
-  proto::Event event;
-  event.mutable_failure()->set_exit_code(ExitCodeOf(status));
-  event.mutable_failure()->set_message(std::string(status.message()));
-  stream->Write(event);
 }
 
 // The dead man's handle: cancels the stream when the coordinator has been silent for the lease while we wait for it.
@@ -194,18 +171,24 @@ absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Find(const proto::Resume&
                                              " s ran out"));
 }
 
+absl::Status AgentService::OpenSession(const proto::Open& open, LiveRun* run) const {
+  TIDEMARK_ASSIGN_OR_RETURN(run->session, Session::Open(open, options_.guard, incarnation_,
+                                                        [run](const proto::Event& event) { run->Say(event); }));
+  return absl::OkStatus();
+}
+
 grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream) {
   if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
   proto::Command first;
   if (!stream->Read(&first)) return grpc::Status::OK;
   const bool is_resumed = first.has_resume();
   if (const absl::Status status = is_resumed ? absl::OkStatus() : CheckOpen(first); !status.ok()) {
-    WriteFailure(status, stream);
+    stream->Write(FailureEvent(status));
     return grpc::Status::OK;
   }
   auto found = is_resumed ? Find(first.resume()) : Begin(first.open(), context->peer());
   if (!found.ok()) {
-    WriteFailure(found.status(), stream);
+    stream->Write(FailureEvent(found.status()));
     return grpc::Status::OK;
   }
   const std::shared_ptr<LiveRun> run = *std::move(found);
@@ -214,17 +197,14 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
   LiveRun::Stream end{.write = [stream](const proto::Event& event) { stream->Write(event); },
                       .cancel = [context] { context->TryCancel(); }};
   if (!run->Attach(std::move(end), first.heard(), is_resumed ? &greeting : nullptr)) {
-    WriteFailure(absl::UnavailableError("the agent has just given the run up"), stream);
+    stream->Write(FailureEvent(absl::UnavailableError("the agent has just given the run up")));
     return grpc::Status::OK;
   }
   absl::Status status;
   if (!is_resumed) {
     bool is_new = false;
     status = run->Hear(first, &is_new);
-    auto session = Session::Open(first.open(), options_.guard, incarnation_,
-                                 [raw = run.get()](const proto::Event& event) { raw->Say(event); });
-    status = session.status();
-    if (session.ok()) run->session = *std::move(session);
+    if (status.ok()) status = OpenSession(first.open(), run.get());
   }
   if (!Serve(run.get(), status, context, stream)) return grpc::Status::OK;
   run->session.reset();
@@ -248,7 +228,7 @@ bool AgentService::Serve(LiveRun* run, absl::Status status, grpc::ServerContext*
     is_closed = command.has_close();
     if (status.ok() && is_new) status = Obey(command, run);
   }
-  if (!status.ok()) run->Fail(ExitCodeOf(status), status);
+  if (!status.ok()) run->Fail(status);
   run->Detach(is_closed || !status.ok());
   return !run->WaitForTakeover(lease.end());
 }
@@ -266,8 +246,7 @@ grpc::Status AgentService::StopRun(grpc::ServerContext* context, const proto::St
   std::fprintf(stderr, "tidemark-agent: run %s is stopped, as %s asks\n", request->run().c_str(),
                context->peer().c_str());
   // Its coordinator is told why, before the stream ends.
-  constexpr int kInterrupted = 130;
-  run->Fail(kInterrupted, absl::CancelledError(absl::StrCat("the run was stopped by ", context->peer())));
+  run->Fail(absl::CancelledError(absl::StrCat("the run was stopped by ", context->peer())));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   run->Abandon();
   return grpc::Status::OK;

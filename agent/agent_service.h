@@ -43,6 +43,7 @@ class AgentService final : public proto::Agent::Service {
 
   absl::StatusOr<std::shared_ptr<LiveRun>> Begin(const proto::Open& open, const std::string& peer);
   absl::StatusOr<std::shared_ptr<LiveRun>> Find(const proto::Resume& resume);
+  absl::Status OpenSession(const proto::Open& open, LiveRun* run) const;
   bool Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream);
   grpc::Status CheckPeer(const grpc::ServerContext* context) const;
 

@@ -3,8 +3,37 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/exit_code.h"
 
 namespace tidemark {
+namespace {
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kResourceExhausted:
+      return kExitUsage;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnavailable:
+      return kExitAgents;
+    case absl::StatusCode::kNotFound:
+      return kExitTarget;
+    case absl::StatusCode::kCancelled:
+      return kExitInterrupted;
+    default:
+      return kExitInternal;
+  }
+}
+
+}  // namespace
+
+proto::Event FailureEvent(const absl::Status& status) {
+  proto::Event event;
+  event.mutable_failure()->set_exit_code(ExitCodeOf(status));
+  event.mutable_failure()->set_message(std::string(status.message()));
+  return event;
+}
 
 bool LiveRun::Attach(Stream stream, std::uint64_t heard, const proto::Event* greeting) {
   {
@@ -65,13 +94,6 @@ void LiveRun::SayOnce(proto::Event event) {
   MutexLock lock(&mutex_);
   event.set_heard(inbox_.last());
   if (write_) write_(event);
-}
-
-void LiveRun::Fail(int exit_code, const absl::Status& status) {
-  proto::Event event;
-  event.mutable_failure()->set_exit_code(exit_code);
-  event.mutable_failure()->set_message(std::string(status.message()));
-  Say(std::move(event));
 }
 
 absl::Status LiveRun::Hear(const proto::Command& command, bool* is_new) {

@@ -13,6 +13,9 @@
 
 namespace tidemark {
 
+// What the coordinator is told if its run cannot go on here, with the exit code that it should end with.
+proto::Event FailureEvent(const absl::Status& status);
+
 // The session of a run and what it has to say. A stream takes it over, and lets it go when it breaks; what was said
 // meanwhile, or was not heard, is said on the next one.
 // Threads: Say from any; the others from the streams' threads, of which one has the run at a time. `session` belongs to
@@ -42,7 +45,7 @@ class LiveRun {
   void Say(proto::Event event);
   // Sends it if there is a stream.
   void SayOnce(proto::Event event);
-  void Fail(int exit_code, const absl::Status& status);
+  void Fail(const absl::Status& status) { Say(FailureEvent(status)); }
 
   // Takes note of what the coordinator has heard. Errors: FailedPrecondition if a command is missing before this one,
   // ResourceExhausted if the coordinator hears nothing. *is_new is false for a command that was obeyed before.

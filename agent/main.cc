@@ -21,15 +21,14 @@
 #include "agent/machine.h"
 #include "common/control_address.h"
 #include "common/control_certs.h"
+#include "common/exit_code.h"
 #include "common/units.h"
 #include "common/yaml_message.h"
 
 namespace tidemark {
 namespace {
 
-constexpr int kExitUsage = 1;
 constexpr int kExitCannotListen = 2;
-constexpr int kExitInternal = 70;
 
 struct AgentOptions {
   std::string listen = "127.0.0.1:7420";

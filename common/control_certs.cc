@@ -3,12 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "common/user_folder.h"
 
 namespace tidemark {
 namespace {
@@ -28,14 +28,7 @@ absl::StatusOr<std::string> ReadPem(const std::string& path) {
 
 }  // namespace
 
-std::string ConfigDir(const std::string& name) {
-  if (const char* const config = std::getenv("XDG_CONFIG_HOME"); config != nullptr && config[0] == '/')
-    return absl::StrCat(config, "/tidemark/", name);
-  const char* const home = std::getenv("HOME");
-  return home == nullptr || home[0] == '\0' ? "" : absl::StrCat(home, "/.config/tidemark/", name);
-}
-
-std::string DefaultControlCertsDir() { return ConfigDir("certs"); }
+std::string DefaultControlCertsDir() { return ConfigFolder("certs"); }
 
 bool HasControlCerts(const std::string& dir) { return !dir.empty() && access((dir + "/cert.pem").c_str(), F_OK) == 0; }
 

@@ -17,9 +17,7 @@ struct ControlCerts {
   std::string key;
 };
 
-// $XDG_CONFIG_HOME/tidemark/NAME, or ~/.config/tidemark/NAME; "" without a home.
-std::string ConfigDir(const std::string& name);
-// ConfigDir("certs"): where both programs look unless --control-certs names another folder.
+// ConfigFolder("certs"): where both programs look unless --control-certs names another folder.
 std::string DefaultControlCertsDir();
 
 // Whether `dir` holds a cert.pem.

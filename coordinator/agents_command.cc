@@ -1,17 +1,17 @@
 #include "coordinator/agents_command.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/exit_code.h"
 #include "common/units.h"
 #include "coordinator/agent_link.h"
 #include "coordinator/agents.h"
 #include "coordinator/fail.h"
-#include "coordinator/run_result.h"
+#include "coordinator/parse_arguments.h"
 
 namespace tidemark {
 namespace {
@@ -45,18 +45,18 @@ void AddAgents(CLI::App* app, AgentOptions* options) {
                 "speak to agents beyond loopback in plain text; only in a network you trust");
 }
 
-// True if the arguments are good; else *exit_code is what to end with.
-bool Parse(CLI::App* app, std::vector<std::string> arguments, int* exit_code) {
-  try {
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-    app->parse(arguments);
-    return true;
-  } catch (const CLI::Success& success) {
-    *exit_code = app->exit(success);
-  } catch (const CLI::ParseError& error) {
-    *exit_code = Fail(kExitUsage, absl::StrCat(error.what(), "; see '", app->get_name(), " --help'"));
+// Parses the arguments and asks the agents that they name. If that fails, says why and sets *exit_code.
+std::optional<std::vector<AgentAnswer>> Ask(CLI::App* app, std::vector<std::string> arguments, AgentOptions* options,
+                                            int* exit_code) {
+  AddAgents(app, options);
+  if (const auto code = ParseArguments(app, std::move(arguments))) {
+    *exit_code = *code;
+    return std::nullopt;
   }
-  return false;
+  auto answers = AskAgents(*options, MonotonicNow() + kDescribeTimeout);
+  if (answers.ok()) return *std::move(answers);
+  *exit_code = Fail(absl::IsInvalidArgument(answers.status()) ? kExitUsage : kExitAgents, answers.status().message());
+  return std::nullopt;
 }
 
 std::string Clock(const AgentAnswer& answer) {
@@ -71,12 +71,9 @@ int AgentsCommand(std::vector<std::string> arguments) {
   CLI::App app{"Who the agents are, and what they are doing.", "tidemark agents"};
   app.footer(kAgentsExamples);
   AgentOptions options;
-  AddAgents(&app, &options);
   int exit_code = kExitOk;
-  if (!Parse(&app, std::move(arguments), &exit_code)) return exit_code;
-  const auto answers = AskAgents(options, MonotonicNow() + kDescribeTimeout);
-  if (!answers.ok())
-    return Fail(absl::IsInvalidArgument(answers.status()) ? kExitUsage : kExitAgents, answers.status().message());
+  const auto answers = Ask(&app, std::move(arguments), &options, &exit_code);
+  if (!answers) return exit_code;
   std::printf("%-24s %-8s %-10s %5s %5s %11s  %s\n", "AGENT", "STATE", "VERSION", "CORES", "LOAD", "CONNECTIONS",
               "CLOCK");
   for (const AgentAnswer& answer : *answers) {
@@ -100,12 +97,9 @@ int StopCommand(std::vector<std::string> arguments) {
   AgentOptions options;
   std::string run;
   app.add_option("run", run, "the run's id")->required();
-  AddAgents(&app, &options);
   int exit_code = kExitOk;
-  if (!Parse(&app, std::move(arguments), &exit_code)) return exit_code;
-  const auto answers = AskAgents(options, MonotonicNow() + kDescribeTimeout);
-  if (!answers.ok())
-    return Fail(absl::IsInvalidArgument(answers.status()) ? kExitUsage : kExitAgents, answers.status().message());
+  const auto answers = Ask(&app, std::move(arguments), &options, &exit_code);
+  if (!answers) return exit_code;
   int stopped = 0;
   for (const AgentAnswer& answer : *answers) {
     const std::string& address = answer.agent.address;

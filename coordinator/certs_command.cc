@@ -22,9 +22,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/control_certs.h"
+#include "common/exit_code.h"
 #include "common/status_macros.h"
+#include "common/user_folder.h"
 #include "coordinator/fail.h"
-#include "coordinator/run.h"
+#include "coordinator/parse_arguments.h"
 
 namespace tidemark {
 namespace {
@@ -198,7 +200,7 @@ int CertsCommand(std::vector<std::string> arguments) {
   CLI::App app{"Certificates for the control channel between coordinator and agents.", "tidemark certs"};
   app.footer(kExamples);
   app.require_subcommand(1);
-  std::string ca_dir = ConfigDir("ca");
+  std::string ca_dir = ConfigFolder("ca");
   std::string out;
   std::string name = kCoordinatorName;
   std::vector<std::string> names;
@@ -218,14 +220,7 @@ int CertsCommand(std::vector<std::string> arguments) {
   coordinator->add_option("--name", name, "as in the agents' --allow-coordinator")->capture_default_str();
   coordinator->add_option("--out", out, "folder to write to; default: where tidemark looks");
   add_common(coordinator, &days);
-  try {
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-    app.parse(arguments);
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    return Fail(kExitUsage, absl::StrCat("certs: ", error.what(), "; see 'tidemark certs --help'"));
-  }
+  if (const auto exit_code = ParseArguments(&app, std::move(arguments))) return *exit_code;
   const absl::Status status = init->parsed() ? Init(ca_dir, ca_days)
                               : agent->parsed()
                                   ? Issue(ca_dir, names, out, days)

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -19,34 +18,13 @@
 #include "common/metric.h"
 #include "common/plan.h"
 #include "common/status_macros.h"
+#include "common/user_folder.h"
 
 namespace tidemark {
 namespace {
 
 constexpr absl::string_view kHeader = "tidemark-journal 1\n";
 constexpr std::size_t kMaxAgents = 100'000;
-
-void ToProto(const AgentFacts& facts, proto::JournalAgent* out) {
-  out->set_address(facts.address);
-  out->set_version(facts.version);
-  out->set_workers(facts.workers);
-  out->set_is_insecure(facts.is_insecure);
-  for (const std::string& address : facts.target_addresses) out->add_target_addresses(address);
-  for (const std::string& address : facts.left_out_addresses) out->add_left_out_addresses(address);
-  out->set_lost(facts.lost);
-  out->set_permission(facts.permission);
-}
-
-AgentFacts FromProto(const proto::JournalAgent& in) {
-  return {.address = in.address(),
-          .version = in.version(),
-          .workers = in.workers(),
-          .is_insecure = in.is_insecure(),
-          .target_addresses = {in.target_addresses().begin(), in.target_addresses().end()},
-          .left_out_addresses = {in.left_out_addresses().begin(), in.left_out_addresses().end()},
-          .permission = in.permission(),
-          .lost = in.lost()};
-}
 
 // Plays a journal's records, in their order, into the result of the run that wrote them.
 class Replay {
@@ -96,7 +74,7 @@ class Replay {
     run_.result.run = in.run();
     run_.result.started_at = in.started_at();
     run_.result.started_wall_s = in.started_wall_s();
-    for (const proto::JournalAgent& agent : in.agents()) run_.result.agents.push_back(FromProto(agent));
+    run_.result.agents.assign(in.agents().begin(), in.agents().end());
     return absl::OkStatus();
   }
 
@@ -113,8 +91,7 @@ class Replay {
     point.attempt = in.attempt();
     point.shares.assign(in.shares().begin(), in.shares().end());
     point.request_shares.assign(in.request_shares().begin(), in.request_shares().end());
-    point.merger =
-        std::make_unique<Merger>(agents, IsOpenLoop(run_.plan.sweep()) ? Metric::kResponse : Metric::kService);
+    point.merger = MakeMerger(run_.plan, agents);
     for (const std::uint32_t agent : in.left_out()) {
       if (agent >= agents) return Bad("a point leaves out an agent that there is not");
       point.merger->LeaveOut(agent);
@@ -129,16 +106,7 @@ class Replay {
     point.connections_up = in.connections_up();
     point.start_offset = in.start_offset_ns();
     point.start_skew_bound = in.start_skew_bound_ns();
-    Pending pending;
-    if (!tidemark::FromProto(in.warmup(), &point.warmup, &pending))
-      return Bad("a warm-up that this version does not know");
-    Histogram decoded;
-    for (const proto::HistogramDelta& delta : in.connects()) {
-      TIDEMARK_RETURN_IF_ERROR(DecodeDelta(delta, &decoded));
-      const bool is_tls = delta.summary().metric() == static_cast<std::uint32_t>(Metric::kTls);
-      (is_tls ? point.warmup_tls : point.warmup_connect).Add(decoded);
-    }
-    return absl::OkStatus();
+    return AddWarmup(in.warmup(), in.connects(), &point);
   }
 
   absl::Status AddShard(const proto::Shard& shard) {
@@ -149,9 +117,8 @@ class Replay {
 
   absl::Status Lose(const proto::JournalLoss& in) {
     if (in.agent() >= run_.result.agents.size()) return Bad("an agent is lost that there is not");
-    AgentFacts& agent = run_.result.agents[in.agent()];
-    agent.lost = in.why();
-    run_.result.Note(kExitAgents, absl::StrCat("agent ", agent.address, ": ", in.why()));
+    run_.result.agents[in.agent()].set_lost(in.why());
+    run_.result.Note(in.exit_code(), in.note());
     if (has_point_) run_.result.points.back().merger->Lose(in.agent());
     return absl::OkStatus();
   }
@@ -170,24 +137,15 @@ class Replay {
   }
 
   absl::Status End(const proto::JournalRunEnd& in) {
-    const int agents = static_cast<int>(run_.result.agents.size());
     if (has_point_) return Bad("the run ends within a point");
-    if (in.agents_size() != agents || in.resumed_size() != agents || in.drift_ppm_size() != agents ||
-        in.clock_round_trip_ns_size() != agents || in.clock_offset_ns_size() != agents)
+    if (static_cast<std::size_t>(in.agents_size()) != run_.result.agents.size())
       return Bad("the run ends with other agents");
     run_.result.shards = in.shards();
     run_.result.duplicates = in.duplicates();
     run_.result.rejected = in.rejected();
     run_.result.exit_code = in.exit_code();
     run_.result.notes.assign(in.notes().begin(), in.notes().end());
-    for (int i = 0; i < agents; ++i) {
-      AgentFacts& agent = run_.result.agents[static_cast<std::size_t>(i)];
-      agent.lost = in.agents(i).lost();
-      agent.resumed = in.resumed(i);
-      agent.drift_ppm = in.drift_ppm(i);
-      agent.clock_round_trip = in.clock_round_trip_ns(i);
-      agent.clock_offset = in.clock_offset_ns(i);
-    }
+    run_.result.agents.assign(in.agents().begin(), in.agents().end());
     run_.is_whole = true;
     return absl::OkStatus();
   }
@@ -238,7 +196,7 @@ void Journal::Begin(const RunResult& result, const proto::Plan& plan) {
   run->set_started_at(result.started_at);
   run->set_started_wall_s(result.started_wall_s);
   *run->mutable_plan() = plan;
-  for (const AgentFacts& agent : result.agents) ToProto(agent, run->add_agents());
+  run->mutable_agents()->Assign(result.agents.begin(), result.agents.end());
   Write(record);
 }
 
@@ -276,10 +234,13 @@ void Journal::Add(proto::Shard* shard) {
   record.mutable_shard()->Swap(shard);
 }
 
-void Journal::Lose(std::size_t agent, const std::string& why) {
+void Journal::Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note) {
   proto::JournalRecord record;
-  record.mutable_loss()->set_agent(static_cast<std::uint32_t>(agent));
-  record.mutable_loss()->set_why(why);
+  proto::JournalLoss* const loss = record.mutable_loss();
+  loss->set_agent(static_cast<std::uint32_t>(agent));
+  loss->set_why(why);
+  loss->set_exit_code(exit_code);
+  loss->set_note(note);
   Write(record);
 }
 
@@ -299,22 +260,11 @@ void Journal::End(const RunResult& result) {
   end->set_rejected(result.rejected);
   end->set_exit_code(result.exit_code);
   for (const std::string& note : result.notes) end->add_notes(note);
-  for (const AgentFacts& agent : result.agents) {
-    end->add_agents()->set_lost(agent.lost);
-    end->add_resumed(agent.resumed);
-    end->add_drift_ppm(agent.drift_ppm);
-    end->add_clock_round_trip_ns(agent.clock_round_trip);
-    end->add_clock_offset_ns(agent.clock_offset);
-  }
+  end->mutable_agents()->Assign(result.agents.begin(), result.agents.end());
   Write(record);
 }
 
-std::string JournalDir() {
-  if (const char* const state = std::getenv("XDG_STATE_HOME"); state != nullptr && state[0] == '/')
-    return absl::StrCat(state, "/tidemark/journal");
-  const char* const home = std::getenv("HOME");
-  return home == nullptr || home[0] == '\0' ? "" : absl::StrCat(home, "/.local/state/tidemark/journal");
-}
+std::string JournalDir() { return StateFolder("journal"); }
 
 absl::StatusOr<JournaledRun> ReadJournal(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);

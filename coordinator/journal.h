@@ -29,7 +29,8 @@ class Journal {
   void Start(const PointResult& point);
   // *shard is as it was, afterwards.
   void Add(proto::Shard* shard);
-  void Lose(std::size_t agent, const std::string& why);
+  // `exit_code` and `note` are what the result says of it.
+  void Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note);
   void EndPoint(const PointResult& point, bool is_abandoned);
   void End(const RunResult& result);
 
@@ -47,7 +48,7 @@ class Journal {
   std::uint64_t dropped_ = 0;
 };
 
-// $XDG_STATE_HOME/tidemark/journal, or ~/.local/state/tidemark/journal; "" without a home.
+// StateFolder("journal"): where journals lie unless --journal names a file.
 std::string JournalDir();
 
 // What a journal holds.

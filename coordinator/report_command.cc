@@ -10,6 +10,7 @@
 #include "coordinator/deliver.h"
 #include "coordinator/fail.h"
 #include "coordinator/journal.h"
+#include "coordinator/parse_arguments.h"
 #include "coordinator/report/files.h"
 
 namespace tidemark {
@@ -50,14 +51,7 @@ int ReportCommand(std::vector<std::string> arguments) {
   app.add_flag("--latency", options.has_latency_detail, "print every histogram of every point");
   app.add_flag("--strict", options.is_strict, "exit 4 if a point is GENERATOR_LIMITED or NOT_STEADY");
   app.add_flag("--no-color", has_no_color, "no colours (also: NO_COLOR in the environment)");
-  try {
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-    app.parse(arguments);
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    return Fail(kExitUsage, absl::StrCat("report: ", error.what(), "; see 'tidemark report --help'"));
-  }
+  if (const auto exit_code = ParseArguments(&app, std::move(arguments))) return *exit_code;
   options.has_color = !has_no_color;
   for (const std::string& text : outputs) {
     auto output = ParseOutput(text);

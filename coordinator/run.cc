@@ -75,7 +75,7 @@ RunResult Run::Execute() {
   }
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     agents_[i].link.reset();
-    result_.agents[i].drift_ppm = agents_[i].drift.Ppm().value_or(0);
+    result_.agents[i].set_clock_drift_ppm(agents_[i].drift.Ppm().value_or(0));
   }
   events_->EndRun();
   if (journal_ != nullptr) journal_->End(result_);
@@ -86,8 +86,9 @@ bool Run::Open() {
   agents_ = std::vector<AgentState>(found_.size());
   result_.agents.resize(found_.size());
   for (std::size_t i = 0; i < found_.size(); ++i) {
-    result_.agents[i].address = found_[i].address;
-    result_.agents[i].is_insecure = found_[i].description.is_insecure();
+    result_.agents[i].set_agent(static_cast<std::uint32_t>(i));
+    result_.agents[i].set_address(found_[i].address);
+    result_.agents[i].set_is_insecure_control(found_[i].description.is_insecure());
     agents_[i].last_heard = MonotonicNow();
     agents_[i].link = std::make_unique<AgentLink>(i, found_[i].channel, events_);
     proto::Command command;
@@ -113,8 +114,7 @@ bool Run::HasPorts() {
   for (const std::int64_t connections : plan_.sweep().connections()) {  // an open loop has one count for all points
     const std::vector<std::int64_t> shares = SplitEvenly(connections, static_cast<std::int64_t>(agents_.size()));
     for (std::size_t i = 0; i < agents_.size(); ++i) {
-      const std::int64_t pairs = std::max(plan_.source_addresses_size(), 1) *
-                                 static_cast<std::int64_t>(result_.agents[i].target_addresses.size());
+      const std::int64_t pairs = std::max(plan_.source_addresses_size(), 1) * result_.agents[i].target_addresses_size();
       const std::int64_t ports = found_[i].description.local_ports() * pairs;
       if (shares[i] <= ports) continue;
       result_.Note(kExitUsage, absl::StrCat("sweep.connections: ", connections, " give agent ", found_[i].address, " ",
@@ -155,7 +155,6 @@ bool Run::TryPoint(std::uint32_t index, PointResult* point) {
   }
   is_running_ = is_going && SynchroniseAndArm(index, point);
   if (!is_running_) StopAll();
-  if (is_running_ && journal_ != nullptr) journal_->Start(*point);
   // Stopped or not, each agent that has prepared ends the point with a final shard.
   WaitForAll([](const AgentState& agent) { return agent.is_final; }, 0, "the point's end");
   is_running_ = false;
@@ -173,7 +172,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   point->shares = SplitByWeight(point->connections, living);
   point->request_shares = SplitByWeight(sweep.requests(), point->shares);
   const std::vector<std::int64_t> rates = SplitByWeight(sweep.connect_rate() * 1000, point->shares);
-  point->merger = std::make_unique<Merger>(agents_.size(), IsOpenLoop(sweep) ? Metric::kResponse : Metric::kService);
+  point->merger = MakeMerger(plan_, agents_.size());
   std::vector<std::uint64_t> incarnations;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     incarnations.push_back(agents_[i].incarnation);
@@ -242,11 +241,14 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
     if (agents_[i].is_lost) continue;
     slowest = std::max(slowest, agents_[i].clock.slowest());
     error = std::max(error, agents_[i].clock.round_trip() / 2);
-    result_.agents[i].clock_round_trip = agents_[i].clock.round_trip();
-    result_.agents[i].clock_offset = agents_[i].clock.offset();
+    result_.agents[i].set_clock_error_us(static_cast<double>(agents_[i].clock.round_trip()) / 2e3);
+    result_.agents[i].set_clock_offset_ns(agents_[i].clock.offset());
   }
   const Nanos start = MonotonicNow() + std::min(kMaxArmMargin, std::max(kMinArmMargin, kArmRoundTrips * slowest));
   point->is_started = true;
+  point->start_offset = start - started_;
+  point->start_skew_bound = agents_.size() > 1 ? 2 * error : 0;
+  if (journal_ != nullptr) journal_->Start(*point);
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     proto::Command command;
     command.mutable_arm()->set_point(index);
@@ -262,8 +264,6 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
     is_failed_ = true;
     return false;
   }
-  point->start_offset = start - started_;
-  point->start_skew_bound = agents_.size() > 1 ? 2 * error : 0;
   return true;
 }
 
@@ -378,13 +378,12 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
     case proto::Event::kOpened: {
       agent->is_opened = true;
       agent->incarnation = event.opened().incarnation();
-      AgentFacts& facts = result_.agents[index];
-      facts.version = event.opened().version();
-      facts.workers = event.opened().workers();
-      facts.permission = event.opened().permission();
-      facts.target_addresses.assign(event.opened().target_addresses().begin(), event.opened().target_addresses().end());
-      facts.left_out_addresses.assign(event.opened().left_out_addresses().begin(),
-                                      event.opened().left_out_addresses().end());
+      proto::AgentInfo& info = result_.agents[index];
+      info.set_version(event.opened().version());
+      info.set_workers(event.opened().workers());
+      info.set_permission(event.opened().permission());
+      *info.mutable_target_addresses() = event.opened().target_addresses();
+      *info.mutable_left_out_addresses() = event.opened().left_out_addresses();
       return;
     }
     case proto::Event::kProgress:
@@ -394,19 +393,8 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       agent->is_ready = true;
       agent->up = event.ready().connections_up();
       agent->errors.assign(event.ready().errors().begin(), event.ready().errors().end());
-      Counters warmup;
-      Pending pending;
-      if (!FromProto(event.ready().warmup(), &warmup, &pending) || !BrokenIdentity(warmup, pending).empty()) {
-        return Lose(index, kExitAccounting, "its warm-up does not add up");
-      }
-      point_->warmup.Add(warmup);
-      Histogram decoded;
-      for (const proto::HistogramDelta& delta : event.ready().connects()) {
-        const bool is_tls = delta.summary().metric() == static_cast<std::uint32_t>(Metric::kTls);
-        if (!DecodeDelta(delta, &decoded).ok())
-          return Lose(index, kExitAccounting, "its connect times cannot be decoded");
-        (is_tls ? point_->warmup_tls : point_->warmup_connect).Add(decoded);
-      }
+      if (const absl::Status status = AddWarmup(event.ready().warmup(), event.ready().connects(), point_); !status.ok())
+        return Lose(index, kExitAccounting, std::string(status.message()));
       return ShowProgress();
     }
     case proto::Event::kPong:
@@ -419,7 +407,7 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       return;
     case proto::Event::kResumed:
       agent->broken.clear();
-      ++result_.agents[index].resumed;
+      result_.agents[index].set_resumed_streams(result_.agents[index].resumed_streams() + 1);
       for (const proto::Command& command : agent->outbox.unheard()) agent->link->Send(command);
       return;
     case proto::Event::kArmed:
@@ -504,29 +492,33 @@ void Run::StopAll() {
 void Run::Lose(std::size_t agent, int exit_code, const std::string& why) {
   if (agents_[agent].is_lost) return;
   agents_[agent].is_lost = true;
-  result_.agents[agent].lost = why;
+  result_.agents[agent].set_lost(why);
   if (agents_[agent].link != nullptr) agents_[agent].link->Cancel();
   if (point_ != nullptr && point_->merger != nullptr) point_->merger->Lose(agent);
-  if (journal_ != nullptr) journal_->Lose(agent, why);
   const auto left =
       std::count_if(agents_.begin(), agents_.end(), [](const AgentState& state) { return !state.is_lost; });
   const bool is_its_fault = exit_code == kExitAgents || exit_code == kExitAccounting;
   const bool can_go_on =
       !is_failed_ && is_its_fault && point_ != nullptr && left > 0 && plan_.on_agent_loss() != "fail";
+  const bool is_redo = can_go_on && plan_.on_agent_loss() == "redo" && point_->attempt < kMaxRedos && !is_interrupted_;
   std::string note = absl::StrCat("agent ", found_[agent].address, ": ", why);
   if (is_its_fault && point_ != nullptr && !point_->is_started && !agents_[agent].is_ready)
     absl::StrAppend(&note, "; what it sent to warm up is not counted");
-  if (can_go_on && plan_.on_agent_loss() == "redo" && point_->attempt < kMaxRedos && !is_interrupted_) {
+  if (is_redo) {
     absl::StrAppend(&note, "; the point of ", point_->connections, " connections is made again, split over ", left,
                     left == 1 ? " agent" : " agents");
     if (!must_redo_) progress_->Say(note);  // the first says it all
-    result_.Note(kExitOk, std::move(note));
-    must_redo_ = true;
-    return StopAll();
+    exit_code = kExitOk;
   }
+  if (journal_ != nullptr) journal_->Lose(agent, why, exit_code, note);
   result_.Note(exit_code, std::move(note));
-  if (can_go_on || is_failed_) return;
-  is_failed_ = true;
+  if (is_redo) {
+    must_redo_ = true;
+  } else if (can_go_on || is_failed_) {
+    return;
+  } else {
+    is_failed_ = true;
+  }
   StopAll();
 }
 

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/histogram_codec.h"
+#include "common/plan.h"
 
 namespace tidemark {
 
@@ -20,6 +22,26 @@ void RunResult::Note(int code, std::string text) {
   notes.push_back(std::move(text));
 }
 
+std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_count) {
+  return std::make_unique<Merger>(agent_count, IsOpenLoop(plan.sweep()) ? Metric::kResponse : Metric::kService);
+}
+
+absl::Status AddWarmup(const proto::Counters& warmup,
+                       const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects, PointResult* point) {
+  Counters counters;
+  Pending pending;
+  if (!FromProto(warmup, &counters, &pending) || !BrokenIdentity(counters, pending).empty())
+    return absl::DataLossError("its warm-up does not add up");
+  point->warmup.Add(counters);
+  Histogram decoded;
+  for (const proto::HistogramDelta& delta : connects) {
+    const bool is_tls = delta.summary().metric() == static_cast<std::uint32_t>(Metric::kTls);
+    if (!DecodeDelta(delta, &decoded).ok()) return absl::DataLossError("its connect times cannot be decoded");
+    (is_tls ? point->warmup_tls : point->warmup_connect).Add(decoded);
+  }
+  return absl::OkStatus();
+}
+
 void ClosePoint(PointResult* point, int exit_code, RunResult* result) {
   for (std::size_t i = 0; i < point->shares.size(); ++i) {
     const AgentSum& sum = point->merger->agents()[i];
@@ -33,7 +55,7 @@ void ClosePoint(PointResult* point, int exit_code, RunResult* result) {
     // Its last shard tells of all until the end of its window.
     const double known_s =
         result->started_wall_s + static_cast<double>(point->start_offset + (sum.last_window + 1) * kSecond) / 1e9;
-    result->Note(exit_code, absl::StrCat("point ", point->connections, ": agent ", result->agents[i].address,
+    result->Note(exit_code, absl::StrCat("point ", point->connections, ": agent ", result->agents[i].address(),
                                          " delivered ", sum.shards, " shards; ",
                                          share == 0 ? "an unknown number of" : absl::StrCat("0 to ", lost),
                                          " requests are unaccounted for after ", FormatWallTime(known_s)));

@@ -7,20 +7,13 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/exit_code.h"
 #include "coordinator/merger.h"
+#include "protos/plan.pb.h"
+#include "protos/report.pb.h"
+#include "protos/shard.pb.h"
 
 namespace tidemark {
-
-// Exit codes, as README lists them.
-inline constexpr int kExitOk = 0;
-inline constexpr int kExitUsage = 1;
-inline constexpr int kExitAgents = 2;
-inline constexpr int kExitAccounting = 3;
-inline constexpr int kExitStrict = 4;
-inline constexpr int kExitTarget = 5;
-inline constexpr int kExitInternal = 70;
-inline constexpr int kExitExpectation = 99;
-inline constexpr int kExitInterrupted = 130;
 
 // Of two exit codes the graver: 70, 3, 130, 2, 5, 99, 4, 1, 0.
 int GraverExit(int a, int b);
@@ -45,26 +38,11 @@ struct PointResult {
   Nanos start_offset = 0;  // T0, counted from the start of the run
 };
 
-struct AgentFacts {
-  std::string address;
-  std::string version;
-  int workers = 0;
-  bool is_insecure = false;
-  std::vector<std::string> target_addresses;
-  std::vector<std::string> left_out_addresses;
-  std::string permission;      // with which the agent's allow-list names the target
-  std::string lost;            // why, empty if it was not
-  int resumed = 0;             // streams that broke and were taken up again
-  double drift_ppm = 0;        // of its clock against ours; 0 until it is known
-  Nanos clock_offset = 0;      // its monotonic clock's reading minus ours, at the last point
-  Nanos clock_round_trip = 0;  // of the exchange that its clock was read with last: right within half of it
-};
-
 struct RunResult {
   std::string run;
   std::string started_at;
   double started_wall_s = 0;
-  std::vector<AgentFacts> agents;
+  std::vector<proto::AgentInfo> agents;
   std::vector<PointResult> points;
   std::vector<PointResult> abandoned;  // attempts at points that were made again; in no sum
   std::uint64_t shards = 0;
@@ -75,6 +53,14 @@ struct RunResult {
 
   void Note(int code, std::string text);
 };
+
+// A merger for a point of `plan`.
+std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_count);
+
+// Adds what came before T0: requests, and the connect and TLS times of the connections.
+// Errors: DataLoss if it does not add up or cannot be decoded.
+absl::Status AddWarmup(const proto::Counters& warmup,
+                       const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects, PointResult* point);
 
 // Closes the windows of a point that has ended, and notes what is missing of it, with `exit_code` if anything is.
 void ClosePoint(PointResult* point, int exit_code, RunResult* result);

@@ -181,7 +181,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .loop_lag = &sums[Metric::kLoopLag],
                    .windows = &point.merger->windows()};
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
-    if (point.shares[i] > 0) facts.workers += result.agents[i].workers;
+    if (point.shares[i] > 0) facts.workers += result.agents[i].workers();
   }
   for (const AgentSum& agent : point.merger->agents()) {
     facts.means.push_back(agent.means);
@@ -355,23 +355,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   report.set_run(result.run);
   report.set_started_at(result.started_at);
   *report.mutable_plan() = PlanForPrinting(plan);
-  for (std::size_t i = 0; i < result.agents.size(); ++i) {
-    const AgentFacts& facts = result.agents[i];
-    proto::AgentInfo* info = report.add_agents();
-    info->set_agent(static_cast<std::uint32_t>(i));
-    info->set_address(facts.address);
-    info->set_version(facts.version);
-    info->set_workers(facts.workers);
-    info->set_is_insecure_control(facts.is_insecure);
-    for (const std::string& address : facts.target_addresses) info->add_target_addresses(address);
-    for (const std::string& address : facts.left_out_addresses) info->add_left_out_addresses(address);
-    info->set_lost(facts.lost);
-    info->set_permission(facts.permission);
-    info->set_resumed_streams(facts.resumed);
-    info->set_clock_offset_ns(facts.clock_offset);
-    info->set_clock_error_us(Micros(facts.clock_round_trip) / 2);
-    info->set_clock_drift_ppm(facts.drift_ppm);
-  }
+  report.mutable_agents()->Assign(result.agents.begin(), result.agents.end());
   auto total = std::make_unique<Sums>();
   proto::Merge* merge = report.mutable_merge();
   bool is_exact = true;

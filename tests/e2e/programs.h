@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/e2e/process.h"
+#include "tests/support/listener.h"
 
 namespace tidemark {
 
@@ -188,6 +189,12 @@ class Mock {
   std::string address_;
 };
 
+// Until the target has answered so many requests, or `process` has ended.
+inline void WaitForAnswers(const Mock& mock, std::int64_t count, Process* process) {
+  while (Int(mock.Truth(), "answered") < count && process->IsRunning())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
 // Debian's nginx with one worker and an unbuffered access log. It inherits a listening socket that we have bound to a
 // free port, as in its own binary upgrade, so that no port is chosen twice.
 class Nginx {
@@ -195,15 +202,8 @@ class Nginx {
   // `server`: directives inside `server { }`; `suffix` follows the listen address, as " ssl". The address given is
   // bound besides when `listen` names another than loopback's first.
   explicit Nginx(const std::string& server, const std::string& suffix = "", const std::string& address = "127.0.0.1") {
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in bound{};
-    bound.sin_family = AF_INET;
-    inet_pton(AF_INET, address.c_str(), &bound.sin_addr);
-    socklen_t length = sizeof bound;
-    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&bound), length), 0);
-    EXPECT_EQ(listen(fd, 4096), 0);
-    EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length), 0);
-    port_ = ntohs(bound.sin_port);
+    const auto [fd, port] = ListenOn(address, 4096, 0);
+    port_ = port;
     Spill(dir_ / "nginx.conf",
           Configuration("listen " + address + ":" + std::to_string(port_) + suffix + " backlog=4096;\n" + server));
     process_ = std::make_unique<Process>(

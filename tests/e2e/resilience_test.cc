@@ -8,11 +8,6 @@
 namespace tidemark {
 namespace {
 
-void WaitForAnswers(const Mock& mock, std::int64_t count, Process* process) {
-  while (Int(mock.Truth(), "answered") < count && process->IsRunning())
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-}
-
 boost::json::value ReadJson(const std::string& path) { return boost::json::parse(Slurp(path)); }
 
 TEST(ResilienceTest, ABrokenStreamIsTakenUpAgainAndNothingIsCountedTwice) {

@@ -4,11 +4,6 @@
 namespace tidemark {
 namespace {
 
-void WaitForAnswers(const Mock& mock, std::int64_t count, Process* process) {
-  while (Int(mock.Truth(), "answered") < count && process->IsRunning())
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-}
-
 TEST(SignalsTest, ASecondCtrlCLeavesAtOnce) {
   Mock mock;
   Process process({TIDEMARK_BINARY, "run", "-c", "4", "-d", "60s", "--timeout", "30s", mock.Url("/mock/fault=hang")});

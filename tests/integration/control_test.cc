@@ -9,25 +9,11 @@
 #include "coordinator/agent_link.h"
 #include "coordinator/agents.h"
 #include "coordinator/local_agent.h"
+#include "tests/support/listening_agent.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
 namespace {
-
-// An agent on a free port of loopback.
-struct ListeningAgent {
-  ListeningAgent() : service({.guard = *TargetGuard::Make({})}) {
-    grpc::ServerBuilder builder;
-    ConfigureServer(&service, &builder);
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    server = builder.BuildAndStart();
-  }
-  ~ListeningAgent() { server->Shutdown(std::chrono::system_clock::now()); }
-  std::string address() const { return absl::StrCat("127.0.0.1:", port); }
-  AgentService service;
-  int port = 0;
-  std::unique_ptr<grpc::Server> server;
-};
 
 // A peer of another version.
 class AgentOfTomorrow final : public proto::Agent::Service {

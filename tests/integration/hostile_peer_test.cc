@@ -12,6 +12,7 @@
 #include "common/control_address.h"
 #include "common/plan.h"
 #include "coordinator/run.h"
+#include "tests/support/listening_agent.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -182,20 +183,10 @@ TEST(HostilePeerTest, ReplayedShardsAreRejected) {
   EXPECT_EQ(result.shards, 1u);
 }
 
-struct HonestAgent {
-  HonestAgent() : service({.guard = *TargetGuard::Make({})}) {
-    grpc::ServerBuilder builder;
-    ConfigureServer(&service, &builder);
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    server = builder.BuildAndStart();
-  }
-  ~HonestAgent() { server->Shutdown(std::chrono::system_clock::now()); }
-  std::string address() const { return absl::StrCat("127.0.0.1:", port); }
-  bool Answers() const { return FindAgents({.addresses = {address()}, .allow_targets = {}, .control_certs = {}}).ok(); }
-  AgentService service;
-  int port = 0;
-  std::unique_ptr<grpc::Server> server;
-};
+// Whether it still serves.
+bool Answers(const ListeningAgent& agent) {
+  return FindAgents({.addresses = {agent.address()}, .allow_targets = {}, .control_certs = {}}).ok();
+}
 
 // The last failure, or why the stream ended.
 std::string EndOf(const std::string& address, const std::vector<proto::Command>& commands) {
@@ -212,7 +203,7 @@ std::string EndOf(const std::string& address, const std::vector<proto::Command>&
 }
 
 TEST(HostilePeerTest, WhatACoordinatorMayNotSayEndsItsRun) {
-  HonestAgent agent;
+  ListeningAgent agent;
   proto::Command open;
   open.mutable_open()->set_protocol_version(kProtocolVersion);
   open.mutable_open()->set_run("r");
@@ -234,7 +225,7 @@ TEST(HostilePeerTest, WhatACoordinatorMayNotSayEndsItsRun) {
   proto::Command huge = open;
   huge.mutable_open()->mutable_plan()->add_requests()->set_body(std::string(17 << 20, 'x'));
   EXPECT_NE(EndOf(agent.address(), {huge}), "it did not end");
-  EXPECT_TRUE(agent.Answers());
+  EXPECT_TRUE(Answers(agent));
 
   // Not even HTTP/2.
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -246,7 +237,7 @@ TEST(HostilePeerTest, WhatACoordinatorMayNotSayEndsItsRun) {
   const std::string noise(100'000, '\xa5');
   send(fd, noise.data(), noise.size(), MSG_NOSIGNAL);
   close(fd);
-  EXPECT_TRUE(agent.Answers());
+  EXPECT_TRUE(Answers(agent));
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/listener.h"
+
 namespace tidemark {
 
 // What to do on one connection; `fd` is closed afterwards. Runs on a thread of its own.
@@ -45,16 +47,10 @@ inline void ResetOnClose(int fd) {
 
 class RawServer {
  public:
-  explicit RawServer(Script script)
-      : script_(std::move(script)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), length), 0);
-    EXPECT_EQ(listen(listener_, 128), 0);
-    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length), 0);
-    port_ = ntohs(address.sin_port);
+  explicit RawServer(Script script) : script_(std::move(script)) {
+    const Listener listener = ListenOn("127.0.0.1", 128);
+    listener_ = listener.fd;
+    port_ = listener.port;
     thread_ = std::thread([this] { Accept(); });
   }
   ~RawServer() {
@@ -80,7 +76,7 @@ class RawServer {
   }
 
   const Script script_;
-  const int listener_;
+  int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;

@@ -17,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/listener.h"
+
 namespace tidemark {
 
 // Listens on a free port of loopback and passes bytes both ways, in a thread of its own.
@@ -27,15 +29,9 @@ class Relay {
     inet_pton(AF_INET, upstream.substr(0, colon).c_str(), &upstream_.sin_addr);
     upstream_.sin_family = AF_INET;
     upstream_.sin_port = htons(static_cast<std::uint16_t>(std::stoi(upstream.substr(colon + 1))));
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in bound{};
-    bound.sin_family = AF_INET;
-    inet_pton(AF_INET, listen_on.c_str(), &bound.sin_addr);
-    socklen_t length = sizeof bound;
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&bound), length), 0);
-    EXPECT_EQ(listen(listener_, 64), 0);
-    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&bound), &length), 0);
-    address_ = listen_on + ":" + std::to_string(ntohs(bound.sin_port));
+    const Listener listener = ListenOn(listen_on, 64);
+    listener_ = listener.fd;
+    address_ = listen_on + ":" + std::to_string(listener.port);
     thread_ = std::thread([this] { Run(); });
   }
   ~Relay() {
