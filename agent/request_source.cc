@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_replace.h"
+#include "common/histogram.h"
 
 namespace tidemark {
 namespace {
@@ -35,6 +36,12 @@ void RequestBytes::StampPlaces(std::uint64_t slot) {
   for (std::size_t i = kSlotDigits; i-- > 0; slot /= 10) digits[i] = static_cast<char>('0' + slot % 10);
   for (const std::size_t place : slot_places)
     std::copy(digits, digits + kSlotDigits, bytes.begin() + static_cast<std::ptrdiff_t>(place));
+}
+
+const std::string& RequestBytes::Frame(std::uint64_t slot) {
+  frame.clear();
+  AppendFrame(*opcode, bytes, static_cast<std::uint32_t>(Mix64(slot ^ mask_seed)), &frame);
+  return frame;
 }
 
 RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection) {
@@ -67,6 +74,29 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   const std::size_t body_at = result.bytes.size() - message.body().size();
   FindAll(absl::string_view(result.bytes).substr(0, body_at), kSlotMark, 0, &result.slot_places);
   for (const std::size_t place : body_places) result.slot_places.push_back(body_at + place);
+  return result;
+}
+
+RequestBytes MakeMessage(const proto::Request& request, bool is_binary, std::uint64_t mask_seed) {
+  RequestBytes result{.bytes = Marked(request.body()),
+                      .slot_places = {},
+                      .opcode = is_binary ? Opcode::kBinary : Opcode::kText,
+                      .mask_seed = mask_seed};
+  FindAll(result.bytes, kSlotMark, 0, &result.slot_places);
+  return result;
+}
+
+UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols) {
+  const std::string key = MakeUpgradeKey(0, 0);  // holds its place
+  proto::Request upgrade = request;
+  upgrade.set_method("GET");
+  upgrade.clear_body();
+  for (const std::string& header : {std::string("Upgrade: websocket"), std::string("Connection: Upgrade"),
+                                    std::string("Sec-WebSocket-Version: 13"), "Sec-WebSocket-Key: " + key})
+    upgrade.add_headers(header);
+  if (!subprotocols.empty()) upgrade.add_headers("Sec-WebSocket-Protocol: " + subprotocols);
+  UpgradeRequest result{.bytes = SerializeRequest(upgrade, target).bytes};
+  result.key_at = result.bytes.find(key);
   return result;
 }
 

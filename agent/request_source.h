@@ -2,36 +2,56 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/web_socket.h"
 #include "common/plan.h"
 
 namespace tidemark {
 
 // A request as it goes over the wire, shared by all connections of a worker.
 struct RequestBytes {
-  std::string bytes;
+  std::string bytes;  // of an HTTP request, or a WebSocket message's payload
   bool is_head = false;
   std::vector<std::size_t> slot_places;  // where kSlotDigits digits of the slot's number stand, in `bytes`
+  std::optional<Opcode> opcode = {};     // of a WebSocket message
+  std::uint64_t mask_seed = 0;           // ... whose masks nobody can foretell, as RFC 6455 section 5.3 asks
+  std::string frame = {};                // room for it
 
-  // Writes the number of the slot that is about to be sent, if the request names it. Before each write of a slot's
-  // bytes, since another connection may have stamped its own meanwhile.
-  void Stamp(std::uint64_t slot) {
+  // What goes out for a slot, the same bytes each time. Valid until the next call, which may be for another connection:
+  // to be called before each write.
+  const std::string& Of(std::uint64_t slot) {
     if (!slot_places.empty()) [[unlikely]]
       StampPlaces(slot);
+    return opcode ? Frame(slot) : bytes;
   }
 
  private:
   void StampPlaces(std::uint64_t slot);
+  const std::string& Frame(std::uint64_t slot);
 };
 
 // "{slot}" in a path, a header's value or a body becomes the slot's number, with leading zeros, modulo 10^12.
 inline constexpr std::size_t kSlotDigits = 12;
+inline constexpr std::uint64_t kSlotModulus = 1'000'000'000'000;
 
 // Serialises the request of a valid plan for `target`: request line, Host, User-Agent "tidemark/VERSION" unless set,
 // Content-Length when there is a body or the method calls for one (RFC 9110 section 8.6), the plan's headers.
 // `is_last_on_connection` adds "Connection: close", so that the server closes and keeps the TIME_WAIT.
 RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection = false);
+
+// The body of the request as a WebSocket message, text or binary.
+RequestBytes MakeMessage(const proto::Request& request, bool is_binary, std::uint64_t mask_seed);
+
+// The request that asks for a WebSocket: path and headers are those of `request`.
+struct UpgradeRequest {
+  std::string bytes;
+  std::size_t key_at = 0;  // where the Sec-WebSocket-Key stands
+
+  std::string With(const std::string& key) const { return std::string(bytes).replace(key_at, key.size(), key); }
+};
+UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols);
 
 }  // namespace tidemark

@@ -321,7 +321,7 @@ void Session::SendReady() {
   }
   ready->set_connections_up(std::accumulate(up_.begin(), up_.end(), std::int64_t{0}));
   ToProto(before_start_.counters, Pending(), ready->mutable_warmup());
-  for (const Metric metric : {Metric::kConnect, Metric::kTls}) {
+  for (const Metric metric : kConnectionMetrics) {
     if (!before_start_[metric].IsEmpty())
       ToProto(before_start_[metric], static_cast<std::uint32_t>(metric), ready->add_connects());
   }

@@ -3,8 +3,10 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "agent/machine.h"
 #include "common/check.h"
 #include "common/histogram.h"
@@ -37,7 +39,17 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.loop = &loop_;
   context_.wheel = &wheel_;
   context_.is_single_use = plan.sweep().new_connection();
-  context_.request = SerializeRequest(plan.requests(0), settings_.target, context_.is_single_use);
+  if (settings_.target.is_web_socket) {
+    std::random_device device;
+    context_.random = std::uint64_t{device()} << 32 | device();
+    context_.subprotocols = absl::StrJoin(plan.web_socket().subprotocols(), ", ");
+    context_.upgrade = SerializeUpgrade(plan.requests(0), settings_.target, context_.subprotocols);
+    context_.request = MakeMessage(plan.requests(0), plan.web_socket().binary(), context_.NextRandom());
+    context_.reply_id = plan.web_socket().reply_id();
+    context_.json = std::make_unique<JsonPointers>();
+  } else {
+    context_.request = SerializeRequest(plan.requests(0), settings_.target, context_.is_single_use);
+  }
   context_.success = *ParseStatusSet(plan.expect_status());
   context_.limits.max_body_bytes = static_cast<std::uint64_t>(plan.max_response_bytes());
   context_.timeout = FromProto(plan.timeout());
@@ -84,9 +96,9 @@ void Worker::Run() {
     // All responses of a turn are read before the next requests go out: a send between two reads would delay the
     // second one's time stamp, and wake the target for each request instead of once.
     context_.is_in_turn = true;
-    for (const epoll_event& event : events) static_cast<HttpConnection*>(event.data.ptr)->OnEvents(event.events);
+    for (const epoll_event& event : events) static_cast<Connection*>(event.data.ptr)->OnEvents(event.events);
     context_.is_in_turn = false;
-    for (HttpConnection* connection : context_.to_send) connection->Send();
+    for (Connection* connection : context_.to_send) connection->Send();
     context_.to_send.clear();
     loop_.RunPosted();
     AfterTurn();
@@ -117,7 +129,7 @@ void Worker::AfterTurn() {
   if (context_.now >= next_tick_) {
     next_tick_ = context_.now - context_.now % TimeoutWheel::kTick + TimeoutWheel::kTick;
     context_.open_credits = kOpenCredits;
-    wheel_.Advance(context_.now, [](TimeoutWheel::Node* node) { static_cast<HttpConnection*>(node)->OnDeadline(); });
+    wheel_.Advance(context_.now, [](TimeoutWheel::Node* node) { static_cast<Connection*>(node)->OnDeadline(); });
   }
   if (state_ == State::kPreparing || state_ == State::kWarming) {
     if (state_ == State::kPreparing) {
@@ -153,7 +165,7 @@ void Worker::AfterTurn() {
     }
   }
   if (context_.now >= cut_off_at_) {
-    for (HttpConnection& connection : connections_) connection.CutOff();
+    for (Connection& connection : connections_) connection.CutOff();
   }
   const bool is_over = context_.open_loop
                            ? context_.open_loop->IsExhausted() && context_.waiting == 0 && context_.in_flight == 0
@@ -229,7 +241,7 @@ void Worker::BeginWarmup() {
   } else {
     context_.pacer.LimitTime(context_.now + length);
   }
-  for (HttpConnection& connection : connections_) connection.Begin(0, context_.now);
+  for (Connection& connection : connections_) connection.Begin(0, context_.now);
 }
 
 bool Worker::IsWarm() const {
@@ -244,7 +256,7 @@ void Worker::FinishPreparing() {
     // Out of time: what still warms up is cut off; those connections open again when they have a slot.
     context_.pacer.Stop();
     if (context_.open_loop) DropWaiting(NeverSent::kStopped);
-    for (HttpConnection& connection : connections_) {
+    for (Connection& connection : connections_) {
       if (connection.IsSettled()) continue;
       connection.StopWaiting(NeverSent::kStopped);
       connection.CutOff();
@@ -300,7 +312,7 @@ void Worker::StartPoint(bool is_stopped) {
   const auto quota = static_cast<std::uint64_t>(sweep.requests_per_connection());
   // With a think time the first requests are spread evenly over it; without one all are due at once.
   std::int64_t i = 0;
-  for (HttpConnection& connection : connections_) {
+  for (Connection& connection : connections_) {
     connection.Begin(quota, phase_start_ + context_.think_time * i++ / share_.connections);
   }
 }
@@ -331,7 +343,7 @@ void Worker::Finish() {
 void Worker::EndPoint(Nanos grace, NeverSent reason) {
   context_.pacer.Stop();
   cut_off_at_ = std::min(cut_off_at_, context_.now + grace);
-  for (HttpConnection& connection : connections_) connection.StopWaiting(reason);
+  for (Connection& connection : connections_) connection.StopWaiting(reason);
   if (context_.open_loop) DropWaiting(reason);
 }
 
@@ -352,7 +364,7 @@ void Worker::DropWaiting(NeverSent reason) {
 void Worker::FinishPoint() {
   // What a count still owes is never sent: the run was stopped, or all connections gave up.
   std::uint64_t left = context_.pacer.DrainPool();
-  for (HttpConnection& connection : connections_) {
+  for (Connection& connection : connections_) {
     left += connection.quota();
     connection.ForgetQuota();
     connection.Close();

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "agent/connection.h"
 #include "agent/core_sharing.h"
 #include "agent/event_loop.h"
-#include "agent/http_connection.h"
 #include "agent/recorder.h"
 #include "agent/tls.h"
 #include "common/plan.h"
@@ -107,7 +107,7 @@ class Worker {
   EventLoop loop_;
   TimeoutWheel wheel_;
   ConnectionContext context_;
-  std::deque<HttpConnection> connections_;  // a deque: they stay where they are
+  std::deque<Connection> connections_;  // a deque: they stay where they are
   std::unique_ptr<Recorder> recorder_;
   std::vector<std::unique_ptr<Recorder>> spare_;
 

@@ -7,6 +7,7 @@ find_package(absl REQUIRED)
 find_package(Protobuf REQUIRED)  # the module: Debian ships no protobuf-config.cmake
 find_package(gRPC CONFIG REQUIRED)
 find_package(yaml-cpp REQUIRED)
+find_package(simdjson REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
 if(TIDEMARK_TESTS)

@@ -23,13 +23,17 @@ enum class Metric : std::uint8_t {
   kAppToWire,   // sampled: sent to the kernel's hand-over to the driver
   kWire,        // sampled: from there to the response's last byte coming in from the driver
   kWireToApp,   // sampled: from there to our read
+  kUpgrade,     // WebSocket: the request for it sent, to its answer read
   kCount
 };
 
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
 
+// What is recorded once for a connection, before the start too.
+inline constexpr std::array<Metric, 3> kConnectionMetrics = {Metric::kConnect, Metric::kTls, Metric::kUpgrade};
+
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
-    "service",  "other",    "censored",   "first_byte", "lateness",    "connect", "tls",
-    "loop_lag", "response", "unanswered", "pacing",     "app_to_wire", "wire",    "wire_to_app"};
+    "service",  "other",      "censored", "first_byte",  "lateness", "connect",     "tls",    "loop_lag",
+    "response", "unanswered", "pacing",   "app_to_wire", "wire",     "wire_to_app", "upgrade"};
 
 }  // namespace tidemark

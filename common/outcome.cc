@@ -10,12 +10,19 @@ namespace tidemark {
 namespace {
 
 constexpr std::array<absl::string_view, kOutcomeCount> kOutcomeNames = {
-    "2xx",          "3xx",   "4xx",      "429",       "5xx",        "other status",
-    "closed early", "reset", "time-out", "malformed", "over limit", "cut off"};
+    "2xx",   "3xx",      "4xx",       "429",        "5xx",     "other status", "closed early",
+    "reset", "time-out", "malformed", "over limit", "cut off", "reply"};
 constexpr std::array<absl::string_view, kNeverSentCount> kNeverSentNames = {
-    "resolve", "connect refused", "connect time-out", "connect other", "TLS", "cap", "stopped", "agent lost"};
-constexpr std::array<absl::string_view, kConnectResultCount> kConnectNames = {"established", "refused",    "timed out",
-                                                                              "failed",      "TLS failed", "abandoned"};
+    "resolve", "connect refused", "connect time-out", "connect other", "TLS",
+    "cap",     "stopped",         "agent lost",       "upgrade"};
+constexpr std::array<absl::string_view, kConnectResultCount> kConnectNames = {
+    "established", "refused", "timed out", "failed", "TLS failed", "abandoned", "upgrade failed"};
+constexpr std::array<absl::string_view, kClosingCount> kClosingNames = {
+    "1000 normal",           "1001 going away", "1002 protocol error",
+    "1003 unsupported data", "no code",         "no close frame",
+    "1007 bad payload",      "1008 policy",     "1009 too big",
+    "1011 internal error",   "1012 restart",    "1013 try later",
+    "3000-4999 application", "other code"};
 
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {
@@ -45,6 +52,7 @@ bool Copy(const google::protobuf::RepeatedField<std::uint64_t>& in, std::array<s
 absl::string_view Name(Outcome outcome) { return kOutcomeNames[static_cast<std::size_t>(outcome)]; }
 absl::string_view Name(NeverSent reason) { return kNeverSentNames[static_cast<std::size_t>(reason)]; }
 absl::string_view Name(ConnectResult result) { return kConnectNames[static_cast<std::size_t>(result)]; }
+absl::string_view Name(Closing closing) { return kClosingNames[static_cast<std::size_t>(closing)]; }
 
 Outcome OutcomeOfOtherStatus(int status) {
   switch (status / 100) {
@@ -62,7 +70,38 @@ Outcome OutcomeOfOtherStatus(int status) {
 ConnectResult ConnectResultOf(Phase phase, int error) {
   if (error == ETIMEDOUT) return ConnectResult::kTimeout;
   if (phase == Phase::kTls) return ConnectResult::kTlsFailed;
+  if (phase == Phase::kUpgrade) return ConnectResult::kUpgradeFailed;
   return error == ECONNREFUSED ? ConnectResult::kRefused : ConnectResult::kOther;
+}
+
+Closing ClosingOf(int code) {
+  if (code >= 3000) return Closing::kApplication;
+  switch (code) {
+    case 1000:
+      return Closing::kNormal;
+    case 1001:
+      return Closing::kGoingAway;
+    case 1002:
+      return Closing::kProtocolError;
+    case 1003:
+      return Closing::kUnsupported;
+    case 1005:
+      return Closing::kNoCode;
+    case 1007:
+      return Closing::kBadPayload;
+    case 1008:
+      return Closing::kPolicy;
+    case 1009:
+      return Closing::kTooBig;
+    case 1011:
+      return Closing::kInternal;
+    case 1012:
+      return Closing::kRestart;
+    case 1013:
+      return Closing::kTryLater;
+    default:
+      return Closing::kOther;
+  }
 }
 
 Outcome OutcomeOf(int error) {
@@ -92,6 +131,8 @@ NeverSent NeverSentOf(ConnectResult result) {
       return NeverSent::kTls;
     case ConnectResult::kAbandoned:
       return NeverSent::kStopped;
+    case ConnectResult::kUpgradeFailed:
+      return NeverSent::kUpgrade;
     default:
       return NeverSent::kConnectOther;
   }
@@ -101,7 +142,7 @@ std::uint64_t Counters::NeverSentTotal() const { return Sum(never_sent); }
 std::uint64_t Counters::OutcomeTotal() const { return Sum(outcomes); }
 
 std::uint64_t Counters::Complete() const {
-  std::uint64_t sum = 0;
+  std::uint64_t sum = outcomes[static_cast<std::size_t>(Outcome::kReply)];
   for (std::size_t i = 0; i <= static_cast<std::size_t>(Outcome::kStatusOther); ++i) sum += outcomes[i];
   return sum;
 }
@@ -112,10 +153,14 @@ void Counters::Add(const Counters& other) {
   AddAll(never_sent, other.never_sent);
   AddAll(outcomes, other.outcomes);
   AddAll(connects, other.connects);
+  AddAll(closings, other.closings);
   success += other.success;
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;
   unsolicited_bytes += other.unsolicited_bytes;
+  messages += other.messages;
+  orphan_messages += other.orphan_messages;
+  pings += other.pings;
   tls_resumed += other.tls_resumed;
   cpu_ns += other.cpu_ns;
   run_delay_ns += other.run_delay_ns;
@@ -152,6 +197,10 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_bytes_sent(counters.bytes_sent);
   out->set_bytes_received(counters.bytes_received);
   out->set_unsolicited_bytes(counters.unsolicited_bytes);
+  out->set_messages(counters.messages);
+  out->set_orphan_messages(counters.orphan_messages);
+  out->set_pings(counters.pings);
+  out->mutable_closings()->Assign(counters.closings.begin(), counters.closings.end());
   out->set_tls_resumed(counters.tls_resumed);
   out->set_cpu_ns(counters.cpu_ns);
   out->set_run_delay_ns(counters.run_delay_ns);
@@ -171,6 +220,9 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->bytes_sent = in.bytes_sent();
   counters->bytes_received = in.bytes_received();
   counters->unsolicited_bytes = in.unsolicited_bytes();
+  counters->messages = in.messages();
+  counters->orphan_messages = in.orphan_messages();
+  counters->pings = in.pings();
   counters->tls_resumed = in.tls_resumed();
   counters->cpu_ns = in.cpu_ns();
   counters->run_delay_ns = in.run_delay_ns();
@@ -182,7 +234,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   pending->waiting = in.waiting();
   pending->in_flight = in.in_flight();
   return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&
-         Copy(in.connects(), counters->connects);
+         Copy(in.connects(), counters->connects) && Copy(in.closings(), counters->closings);
 }
 
 }  // namespace tidemark

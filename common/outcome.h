@@ -24,6 +24,7 @@ enum class Outcome : std::uint8_t {
   kMalformed,  // not HTTP/1.x as RFC 9112 defines it
   kOverLimit,  // header or body larger than our limits
   kCutOff,     // still in flight when the run was stopped
+  kReply,      // of a WebSocket: its reply came
   kCount
 };
 
@@ -37,19 +38,50 @@ enum class NeverSent : std::uint8_t {
   kCap,
   kStopped,
   kAgentLost,
+  kUpgrade,
   kCount
 };
 
 // How a connection attempt ended. Order is ConnectCounts of report.proto.
-enum class ConnectResult : std::uint8_t { kEstablished, kRefused, kTimeout, kOther, kTlsFailed, kAbandoned, kCount };
+enum class ConnectResult : std::uint8_t {
+  kEstablished,
+  kRefused,
+  kTimeout,
+  kOther,
+  kTlsFailed,
+  kAbandoned,
+  kUpgradeFailed,
+  kCount
+};
+
+// How the peer ended a WebSocket, by its close code (RFC 6455 section 7.4.1). Order is CloseCounts of report.proto.
+enum class Closing : std::uint8_t {
+  kNormal,         // 1000
+  kGoingAway,      // 1001
+  kProtocolError,  // 1002
+  kUnsupported,    // 1003
+  kNoCode,         // a close frame without a code
+  kNoFrame,        // the connection ended without a close frame
+  kBadPayload,     // 1007
+  kPolicy,         // 1008
+  kTooBig,         // 1009
+  kInternal,       // 1011
+  kRestart,        // 1012
+  kTryLater,       // 1013
+  kApplication,    // 3000 to 4999
+  kOther,
+  kCount
+};
 
 inline constexpr std::size_t kOutcomeCount = static_cast<std::size_t>(Outcome::kCount);
 inline constexpr std::size_t kNeverSentCount = static_cast<std::size_t>(NeverSent::kCount);
 inline constexpr std::size_t kConnectResultCount = static_cast<std::size_t>(ConnectResult::kCount);
+inline constexpr std::size_t kClosingCount = static_cast<std::size_t>(Closing::kCount);
 
 absl::string_view Name(Outcome outcome);
 absl::string_view Name(NeverSent reason);
 absl::string_view Name(ConnectResult result);
+absl::string_view Name(Closing closing);
 
 // The class of a complete response with the given status (100 to 999); the first of those that are no 2xx.
 Outcome OutcomeOfOtherStatus(int status);
@@ -58,11 +90,14 @@ inline Outcome OutcomeOfStatus(int status) {
 }
 
 // The phase of a connection in which an operation failed.
-enum class Phase : std::uint8_t { kConnect, kTls, kRequest };
+enum class Phase : std::uint8_t { kConnect, kTls, kUpgrade, kRequest };
 
 // The result of a connection attempt that ended with `error` (an errno value; ETIMEDOUT also for our own time-out).
-// REQUIRES: phase is kConnect or kTls.
+// REQUIRES: phase is not kRequest.
 ConnectResult ConnectResultOf(Phase phase, int error);
+
+// `code` as a close frame gives it; 1005 if it gives none.
+Closing ClosingOf(int code);
 
 // The outcome of a request whose connection failed with `error` (an errno value; 0: orderly close by the peer).
 Outcome OutcomeOf(int error);
@@ -77,10 +112,14 @@ struct Counters {
   std::array<std::uint64_t, kNeverSentCount> never_sent{};
   std::array<std::uint64_t, kOutcomeCount> outcomes{};
   std::array<std::uint64_t, kConnectResultCount> connects{};
+  std::array<std::uint64_t, kClosingCount> closings{};  // WebSockets that the peer ended
   std::uint64_t success = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t unsolicited_bytes = 0;
+  std::uint64_t messages = 0;         // of WebSockets, received
+  std::uint64_t orphan_messages = 0;  // ... that were nobody's reply
+  std::uint64_t pings = 0;            // ... and answered
   std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
   std::uint64_t run_delay_ns = 0;
@@ -93,10 +132,11 @@ struct Counters {
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
   std::uint64_t& operator[](NeverSent reason) { return never_sent[static_cast<std::size_t>(reason)]; }
   std::uint64_t& operator[](ConnectResult result) { return connects[static_cast<std::size_t>(result)]; }
+  std::uint64_t& operator[](Closing closing) { return closings[static_cast<std::size_t>(closing)]; }
 
   std::uint64_t NeverSentTotal() const;
   std::uint64_t OutcomeTotal() const;
-  // Complete responses: the status classes.
+  // Complete responses: the status classes, and replies.
   std::uint64_t Complete() const;
 
   void Add(const Counters& other);

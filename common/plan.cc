@@ -226,11 +226,10 @@ absl::StatusOr<Target> ParseTarget(absl::string_view url) {
   const boost::urls::url_view& view = *parsed;
   Target target;
   const absl::string_view scheme(view.scheme().data(), view.scheme().size());
-  if (absl::EqualsIgnoreCase(scheme, "https")) {
-    target.is_tls = true;
-  } else if (!absl::EqualsIgnoreCase(scheme, "http")) {
-    return error("has a scheme that this version does not speak; use http, https or unix");
-  }
+  target.is_tls = absl::EqualsIgnoreCase(scheme, "https") || absl::EqualsIgnoreCase(scheme, "wss");
+  target.is_web_socket = absl::EqualsIgnoreCase(scheme, "ws") || absl::EqualsIgnoreCase(scheme, "wss");
+  if (!target.is_tls && !target.is_web_socket && !absl::EqualsIgnoreCase(scheme, "http"))
+    return error("has a scheme that this version does not speak; use http, https, ws, wss or unix");
   if (view.has_userinfo()) return error("holds a user name; send credentials with -H 'Authorization: ...'");
   if (view.has_fragment()) return error("has a fragment, which is never sent; leave out what follows #");
   target.host = std::string(view.host_address());
@@ -339,8 +338,10 @@ void ApplyDefaults(proto::Plan* plan) {
   if (!plan->has_timeout()) *plan->mutable_timeout() = ToDurationProto(30 * kSecond);
   if (!plan->has_connect_timeout()) *plan->mutable_connect_timeout() = plan->timeout();
   if (plan->requests().empty()) plan->add_requests();
+  const auto target = ParseTarget(plan->target());  // what is wrong with it, ValidatePlan says
+  const bool is_web_socket = target.ok() && target->is_web_socket;
   for (proto::Request& request : *plan->mutable_requests()) {
-    if (request.method().empty()) request.set_method(request.body().empty() ? "GET" : "POST");
+    if (request.method().empty()) request.set_method(request.body().empty() || is_web_socket ? "GET" : "POST");
   }
   if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("redo");
   if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
@@ -396,6 +397,39 @@ absl::Status CheckText(const google::protobuf::Message& message, const std::stri
 
 }  // namespace
 
+absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
+  const proto::WebSocket& web_socket = plan.web_socket();
+  if (!target.is_web_socket) {
+    return plan.has_web_socket()
+               ? Invalid("web_socket", absl::StrCat("has no effect on '", plan.target().substr(0, 128),
+                                                    "'; use a ws:// or wss:// target"))
+               : absl::OkStatus();
+  }
+  const proto::Request& request = plan.requests(0);
+  if (request.method() != "GET") return Invalid("requests.method", "a WebSocket is asked for with GET; leave it out");
+  for (const std::string& header : request.headers()) {
+    const absl::string_view name = absl::string_view(header).substr(0, header.find(':'));
+    if (absl::StartsWithIgnoreCase(name, "sec-websocket-") || absl::EqualsIgnoreCase(name, "upgrade") ||
+        absl::EqualsIgnoreCase(name, "connection"))
+      return Invalid("requests.headers", absl::StrCat("'", name, "' is set by the upgrade; leave it out"));
+  }
+  if (web_socket.subprotocols_size() > 100) return Invalid("web_socket.subprotocols", "more than 100");
+  for (const std::string& name : web_socket.subprotocols()) {
+    if (!IsToken(name) || name.size() > 256)
+      return Invalid("web_socket.subprotocols", absl::StrCat("'", name.substr(0, 64), "' is no token"));
+  }
+  if (!web_socket.reply_id().empty()) {
+    if (web_socket.reply_id()[0] != '/' || web_socket.reply_id().size() > 1024)
+      return Invalid("web_socket.reply_id",
+                     absl::StrCat("'", web_socket.reply_id().substr(0, 64), "' is no JSON pointer; write /id"));
+    if (!absl::StrContains(request.body(), "{slot}"))
+      return Invalid("web_socket.reply_id",
+                     "the message has no \"{slot}\" that a reply could name; write \"id\":\"{slot}\"");
+  }
+  if (plan.kernel_timestamps() != 0) return Invalid("kernel_timestamps", "has no effect on a WebSocket; leave it out");
+  return absl::OkStatus();
+}
+
 absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckText(plan, ""));
   TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(plan.target()));
@@ -409,6 +443,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
                                 " entries; this version sends one request per plan, mixes are not there yet"));
   }
   TIDEMARK_RETURN_IF_ERROR(CheckRequest(plan.requests(0)));
+  TIDEMARK_RETURN_IF_ERROR(CheckWebSocket(plan, target));
   const proto::Tls& tls = plan.tls();
   if (!target.is_tls && (tls.insecure() || tls.no_resume() || !tls.ca_file().empty() || !tls.cert_file().empty() ||
                          !tls.key_file().empty())) {

@@ -18,6 +18,7 @@ namespace tidemark {
 // Where requests go.
 struct Target {
   bool is_tls = false;
+  bool is_web_socket = false;
   std::string unix_path;  // of a Unix socket; then host and port are empty
   std::string host;       // name or address, without brackets
   std::uint16_t port = 0;
@@ -25,7 +26,7 @@ struct Target {
   std::string host_header;
 };
 
-// Parses http://HOST[:PORT][/PATH][?QUERY], https://..., or unix:SOCKET[:/PATH].
+// Parses http://HOST[:PORT][/PATH][?QUERY], https, ws, wss, or unix:SOCKET[:/PATH].
 // Errors: InvalidArgument naming the URL and the remedy: other schemes, userinfo, fragments, ports outside 1..65535.
 absl::StatusOr<Target> ParseTarget(absl::string_view url);
 

@@ -46,6 +46,9 @@ struct Flags {
   std::vector<std::string> connections;
   std::string duration, requests, requests_per_connection, warmup, until, connect_rate, think_time;
   std::vector<std::string> rates;
+  std::vector<std::string> subprotocols;
+  std::string reply_id;
+  bool is_binary = false;
   std::string kernel_timestamps, threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
   std::vector<std::string> headers, expect_status;
@@ -82,7 +85,7 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   auto* request = app->add_option_group("Request");
   request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");
   request->add_option("-H,--header", f->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
-  request->add_option("--data", f->data, "request body, or @FILE");
+  request->add_option("--data", f->data, "request body, or WebSocket message; or @FILE");
   request->add_option("--timeout", f->timeout, "of one request; default 30s");
   request->add_option("--connect-timeout", f->connect_timeout,
                       "of TCP connect and of the TLS handshake; default: as --timeout");
@@ -90,6 +93,13 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->delimiter(',')
       ->allow_extra_args(false);
   request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
+  auto* web_socket = app->add_option_group("WebSocket");
+  web_socket->add_option("--subprotocol", f->subprotocols, "offered to a ws:// or wss:// target (repeatable)")
+      ->allow_extra_args(false);
+  web_socket->add_flag("--binary", f->is_binary, "--data goes as binary messages, else as text");
+  web_socket->add_option("--reply-id", f->reply_id,
+                         "JSON pointer, as /id, to what a reply repeats of the request's {slot}; default: the next "
+                         "message is the reply");
   auto* target = app->add_option_group("Target");
   target->add_flag("-k,--insecure", f->is_insecure, "do not verify the target's certificate");
   target->add_flag("--no-resume", f->is_without_resumption, "a full TLS handshake on every connection");
@@ -145,6 +155,8 @@ void NameTypes(CLI::App* app) {
                                                                   {"--timeout", "DURATION"},
                                                                   {"--connect-timeout", "DURATION"},
                                                                   {"--expect-status", "STATUS"},
+                                                                  {"--subprotocol", "NAME"},
+                                                                  {"--reply-id", "POINTER"},
                                                                   {"--max-response", "BYTES"},
                                                                   {"--cacert", "FILE"},
                                                                   {"--cert", "FILE"},
@@ -171,7 +183,8 @@ void AddOutput(CLI::App* app, Flags* f, const char* formats) {
 }
 
 void AddRun(CLI::App* run, Flags* f) {
-  run->add_option("target", f->source, "URL (http://, https://, unix:SOCKET:/PATH) or a plan file (.yaml)")->required();
+  run->add_option("target", f->source, "URL (http, https, ws, wss, unix:SOCKET:/PATH) or a plan file (.yaml)")
+      ->required();
   auto* load = run->add_option_group("Load");
   load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")
       ->delimiter(',')
@@ -198,7 +211,7 @@ void AddRun(CLI::App* run, Flags* f) {
 }
 
 void AddSearch(CLI::App* search, Flags* f) {
-  search->add_option("target", f->source, "URL (http://, https://, unix:SOCKET:/PATH) or a plan file (.yaml)")
+  search->add_option("target", f->source, "URL (http, https, ws, wss, unix:SOCKET:/PATH) or a plan file (.yaml)")
       ->required();
   auto* what = search->add_option_group("Search");
   what->add_flag("--rate", f->is_rate_search, "for the highest rate, in an open loop");
@@ -326,6 +339,9 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.source_addresses, plan->mutable_source_addresses());
   replace(f.expect, plan->mutable_expect());
   if (!f.on_agent_loss.empty()) plan->set_on_agent_loss(f.on_agent_loss);
+  replace(f.subprotocols, f.subprotocols.empty() ? nullptr : plan->mutable_web_socket()->mutable_subprotocols());
+  if (f.is_binary) plan->mutable_web_socket()->set_binary(true);
+  if (!f.reply_id.empty()) plan->mutable_web_socket()->set_reply_id(f.reply_id);
   if (f.is_pinned) plan->set_pin_threads(true);
   if (f.is_new_connection) plan->mutable_sweep()->set_new_connection(true);
   if (f.is_without_resumption) plan->mutable_tls()->set_no_resume(true);

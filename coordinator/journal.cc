@@ -220,8 +220,8 @@ void Journal::Start(const PointResult& point) {
   proto::JournalStart* const out = record.mutable_start();
   out->set_connections_up(point.connections_up);
   tidemark::ToProto(point.warmup, Pending(), out->mutable_warmup());
-  tidemark::ToProto(point.warmup_connect, static_cast<std::uint32_t>(Metric::kConnect), out->add_connects());
-  tidemark::ToProto(point.warmup_tls, static_cast<std::uint32_t>(Metric::kTls), out->add_connects());
+  for (const auto& [metric, histogram] : point.warmup_connects)
+    tidemark::ToProto(histogram, static_cast<std::uint32_t>(metric), out->add_connects());
   out->set_start_offset_ns(point.start_offset);
   out->set_start_skew_bound_ns(point.start_skew_bound);
   Write(record);

@@ -220,10 +220,12 @@ bool Run::TargetAnswers(const PointResult& point) {
     }
   }
   if (most == nullptr) return true;
-  const bool is_tls = most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed);
-  result_.Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), "; ",
-                                         is_tls ? "check the certificate and --cacert, or use --insecure"
-                                                : "is the server running, and the port right?"));
+  const char* remedy = "is the server running, and the port right?";
+  if (most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed))
+    remedy = "check the certificate and --cacert, or use --insecure";
+  if (most->result() == static_cast<std::uint32_t>(ConnectResult::kUpgradeFailed))
+    remedy = "does it serve WebSockets at this path, with these headers?";
+  result_.Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), "; ", remedy));
   return false;
 }
 

@@ -1,5 +1,6 @@
 #include "coordinator/run_result.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,9 +36,12 @@ absl::Status AddWarmup(const proto::Counters& warmup,
   point->warmup.Add(counters);
   Histogram decoded;
   for (const proto::HistogramDelta& delta : connects) {
-    const bool is_tls = delta.summary().metric() == static_cast<std::uint32_t>(Metric::kTls);
-    if (!DecodeDelta(delta, &decoded).ok()) return absl::DataLossError("its connect times cannot be decoded");
-    (is_tls ? point->warmup_tls : point->warmup_connect).Add(decoded);
+    const auto metric = static_cast<Metric>(delta.summary().metric());
+    const bool is_known = delta.summary().metric() < kMetricCount &&
+                          std::count(kConnectionMetrics.begin(), kConnectionMetrics.end(), metric) > 0;
+    if (!is_known || !DecodeDelta(delta, &decoded).ok())
+      return absl::DataLossError("its connect times cannot be decoded");
+    point->warmup_connects[metric].Add(decoded);
   }
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,10 +27,9 @@ struct PointResult {
   std::vector<std::int64_t> request_shares;  // planned requests per agent; 0: not known beforehand
   std::unique_ptr<Merger> merger;
   Counters warmup;
-  Histogram warmup_connect;
-  Histogram warmup_tls;
-  std::uint32_t attempt = 0;  // how often it was begun and given up before
-  bool is_started = false;    // T0 was set at every agent
+  std::map<Metric, Histogram> warmup_connects;  // of kConnectionMetrics, those that there are
+  std::uint32_t attempt = 0;                    // how often it was begun and given up before
+  bool is_started = false;                      // T0 was set at every agent
   bool is_partial = false;
   bool is_interrupted = false;
   bool is_precise = false;  // it ended when its interval was as narrow as the plan asks

@@ -40,6 +40,17 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
   out->set_bytes_sent(counters.bytes_sent);
   out->set_bytes_received(counters.bytes_received);
   out->set_unsolicited_bytes(counters.unsolicited_bytes);
+  const bool has_web_sockets =
+      counters.messages + counters.pings +
+          std::accumulate(counters.closings.begin(), counters.closings.end(), std::uint64_t{0}) !=
+      0;
+  if (has_web_sockets) {
+    proto::WebSocketCounts* const counts = out->mutable_web_socket();
+    counts->set_messages(counters.messages);
+    counts->set_orphan_messages(counters.orphan_messages);
+    counts->set_pings(counters.pings);
+    FillByOrder(counters.closings, counts->mutable_closings());
+  }
   out->set_tls_resumed(counters.tls_resumed);
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
@@ -67,8 +78,8 @@ void AddPoint(const PointResult& point, Sums* sums) {
   sums->pending.in_flight += merger.pending().in_flight;
   sums->warmup.Add(point.warmup);
   for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
-  sums->histograms[static_cast<std::size_t>(Metric::kConnect)].Add(point.warmup_connect);
-  sums->histograms[static_cast<std::size_t>(Metric::kTls)].Add(point.warmup_tls);
+  for (const auto& [metric, histogram] : point.warmup_connects)
+    sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
   sums->duration_s += static_cast<double>(merger.last_done()) / 1e9;
   sums->unaccounted_max += point.unaccounted_max;
   sums->is_partial = sums->is_partial || point.is_partial;
@@ -102,6 +113,7 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   *out->mutable_lateness() = SummariseLatency(sums[Metric::kLateness], none);
   *out->mutable_connect() = SummariseLatency(sums[Metric::kConnect], none);
   *out->mutable_tls() = SummariseLatency(sums[Metric::kTls], none);
+  if (!sums[Metric::kUpgrade].IsEmpty()) *out->mutable_upgrade() = SummariseLatency(sums[Metric::kUpgrade], none);
   *out->mutable_response() = SummariseLatency(sums[Metric::kResponse], sums[Metric::kUnanswered]);
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
   if (!sums[Metric::kWire].IsEmpty()) {

@@ -75,6 +75,16 @@ std::string Terms(const google::protobuf::Message& counts, std::size_t size) {
   return terms.empty() ? "0" : absl::StrJoin(terms, " + ");
 }
 
+// Adds the counts of one message to another's of the same type.
+void AddByOrder(const google::protobuf::Message& from, google::protobuf::Message* to) {
+  const auto* const type = from.GetDescriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    const auto* const field = type->field(i);
+    const auto* const reflection = to->GetReflection();
+    reflection->SetUInt64(to, field, reflection->GetUInt64(*to, field) + reflection->GetUInt64(from, field));
+  }
+}
+
 std::string AccountLine(const proto::Accounting& a) {
   std::string line = absl::StrCat("planned ", FormatCount(a.planned()), " = sent ", FormatCount(a.sent()));
   absl::StrAppend(&line, " + never sent ", FormatCount(a.never_sent()));
@@ -137,9 +147,9 @@ std::string LatencyDetail(const proto::Report& report) {
                     LatencyLine("response", p.response()), LatencyLine("service", p.latency()),
                     LatencyLine("not success", p.other_latency()), LatencyLine("first byte", p.first_byte()),
                     LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
-                    LatencyLine("TLS", p.tls()), LatencyLine("loop lag", p.loop_lag()),
-                    LatencyLine("app to wire", p.app_to_wire()), LatencyLine("wire", p.wire()),
-                    LatencyLine("wire to app", p.wire_to_app()));
+                    LatencyLine("TLS", p.tls()), LatencyLine("upgrade", p.upgrade()),
+                    LatencyLine("loop lag", p.loop_lag()), LatencyLine("app to wire", p.app_to_wire()),
+                    LatencyLine("wire", p.wire()), LatencyLine("wire to app", p.wire_to_app()));
   }
   return out;
 }
@@ -177,6 +187,21 @@ void AppendCapacity(const proto::Capacity& c, std::string* out) {
   }
   absl::StrAppendFormat(out, "  Knee     : %s%.0f connections by power, %.0f by asymptotes, %.0f by Kneedle\n",
                         c.is_knee_clear() ? "" : "not clear, ", c.knee_power(), c.knee_crossing(), c.knee_kneedle());
+}
+
+// What came over WebSockets, and how the target ended them, the warm-up with it.
+void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& warmup, std::string* out) {
+  if (!point.has_web_socket() && !warmup.has_web_socket()) return;
+  proto::WebSocketCounts counts = point.web_socket();
+  const proto::WebSocketCounts& before = warmup.web_socket();
+  absl::StrAppend(out, "  Messages : ", FormatCount(counts.messages()), " received");
+  if (counts.orphan_messages() != 0)
+    absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
+  if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings answered");
+  absl::StrAppend(out, "\n");
+  AddByOrder(before.closings(), counts.mutable_closings());
+  if (counts.closings().ByteSizeLong() != 0)
+    absl::StrAppend(out, "  Closed   : by the target: ", Terms<Closing>(counts.closings(), kClosingCount), "\n");
 }
 
 void AppendAgents(const proto::Report& report, std::string* out) {
@@ -257,19 +282,14 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   if (report.has_capacity()) AppendCapacity(report.capacity(), &out);
   absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");
   absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
-  const proto::ConnectCounts& c = total.accounting().connections();
-  const proto::ConnectCounts& w = total.warmup().connections();
-  proto::ConnectCounts connections = c;
-  for (int i = 0; i < static_cast<int>(kConnectResultCount); ++i) {
-    const auto* field = w.GetDescriptor()->field(i);
-    connections.GetReflection()->SetUInt64(
-        &connections, field, c.GetReflection()->GetUInt64(c, field) + w.GetReflection()->GetUInt64(w, field));
-  }
+  proto::ConnectCounts connections = total.accounting().connections();
+  AddByOrder(total.warmup().connections(), &connections);
   absl::StrAppend(&out, "  Connect  : ", Terms<ConnectResult>(connections, kConnectResultCount));
   if (const std::uint64_t resumed = total.accounting().tls_resumed() + total.warmup().tls_resumed(); resumed != 0) {
     absl::StrAppend(&out, "; ", FormatCount(resumed), " TLS sessions resumed");
   }
   absl::StrAppend(&out, "\n");
+  AppendWebSockets(total.accounting(), total.warmup(), &out);
   absl::StrAppend(&out, "  Bytes    : ", FormatBytes(static_cast<double>(total.accounting().bytes_sent())), " sent, ",
                   FormatBytes(static_cast<double>(total.accounting().bytes_received())), " received");
   if (total.accounting().unsolicited_bytes() != 0) {

@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
       tls.use_private_key_file(key, boost::asio::ssl::context::pem);
       const ControlAddress tls_bound{.host = tls_address->host,
                                      .port = server.Listen(tls_address->host, tls_address->port, &tls)};
-      std::printf("listening on %s (TLS)\n", tls_bound.ToString().c_str());
+      std::printf("listening with TLS on %s\n", tls_bound.ToString().c_str());
     }
     std::fflush(stdout);
     while (is_spinning && !io.stopped()) io.poll();

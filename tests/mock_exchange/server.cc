@@ -17,6 +17,7 @@
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -26,6 +27,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "tests/mock_exchange/endpoints.h"
+#include "tests/mock_exchange/web_socket.h"
 
 namespace tidemark {
 namespace {
@@ -190,14 +192,17 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
       continue;
     }
     is_first = false;
-    ++truth_.parsed;
-    truth_.bytes_received += request_bytes;
-    truth_.AddArrival(arrived);
-
     const auto header = request["X-Mock"];
     std::string text(header.data(), header.size());
     if (absl::StartsWith(target, kMockPrefix)) text = target.substr(kMockPrefix.size());
     const std::shared_ptr<Counted> counted = Find(text);
+    // One that is to be refused is answered as any request.
+    if (boost::beast::websocket::is_upgrade(request) && counted != nullptr && counted->directives.status == 200)
+      co_return co_await ServeEcho(stream, request, &counted->residence, &truth_);
+    ++truth_.parsed;
+    truth_.bytes_received += request_bytes;
+    truth_.AddArrival(arrived);
+
     // The slot's own number, if the request names it, decides what happens to it; else the order of arrival.
     std::int64_t index = counted == nullptr ? 0 : counted->arrivals++;
     const auto seq = request["X-Seq"];

@@ -21,6 +21,7 @@ std::string Truth::ToJson() const {
   boost::json::object by_fault;
   for (const auto& [fault, count] : faults) by_fault[fault] = count;
   const boost::json::value value = {{"accepted", accepted},
+                                    {"upgraded", upgraded},
                                     {"parsed", parsed},
                                     {"answered", answered},
                                     {"bytes_received", bytes_received},

@@ -12,7 +12,8 @@ namespace tidemark {
 
 struct Truth {
   std::uint64_t accepted = 0;                   // connections, without those that only asked for the truth
-  std::uint64_t parsed = 0;                     // complete requests
+  std::uint64_t upgraded = 0;                   // WebSockets
+  std::uint64_t parsed = 0;                     // complete requests, or messages of WebSockets
   std::uint64_t answered = 0;                   // complete, well-formed responses, handed to the kernel whole
   std::uint64_t bytes_received = 0;             // of complete requests
   std::uint64_t bytes_sent = 0;                 // of all responses, whole or not

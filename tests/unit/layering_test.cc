@@ -73,7 +73,8 @@ TEST(LayeringTest, FewFilesKnowTheHeavyLibraries) {
   ExpectOnly("coordinator", kGrpc, {"coordinator/agent_link", "coordinator/local_agent", "coordinator/main"});
   const std::vector<std::string> kBeast = {"boost/beast", "openssl/"};
   ExpectOnly("common", kBeast, {});
-  ExpectOnly("agent", kBeast, {"agent/response_parser", "agent/request_source", "agent/transport", "agent/tls"});
+  ExpectOnly("agent", kBeast,
+             {"agent/response_parser", "agent/request_source", "agent/transport", "agent/tls", "agent/web_socket"});
   ExpectOnly("coordinator", kBeast, {"coordinator/certs_command"});
 }
 

@@ -53,14 +53,14 @@ TEST(RequestSourceTest, TheSlotsNumberIsStamped) {
   request.add_headers("X-Seq: {slot}");
   request.set_body("a={slot}&b={slot}");
   RequestBytes made = SerializeRequest(request, *ParseTarget("http://h/"));
-  made.Stamp(7);
+  made.Of(7);
   const std::string first = made.bytes;
   EXPECT_EQ(first.find("{slot}"), std::string::npos);
   EXPECT_NE(first.find("POST /o?id=000000000007 HTTP/1.1\r\n"), std::string::npos) << first;
   EXPECT_NE(first.find("X-Seq: 000000000007\r\n"), std::string::npos) << first;
   EXPECT_NE(first.find("Content-Length: 29\r\n"), std::string::npos) << first;
   EXPECT_EQ(first.substr(first.size() - 29), "a=000000000007&b=000000000007");
-  made.Stamp(1'234'567'890'123);  // the last twelve digits
+  made.Of(1'234'567'890'123);  // the last twelve digits
   EXPECT_NE(made.bytes.find("X-Seq: 234567890123\r\n"), std::string::npos) << made.bytes;
   EXPECT_EQ(made.bytes.size(), first.size());
 }

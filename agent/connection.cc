@@ -1,11 +1,13 @@
 // Reads straight down: Open -> OnConnected -> Send -> OnReadable -> CompleteResponse -> TakeNext -> Send ...
-#include "agent/http_connection.h"
+// A WebSocket: Open -> OnConnected -> BeginUpgrade -> Send -> OnFramesReadable -> OnMessage -> TakeNext -> Send ...
+#include "agent/connection.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 
@@ -18,16 +20,18 @@ constexpr Nanos kFirstBackoff = 10 * kMillisecond;
 constexpr Nanos kMaxBackoff = kSecond;
 // Texts of connection errors that are told apart; more are counted under one.
 constexpr std::size_t kMaxErrorTexts = 8;
+// Pongs that a peer may leave unread.
+constexpr std::size_t kMaxControlBytes = 64 << 10;
 
 }  // namespace
 
-void HttpConnection::Init(ConnectionContext* context, std::int64_t index, std::uint64_t quota) {
+void Connection::Init(ConnectionContext* context, std::int64_t index, std::uint64_t quota) {
   context_ = context;
   index_ = static_cast<std::uint32_t>(index);
   quota_ = quota;
 }
 
-void HttpConnection::Open() {
+void Connection::Open() {
   ConnectionContext& c = *context_;
   CHECK(state_ == State::kClosed);
   is_proven_ = false;
@@ -42,7 +46,7 @@ void HttpConnection::Open() {
   if (io.kind == IoResult::Kind::kDone) OnConnected();
 }
 
-void HttpConnection::OnEvents(std::uint32_t events) {
+void Connection::OnEvents(std::uint32_t events) {
   if ((events & EPOLLERR) != 0 && context_->stamp_every > 0 && transport_.fd() >= 0) [[unlikely]] {
     // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
     Nanos to_wire = 0;
@@ -53,22 +57,25 @@ void HttpConnection::OnEvents(std::uint32_t events) {
       return OnConnected();
     case State::kHandshaking:
       return OnHandshake();
+    case State::kUpgrading:
+      if ((events & EPOLLOUT) != 0 && !FlushControl()) return;
+      return OnUpgradeReadable();
     case State::kSending:
       // An answer, or a reset, may come before the request is out.
       if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) OnReadable();
       if (state_ == State::kSending && (events & EPOLLOUT) != 0) ContinueSending();
       return;
     case State::kReceiving:
-      return OnReadable();
     case State::kIdle:
-      return OnIdleReadable();
+      if ((events & EPOLLOUT) != 0 && web_socket_ != nullptr && !FlushControl()) return;
+      return state_ == State::kIdle ? OnIdleReadable() : OnReadable();
     case State::kClosed:
     case State::kBackoff:
       return;  // an event of a descriptor that was closed in this turn
   }
 }
 
-void HttpConnection::OnConnected() {
+void Connection::OnConnected() {
   ConnectionContext& c = *context_;
   if (c.stamp_every > 0) transport_.EnableStamps();
   const IoResult io = transport_.FinishConnect();
@@ -77,21 +84,21 @@ void HttpConnection::OnConnected() {
   }
   const Nanos now = c.ReadClock();
   (*c.recorder)[Metric::kConnect].Record(now - sent_);
-  if (c.tls == nullptr) return OnEstablished();
+  if (c.tls == nullptr) return c.upgrade ? BeginUpgrade() : OnEstablished();
   sent_ = now;
   c.wheel->Schedule(this, now + c.connect_timeout);
   state_ = State::kHandshaking;
   OnHandshake();
 }
 
-void HttpConnection::OnHandshake() {
+void Connection::OnHandshake() {
   ConnectionContext& c = *context_;
   const IoResult io = transport_.Handshake(c.tls, c.server_name);
   switch (io.kind) {
     case IoResult::Kind::kDone:
       (*c.recorder)[Metric::kTls].Record(c.ReadClock() - sent_);
       if (transport_.IsResumed()) ++c.recorder->counters.tls_resumed;
-      return OnEstablished();
+      return c.upgrade ? BeginUpgrade() : OnEstablished();
     case IoResult::Kind::kWantRead:
       return SetInterest(EPOLLIN);
     case IoResult::Kind::kWantWrite:
@@ -101,18 +108,63 @@ void HttpConnection::OnHandshake() {
   }
 }
 
-void HttpConnection::OnEstablished() {
+void Connection::CountEstablished() {
   ConnectionContext& c = *context_;
   ++c.recorder->counters[ConnectResult::kEstablished];
   ++c.up;
   TimeoutWheel::Clear(this);
   SetInterest(EPOLLIN);
   state_ = State::kIdle;
-  if (has_slot_) return Send();
-  TakeNext(c.now);
 }
 
-bool HttpConnection::ClaimSlot(Nanos due) {
+void Connection::OnEstablished() {
+  CountEstablished();
+  if (has_slot_) return Send();
+  TakeNext(context_->now);
+}
+
+void Connection::BeginUpgrade() {
+  ConnectionContext& c = *context_;
+  sent_ = c.ReadClock();
+  c.wheel->Schedule(this, sent_ + c.connect_timeout);
+  state_ = State::kUpgrading;
+  web_socket_ = std::make_unique<WebSocket>();
+  web_socket_->key = MakeUpgradeKey(c.NextRandom(), c.NextRandom());
+  web_socket_->control = c.upgrade->With(web_socket_->key);
+  SetInterest(EPOLLIN);
+  FlushControl();
+}
+
+void Connection::OnUpgradeReadable() {
+  ConnectionContext& c = *context_;
+  while (true) {
+    const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
+    if (kept > 0) std::memcpy(c.buffer.data(), spill_->data(), kept);
+    const std::size_t room = c.buffer.size() - kept;
+    const IoResult io = transport_.Receive(c.buffer.data() + kept, room);
+    if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
+    if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed)
+      return FailConnect(Phase::kUpgrade, EPROTO, "upgrade: the target closed the connection");
+    const Nanos now = c.ReadClock();
+    c.recorder->counters.bytes_received += io.bytes;
+    const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
+    const auto upgrade = ReadUpgrade(bytes, web_socket_->key, c.subprotocols);
+    if (!upgrade.ok()) return FailConnect(Phase::kUpgrade, EPROTO, std::string(upgrade.status().message()));
+    if (!upgrade->is_complete) {
+      spill_ = std::make_unique<std::string>(bytes);
+      continue;
+    }
+    spill_.reset();
+    (*c.recorder)[Metric::kUpgrade].Record(now - sent_);
+    CountEstablished();
+    // Messages may have come with the answer; they are nobody's reply.
+    if (!TakeFrames(bytes.substr(upgrade->consumed), now)) return;
+    if (has_slot_) return Send();
+    return TakeNext(now);
+  }
+}
+
+bool Connection::ClaimSlot(Nanos due) {
   ConnectionContext& c = *context_;
   if (!c.pacer.Take(&quota_, due)) return false;
   ++c.recorder->counters.planned;
@@ -124,7 +176,7 @@ bool HttpConnection::ClaimSlot(Nanos due) {
 }
 
 // Takes the next slot, due at `due`, and sends it; without one, stays ready.
-void HttpConnection::TakeNext(Nanos due) {
+void Connection::TakeNext(Nanos due) {
   if (context_->open_loop) return TakeWaiting();
   if (ClaimSlot(due)) {
     if (state_ != State::kIdle) return Open();
@@ -135,7 +187,7 @@ void HttpConnection::TakeNext(Nanos due) {
 }
 
 // Open loop: takes the oldest slot that waits; without one, is free for the next that falls due.
-void HttpConnection::TakeWaiting() {
+void Connection::TakeWaiting() {
   ConnectionContext& c = *context_;
   if (c.pacer.IsStopped()) return;
   if (state_ == State::kClosed && !c.is_single_use) return Open();  // so that it is there when it is wanted
@@ -153,7 +205,7 @@ void HttpConnection::TakeWaiting() {
   c.last_free = this;
 }
 
-void HttpConnection::ServeWaiting(bool is_prompt) {
+void Connection::ServeWaiting(bool is_prompt) {
   context_->first_free = next_free_;
   is_free_ = false;
   if (state_ != State::kIdle && !(state_ == State::kClosed && context_->is_single_use)) return;
@@ -162,7 +214,7 @@ void HttpConnection::ServeWaiting(bool is_prompt) {
 }
 
 // A request is over: takes the next slot, at once or after the think time.
-void HttpConnection::Rest(Nanos done) {
+void Connection::Rest(Nanos done) {
   const ConnectionContext& c = *context_;
   if (c.think_time == 0 || c.is_preparing) [[likely]]
     return TakeNext(done);
@@ -171,13 +223,13 @@ void HttpConnection::Rest(Nanos done) {
 }
 
 // Nothing is planned before `until`. The wheel wakes the connection up, late by a tick or two, which lateness shows.
-void HttpConnection::Think(Nanos until) {
+void Connection::Think(Nanos until) {
   is_thinking_ = true;
   due_ = until;
   context_->wheel->Schedule(this, until);
 }
 
-void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
+void Connection::Begin(std::uint64_t quota, Nanos due) {
   quota_ = quota;
   is_settled_ = false;
   is_free_ = false;
@@ -187,7 +239,7 @@ void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
     if (state_ == State::kIdle || state_ == State::kClosed) TakeWaiting();
     return;
   }
-  if (state_ == State::kConnecting || state_ == State::kHandshaking) {
+  if (state_ == State::kConnecting || state_ == State::kHandshaking || state_ == State::kUpgrading) {
     if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
     return;
   }
@@ -195,11 +247,21 @@ void HttpConnection::Begin(std::uint64_t quota, Nanos due) {
   return due > context_->now && context_->pacer.MayTake(quota_, due) ? Think(due) : TakeNext(due);
 }
 
-void HttpConnection::Send() {
+void Connection::Send() {
   ConnectionContext& c = *context_;
-  const std::string& request = c.request.bytes;
-  c.request.Stamp(slot_);
-  parser_.Start(c.request.is_head);
+  if (c.upgrade) [[unlikely]] {
+    if (state_ != State::kIdle) return;  // its peer has closed it in this turn
+    if (!web_socket_->control.empty()) {
+      // Control frames go first, and the request behind them.
+      state_ = State::kSending;
+      sent_bytes_ = 0;
+      c.wheel->Schedule(this, c.ReadClock() + c.timeout);
+      return SetInterest(EPOLLIN | EPOLLOUT);
+    }
+  } else {
+    parser_.Start(c.request.is_head);
+  }
+  const std::string& request = c.request.Of(slot_);
   first_byte_ = 0;
   sent_ = c.ReadClock();
   const IoResult io = c.stamp_every == 0 ? transport_.Send(request) : SendFirst();
@@ -221,17 +283,17 @@ void HttpConnection::Send() {
 }
 
 // With kernel time stamps for one of so many requests.
-IoResult HttpConnection::SendFirst() {
+IoResult Connection::SendFirst() {
   ConnectionContext& c = *context_;
   stamps_.reset();
-  if (--c.until_stamp > 0) return transport_.Send(c.request.bytes);
+  if (--c.until_stamp > 0) return transport_.Send(c.request.Of(slot_));
   c.until_stamp = c.stamp_every;
   stamps_ = std::make_unique<Stamps>(Stamps{.sent = WallNow()});
-  return transport_.SendStamped(c.request.bytes);
+  return transport_.SendStamped(c.request.Of(slot_));
 }
 
 // A stamped request is answered: where its time went. One whose stamps did not all come says nothing.
-void HttpConnection::RecordStamps() {
+void Connection::RecordStamps() {
   const Nanos read = WallNow();
   const std::unique_ptr<Stamps> stamps = std::move(stamps_);
   if (stamps->to_wire == 0) transport_.TakeSendStamp(&stamps->to_wire);
@@ -243,7 +305,7 @@ void HttpConnection::RecordStamps() {
 }
 
 // The first byte of the slot's request is with the kernel, since sent_.
-void HttpConnection::MarkSent() {
+void Connection::MarkSent() {
   ConnectionContext& c = *context_;
   --c.waiting;
   c.BeginFlight(sent_);
@@ -253,10 +315,13 @@ void HttpConnection::MarkSent() {
   (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
 }
 
-void HttpConnection::ContinueSending() {
+void Connection::ContinueSending() {
   ConnectionContext& c = *context_;
-  const std::string& request = c.request.bytes;
-  c.request.Stamp(slot_);
+  if (web_socket_ != nullptr && sent_bytes_ == 0) {
+    if (!FlushControl() || !web_socket_->control.empty()) return;
+    first_byte_ = 0;
+  }
+  const std::string& request = c.request.Of(slot_);
   const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
   const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
@@ -272,9 +337,12 @@ void HttpConnection::ContinueSending() {
   if (sent_bytes_ < request.size()) return;
   state_ = State::kReceiving;
   SetInterest(EPOLLIN);
+  if (web_socket_ != nullptr) FlushControl();
 }
 
-void HttpConnection::OnReadable() {
+void Connection::OnReadable() {
+  if (web_socket_ != nullptr) [[unlikely]]
+    return OnFramesReadable();
   ConnectionContext& c = *context_;
   while (true) {
     const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
@@ -308,14 +376,14 @@ void HttpConnection::OnReadable() {
   }
 }
 
-void HttpConnection::OnPeerClosed() {
+void Connection::OnPeerClosed() {
   const ResponseParser::Result result = parser_.FeedEnd();
   if (result.progress != ResponseParser::Progress::kComplete) return FailRequest(result.error);
   CompleteResponse(context_->ReadClock());
 }
 
 // The one place where a response becomes numbers.
-void HttpConnection::CompleteResponse(Nanos done) {
+void Connection::CompleteResponse(Nanos done) {
   ConnectionContext& c = *context_;
   if (sent_bytes_ == 0) return FailRequest(EBADMSG);  // an answer to nothing
   const auto status = static_cast<std::size_t>(parser_.status());
@@ -338,18 +406,142 @@ void HttpConnection::CompleteResponse(Nanos done) {
   Rest(done);
 }
 
-void HttpConnection::OnIdleReadable() {
+void Connection::OnIdleReadable() {
+  if (web_socket_ != nullptr) return OnFramesReadable();
   ConnectionContext& c = *context_;
   const IoResult io = transport_.Receive(c.buffer.data(), c.buffer.size());
   if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
   if (io.kind == IoResult::Kind::kDone) c.recorder->counters.unsolicited_bytes += io.bytes;
+  LoseIdle();
+}
+
+// The connection is gone while nothing was in flight on it.
+void Connection::LoseIdle() {
+  ConnectionContext& c = *context_;
+  if (has_slot_) return FailConnect(Phase::kConnect, ECONNRESET, "the peer closed an idle connection");
   Close();
   if (is_thinking_) return c.wheel->Schedule(this, due_);  // it opens again when its next slot is due
   // Before the start, and in an open loop, the connection is wanted; in a closed one it was done anyway.
   if ((c.is_preparing || c.open_loop) && !c.pacer.IsStopped()) BackOff();
 }
 
-void HttpConnection::OnDeadline() {
+void Connection::OnFramesReadable() {
+  ConnectionContext& c = *context_;
+  while (true) {
+    const IoResult io = transport_.Receive(c.buffer.data(), c.buffer.size());
+    if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
+    if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+      ++c.recorder->counters[Closing::kNoFrame];
+      web_socket_->is_closing = true;
+      return EndWebSocket(io.error);
+    }
+    const Nanos now = c.ReadClock();
+    if (first_byte_ == 0) first_byte_ = now;
+    c.recorder->counters.bytes_received += io.bytes;
+    if (!TakeFrames(absl::string_view(c.buffer.data(), io.bytes), now)) return;
+    if (!transport_.is_tls() && io.bytes < c.buffer.size()) return;  // drained
+  }
+}
+
+// False if the connection is closed, or another one has taken its place.
+bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
+  ConnectionContext& c = *context_;
+  Counters& counters = c.recorder->counters;
+  while (true) {
+    FrameReader& reader = web_socket_->reader;
+    switch (reader.Next(&bytes, c.limits.max_body_bytes, !c.reply_id.empty())) {
+      case FrameReader::Event::kNeedMore:
+        return true;
+      case FrameReader::Event::kMessage:
+        ++counters.messages;
+        OnMessage(now);
+        if (state_ < State::kIdle) return false;
+        break;
+      case FrameReader::Event::kPing:
+        ++counters.pings;
+        AppendFrame(Opcode::kPong, reader.payload(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
+        if (web_socket_->control.size() > kMaxControlBytes) {
+          EndWebSocket(EMSGSIZE);  // it pings, and does not read
+          return false;
+        }
+        if (!FlushControl()) return false;
+        break;
+      case FrameReader::Event::kPong:
+        break;
+      case FrameReader::Event::kClose:
+        ++counters[ClosingOf(reader.close_code())];
+        AppendClose(reader.close_code(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
+        if (!FlushControl()) return false;
+        web_socket_->is_closing = true;
+        EndWebSocket(0);
+        return false;
+      case FrameReader::Event::kFailed:
+        AppendClose(reader.close_code(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
+        if (!FlushControl()) return false;
+        web_socket_->is_closing = true;
+        EndWebSocket(reader.close_code() == kCloseTooBig ? EMSGSIZE : EBADMSG);
+        return false;
+    }
+  }
+}
+
+bool Connection::IsReply(absl::string_view message) const {
+  const ConnectionContext& c = *context_;
+  if (c.reply_id.empty()) return true;
+  absl::string_view id;
+  std::uint64_t slot = 0;
+  c.json->Read(message);
+  return c.json->Get(c.reply_id, &id) && absl::SimpleAtoi(id, &slot) && slot == slot_ % kSlotModulus;
+}
+
+// The WebSocket's CompleteResponse.
+void Connection::OnMessage(Nanos now) {
+  ConnectionContext& c = *context_;
+  Recorder& recorder = *c.recorder;
+  if (state_ != State::kReceiving || !IsReply(web_socket_->reader.payload())) {
+    ++recorder.counters.orphan_messages;
+    first_byte_ = 0;
+    return;
+  }
+  recorder[Metric::kService].Record(now - sent_);
+  recorder[Metric::kFirstByte].Record(first_byte_ - sent_);
+  if (c.open_loop) recorder[Metric::kResponse].Record(now - due_);
+  ++recorder.counters.success;
+  recorder.last_done = now;
+  Finish(Outcome::kReply, now);
+  state_ = State::kIdle;
+  if (c.is_single_use) Close();
+  Rest(now);
+}
+
+// Sends what waits in front of the next request, unless one is half sent. False if the connection broke and is gone.
+bool Connection::FlushControl() {
+  std::string& control = web_socket_->control;
+  if (control.empty() || (state_ == State::kSending && sent_bytes_ > 0)) return true;
+  const IoResult io = transport_.Send(control);
+  if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+    if (state_ == State::kUpgrading) {
+      FailConnect(Phase::kUpgrade, io.error, "upgrade: the target closed the connection");
+    } else {
+      web_socket_->is_closing = true;
+      EndWebSocket(io.error == 0 ? ECONNRESET : io.error);
+    }
+    return false;
+  }
+  context_->recorder->counters.bytes_sent += io.bytes;
+  control.erase(0, io.bytes);
+  const bool wants_room = !control.empty() || state_ == State::kSending;
+  SetInterest(wants_room ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  return true;
+}
+
+// The WebSocket is over; what was in flight on it ends with `error`, as OutcomeOf reads it.
+void Connection::EndWebSocket(int error) {
+  if (state_ == State::kSending || state_ == State::kReceiving) return FailRequest(error);
+  LoseIdle();
+}
+
+void Connection::OnDeadline() {
   if (is_thinking_) {
     is_thinking_ = false;
     return TakeNext(due_);
@@ -359,6 +551,8 @@ void HttpConnection::OnDeadline() {
       return FailConnect(Phase::kConnect, ETIMEDOUT, target().ToString());
     case State::kHandshaking:
       return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
+    case State::kUpgrading:
+      return FailConnect(Phase::kUpgrade, ETIMEDOUT, "upgrade: no answer in time");
     case State::kBackoff:
       state_ = State::kClosed;
       return has_slot_ ? Open() : TakeNext(context_->now);
@@ -372,7 +566,7 @@ void HttpConnection::OnDeadline() {
 }
 
 // The attempt to get a connection failed. A slot that waited for it is never sent; after a pause comes the next one.
-void HttpConnection::FailConnect(Phase phase, int error, std::string text) {
+void Connection::FailConnect(Phase phase, int error, std::string text) {
   ConnectionContext& c = *context_;
   const ConnectResult result = ConnectResultOf(phase, error);
   const bool was_established = state_ >= State::kIdle;
@@ -397,13 +591,13 @@ void HttpConnection::FailConnect(Phase phase, int error, std::string text) {
   BackOff();
 }
 
-void HttpConnection::BackOff() {
+void Connection::BackOff() {
   ConnectionContext& c = *context_;
   state_ = State::kBackoff;
   c.wheel->Schedule(this, c.ReadClock() + std::min(kMaxBackoff, kFirstBackoff << std::clamp(failures_ - 1, 0, 7)));
 }
 
-void HttpConnection::GiveUp(NeverSent reason) {
+void Connection::GiveUp(NeverSent reason) {
   ConnectionContext& c = *context_;
   c.last_refusal = reason;
   c.recorder->counters.planned += quota_;
@@ -413,7 +607,7 @@ void HttpConnection::GiveUp(NeverSent reason) {
 }
 
 // The connection broke, or ran out of time, while a request was on it.
-void HttpConnection::FailRequest(int error) {
+void Connection::FailRequest(int error) {
   ConnectionContext& c = *context_;
   if (sent_bytes_ == 0) {  // nothing of it went out
     Close();
@@ -435,7 +629,7 @@ void HttpConnection::FailRequest(int error) {
   Rest(now);
 }
 
-void HttpConnection::StopWaiting(NeverSent reason) {
+void Connection::StopWaiting(NeverSent reason) {
   ConnectionContext& c = *context_;
   if (has_slot_ && sent_bytes_ == 0 && c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(c.now - due_);
   is_thinking_ = false;
@@ -449,6 +643,7 @@ void HttpConnection::StopWaiting(NeverSent reason) {
       return;
     case State::kConnecting:
     case State::kHandshaking:
+    case State::kUpgrading:
       ++c.recorder->counters[ConnectResult::kAbandoned];
       Close();
       [[fallthrough]];
@@ -461,17 +656,17 @@ void HttpConnection::StopWaiting(NeverSent reason) {
   }
 }
 
-void HttpConnection::CutOff() {
+void Connection::CutOff() {
   if (state_ == State::kSending || state_ == State::kReceiving) FailRequest(ECANCELED);
 }
 
-void HttpConnection::NeverSend(NeverSent reason) {
+void Connection::NeverSend(NeverSent reason) {
   --context_->waiting;
   ++context_->recorder->counters[reason];
   has_slot_ = false;
 }
 
-void HttpConnection::Finish(Outcome outcome, Nanos instant) {
+void Connection::Finish(Outcome outcome, Nanos instant) {
   ConnectionContext& c = *context_;
   c.EndFlight(instant);
   ++c.recorder->counters[outcome];
@@ -484,14 +679,22 @@ void HttpConnection::Finish(Outcome outcome, Nanos instant) {
   }
 }
 
-void HttpConnection::Settle() {
+void Connection::Settle() {
   if (is_settled_) return;
   is_settled_ = true;
   ++context_->settled;
 }
 
-void HttpConnection::Close() {
-  if (state_ >= State::kIdle && transport_.fd() >= 0) --context_->up;
+void Connection::Close() {
+  if (state_ >= State::kIdle && transport_.fd() >= 0) {
+    --context_->up;
+    if (web_socket_ != nullptr && !web_socket_->is_closing && !(state_ == State::kSending && sent_bytes_ > 0)) {
+      AppendClose(kCloseNormal, static_cast<std::uint32_t>(context_->NextRandom()), &web_socket_->control);
+      const IoResult io = transport_.Send(web_socket_->control);  // its answer is not waited for
+      if (io.kind == IoResult::Kind::kDone) context_->recorder->counters.bytes_sent += io.bytes;
+    }
+  }
+  web_socket_.reset();
   transport_.Close();
   spill_.reset();
   stamps_.reset();
@@ -500,7 +703,7 @@ void HttpConnection::Close() {
   state_ = State::kClosed;
 }
 
-void HttpConnection::SetInterest(std::uint32_t events) {
+void Connection::SetInterest(std::uint32_t events) {
   if (interest_ == events) return;
   interest_ = events;
   context_->loop->Modify(transport_.fd(), events, this);

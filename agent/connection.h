@@ -1,4 +1,4 @@
-// One HTTP connection of a worker: what happens to a request between its due time and its outcome.
+// One connection of a worker, HTTP or WebSocket: what happens to a request between its due time and its outcome.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,18 @@
 #include <vector>
 
 #include "agent/event_loop.h"
+#include "agent/json_pointers.h"
 #include "agent/pacer.h"
 #include "agent/recorder.h"
 #include "agent/request_source.h"
 #include "agent/response_parser.h"
 #include "agent/transport.h"
+#include "agent/web_socket.h"
 #include "common/plan.h"
 
 namespace tidemark {
 
-class HttpConnection;
+class Connection;
 
 // What the connections of one worker share. Owned by the worker, which outlives them.
 struct ConnectionContext {
@@ -41,10 +43,15 @@ struct ConnectionContext {
   std::vector<SocketAddress> sources;
   SSL_CTX* tls = nullptr;
   std::string server_name;
+  std::optional<UpgradeRequest> upgrade;  // of a WebSocket target
+  std::string subprotocols;               // ... offered
+  std::string reply_id;                   // ... JSON pointer; empty: the next message is the reply
 
   // State of the worker as its connections see it.
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
   KnownHeader known_header;
+  std::uint64_t random = 0;  // state of NextRandom
+  std::unique_ptr<JsonPointers> json;
   std::vector<char> buffer;       // one read buffer for all
   std::int64_t until_stamp = 1;   // requests up to the next one with kernel time stamps
   std::uint64_t next_slot = 0;    // number of the next slot that a connection of this worker takes ...
@@ -56,10 +63,10 @@ struct ConnectionContext {
   std::int64_t up = 0;       // connections established now
   int open_credits = 0;      // see Worker::OpenConnections
   // Requests that are due go out together at the end of a turn: see Worker::Run.
-  std::vector<HttpConnection*> to_send;
+  std::vector<Connection*> to_send;
   // Open loop: connections free to take a slot, longest first.
-  HttpConnection* first_free = nullptr;
-  HttpConnection* last_free = nullptr;
+  Connection* first_free = nullptr;
+  Connection* last_free = nullptr;
   bool is_in_turn = false;
   Nanos now = 0;  // the latest clock reading of this thread
   NeverSent last_refusal = NeverSent::kConnectOther;
@@ -87,19 +94,22 @@ struct ConnectionContext {
     return number;
   }
 
+  // Of keys and masks: what nobody can foretell without the seed.
+  std::uint64_t NextRandom() { return Mix64(++random); }
+
   Nanos ReadClock() { return now = MonotonicNow(); }
 };
 
 // Threads: one worker. Owner: Worker, which keeps it at one address.
-// Invariants: (1) has_slot_ in states kClosed, kBackoff, kConnecting, kHandshaking: the slot counts in `waiting`;
+// Invariants: (1) has_slot_ in states kClosed to kUpgrading: the slot counts in `waiting`;
 // (2) in kSending and kReceiving it counts in `in_flight` from its first byte on; (3) a slot leaves through exactly
 // one of Finish, NeverSend.
-class HttpConnection : public TimeoutWheel::Node {
+class Connection : public TimeoutWheel::Node {
  public:
-  HttpConnection() = default;
-  HttpConnection(const HttpConnection&) = delete;
-  HttpConnection& operator=(const HttpConnection&) = delete;
-  ~HttpConnection() { TimeoutWheel::Cancel(this); }
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { TimeoutWheel::Cancel(this); }
 
   // `index`: number of this connection in the run; picks its target and source address in turn.
   // `quota`: requests it may send in the phase that begins.
@@ -137,11 +147,23 @@ class HttpConnection : public TimeoutWheel::Node {
   void ForgetQuota() { quota_ = 0; }
 
  private:
-  enum class State : std::uint8_t { kClosed, kBackoff, kConnecting, kHandshaking, kIdle, kSending, kReceiving };
+  enum class State : std::uint8_t {
+    kClosed,
+    kBackoff,
+    kConnecting,
+    kHandshaking,
+    kUpgrading,
+    kIdle,
+    kSending,
+    kReceiving
+  };
 
   void OnConnected();
   void OnHandshake();
   void OnEstablished();
+  void CountEstablished();
+  void BeginUpgrade();
+  void OnUpgradeReadable();
   void MarkSent();
   void ContinueSending();
   void OnReadable();
@@ -149,6 +171,13 @@ class HttpConnection : public TimeoutWheel::Node {
   IoResult SendFirst();
   void RecordStamps();
   void OnIdleReadable();
+  void LoseIdle();
+  void OnFramesReadable();
+  bool TakeFrames(absl::string_view bytes, Nanos now);
+  void OnMessage(Nanos now);
+  bool IsReply(absl::string_view message) const;
+  bool FlushControl();
+  void EndWebSocket(int error);
   void CompleteResponse(Nanos done);
   bool ClaimSlot(Nanos due);
   void Rest(Nanos done);
@@ -175,8 +204,15 @@ class HttpConnection : public TimeoutWheel::Node {
     Nanos from_wire = 0;
   };
   std::unique_ptr<Stamps> stamps_;
-  std::unique_ptr<std::string> spill_;  // bytes of an incomplete header, kept between two reads
-  HttpConnection* next_free_ = nullptr;
+  struct WebSocket {
+    FrameReader reader;
+    std::string key;      // sent with the upgrade
+    std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
+    bool is_closing = false;
+  };
+  std::unique_ptr<WebSocket> web_socket_;  // from the upgrade on
+  std::unique_ptr<std::string> spill_;     // bytes of an incomplete header, kept between two reads
+  Connection* next_free_ = nullptr;
   Nanos due_ = 0;
   Nanos sent_ = 0;          // also: when connecting or the handshake began
   Nanos first_byte_ = 0;    // of the response; 0: none yet

@@ -1,0 +1,254 @@
+// An agent's WebSockets against servers that do what servers should not.
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/raw_server.h"
+#include "tests/support/server_frames.h"
+#include "tests/support/session_run.h"
+
+namespace tidemark {
+namespace {
+
+std::string Url(const RawServer& server) { return absl::StrCat("ws://127.0.0.1:", server.port(), "/stream"); }
+
+std::string ReadHeader(int fd) {
+  std::string text;
+  for (char byte; text.find("\r\n\r\n") == std::string::npos && recv(fd, &byte, 1, 0) == 1;) text += byte;
+  return text;
+}
+
+// Reads the request for an upgrade, and grants it; `extra`: header lines. False if the client is gone.
+bool Upgrade(int fd, const std::string& extra = "") {
+  const std::string request = ReadHeader(fd);
+  const std::string name = "Sec-WebSocket-Key: ";
+  const std::size_t at = request.find(name);
+  if (at == std::string::npos) return false;
+  const std::string text = request.substr(at + name.size(), 24) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  unsigned char digest[SHA_DIGEST_LENGTH];
+  SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  unsigned char accept[64];
+  EVP_EncodeBlock(accept, digest, sizeof digest);
+  SendAll(fd, absl::StrCat("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+                           "Sec-WebSocket-Accept: ", reinterpret_cast<const char*>(accept), "\r\n", extra, "\r\n"));
+  return true;
+}
+
+struct ClientFrame {
+  int opcode = -1;  // none: the client is gone
+  std::string payload;
+};
+
+// Reads one frame of up to 125 bytes, which must be masked.
+ClientFrame ReadFrame(int fd) {
+  unsigned char header[6];
+  if (recv(fd, header, sizeof header, MSG_WAITALL) != sizeof header) return {};
+  EXPECT_NE(header[1] & 0x80, 0);
+  ClientFrame frame{.opcode = header[0] & 0x0f, .payload = std::string(header[1] & 0x7f, '\0')};
+  if (!frame.payload.empty()) {
+    if (recv(fd, frame.payload.data(), frame.payload.size(), MSG_WAITALL) < 0) return {};
+    for (std::size_t i = 0; i < frame.payload.size(); ++i)
+      frame.payload[i] = static_cast<char>(frame.payload[i] ^ header[2 + i % 4]);
+  }
+  return frame;
+}
+
+// Upgrades, then answers each message with `answer`, in pieces, until the client goes.
+Script Answering(std::string answer, std::size_t piece = 1 << 20) {
+  return [answer, piece](int fd) {
+    if (!Upgrade(fd)) return;
+    while (ReadFrame(fd).opcode == 1) {
+      for (std::size_t at = 0; at < answer.size(); at += piece) SendAll(fd, answer.substr(at, piece));
+    }
+  };
+}
+
+proto::Plan Messages(const std::string& url, std::int64_t connections, std::int64_t each) {
+  proto::Plan plan = PlanFor(url, connections, each);
+  plan.mutable_requests(0)->set_body("hello");
+  return plan;
+}
+
+std::int64_t ConnectErrors(const PointRun& run, const std::string& text) {
+  std::int64_t count = 0;
+  for (const proto::ConnectError& error : run.ready.errors())
+    count += error.text().find(text) == std::string::npos ? 0 : error.count();
+  return count;
+}
+
+TEST(WebSocketTest, RepliesInPiecesOfEverySizeAreComplete) {
+  const std::string reply = ServerFrame(1, "he", 0) + ServerFrame(9, "p") + ServerFrame(0, "llo");
+  for (std::size_t piece = 1; piece <= reply.size(); ++piece) {
+    std::atomic<int> pongs{0};
+    RawServer server([&](int fd) {
+      if (!Upgrade(fd)) return;
+      for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
+        for (std::size_t at = 0; at < reply.size(); at += piece) SendAll(fd, reply.substr(at, piece));
+        frame = ReadFrame(fd);
+        if (frame.opcode == 10 && frame.payload == "p") ++pongs;  // with the ping's payload
+      }
+    });
+    PointRun run = RunOnePoint(Messages(Url(server), 2, 10));
+    EXPECT_EQ(run.counters[Outcome::kReply], 20u) << piece;
+    EXPECT_EQ(run.counters.success, 20u);
+    EXPECT_EQ(run.counters.messages, 20u);
+    EXPECT_EQ(run.counters.pings, 20u);
+    EXPECT_EQ(run.counters.orphan_messages, 0u);
+    EXPECT_EQ(pongs, 20);
+  }
+}
+
+TEST(WebSocketTest, EachRefusalOfAnUpgradeIsNamed) {
+  for (const int status : {200, 301, 400, 401, 403, 404, 426, 429, 500, 503}) {
+    RawServer server([status](int fd) {
+      if (!ReadHeader(fd).empty()) SendAll(fd, absl::StrCat("HTTP/1.1 ", status, " No\r\nContent-Length: 2\r\n\r\nno"));
+    });
+    PointRun run = RunOnePoint(Messages(Url(server), 1, 3));
+    EXPECT_EQ(run.counters[NeverSent::kUpgrade], 3u) << status;
+    EXPECT_EQ(run.counters[ConnectResult::kEstablished], 0u);
+    EXPECT_GT(ConnectErrors(run, absl::StrCat("upgrade refused with status ", status)), 0) << status;
+  }
+}
+
+TEST(WebSocketTest, AnUpgradeThatBreaksTheRulesIsNone) {
+  RawServer wrong_protocol([](int fd) { Upgrade(fd, "Sec-WebSocket-Protocol: other\r\n"); });
+  EXPECT_GT(ConnectErrors(RunOnePoint(Messages(Url(wrong_protocol), 1, 3)), "'other', which was not offered"), 0);
+  RawServer extension([](int fd) { Upgrade(fd, "Sec-WebSocket-Extensions: x\r\n"); });
+  EXPECT_GT(ConnectErrors(RunOnePoint(Messages(Url(extension), 1, 3)), "an extension that was not offered"), 0);
+  RawServer silent([](int fd) { ReadHeader(fd); });
+  EXPECT_GT(ConnectErrors(RunOnePoint(Messages(Url(silent), 1, 3)), "closed the connection"), 0);
+  RawServer plain([](int fd) {
+    char hello[16];
+    if (recv(fd, hello, sizeof hello, 0) > 0) SendAll(fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
+  });
+  proto::Plan tls = Messages(Url(plain), 1, 3);
+  tls.set_target(absl::StrCat("wss://127.0.0.1:", plain.port(), "/"));
+  EXPECT_EQ(RunOnePoint(tls).counters[NeverSent::kTls], 3u);
+}
+
+TEST(WebSocketTest, AnUpgradeThatIsNotAnsweredTimesOut) {
+  RawServer server([](int fd) {
+    ReadHeader(fd);
+    ReadHeader(fd);  // until the client goes
+  });
+  proto::Plan plan = Messages(Url(server), 1, 1);
+  *plan.mutable_connect_timeout() = ToDurationProto(200 * kMillisecond);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[NeverSent::kConnectTimeout], 1u);
+}
+
+struct BadAnswer {
+  const char* name;
+  std::string bytes;
+  Outcome outcome;
+  int close_code;  // that we send
+};
+
+class BadAnswers : public testing::TestWithParam<BadAnswer> {};
+
+TEST_P(BadAnswers, AreOutcomesAndTheCloseSaysWhy) {
+  const BadAnswer& bad = GetParam();
+  std::atomic<int> closes{0};
+  RawServer server([&](int fd) {
+    if (!Upgrade(fd) || ReadFrame(fd).opcode != 1) return;
+    SendAll(fd, bad.bytes);
+    const ClientFrame frame = ReadFrame(fd);
+    if (frame.opcode != 8 || frame.payload.size() < 2) return;
+    const int code = static_cast<unsigned char>(frame.payload[0]) << 8 | static_cast<unsigned char>(frame.payload[1]);
+    if (code == bad.close_code) ++closes;
+  });
+  proto::Plan plan = Messages(Url(server), 1, 3);
+  plan.set_max_response_bytes(1'000);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[bad.outcome], 3u);
+  EXPECT_EQ(run.counters[ConnectResult::kEstablished] + (run.ready.connections_up() > 0 ? 1 : 0), 3u);
+  EXPECT_EQ(closes, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    WebSocket, BadAnswers,
+    testing::Values(BadAnswer{"Masked", std::string("\x81\x81\x01\x02\x03\x04", 6) + "b", Outcome::kMalformed, 1002},
+                    BadAnswer{"BadUtf8", ServerFrame(1, "\xff"), Outcome::kMalformed, 1007},
+                    BadAnswer{"TooBig", ServerFrame(1, std::string(1'001, 'x')), Outcome::kOverLimit, 1009},
+                    BadAnswer{"Close", ServerClose(1001), Outcome::kClosedEarly, 1001},
+                    BadAnswer{"CloseAfterHalfAMessage", ServerFrame(1, "he", 0) + ServerClose(4005),
+                              Outcome::kClosedEarly, 4005}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(WebSocketTest, HowTheTargetClosesIsCounted) {
+  RawServer server(Answering(ServerFrame(1, "x") + ServerClose(1012)));
+  PointRun run = RunOnePoint(Messages(Url(server), 1, 4));
+  EXPECT_EQ(run.counters[Outcome::kReply], 4u);
+  EXPECT_EQ(run.counters[Closing::kRestart], 4u);
+  RawServer rude([](int fd) {
+    if (Upgrade(fd)) ReadFrame(fd);
+  });
+  PointRun other = RunOnePoint(Messages(Url(rude), 1, 4));
+  EXPECT_EQ(other.counters[Outcome::kClosedEarly], 4u);
+  EXPECT_EQ(other.counters[Closing::kNoFrame], 4u);
+}
+
+TEST(WebSocketTest, AReplyIsKnownByItsId) {
+  RawServer server([](int fd) {
+    if (!Upgrade(fd)) return;
+    for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
+      // What is no JSON, has no id, or another one, is nobody's reply.
+      SendAll(fd, ServerFrame(1, "no JSON") + ServerFrame(1, "{\"e\":\"trade\"}") +
+                      ServerFrame(1, "{\"result\":{\"id\":\"000000000000\"},\"id\":999999}") +
+                      ServerFrame(1, frame.payload));
+    }
+  });
+  proto::Plan plan = Messages(Url(server), 2, 10);
+  plan.mutable_requests(0)->set_body("{\"id\":\"{slot}\",\"method\":\"ping\"}");
+  plan.mutable_web_socket()->set_reply_id("/id");
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[Outcome::kReply], 20u);
+  EXPECT_EQ(run.counters.orphan_messages, 60u);
+}
+
+TEST(WebSocketTest, ATargetThatPingsAndDoesNotReadIsGivenUp) {
+  RawServer server([](int fd) {
+    if (!Upgrade(fd)) return;
+    const std::string pings = [] {
+      std::string text;
+      for (int i = 0; i < 1'000; ++i) text += ServerFrame(9, std::string(125, 'p'));
+      return text;
+    }();
+    for (int i = 0; i < 1'000; ++i) SendAll(fd, pings);
+  });
+  PointRun run = RunOnePoint(Messages(Url(server), 1, 1));
+  EXPECT_EQ(run.counters.success, 0u);
+  EXPECT_EQ(run.counters.OutcomeTotal() + run.counters.NeverSentTotal(), 1u);
+}
+
+TEST(WebSocketTest, ALongMessageGoesOutWholeToASlowReaderAndThePongsBehindIt) {
+  std::atomic<int> pongs{0};
+  RawServer server([&pongs](int fd) {
+    if (!Upgrade(fd)) return;
+    unsigned char header[14];
+    if (recv(fd, header, sizeof header, MSG_WAITALL) != sizeof header) return;
+    std::string payload(8 << 20, '\0');
+    int pings = 0;
+    for (std::size_t at = 0; at < payload.size();) {
+      const ssize_t n = recv(fd, payload.data() + at, std::min<std::size_t>(payload.size() - at, 100'000), 0);
+      if (n <= 0) return;
+      at += static_cast<std::size_t>(n);
+      if (pings++ < 10) SendAll(fd, ServerFrame(9, "while you send"));
+    }
+    for (std::size_t k = 0; k < payload.size(); ++k) {
+      if (static_cast<char>(payload[k] ^ header[10 + k % 4]) != 'x') return;
+    }
+    SendAll(fd, ServerFrame(1, "right"));
+    for (ClientFrame frame = ReadFrame(fd); frame.opcode == 10; frame = ReadFrame(fd))
+      pongs += frame.payload == "while you send" ? 1 : 0;
+  });
+  proto::Plan plan = Messages(Url(server), 3, 1);
+  plan.mutable_requests(0)->set_body(std::string(8 << 20, 'x'));
+  const PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters.success, 3u);
+  EXPECT_EQ(pongs, 30);
+}
+
+}  // namespace
+}  // namespace tidemark

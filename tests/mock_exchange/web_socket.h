@@ -1,0 +1,21 @@
+// The mock's WebSockets: what comes in goes back.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <memory>
+
+#include "tests/mock_exchange/residence.h"
+#include "tests/mock_exchange/truth.h"
+
+namespace tidemark {
+
+// Accepts the upgrade that `request` asks for and sends each message back when `residence` lets it, until the client
+// closes. A message counts in *truth as a request does. `Stream` is a tcp::socket or an ssl::stream of one.
+template <typename Stream>
+boost::asio::awaitable<void> ServeEcho(Stream& stream,
+                                       const boost::beast::http::request<boost::beast::http::string_body>& request,
+                                       Residence* residence, Truth* truth);
+
+}  // namespace tidemark
