@@ -67,6 +67,12 @@ def server(argv, core, ready):
         process.stdout.close()
 
 
+def mock(core):
+    """Yields the port of tidemark-mock, whose WebSockets are Boost.Beast's."""
+    return server([str(BUILD / "tests/mock_exchange/tidemark-mock"), "--listen", "127.0.0.1:0"], core,
+                  lambda process: int(process.stdout.readline().rsplit(":", 1)[1]))
+
+
 def bare_responder(core, host="127.0.0.1", port=0):
     """Yields its port."""
     return server([str(BENCH / "bare_responder"), host, str(port)], core,
@@ -341,10 +347,9 @@ def tls(rounds, seconds):
                 [full, resumed, Wrk("-H", "Connection: close")], url, 0, rounds, seconds)
 
 
-def memory(rounds, seconds):
-    """user memory per connection: (resident with many - resident with few) / difference"""
-    def resident(client, url, count):
-        """Anonymous memory of the client in the midst of its run."""
+def per_connection(client, url, few, many, seconds):
+    """Bytes of anonymous memory per connection in the midst of a run."""
+    def resident(count):
         process = subprocess.Popen(client.argv(url, count, seconds), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(seconds * 0.75)
@@ -352,15 +357,30 @@ def memory(rounds, seconds):
         process.wait()
         return int(re.search(r"RssAnon:\s+(\d+) kB", status)[1]) * 1024
 
-    def per_connection(client, url, few, many):
-        return (resident(client, url, many) - resident(client, url, few)) / (many - few)
+    return (resident(many) - resident(few)) / (many - few)
 
+
+def ws(rounds, seconds):
+    """WebSocket echo of 64 B beside a Beast client as its examples teach it; memory per idle connection"""
+    echo = [Tidemark("--data", "x" * 64), Own("naive Beast", "naive_beast_ws")]
+    for title, server_core in (("WebSocket echo, same core with a Beast server", 0), ("split", 1)):
+        with mock(server_core) as port:
+            compare(title, echo, f"ws://127.0.0.1:{port}/ws", 0, rounds, seconds, base="naive Beast")
+    idle = Tidemark("--think-time", "60s", "--warmup", "1", "--data", "x" * 64)
+    with mock(1) as port:
+        values = [per_connection(idle, f"ws://127.0.0.1:{port}/ws", 1_000, 9_000, max(seconds, 5))
+                  for _ in range(rounds)]
+    print(f"\nuser memory per idle WebSocket, 1,000 and 9,000: {spread(values, '{:.0f}')} B")
+
+
+def memory(rounds, seconds):
+    """user memory per connection: (resident with many - resident with few) / difference"""
     def rows(title, url, few, many, clients):
         print(f"\n{title}: {few} and {many} connections, {rounds} rounds, bytes per connection, median (least to most)")
         results = {client.name: [] for client in clients}
         for _ in range(rounds):
             for client in clients:
-                results[client.name].append((per_connection(client, url, few, many),))
+                results[client.name].append((per_connection(client, url, few, many, seconds),))
         for client in clients:
             print(f"  {client.name:<16}{spread([row[0] for row in results[client.name]], '{:.0f}'):<32}"
                   f"/ wrk {ratio(results, client.name, 'wrk')}")
@@ -466,7 +486,7 @@ def micro(rounds, _seconds):
 
 
 def main():
-    parts = {"http": http, "tls": tls, "memory": memory, "connections": connections, "scale": scale, "swarm": swarm,
+    parts = {"http": http, "tls": tls, "memory": memory, "connections": connections, "scale": scale, "swarm": swarm, "ws": ws,
              "micro": micro}
     parser = argparse.ArgumentParser(
         prog="scripts/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
