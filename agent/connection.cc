@@ -22,6 +22,12 @@ constexpr Nanos kMaxBackoff = kSecond;
 constexpr std::size_t kMaxErrorTexts = 8;
 // Pongs that a peer may leave unread.
 constexpr std::size_t kMaxControlBytes = 64 << 10;
+// A target may leave messages out while we do not read, and what follows them comes when we do again: a gap so soon
+// after is ours.
+constexpr Nanos kCatchUp = kSecond;
+// Streams of one connection that are told apart.
+constexpr std::size_t kMaxStreams = 1'024;
+constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
 
 }  // namespace
 
@@ -58,8 +64,9 @@ void Connection::OnEvents(std::uint32_t events) {
     case State::kHandshaking:
       return OnHandshake();
     case State::kUpgrading:
+    case State::kSubscribing:
       if ((events & EPOLLOUT) != 0 && !FlushControl()) return;
-      return OnUpgradeReadable();
+      return state_ == State::kUpgrading ? OnUpgradeReadable() : OnFramesReadable();
     case State::kSending:
       // An answer, or a reset, may come before the request is out.
       if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) OnReadable();
@@ -156,12 +163,120 @@ void Connection::OnUpgradeReadable() {
     }
     spill_.reset();
     (*c.recorder)[Metric::kUpgrade].Record(now - sent_);
-    CountEstablished();
-    // Messages may have come with the answer; they are nobody's reply.
-    if (!TakeFrames(bytes.substr(upgrade->consumed), now)) return;
-    if (has_slot_) return Send();
-    return TakeNext(now);
+    const std::string rest(bytes.substr(upgrade->consumed));  // messages may have come with the answer
+    Subscribe(now);
+    if (web_socket_ != nullptr && !rest.empty()) TakeFrames(rest, now);
+    return;
   }
+}
+
+// Sends what opens the connection, and waits for the acks.
+void Connection::Subscribe(Nanos now) {
+  ConnectionContext& c = *context_;
+  sent_ = now;
+  for (const std::string& message : c.subscribe)
+    AppendFrame(Opcode::kText, message, static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
+  if (c.subscribe.empty() || c.ack_pointer.empty()) {
+    OnSubscribed(now);
+    if (web_socket_ != nullptr) FlushControl();
+    return;
+  }
+  state_ = State::kSubscribing;
+  c.wheel->Schedule(this, now + c.connect_timeout);
+  FlushControl();
+}
+
+// Whether the message is an ack, while some are awaited.
+bool Connection::TakeAck(Nanos now) {
+  ConnectionContext& c = *context_;
+  absl::string_view value;
+  c.json->Read(web_socket_->reader.payload());
+  if (!c.json->Get(c.ack_pointer, &value) || value != c.ack_value) return false;
+  if (++web_socket_->acks < c.subscribe.size()) return true;
+  (*c.recorder)[Metric::kSubscribe].Record(now - sent_);
+  OnSubscribed(now);
+  return true;
+}
+
+void Connection::OnSubscribed(Nanos now) {
+  ConnectionContext& c = *context_;
+  web_socket_->subscribed = now;
+  CountEstablished();
+  if (c.listen) c.wheel->Schedule(this, now + c.listen->silence);
+  if (!has_slot_) return TakeNext(now);
+  // What else has come in this turn is no reply.
+  c.is_in_turn ? c.to_send.push_back(this) : Send();
+}
+
+void Connection::CountFindings(const SequenceAudit::Findings& findings) {
+  Counters& counters = context_->recorder->counters;
+  counters[Finding::kGap] += findings.gaps;
+  counters[Finding::kLost] += findings.lost;
+  counters[Finding::kGapBehind] += findings.gaps_behind;
+  counters[Finding::kDuplicate] += findings.duplicates;
+  counters[Finding::kReordered] += findings.reordered;
+  counters[Finding::kReset] += findings.resets;
+}
+
+// A message of a stream that is listened to.
+void Connection::OnEvent(Nanos now) {
+  ConnectionContext& c = *context_;
+  Recorder& recorder = *c.recorder;
+  const ListenRules& rules = *c.listen;
+  recorder.last_done = now;
+  if (state_ == State::kIdle) c.wheel->Schedule(this, now + rules.silence);
+  if (const Nanos subscribed = std::exchange(web_socket_->subscribed, 0); subscribed != 0)
+    recorder[Metric::kFirstEvent].Record(now - subscribed);
+  bool is_read = true;
+  absl::string_view name;
+  if (rules.MustRead()) c.json->Read(web_socket_->reader.payload());
+  if (!rules.stream.empty()) is_read = c.json->Get(rules.stream, &name);
+  auto found = web_socket_->streams.find(name);
+  if (found == web_socket_->streams.end()) {
+    if (web_socket_->streams.size() >= kMaxStreams) {
+      ++recorder.counters[Finding::kUnread];
+      return;
+    }
+    found = web_socket_->streams.try_emplace(std::string(name)).first;
+  }
+  WebSocket::Stream& stream = found->second;
+  const Nanos before = std::exchange(stream.last, now);
+  if (before != 0) recorder[Metric::kInterval].Record(now - before);
+  absl::string_view text;
+  if (!rules.time.empty()) {
+    double instant = 0;
+    std::int64_t whole = 0;
+    const bool has_time = c.json->Get(rules.time, &text);
+    if (has_time && absl::SimpleAtoi(text, &whole) && whole >= 0 && whole < INT64_MAX / rules.time_unit) {
+      recorder[Metric::kStaleness].Record(WallNow() - whole * rules.time_unit);
+    } else if (has_time && absl::SimpleAtod(text, &instant) && instant >= 0 &&
+               instant < static_cast<double>(INT64_MAX / rules.time_unit)) {
+      recorder[Metric::kStaleness].Record(WallNow() -
+                                          static_cast<Nanos>(instant * static_cast<double>(rules.time_unit)));
+    } else {
+      is_read = false;
+    }
+  }
+  if (!rules.number.empty()) {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    bool has_numbers = c.json->Get(rules.number, &text) && absl::SimpleAtoi(text, &last) && last < kMaxNumber;
+    first = last;
+    if (rules.has_ranges)
+      has_numbers = has_numbers && c.json->Get(rules.first, &text) && absl::SimpleAtoi(text, &first) && first <= last;
+    if (rules.is_linked) {
+      has_numbers =
+          has_numbers && c.json->Get(rules.previous, &text) && absl::SimpleAtoi(text, &first) && first < kMaxNumber;
+      ++first;
+    }
+    if (has_numbers) {
+      CountFindings(
+          stream.audit.Add(first, last, rules.is_linked, before <= c.behind_at || now - c.behind_at < kCatchUp));
+    } else {
+      is_read = false;
+    }
+  }
+  if (!is_read) ++recorder.counters[Finding::kUnread];
 }
 
 bool Connection::ClaimSlot(Nanos due) {
@@ -178,12 +293,20 @@ bool Connection::ClaimSlot(Nanos due) {
 // Takes the next slot, due at `due`, and sends it; without one, stays ready.
 void Connection::TakeNext(Nanos due) {
   if (context_->open_loop) return TakeWaiting();
+  if (context_->listen) return KeepListening();
   if (ClaimSlot(due)) {
     if (state_ != State::kIdle) return Open();
     return context_->is_in_turn ? context_->to_send.push_back(this) : Send();
   }
   if (state_ == State::kClosed && context_->is_preparing && !context_->pacer.IsStopped()) return Open();
   Settle();
+}
+
+// Listening: nothing is sent; the connection is settled when it is up, or the point is over.
+void Connection::KeepListening() {
+  if (context_->pacer.IsStopped()) return Settle();
+  if (state_ == State::kClosed) return Open();
+  if (context_->is_preparing) Settle();
 }
 
 // Open loop: takes the oldest slot that waits; without one, is free for the next that falls due.
@@ -239,7 +362,8 @@ void Connection::Begin(std::uint64_t quota, Nanos due) {
     if (state_ == State::kIdle || state_ == State::kClosed) TakeWaiting();
     return;
   }
-  if (state_ == State::kConnecting || state_ == State::kHandshaking || state_ == State::kUpgrading) {
+  if (state_ > State::kBackoff && state_ < State::kIdle) {
+    if (context_->listen) return;
     if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
     return;
   }
@@ -422,7 +546,8 @@ void Connection::LoseIdle() {
   Close();
   if (is_thinking_) return c.wheel->Schedule(this, due_);  // it opens again when its next slot is due
   // Before the start, and in an open loop, the connection is wanted; in a closed one it was done anyway.
-  if ((c.is_preparing || c.open_loop) && !c.pacer.IsStopped()) BackOff();
+  if (c.listen && !c.is_preparing) ++c.recorder->counters[Finding::kReconnect];
+  if ((c.is_preparing || c.open_loop || c.listen) && !c.pacer.IsStopped()) BackOff();
 }
 
 void Connection::OnFramesReadable() {
@@ -438,6 +563,7 @@ void Connection::OnFramesReadable() {
     const Nanos now = c.ReadClock();
     if (first_byte_ == 0) first_byte_ = now;
     c.recorder->counters.bytes_received += io.bytes;
+    if (io.bytes == c.buffer.size()) c.behind_at = now;  // and there may be more
     if (!TakeFrames(absl::string_view(c.buffer.data(), io.bytes), now)) return;
     if (!transport_.is_tls() && io.bytes < c.buffer.size()) return;  // drained
   }
@@ -447,15 +573,17 @@ void Connection::OnFramesReadable() {
 bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
   ConnectionContext& c = *context_;
   Counters& counters = c.recorder->counters;
+  const bool must_keep = !c.reply_id.empty() || !c.ack_pointer.empty() || (c.listen && c.listen->MustRead());
   while (true) {
     FrameReader& reader = web_socket_->reader;
-    switch (reader.Next(&bytes, c.limits.max_body_bytes, !c.reply_id.empty())) {
+    switch (reader.Next(&bytes, c.limits.max_body_bytes, must_keep)) {
       case FrameReader::Event::kNeedMore:
         return true;
       case FrameReader::Event::kMessage:
         ++counters.messages;
+        counters.message_bytes += reader.message_bytes();
         OnMessage(now);
-        if (state_ < State::kIdle) return false;
+        if (state_ < State::kSubscribing) return false;
         break;
       case FrameReader::Event::kPing:
         ++counters.pings;
@@ -498,6 +626,12 @@ bool Connection::IsReply(absl::string_view message) const {
 void Connection::OnMessage(Nanos now) {
   ConnectionContext& c = *context_;
   Recorder& recorder = *c.recorder;
+  if (state_ == State::kSubscribing) {
+    // Events may come before the last ack.
+    if (!TakeAck(now) && c.listen) OnEvent(now);
+    return;
+  }
+  if (c.listen) return OnEvent(now);
   if (state_ != State::kReceiving || !IsReply(web_socket_->reader.payload())) {
     ++recorder.counters.orphan_messages;
     first_byte_ = 0;
@@ -520,7 +654,7 @@ bool Connection::FlushControl() {
   if (control.empty() || (state_ == State::kSending && sent_bytes_ > 0)) return true;
   const IoResult io = transport_.Send(control);
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
-    if (state_ == State::kUpgrading) {
+    if (state_ < State::kIdle) {
       FailConnect(Phase::kUpgrade, io.error, "upgrade: the target closed the connection");
     } else {
       web_socket_->is_closing = true;
@@ -537,6 +671,8 @@ bool Connection::FlushControl() {
 
 // The WebSocket is over; what was in flight on it ends with `error`, as OutcomeOf reads it.
 void Connection::EndWebSocket(int error) {
+  if (state_ == State::kSubscribing)
+    return FailConnect(Phase::kUpgrade, EPROTO, "subscribe: the target closed the connection before the last ack");
   if (state_ == State::kSending || state_ == State::kReceiving) return FailRequest(error);
   LoseIdle();
 }
@@ -553,6 +689,8 @@ void Connection::OnDeadline() {
       return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
     case State::kUpgrading:
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "upgrade: no answer in time");
+    case State::kSubscribing:
+      return FailConnect(Phase::kUpgrade, ETIMEDOUT, "subscribe: no ack in time");
     case State::kBackoff:
       state_ = State::kClosed;
       return has_slot_ ? Open() : TakeNext(context_->now);
@@ -560,6 +698,8 @@ void Connection::OnDeadline() {
     case State::kReceiving:
       return FailRequest(ETIMEDOUT);
     case State::kIdle:
+      if (context_->listen) ++context_->recorder->counters[Finding::kSilence];  // once, until the next message
+      return;
     case State::kClosed:
       return;
   }
@@ -644,6 +784,7 @@ void Connection::StopWaiting(NeverSent reason) {
     case State::kConnecting:
     case State::kHandshaking:
     case State::kUpgrading:
+    case State::kSubscribing:
       ++c.recorder->counters[ConnectResult::kAbandoned];
       Close();
       [[fallthrough]];
@@ -694,7 +835,10 @@ void Connection::Close() {
       if (io.kind == IoResult::Kind::kDone) context_->recorder->counters.bytes_sent += io.bytes;
     }
   }
-  web_socket_.reset();
+  if (web_socket_ != nullptr) {
+    for (auto& [name, stream] : web_socket_->streams) CountFindings(stream.audit.End());
+    web_socket_.reset();
+  }
   transport_.Close();
   spill_.reset();
   stamps_.reset();

@@ -14,6 +14,7 @@
 #include "agent/recorder.h"
 #include "agent/request_source.h"
 #include "agent/response_parser.h"
+#include "agent/sequence_audit.h"
 #include "agent/transport.h"
 #include "agent/web_socket.h"
 #include "common/plan.h"
@@ -21,6 +22,21 @@
 namespace tidemark {
 
 class Connection;
+
+// What is looked for in the messages of a stream; pointers that are empty are not.
+struct ListenRules {
+  std::string stream;
+  std::string time;
+  Nanos time_unit = kMillisecond;
+  std::string number;    // of the message
+  std::string first;     // number with which it begins
+  std::string previous;  // number of the one before it
+  bool has_ranges = false;
+  bool is_linked = false;
+  Nanos silence = 0;
+
+  bool MustRead() const { return !stream.empty() || !time.empty() || !number.empty(); }
+};
 
 // What the connections of one worker share. Owned by the worker, which outlives them.
 struct ConnectionContext {
@@ -46,6 +62,10 @@ struct ConnectionContext {
   std::optional<UpgradeRequest> upgrade;  // of a WebSocket target
   std::string subprotocols;               // ... offered
   std::string reply_id;                   // ... JSON pointer; empty: the next message is the reply
+  std::vector<std::string> subscribe;     // ... messages that open a connection
+  std::string ack_pointer;                // ... what answers each of them; empty: nothing is awaited
+  std::string ack_value;
+  std::optional<ListenRules> listen;
 
   // State of the worker as its connections see it.
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
@@ -68,7 +88,8 @@ struct ConnectionContext {
   Connection* first_free = nullptr;
   Connection* last_free = nullptr;
   bool is_in_turn = false;
-  Nanos now = 0;  // the latest clock reading of this thread
+  Nanos now = 0;        // the latest clock reading of this thread
+  Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
 
@@ -101,7 +122,7 @@ struct ConnectionContext {
 };
 
 // Threads: one worker. Owner: Worker, which keeps it at one address.
-// Invariants: (1) has_slot_ in states kClosed to kUpgrading: the slot counts in `waiting`;
+// Invariants: (1) has_slot_ in states kClosed to kSubscribing: the slot counts in `waiting`;
 // (2) in kSending and kReceiving it counts in `in_flight` from its first byte on; (3) a slot leaves through exactly
 // one of Finish, NeverSend.
 class Connection : public TimeoutWheel::Node {
@@ -153,6 +174,7 @@ class Connection : public TimeoutWheel::Node {
     kConnecting,
     kHandshaking,
     kUpgrading,
+    kSubscribing,
     kIdle,
     kSending,
     kReceiving
@@ -175,6 +197,11 @@ class Connection : public TimeoutWheel::Node {
   void OnFramesReadable();
   bool TakeFrames(absl::string_view bytes, Nanos now);
   void OnMessage(Nanos now);
+  void Subscribe(Nanos now);
+  bool TakeAck(Nanos now);
+  void OnSubscribed(Nanos now);
+  void OnEvent(Nanos now);
+  void CountFindings(const SequenceAudit::Findings& findings);
   bool IsReply(absl::string_view message) const;
   bool FlushControl();
   void EndWebSocket(int error);
@@ -183,6 +210,7 @@ class Connection : public TimeoutWheel::Node {
   void Rest(Nanos done);
   void Think(Nanos until);
   void TakeNext(Nanos due);
+  void KeepListening();
   void TakeWaiting();
   void Settle();
   void FailConnect(Phase phase, int error, std::string text);
@@ -209,6 +237,14 @@ class Connection : public TimeoutWheel::Node {
     std::string key;      // sent with the upgrade
     std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
     bool is_closing = false;
+    std::size_t acks = 0;  // that came
+    Nanos subscribed = 0;  // when events were due to begin; 0 once one has come
+    // Listening, by the stream's name.
+    struct Stream {
+      SequenceAudit audit;
+      Nanos last = 0;
+    };
+    std::map<std::string, Stream, std::less<>> streams;
   };
   std::unique_ptr<WebSocket> web_socket_;  // from the upgrade on
   std::unique_ptr<std::string> spill_;     // bytes of an incomplete header, kept between two reads

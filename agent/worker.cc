@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "agent/machine.h"
 #include "common/check.h"
 #include "common/histogram.h"
@@ -30,6 +31,21 @@ constexpr Nanos kRunningWake = 50 * kMillisecond;
 // How long before a slot is due a spinning worker stops sleeping: a timer's usual lateness.
 constexpr Nanos kSpin = 50 * kMicrosecond;
 constexpr Nanos kIdleWake = 10 * kSecond;
+// A worker that has not read for longer was behind: what its streams lack then may be its own fault.
+constexpr Nanos kStall = 150 * kMillisecond;
+
+ListenRules RulesOf(const proto::Listen& listen) {
+  ListenRules rules{.stream = listen.stream(),
+                    .time = listen.time(),
+                    .number = listen.sequence().number(),
+                    .first = listen.sequence().first(),
+                    .previous = listen.sequence().previous(),
+                    .has_ranges = listen.sequence().rule() == "range",
+                    .is_linked = listen.sequence().rule() == "link",
+                    .silence = FromProto(listen.silence())};
+  rules.time_unit = *ParseTimeUnit(listen.time_unit());
+  return rules;
+}
 
 }  // namespace
 
@@ -47,6 +63,12 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     context_.request = MakeMessage(plan.requests(0), plan.web_socket().binary(), context_.NextRandom());
     context_.reply_id = plan.web_socket().reply_id();
     context_.json = std::make_unique<JsonPointers>();
+    const proto::WebSocket& web_socket = plan.web_socket();
+    context_.subscribe.assign(web_socket.subscribe().begin(), web_socket.subscribe().end());
+    const std::pair<std::string, std::string> ack = absl::StrSplit(web_socket.ack(), absl::MaxSplits('=', 1));
+    context_.ack_pointer = ack.first;
+    context_.ack_value = ack.second;
+    if (web_socket.has_listen()) context_.listen = RulesOf(web_socket.listen());
   } else {
     context_.request = SerializeRequest(plan.requests(0), settings_.target, context_.is_single_use);
   }
@@ -92,7 +114,9 @@ void Worker::Run() {
   if (settings_.plan.pin_threads()) PinToCore(index_);
   while (!is_quitting_) {
     const std::span<epoll_event> events = loop_.Wait(context_.ReadClock(), NextWake());
+    const Nanos before = context_.now;
     const Nanos turn_start = context_.ReadClock();
+    if (turn_start - before > kStall) context_.behind_at = turn_start;
     // All responses of a turn are read before the next requests go out: a send between two reads would delay the
     // second one's time stamp, and wake the target for each request instead of once.
     context_.is_in_turn = true;
@@ -102,6 +126,7 @@ void Worker::Run() {
     context_.to_send.clear();
     loop_.RunPosted();
     AfterTurn();
+    if (context_.now - turn_start > kStall) context_.behind_at = context_.now;
     if (!events.empty() && recorder_ != nullptr) (*recorder_)[Metric::kLoopLag].Record(context_.now - turn_start);
   }
   connections_.clear();

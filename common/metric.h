@@ -24,16 +24,22 @@ enum class Metric : std::uint8_t {
   kWire,        // sampled: from there to the response's last byte coming in from the driver
   kWireToApp,   // sampled: from there to our read
   kUpgrade,     // WebSocket: the request for it sent, to its answer read
+  kSubscribe,   // WebSocket: subscriptions sent, to the last of their acks
+  kFirstEvent,  // listening: from there, or from the upgrade, to the first message
+  kInterval,    // listening: between two messages of a stream
+  kStaleness,   // listening: event time to receipt, by the wall clocks of target and agent
   kCount
 };
 
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
 
 // What is recorded once for a connection, before the start too.
-inline constexpr std::array<Metric, 3> kConnectionMetrics = {Metric::kConnect, Metric::kTls, Metric::kUpgrade};
+inline constexpr std::array<Metric, 5> kConnectionMetrics = {Metric::kConnect, Metric::kTls, Metric::kUpgrade,
+                                                             Metric::kSubscribe, Metric::kFirstEvent};
 
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
-    "service",  "other",      "censored", "first_byte",  "lateness", "connect",     "tls",    "loop_lag",
-    "response", "unanswered", "pacing",   "app_to_wire", "wire",     "wire_to_app", "upgrade"};
+    "service",  "other",     "censored",    "first_byte", "lateness",    "connect", "tls",
+    "loop_lag", "response",  "unanswered",  "pacing",     "app_to_wire", "wire",    "wire_to_app",
+    "upgrade",  "subscribe", "first_event", "interval",   "staleness"};
 
 }  // namespace tidemark

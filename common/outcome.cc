@@ -24,6 +24,11 @@ constexpr std::array<absl::string_view, kClosingCount> kClosingNames = {
     "1011 internal error",   "1012 restart",    "1013 try later",
     "3000-4999 application", "other code"};
 
+constexpr std::array<absl::string_view, kFindingCount> kFindingNames = {
+    "gaps",       "numbers lost", "gaps while the generator was behind",
+    "duplicates", "reordered",    "resets",
+    "unreadable", "silences",     "reconnects"};
+
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {
   return std::accumulate(values.begin(), values.end(), std::uint64_t{0});
@@ -52,6 +57,7 @@ bool Copy(const google::protobuf::RepeatedField<std::uint64_t>& in, std::array<s
 absl::string_view Name(Outcome outcome) { return kOutcomeNames[static_cast<std::size_t>(outcome)]; }
 absl::string_view Name(NeverSent reason) { return kNeverSentNames[static_cast<std::size_t>(reason)]; }
 absl::string_view Name(ConnectResult result) { return kConnectNames[static_cast<std::size_t>(result)]; }
+absl::string_view Name(Finding finding) { return kFindingNames[static_cast<std::size_t>(finding)]; }
 absl::string_view Name(Closing closing) { return kClosingNames[static_cast<std::size_t>(closing)]; }
 
 Outcome OutcomeOfOtherStatus(int status) {
@@ -154,6 +160,7 @@ void Counters::Add(const Counters& other) {
   AddAll(outcomes, other.outcomes);
   AddAll(connects, other.connects);
   AddAll(closings, other.closings);
+  AddAll(findings, other.findings);
   success += other.success;
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;
@@ -161,6 +168,7 @@ void Counters::Add(const Counters& other) {
   messages += other.messages;
   orphan_messages += other.orphan_messages;
   pings += other.pings;
+  message_bytes += other.message_bytes;
   tls_resumed += other.tls_resumed;
   cpu_ns += other.cpu_ns;
   run_delay_ns += other.run_delay_ns;
@@ -200,6 +208,8 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_messages(counters.messages);
   out->set_orphan_messages(counters.orphan_messages);
   out->set_pings(counters.pings);
+  out->set_message_bytes(counters.message_bytes);
+  out->mutable_findings()->Assign(counters.findings.begin(), counters.findings.end());
   out->mutable_closings()->Assign(counters.closings.begin(), counters.closings.end());
   out->set_tls_resumed(counters.tls_resumed);
   out->set_cpu_ns(counters.cpu_ns);
@@ -223,6 +233,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->messages = in.messages();
   counters->orphan_messages = in.orphan_messages();
   counters->pings = in.pings();
+  counters->message_bytes = in.message_bytes();
   counters->tls_resumed = in.tls_resumed();
   counters->cpu_ns = in.cpu_ns();
   counters->run_delay_ns = in.run_delay_ns();
@@ -234,7 +245,8 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   pending->waiting = in.waiting();
   pending->in_flight = in.in_flight();
   return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&
-         Copy(in.connects(), counters->connects) && Copy(in.closings(), counters->closings);
+         Copy(in.connects(), counters->connects) && Copy(in.closings(), counters->closings) &&
+         Copy(in.findings(), counters->findings);
 }
 
 }  // namespace tidemark

@@ -73,6 +73,21 @@ enum class Closing : std::uint8_t {
   kCount
 };
 
+// What listening to a stream brought to light. Order is StreamCounts of report.proto.
+enum class Finding : std::uint8_t {
+  kGap,        // runs of messages that never came ...
+  kLost,       // ... and how many numbers they had
+  kGapBehind,  // of the gaps, those that came while the generator itself was behind
+  kDuplicate,
+  kReordered,  // came late
+  kReset,      // the numbers began again
+  kUnread,     // messages without a value at one of the pointers, or that are no JSON
+  kSilence,    // connections that fell silent
+  kReconnect,  // connections that were lost while listening
+  kCount
+};
+
+inline constexpr std::size_t kFindingCount = static_cast<std::size_t>(Finding::kCount);
 inline constexpr std::size_t kOutcomeCount = static_cast<std::size_t>(Outcome::kCount);
 inline constexpr std::size_t kNeverSentCount = static_cast<std::size_t>(NeverSent::kCount);
 inline constexpr std::size_t kConnectResultCount = static_cast<std::size_t>(ConnectResult::kCount);
@@ -82,6 +97,7 @@ absl::string_view Name(Outcome outcome);
 absl::string_view Name(NeverSent reason);
 absl::string_view Name(ConnectResult result);
 absl::string_view Name(Closing closing);
+absl::string_view Name(Finding finding);
 
 // The class of a complete response with the given status (100 to 999); the first of those that are no 2xx.
 Outcome OutcomeOfOtherStatus(int status);
@@ -113,6 +129,7 @@ struct Counters {
   std::array<std::uint64_t, kOutcomeCount> outcomes{};
   std::array<std::uint64_t, kConnectResultCount> connects{};
   std::array<std::uint64_t, kClosingCount> closings{};  // WebSockets that the peer ended
+  std::array<std::uint64_t, kFindingCount> findings{};
   std::uint64_t success = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
@@ -120,6 +137,7 @@ struct Counters {
   std::uint64_t messages = 0;         // of WebSockets, received
   std::uint64_t orphan_messages = 0;  // ... that were nobody's reply
   std::uint64_t pings = 0;            // ... and answered
+  std::uint64_t message_bytes = 0;    // of the messages' payloads
   std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
   std::uint64_t run_delay_ns = 0;
@@ -132,6 +150,7 @@ struct Counters {
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
   std::uint64_t& operator[](NeverSent reason) { return never_sent[static_cast<std::size_t>(reason)]; }
   std::uint64_t& operator[](ConnectResult result) { return connects[static_cast<std::size_t>(result)]; }
+  std::uint64_t& operator[](Finding finding) { return findings[static_cast<std::size_t>(finding)]; }
   std::uint64_t& operator[](Closing closing) { return closings[static_cast<std::size_t>(closing)]; }
 
   std::uint64_t NeverSentTotal() const;

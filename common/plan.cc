@@ -249,6 +249,14 @@ absl::StatusOr<Target> ParseTarget(absl::string_view url) {
   return target;
 }
 
+absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view unit) {
+  if (unit == "s") return kSecond;
+  if (unit == "ms" || unit.empty()) return kMillisecond;
+  if (unit == "us") return kMicrosecond;
+  if (unit == "ns") return Nanos{1};
+  return Invalid("web_socket.listen.time_unit", absl::StrCat("'", unit.substr(0, 16), "'; write s, ms, us or ns"));
+}
+
 absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text) {
   const std::size_t host_end = text.find(':');
   const std::size_t port_end = host_end == absl::string_view::npos ? host_end : text.find(':', host_end + 1);
@@ -343,6 +351,8 @@ void ApplyDefaults(proto::Plan* plan) {
   for (proto::Request& request : *plan->mutable_requests()) {
     if (request.method().empty()) request.set_method(request.body().empty() || is_web_socket ? "GET" : "POST");
   }
+  if (plan->web_socket().has_listen() && !plan->web_socket().listen().has_silence())
+    *plan->mutable_web_socket()->mutable_listen()->mutable_silence() = ToDurationProto(10 * kSecond);
   if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("redo");
   if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
 }
@@ -397,6 +407,44 @@ absl::Status CheckText(const google::protobuf::Message& message, const std::stri
 
 }  // namespace
 
+absl::Status CheckPointer(absl::string_view field, const std::string& pointer) {
+  if (pointer.empty() || (pointer[0] == '/' && pointer.size() <= 1024)) return absl::OkStatus();
+  return Invalid(field, absl::StrCat("'", pointer.substr(0, 64), "' is no JSON pointer; write /id"));
+}
+
+absl::Status CheckListen(const proto::Plan& plan) {
+  const proto::Listen& listen = plan.web_socket().listen();
+  TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.stream", listen.stream()));
+  TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.time", listen.time()));
+  const auto unit = ParseTimeUnit(listen.time_unit());
+  if (!unit.ok()) return unit.status();
+  TIDEMARK_RETURN_IF_ERROR(
+      CheckDuration("web_socket.listen.silence", FromProto(listen.silence()), kMillisecond, kMaxTimeout));
+  const proto::Sequence& sequence = listen.sequence();
+  for (const std::string* pointer : {&sequence.number(), &sequence.first(), &sequence.previous()})
+    TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.sequence", *pointer));
+  const std::string& rule = sequence.rule();
+  const bool is_complete =
+      (rule.empty() && sequence.number().empty() && sequence.first().empty() && sequence.previous().empty()) ||
+      (rule == "consecutive" && sequence.first().empty() && sequence.previous().empty()) ||
+      (rule == "range" && !sequence.first().empty() && sequence.previous().empty()) ||
+      (rule == "link" && !sequence.previous().empty() && sequence.first().empty());
+  if (!is_complete || (!rule.empty() && sequence.number().empty())) {
+    return Invalid("web_socket.listen.sequence",
+                   "write {rule: consecutive, number: /t}, {rule: range, first: /U, number: /u} or "
+                   "{rule: link, previous: /pu, number: /u}");
+  }
+  const proto::Sweep& sweep = plan.sweep();
+  if (!sweep.has_duration() || IsOpenLoop(sweep) || sweep.warmup_requests_per_connection() != 0 ||
+      sweep.has_think_time() || sweep.new_connection() || !sweep.until().empty()) {
+    return Invalid("web_socket.listen",
+                   "sends no requests: give a duration (-d), and no rate, warm-up, think time or until");
+  }
+  if (!plan.requests(0).body().empty())
+    return Invalid("web_socket.listen", "sends no requests; what opens a connection belongs into web_socket.subscribe");
+  return absl::OkStatus();
+}
+
 absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   const proto::WebSocket& web_socket = plan.web_socket();
   if (!target.is_web_socket) {
@@ -418,10 +466,18 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
     if (!IsToken(name) || name.size() > 256)
       return Invalid("web_socket.subprotocols", absl::StrCat("'", name.substr(0, 64), "' is no token"));
   }
+  TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.reply_id", web_socket.reply_id()));
+  if (web_socket.subscribe_size() > 1'000) return Invalid("web_socket.subscribe", "more than 1000");
+  for (const std::string& message : web_socket.subscribe()) {
+    if (message.size() > (64 << 10)) return Invalid("web_socket.subscribe", "a message of more than 64 KiB");
+  }
+  if (!web_socket.ack().empty() && (web_socket.ack()[0] != '/' || !absl::StrContains(web_socket.ack(), "=")))
+    return Invalid("web_socket.ack",
+                   absl::StrCat("'", web_socket.ack().substr(0, 64), "' is not POINTER=VALUE; write /op=subscribe"));
+  if (!web_socket.ack().empty() && web_socket.subscribe().empty())
+    return Invalid("web_socket.ack", "acks nothing; give web_socket.subscribe");
+  if (web_socket.has_listen()) TIDEMARK_RETURN_IF_ERROR(CheckListen(plan));
   if (!web_socket.reply_id().empty()) {
-    if (web_socket.reply_id()[0] != '/' || web_socket.reply_id().size() > 1024)
-      return Invalid("web_socket.reply_id",
-                     absl::StrCat("'", web_socket.reply_id().substr(0, 64), "' is no JSON pointer; write /id"));
     if (!absl::StrContains(request.body(), "{slot}"))
       return Invalid("web_socket.reply_id",
                      "the message has no \"{slot}\" that a reply could name; write \"id\":\"{slot}\"");

@@ -47,7 +47,9 @@ struct Flags {
   std::string duration, requests, requests_per_connection, warmup, until, connect_rate, think_time;
   std::vector<std::string> rates;
   std::vector<std::string> subprotocols;
-  std::string reply_id;
+  std::string reply_id, ack;
+  std::vector<std::string> subscribe;
+  bool is_listening = false;
   bool is_binary = false;
   std::string kernel_timestamps, threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
@@ -100,6 +102,14 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   web_socket->add_option("--reply-id", f->reply_id,
                          "JSON pointer, as /id, to what a reply repeats of the request's {slot}; default: the next "
                          "message is the reply");
+  web_socket->add_option("--subscribe", f->subscribe, "message that is sent when a connection is up (repeatable)")
+      ->allow_extra_args(false);
+  web_socket->add_option(
+      "--ack", f->ack,
+      "POINTER=VALUE of a message that answers a --subscribe, as /op=subscribe; default: none is awaited");
+  web_socket->add_flag(
+      "--listen", f->is_listening,
+      "send no requests: count what comes, for the -d; a plan's web_socket.listen says what is looked for");
   auto* target = app->add_option_group("Target");
   target->add_flag("-k,--insecure", f->is_insecure, "do not verify the target's certificate");
   target->add_flag("--no-resume", f->is_without_resumption, "a full TLS handshake on every connection");
@@ -157,6 +167,8 @@ void NameTypes(CLI::App* app) {
                                                                   {"--expect-status", "STATUS"},
                                                                   {"--subprotocol", "NAME"},
                                                                   {"--reply-id", "POINTER"},
+                                                                  {"--subscribe", "MESSAGE"},
+                                                                  {"--ack", "POINTER=VALUE"},
                                                                   {"--max-response", "BYTES"},
                                                                   {"--cacert", "FILE"},
                                                                   {"--cert", "FILE"},
@@ -340,6 +352,9 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.expect, plan->mutable_expect());
   if (!f.on_agent_loss.empty()) plan->set_on_agent_loss(f.on_agent_loss);
   replace(f.subprotocols, f.subprotocols.empty() ? nullptr : plan->mutable_web_socket()->mutable_subprotocols());
+  replace(f.subscribe, f.subscribe.empty() ? nullptr : plan->mutable_web_socket()->mutable_subscribe());
+  if (!f.ack.empty()) plan->mutable_web_socket()->set_ack(f.ack);
+  if (f.is_listening) plan->mutable_web_socket()->mutable_listen();
   if (f.is_binary) plan->mutable_web_socket()->set_binary(true);
   if (!f.reply_id.empty()) plan->mutable_web_socket()->set_reply_id(f.reply_id);
   if (f.is_pinned) plan->set_pin_threads(true);

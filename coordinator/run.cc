@@ -462,7 +462,7 @@ Progress::Counts Run::CountsNow() const {
   for (const AgentState& agent : agents_) up += agent.up;
   const Counters counters = point_->merger->counters();
   return {.up = up,
-          .done = counters.Complete(),
+          .done = plan_.web_socket().has_listen() ? counters.messages : counters.Complete(),
           .errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal(),
           .p99 = point_->merger->histogram(point_->merger->headline()).Quantile(99, 100),
           .running = point_->merger->last_done()};

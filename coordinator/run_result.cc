@@ -24,7 +24,10 @@ void RunResult::Note(int code, std::string text) {
 }
 
 std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_count) {
-  return std::make_unique<Merger>(agent_count, IsOpenLoop(plan.sweep()) ? Metric::kResponse : Metric::kService);
+  Metric headline = IsOpenLoop(plan.sweep()) ? Metric::kResponse : Metric::kService;
+  if (plan.web_socket().has_listen())
+    headline = plan.web_socket().listen().time().empty() ? Metric::kInterval : Metric::kStaleness;
+  return std::make_unique<Merger>(agent_count, headline);
 }
 
 absl::Status AddWarmup(const proto::Counters& warmup,

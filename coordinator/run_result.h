@@ -54,7 +54,8 @@ struct RunResult {
   void Note(int code, std::string text);
 };
 
-// A merger for a point of `plan`.
+// A merger for a point of `plan`. Its headline is the response or service time of requests; of streams that are
+// listened to, their staleness, or without event times the interval between messages.
 std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_count);
 
 // Adds what came before T0: requests, and the connect and TLS times of the connections.

@@ -31,7 +31,7 @@ std::string Progress::Line() const {
                                      FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
   if (counts_.running > 0) {
     const double rate = static_cast<double>(counts_.done) * 1e9 / static_cast<double>(counts_.running);
-    absl::StrAppendFormat(&line, ", %s req/s", FormatCount(static_cast<std::uint64_t>(rate)));
+    absl::StrAppendFormat(&line, ", %s/s", FormatCount(static_cast<std::uint64_t>(rate)));
   }
   if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
   absl::StrAppendFormat(&line, ", %s errors, %.1fs", FormatCount(counts_.errors),

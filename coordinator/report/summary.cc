@@ -49,6 +49,8 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
     counts->set_messages(counters.messages);
     counts->set_orphan_messages(counters.orphan_messages);
     counts->set_pings(counters.pings);
+    counts->set_message_bytes(counters.message_bytes);
+    FillByOrder(counters.findings, counts->mutable_streams());
     FillByOrder(counters.closings, counts->mutable_closings());
   }
   out->set_tls_resumed(counters.tls_resumed);
@@ -103,6 +105,7 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   if (sums.duration_s > 0) {
     out->set_requests_per_s(static_cast<double>(counters.Complete()) / sums.duration_s);
     out->set_success_per_s(static_cast<double>(counters.success) / sums.duration_s);
+    out->set_messages_per_s(static_cast<double>(counters.messages) / sums.duration_s);
     out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
     out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
   }
@@ -114,6 +117,13 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   *out->mutable_connect() = SummariseLatency(sums[Metric::kConnect], none);
   *out->mutable_tls() = SummariseLatency(sums[Metric::kTls], none);
   if (!sums[Metric::kUpgrade].IsEmpty()) *out->mutable_upgrade() = SummariseLatency(sums[Metric::kUpgrade], none);
+  if (!sums[Metric::kSubscribe].IsEmpty()) *out->mutable_subscribe() = SummariseLatency(sums[Metric::kSubscribe], none);
+  if (!sums[Metric::kFirstEvent].IsEmpty()) {
+    *out->mutable_first_event() = SummariseLatency(sums[Metric::kFirstEvent], none);
+    *out->mutable_interval() = SummariseLatency(sums[Metric::kInterval], none);
+    if (!sums[Metric::kStaleness].IsEmpty())
+      *out->mutable_staleness() = SummariseLatency(sums[Metric::kStaleness], none);
+  }
   *out->mutable_response() = SummariseLatency(sums[Metric::kResponse], sums[Metric::kUnanswered]);
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
   if (!sums[Metric::kWire].IsEmpty()) {
@@ -383,7 +393,10 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillPoint(*sums, out);
     FillSeries(*point.merger, out);
     FillAgentRows(point, out);
-    FillIntervals(*point.merger, is_open_loop ? out->mutable_response() : out->mutable_latency());
+    proto::Latency* headline = is_open_loop ? out->mutable_response() : out->mutable_latency();
+    if (point.merger->headline() == Metric::kInterval) headline = out->mutable_interval();
+    if (point.merger->headline() == Metric::kStaleness) headline = out->mutable_staleness();
+    FillIntervals(*point.merger, headline);
     FillVerdict(result, point, *sums, is_open_loop, plan.sweep().until(), out);
     FillExpected(plan, point, out);
     out->set_coverage_percent(CoveragePercent(point, plan.sweep()));

@@ -96,9 +96,34 @@ std::string AccountLine(const proto::Accounting& a) {
   return absl::StrCat(line, a.identity_holds() ? "" : "  IDENTITY BROKEN");
 }
 
+bool IsListening(const proto::Report& report) { return report.plan().web_socket().has_listen(); }
+
+constexpr char kStreamRow[] = "%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s%8s%7s%7s%8s%10s%19s\n";
+
+std::string StreamTitles() {
+  return absl::StrFormat(kStreamRow, "conns", "messages", "msg/s", "MiB/s", "every", "p99", "max", "stale p50", "p99",
+                         "max", "gaps", "dup", "late", "resets", "silences", "verdict");
+}
+
+// What a point that listened has heard.
+std::string StreamRow(const std::string& name, const proto::Point& p) {
+  const proto::WebSocketCounts& counts = p.accounting().web_socket();
+  const proto::StreamCounts& streams = counts.streams();
+  const proto::Latency& every = p.interval();
+  const proto::Latency& stale = p.staleness();
+  const double rate = p.duration_s() > 0 ? static_cast<double>(counts.message_bytes()) / p.duration_s() : 0;
+  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), absl::StrFormat("%.0f", p.messages_per_s()),
+                         absl::StrFormat("%.2f", rate / (1 << 20)), Quantile(every, "p50_us", every.p50_us()),
+                         Quantile(every, "p99_us", every.p99_us()), Quantile(every, "max_us", every.max_us()),
+                         Quantile(stale, "p50_us", stale.p50_us()), Quantile(stale, "p99_us", stale.p99_us()),
+                         Quantile(stale, "max_us", stale.max_us()), FormatCount(streams.gaps()),
+                         FormatCount(streams.duplicates()), FormatCount(streams.reordered()),
+                         FormatCount(streams.resets()), FormatCount(streams.silences()), p.verdict());
+}
+
 std::string LoadLine(const proto::Report& report) {
   const proto::Sweep& sweep = report.plan().sweep();
-  std::string line = "closed loop, ";
+  std::string line = IsListening(report) ? "listening, " : "closed loop, ";
   if (IsOpenLoop(report)) {
     line = absl::StrCat("open loop, ", sweep.arrivals(), " arrivals",
                         sweep.seed() == 0 ? "" : absl::StrCat(" (seed ", sweep.seed(), ")"), ", ", sweep.connections(0),
@@ -148,6 +173,8 @@ std::string LatencyDetail(const proto::Report& report) {
                     LatencyLine("not success", p.other_latency()), LatencyLine("first byte", p.first_byte()),
                     LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
                     LatencyLine("TLS", p.tls()), LatencyLine("upgrade", p.upgrade()),
+                    LatencyLine("subscribe", p.subscribe()), LatencyLine("first event", p.first_event()),
+                    LatencyLine("interval", p.interval()), LatencyLine("staleness", p.staleness()),
                     LatencyLine("loop lag", p.loop_lag()), LatencyLine("app to wire", p.app_to_wire()),
                     LatencyLine("wire", p.wire()), LatencyLine("wire to app", p.wire_to_app()));
   }
@@ -199,6 +226,8 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
     absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
   if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings answered");
   absl::StrAppend(out, "\n");
+  const proto::StreamCounts& streams = counts.streams();
+  if (streams.ByteSizeLong() != 0) absl::StrAppend(out, "  Streams  : ", Terms<Finding>(streams, kFindingCount), "\n");
   AddByOrder(before.closings(), counts.mutable_closings());
   if (counts.closings().ByteSizeLong() != 0)
     absl::StrAppend(out, "  Closed   : by the target: ", Terms<Closing>(counts.closings(), kClosingCount), "\n");
@@ -246,15 +275,20 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   for (const Column& column : kColumns) titles.push_back(column.title);
   const bool is_open = IsOpenLoop(report);
   titles[0] = is_open && !report.plan().sweep().rates().empty() ? "rate" : "conns";
-  absl::StrAppend(&out, bold, Row(titles), reset, "\n");
+  absl::StrAppend(&out, bold, IsListening(report) ? StreamTitles() : Row(titles) + "\n", reset);
   for (const proto::Point& point : report.points()) {
+    if (IsListening(report)) {
+      absl::StrAppend(&out, StreamRow(PointName(point), point));
+      continue;
+    }
     const bool is_bad = point.failed_requests() > 0 || point.status() != "COMPLETE";
     absl::StrAppend(&out, is_bad ? red : "", PointRow(PointName(point), point, is_open), is_bad ? reset : "",
                     point.status() == "COMPLETE" ? "" : absl::StrCat("  ", point.status()), "\n");
     if (is_open) absl::StrAppend(&out, ServiceRow(point), "\n");
   }
   const proto::Point& total = report.total();
-  if (report.points_size() > 1) absl::StrAppend(&out, PointRow("total", total, is_open), "\n");
+  if (report.points_size() > 1)
+    absl::StrAppend(&out, IsListening(report) ? StreamRow("total", total) : PointRow("total", total, is_open) + "\n");
   if (options.has_latency_detail) absl::StrAppend(&out, "\n", LatencyDetail(report));
 
   absl::StrAppend(&out, "\n");
@@ -277,7 +311,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
                       expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,
                       expected.is_clear() ? "" : ", but not clearly: the limit is within its interval", "\n");
     }
-    AppendIntervals(is_open ? point.response() : point.latency(), who, &out);
+    const proto::Latency& heard = point.has_staleness() ? point.staleness() : point.interval();
+    AppendIntervals(IsListening(report) ? heard : is_open ? point.response() : point.latency(), who, &out);
   }
   if (report.has_capacity()) AppendCapacity(report.capacity(), &out);
   absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");

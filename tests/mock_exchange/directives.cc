@@ -112,6 +112,31 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
   if (name == "queue") return ParseQueue(value, out);
   if (name == "pause") return ParsePause(value, out);
   if (name == "usl") return ParseUsl(value, out);
+  if (name == "stream") {
+    TIDEMARK_ASSIGN_OR_RETURN(out->stream, ParseDuration(value));
+    return out->stream > 0 ? absl::OkStatus() : Bad(value);
+  }
+  if (name == "stale") {
+    if (!TakeEvery(&value, &out->stale_every)) return Bad(value);
+    TIDEMARK_ASSIGN_OR_RETURN(out->stale, ParseDuration(value));
+    return absl::OkStatus();
+  }
+  if (name == "conflate") {
+    out->must_conflate = value == "1";
+    return absl::OkStatus();
+  }
+  if (name == "subscribe") {
+    out->must_subscribe = value == "1";
+    return absl::OkStatus();
+  }
+  for (const auto& [key, count] :
+       std::initializer_list<std::pair<absl::string_view, std::int64_t*>>{{"count", &out->stream_count},
+                                                                          {"gap", &out->gap_every},
+                                                                          {"dup", &out->dup_every},
+                                                                          {"swap", &out->swap_every},
+                                                                          {"reset", &out->reset_every}}) {
+    if (name == key) return absl::SimpleAtoi(value, count) && *count > 0 ? absl::OkStatus() : Bad(value);
+  }
   if (name == "freeze") {
     if (!TakeEvery(&value, &out->freeze_every)) return Bad(value);
     TIDEMARK_ASSIGN_OR_RETURN(out->freeze, ParseDuration(value));

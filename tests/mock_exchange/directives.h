@@ -21,6 +21,13 @@ enum class Fault { kNone, kReset, kHang, kGarbage, kTruncate, kOversize, kClose 
 //   queue=50us                      one server with that service time, first come first served
 //   queue=exp:2ms                   the same with exponential service times of that mean: M/M/1 under Poisson arrivals
 //   pause=1s:400ms                  with a queue: from 1 s after the first arrival it serves nothing for 400 ms
+//   stream=100ms                    a WebSocket that pushes depth updates at that interval instead of echoing; with it
+//     count=N                         ends the updates after so many; the connection stays
+//     subscribe=1                     ... begins when a message has come, which it acks as Binance does
+//     size=BYTES                      ... with so much padding
+//     conflate=1                      leaves out what falls due while the client does not read
+//     gap=N dup=N swap=N reset=N      each N-th update is left out, sent twice, sent after the next one, begins again
+//     at 1 stale=20ms/N                    each N-th update bears a time stamp that much older
 //   usl=100:0.02:0.00001            answers after (1 + sigma (n-1) + kappa n (n-1)) / gamma s, n requests being inside
 struct Directives {
   enum class Delay { kNone, kFixed, kBimodal, kLogNormal };
@@ -47,6 +54,16 @@ struct Directives {
   double usl_gamma = 0;  // 0: none
   double usl_sigma = 0;
   double usl_kappa = 0;
+  Nanos stream = 0;  // interval; 0: none
+  std::int64_t stream_count = 0;
+  bool must_subscribe = false;
+  bool must_conflate = false;
+  std::int64_t gap_every = 0;
+  std::int64_t dup_every = 0;
+  std::int64_t swap_every = 0;
+  std::int64_t reset_every = 0;
+  Nanos stale = 0;
+  std::int64_t stale_every = 1;
   Nanos freeze = 0;
   std::int64_t freeze_every = 0;
 

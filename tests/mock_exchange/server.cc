@@ -197,8 +197,11 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     if (absl::StartsWith(target, kMockPrefix)) text = target.substr(kMockPrefix.size());
     const std::shared_ptr<Counted> counted = Find(text);
     // One that is to be refused is answered as any request.
-    if (boost::beast::websocket::is_upgrade(request) && counted != nullptr && counted->directives.status == 200)
+    if (boost::beast::websocket::is_upgrade(request) && counted != nullptr && counted->directives.status == 200) {
+      if (counted->directives.stream != 0)
+        co_return co_await ServeStream(stream, request, counted->directives, &truth_);
       co_return co_await ServeEcho(stream, request, &counted->residence, &truth_);
+    }
     ++truth_.parsed;
     truth_.bytes_received += request_bytes;
     truth_.AddArrival(arrived);

@@ -20,6 +20,8 @@ struct Truth {
   std::map<int, std::uint64_t> statuses;        // of the answered
   std::map<std::string, std::uint64_t> faults;  // injected, by name
   std::vector<Nanos> arrivals;                  // instants at which requests were complete; the first kMaxArrivals
+  std::uint64_t pushed = 0;                     // messages of streams, handed to the kernel
+  Histogram staleness;                          // ... their time stamp to then
   Histogram residence;                          // request parsed to response written, of the answered
 
   static constexpr std::size_t kMaxArrivals = 4'000'000;

@@ -1,4 +1,4 @@
-// The mock's WebSockets: what comes in goes back.
+// The mock's WebSockets: what comes in goes back, or a stream of updates goes out.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -12,7 +12,12 @@
 namespace tidemark {
 
 // Accepts the upgrade that `request` asks for and sends each message back when `residence` lets it, until the client
-// closes. A message counts in *truth as a request does. `Stream` is a tcp::socket or an ssl::stream of one.
+// closes (ServeStream: pushes updates, as `directives` say). A message counts in *truth as a request does. `Stream` is
+// a tcp::socket or an ssl::stream of one.
+template <typename Stream>
+boost::asio::awaitable<void> ServeStream(Stream& stream,
+                                         const boost::beast::http::request<boost::beast::http::string_body>& request,
+                                         Directives directives, Truth* truth);
 template <typename Stream>
 boost::asio::awaitable<void> ServeEcho(Stream& stream,
                                        const boost::beast::http::request<boost::beast::http::string_body>& request,

@@ -1,0 +1,66 @@
+#include "agent/sequence_audit.h"
+
+#include <algorithm>
+
+namespace tidemark {
+namespace {
+
+constexpr std::size_t kMaxMissing = 64;
+
+}  // namespace
+
+void SequenceAudit::Confirm(const Missing& missing, Findings* findings) {
+  ++findings->gaps;
+  findings->gaps_behind += missing.is_behind ? 1 : 0;
+  findings->lost += missing.last - missing.first + 1;
+}
+
+SequenceAudit::Findings SequenceAudit::Add(std::uint64_t first, std::uint64_t last, bool is_linked, bool is_behind) {
+  Findings findings;
+  for (Missing& missing : missing_) --missing.patience;
+  while (!missing_.empty() && (missing_.front().patience < 0 || missing_.size() > kMaxMissing)) {
+    Confirm(missing_.front(), &findings);
+    missing_.erase(missing_.begin());
+  }
+  const bool is_reset = has_begun_ && (is_linked ? last + 1 < first : last <= 1 && next_ > 2);
+  if (is_reset) {
+    const Findings before = End();
+    findings.gaps += before.gaps;
+    findings.lost += before.lost;
+    findings.gaps_behind += before.gaps_behind;
+    ++findings.resets;
+  }
+  if (!has_begun_ || is_reset) {
+    has_begun_ = true;
+    next_ = last + 1;
+    return findings;
+  }
+  if (last < first) return findings;  // a link to itself: nothing has changed
+  if (last < next_) {
+    const auto late = std::find_if(missing_.begin(), missing_.end(),
+                                   [&](const Missing& m) { return m.first <= first && last <= m.last; });
+    if (late == missing_.end()) {
+      ++findings.duplicates;
+      return findings;
+    }
+    ++findings.reordered;
+    const Missing before{late->first, first - 1, late->patience, late->is_behind};
+    const Missing after{last + 1, late->last, late->patience, late->is_behind};
+    auto at = missing_.erase(late);
+    if (last < after.last) at = missing_.insert(at, after);
+    if (before.first < first) missing_.insert(at, before);
+    return findings;
+  }
+  if (first > next_) missing_.push_back({.first = next_, .last = first - 1, .is_behind = is_behind});
+  next_ = last + 1;
+  return findings;
+}
+
+SequenceAudit::Findings SequenceAudit::End() {
+  Findings findings;
+  for (const Missing& missing : missing_) Confirm(missing, &findings);
+  missing_.clear();
+  return findings;
+}
+
+}  // namespace tidemark
