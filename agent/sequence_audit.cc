@@ -1,6 +1,7 @@
 #include "agent/sequence_audit.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tidemark {
 namespace {
@@ -15,6 +16,18 @@ void SequenceAudit::Confirm(const Missing& missing, Findings* findings) {
   findings->lost += missing.last - missing.first + 1;
 }
 
+// The numbers begin again: what is missing of those before will not come.
+SequenceAudit::Findings SequenceAudit::Restart(std::uint64_t last, Findings findings) {
+  const Findings before = End();
+  findings.gaps += before.gaps;
+  findings.lost += before.lost;
+  findings.gaps_behind += before.gaps_behind;
+  findings.duplicates += before.duplicates;
+  ++findings.resets;
+  next_ = last + 1;
+  return findings;
+}
+
 SequenceAudit::Findings SequenceAudit::Add(std::uint64_t first, std::uint64_t last, bool is_linked, bool is_behind) {
   Findings findings;
   for (Missing& missing : missing_) --missing.patience;
@@ -23,14 +36,8 @@ SequenceAudit::Findings SequenceAudit::Add(std::uint64_t first, std::uint64_t la
     missing_.erase(missing_.begin());
   }
   const bool is_reset = has_begun_ && (is_linked ? last + 1 < first : last <= 1 && next_ > 2);
-  if (is_reset) {
-    const Findings before = End();
-    findings.gaps += before.gaps;
-    findings.lost += before.lost;
-    findings.gaps_behind += before.gaps_behind;
-    ++findings.resets;
-  }
-  if (!has_begun_ || is_reset) {
+  if (is_reset) return Restart(last, findings);
+  if (!has_begun_) {
     has_begun_ = true;
     next_ = last + 1;
     return findings;
@@ -40,8 +47,11 @@ SequenceAudit::Findings SequenceAudit::Add(std::uint64_t first, std::uint64_t la
     const auto late = std::find_if(missing_.begin(), missing_.end(),
                                    [&](const Missing& m) { return m.first <= first && last <= m.last; });
     if (late == missing_.end()) {
-      ++findings.duplicates;
-      return findings;
+      if (old_ > 0 && first != old_next_) findings.duplicates += static_cast<std::uint64_t>(std::exchange(old_, 0));
+      old_next_ = last + 1;
+      if (++old_ <= kPatience) return findings;
+      old_ = 0;
+      return Restart(last, findings);
     }
     ++findings.reordered;
     const Missing before{late->first, first - 1, late->patience, late->is_behind};
@@ -51,13 +61,14 @@ SequenceAudit::Findings SequenceAudit::Add(std::uint64_t first, std::uint64_t la
     if (before.first < first) missing_.insert(at, before);
     return findings;
   }
+  findings.duplicates += static_cast<std::uint64_t>(std::exchange(old_, 0));
   if (first > next_) missing_.push_back({.first = next_, .last = first - 1, .is_behind = is_behind});
   next_ = last + 1;
   return findings;
 }
 
 SequenceAudit::Findings SequenceAudit::End() {
-  Findings findings;
+  Findings findings{.duplicates = static_cast<std::uint64_t>(std::exchange(old_, 0))};
   for (const Missing& missing : missing_) Confirm(missing, &findings);
   missing_.clear();
   return findings;

@@ -9,7 +9,8 @@ namespace tidemark {
 // One stream. Each message covers the numbers [first, last]; the next one should begin at last + 1. All rules come down
 // to that: consecutive numbers (first = last), ranges (Binance's U and u), links (first = the previous number + 1).
 // A message that is missing may only be late: it counts as lost when kPatience more have come without it, or at the
-// end. Threads: one.
+// end. Numbers that began again with a message that was lost look like duplicates: so many in a row that follow each
+// other are a reset.  Threads: one.
 class SequenceAudit {
  public:
   static constexpr int kPatience = 16;
@@ -38,10 +39,13 @@ class SequenceAudit {
     bool is_behind = false;
   };
   void Confirm(const Missing& missing, Findings* findings);
+  Findings Restart(std::uint64_t last, Findings findings);
 
   std::uint64_t next_ = 0;
   bool has_begun_ = false;
   std::vector<Missing> missing_;  // few; the oldest first
+  int old_ = 0;                   // messages in a row that looked like duplicates and followed each other ...
+  std::uint64_t old_next_ = 0;    // ... where the next one would begin
 };
 
 }  // namespace tidemark

@@ -50,8 +50,8 @@ TEST(ListenTest, WhatTheTargetPutWrongIsFoundExactlyAndNothingElse) {
   const auto agents = StartAgents(2);
   const boost::json::value report =
       Listen(mock,
-             is_full ? "stream=100ms,count=590,gap=50,dup=30,swap=45,reset=70"
-                     : "stream=20ms,count=149,gap=50,dup=30,swap=45,reset=70",
+             is_full ? "stream=100ms,count=590,gap=50,dup=30,swap=45,reset=71"
+                     : "stream=20ms,count=149,gap=50,dup=30,swap=45,reset=71",
              is_full ? "1000" : "100", is_full ? "62s" : "4s", kListen, AgentsFlag(agents));
   const boost::json::value truth = mock.Truth();
   EXPECT_EQ(WithWarmup(report, "web_socket.messages"), Int(truth, "pushed") + Int(truth, "parsed"));  // and the acks

@@ -65,6 +65,15 @@ TEST(SequenceAuditTest, NumbersThatBeginAgainAreAReset) {
   EXPECT_EQ(found.duplicates, 0u);
 }
 
+TEST(SequenceAuditTest, AResetWhoseFirstMessageWasLostIsOneToo) {
+  std::vector<Covered> messages = {{900, 900}, {901, 901}};
+  for (std::uint64_t i = 5; i < 60; ++i) messages.push_back({i, i});
+  const auto found = Audit(messages);
+  EXPECT_EQ(found.resets, 1u);
+  EXPECT_EQ(found.gaps, 0u);
+  EXPECT_EQ(found.duplicates, 0u);
+}
+
 // OKX: a keep-alive links to itself, a reset points back.
 TEST(SequenceAuditTest, Links) {
   const auto link = [](std::uint64_t previous, std::uint64_t id) { return Covered{previous + 1, id}; };
