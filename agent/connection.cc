@@ -155,7 +155,7 @@ void Connection::OnUpgradeReadable() {
     const Nanos now = c.ReadClock();
     c.recorder->counters.bytes_received += io.bytes;
     const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
-    const auto upgrade = ReadUpgrade(bytes, web_socket_->key, c.subprotocols);
+    const auto upgrade = ReadUpgrade(bytes, web_socket_->key, c.subprotocols, c.deflate != nullptr);
     if (!upgrade.ok()) return FailConnect(Phase::kUpgrade, EPROTO, std::string(upgrade.status().message()));
     if (!upgrade->is_complete) {
       spill_ = std::make_unique<std::string>(bytes);
@@ -163,6 +163,8 @@ void Connection::OnUpgradeReadable() {
     }
     spill_.reset();
     (*c.recorder)[Metric::kUpgrade].Record(now - sent_);
+    web_socket_->is_deflated = upgrade->is_deflated;
+    if (upgrade->is_deflated) web_socket_->reader.AllowDeflate(c.deflate.get());
     const std::string rest(bytes.substr(upgrade->consumed));  // messages may have come with the answer
     Subscribe(now);
     if (web_socket_ != nullptr && !rest.empty()) TakeFrames(rest, now);
@@ -202,10 +204,40 @@ void Connection::OnSubscribed(Nanos now) {
   ConnectionContext& c = *context_;
   web_socket_->subscribed = now;
   CountEstablished();
-  if (c.listen) c.wheel->Schedule(this, now + c.listen->silence);
+  if (c.listen) {
+    c.wheel->Schedule(this, now + c.listen->silence);
+    if (const Nanos storm = std::exchange(due_, 0); storm != 0) (*c.recorder)[Metric::kReturn].Record(now - storm);
+  }
   if (!has_slot_) return TakeNext(now);
   // What else has come in this turn is no reply.
   c.is_in_turn ? c.to_send.push_back(this) : Send();
+}
+
+void Connection::Storm() {
+  ConnectionContext& c = *context_;
+  if (state_ != State::kIdle) return;
+  ++c.recorder->counters[Finding::kStorm];
+  Close();
+  due_ = c.now;
+  if (c.listen->jitter == ListenRules::Jitter::kNone) return Open();
+  state_ = State::kBackoff;
+  c.wheel->Schedule(this, ComeBackAt());
+}
+
+// When the next attempt is due after a storm.
+Nanos Connection::ComeBackAt() {
+  ConnectionContext& c = *context_;
+  const ListenRules& rules = *c.listen;
+  if (rules.jitter == ListenRules::Jitter::kFixed) return c.now + rules.delay;
+  return c.now + static_cast<Nanos>(c.NextRandom() % static_cast<std::uint64_t>(rules.delay + 1));
+}
+
+void Connection::Ping() {
+  ConnectionContext& c = *context_;
+  if (web_socket_ == nullptr || state_ < State::kSubscribing || !web_socket_->control.empty()) return;
+  AppendFrame(c.ping_text.empty() ? Opcode::kPing : Opcode::kText, c.ping_text,
+              static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
+  FlushControl();
 }
 
 void Connection::CountFindings(const SequenceAudit::Findings& findings) {
@@ -385,7 +417,7 @@ void Connection::Send() {
   } else {
     parser_.Start(c.request.is_head);
   }
-  const std::string& request = c.request.Of(slot_);
+  const std::string& request = RequestNow();
   first_byte_ = 0;
   sent_ = c.ReadClock();
   const IoResult io = c.stamp_every == 0 ? transport_.Send(request) : SendFirst();
@@ -406,14 +438,20 @@ void Connection::Send() {
   SetInterest(EPOLLIN | EPOLLOUT);
 }
 
+// The bytes of the request in its hands.
+const std::string& Connection::RequestNow() {
+  const bool is_deflated = web_socket_ != nullptr && web_socket_->is_deflated;
+  return context_->request.Of(slot_, is_deflated ? context_->deflate.get() : nullptr);
+}
+
 // With kernel time stamps for one of so many requests.
 IoResult Connection::SendFirst() {
   ConnectionContext& c = *context_;
   stamps_.reset();
-  if (--c.until_stamp > 0) return transport_.Send(c.request.Of(slot_));
+  if (--c.until_stamp > 0) return transport_.Send(RequestNow());
   c.until_stamp = c.stamp_every;
   stamps_ = std::make_unique<Stamps>(Stamps{.sent = WallNow()});
-  return transport_.SendStamped(c.request.Of(slot_));
+  return transport_.SendStamped(RequestNow());
 }
 
 // A stamped request is answered: where its time went. One whose stamps did not all come says nothing.
@@ -445,7 +483,7 @@ void Connection::ContinueSending() {
     if (!FlushControl() || !web_socket_->control.empty()) return;
     first_byte_ = 0;
   }
-  const std::string& request = c.request.Of(slot_);
+  const std::string& request = RequestNow();
   const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
   const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
@@ -581,6 +619,7 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
         return true;
       case FrameReader::Event::kMessage:
         ++counters.messages;
+        counters.compressed_messages += reader.is_compressed() ? 1 : 0;
         counters.message_bytes += reader.message_bytes();
         OnMessage(now);
         if (state_ < State::kSubscribing) return false;
@@ -734,6 +773,10 @@ void Connection::FailConnect(Phase phase, int error, std::string text) {
 void Connection::BackOff() {
   ConnectionContext& c = *context_;
   state_ = State::kBackoff;
+  if (c.listen && due_ != 0 && c.listen->jitter != ListenRules::Jitter::kNone) {
+    c.ReadClock();
+    return c.wheel->Schedule(this, ComeBackAt());
+  }
   c.wheel->Schedule(this, c.ReadClock() + std::min(kMaxBackoff, kFirstBackoff << std::clamp(failures_ - 1, 0, 7)));
 }
 

@@ -34,6 +34,9 @@ struct ListenRules {
   bool has_ranges = false;
   bool is_linked = false;
   Nanos silence = 0;
+  enum class Jitter : std::uint8_t { kNone, kFixed, kFull };
+  Jitter jitter = Jitter::kNone;  // of a storm
+  Nanos delay = 0;
 
   bool MustRead() const { return !stream.empty() || !time.empty() || !number.empty(); }
 };
@@ -65,7 +68,10 @@ struct ConnectionContext {
   std::vector<std::string> subscribe;     // ... messages that open a connection
   std::string ack_pointer;                // ... what answers each of them; empty: nothing is awaited
   std::string ack_value;
+  std::unique_ptr<MessageDeflate> deflate;  // ... offered, if there is one
   std::optional<ListenRules> listen;
+  Nanos ping_every = 0;   // 0: the client sends no pings
+  std::string ping_text;  // ... empty: ping frames
 
   // State of the worker as its connections see it.
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
@@ -151,6 +157,12 @@ class Connection : public TimeoutWheel::Node {
   // No further request: a slot that waits is counted as never sent for `reason`; one in flight goes on.
   void StopWaiting(NeverSent reason);
 
+  // Listening: closes, and comes back as the rules of the storm say. Nothing happens unless it is up.
+  void Storm();
+
+  // Sends what keeps the connection alive, if it is up and not in the midst of a message.
+  void Ping();
+
   // Ends a request in flight as cut off, and closes.
   void CutOff();
 
@@ -204,6 +216,7 @@ class Connection : public TimeoutWheel::Node {
   void CountFindings(const SequenceAudit::Findings& findings);
   bool IsReply(absl::string_view message) const;
   bool FlushControl();
+  const std::string& RequestNow();
   void EndWebSocket(int error);
   void CompleteResponse(Nanos done);
   bool ClaimSlot(Nanos due);
@@ -211,6 +224,7 @@ class Connection : public TimeoutWheel::Node {
   void Think(Nanos until);
   void TakeNext(Nanos due);
   void KeepListening();
+  Nanos ComeBackAt();
   void TakeWaiting();
   void Settle();
   void FailConnect(Phase phase, int error, std::string text);
@@ -237,6 +251,7 @@ class Connection : public TimeoutWheel::Node {
     std::string key;      // sent with the upgrade
     std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
     bool is_closing = false;
+    bool is_deflated = false;
     std::size_t acks = 0;  // that came
     Nanos subscribed = 0;  // when events were due to begin; 0 once one has come
     // Listening, by the stream's name.
@@ -249,7 +264,7 @@ class Connection : public TimeoutWheel::Node {
   std::unique_ptr<WebSocket> web_socket_;  // from the upgrade on
   std::unique_ptr<std::string> spill_;     // bytes of an incomplete header, kept between two reads
   Connection* next_free_ = nullptr;
-  Nanos due_ = 0;
+  Nanos due_ = 0;           // of its slot; listening: the storm that it has not come back from, else 0
   Nanos sent_ = 0;          // also: when connecting or the handshake began
   Nanos first_byte_ = 0;    // of the response; 0: none yet
   std::uint64_t slot_ = 0;  // the number of the slot in its hands

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/histogram.h"
 
@@ -38,9 +39,16 @@ void RequestBytes::StampPlaces(std::uint64_t slot) {
     std::copy(digits, digits + kSlotDigits, bytes.begin() + static_cast<std::ptrdiff_t>(place));
 }
 
-const std::string& RequestBytes::Frame(std::uint64_t slot) {
+const std::string& RequestBytes::Frame(std::uint64_t slot, MessageDeflate* deflate) {
+  const auto mask = static_cast<std::uint32_t>(Mix64(slot ^ mask_seed));
   frame.clear();
-  AppendFrame(*opcode, bytes, static_cast<std::uint32_t>(Mix64(slot ^ mask_seed)), &frame);
+  if (deflate == nullptr) {
+    AppendFrame(*opcode, bytes, mask, &frame);
+  } else {
+    std::string compressed;
+    deflate->Compress(bytes, &compressed);
+    AppendFrame(*opcode, compressed, mask, &frame, true);
+  }
   return frame;
 }
 
@@ -86,7 +94,8 @@ RequestBytes MakeMessage(const proto::Request& request, bool is_binary, std::uin
   return result;
 }
 
-UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols) {
+UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols,
+                                bool may_deflate) {
   const std::string key = MakeUpgradeKey(0, 0);  // holds its place
   proto::Request upgrade = request;
   upgrade.set_method("GET");
@@ -95,6 +104,7 @@ UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& tar
                                     std::string("Sec-WebSocket-Version: 13"), "Sec-WebSocket-Key: " + key})
     upgrade.add_headers(header);
   if (!subprotocols.empty()) upgrade.add_headers("Sec-WebSocket-Protocol: " + subprotocols);
+  if (may_deflate) upgrade.add_headers(absl::StrCat("Sec-WebSocket-Extensions: ", MessageDeflate::kOffer));
   UpgradeRequest result{.bytes = SerializeRequest(upgrade, target).bytes};
   result.key_at = result.bytes.find(key);
   return result;

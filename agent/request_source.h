@@ -20,17 +20,17 @@ struct RequestBytes {
   std::uint64_t mask_seed = 0;           // ... whose masks nobody can foretell, as RFC 6455 section 5.3 asks
   std::string frame = {};                // room for it
 
-  // What goes out for a slot, the same bytes each time. Valid until the next call, which may be for another connection:
-  // to be called before each write.
-  const std::string& Of(std::uint64_t slot) {
+  // What goes out for a slot, the same bytes each time; a message is compressed if there is a `deflate`. Valid until
+  // the next call, which may be for another connection: to be called before each write.
+  const std::string& Of(std::uint64_t slot, MessageDeflate* deflate = nullptr) {
     if (!slot_places.empty()) [[unlikely]]
       StampPlaces(slot);
-    return opcode ? Frame(slot) : bytes;
+    return opcode ? Frame(slot, deflate) : bytes;
   }
 
  private:
   void StampPlaces(std::uint64_t slot);
-  const std::string& Frame(std::uint64_t slot);
+  const std::string& Frame(std::uint64_t slot, MessageDeflate* deflate);
 };
 
 // "{slot}" in a path, a header's value or a body becomes the slot's number, with leading zeros, modulo 10^12.
@@ -52,6 +52,7 @@ struct UpgradeRequest {
 
   std::string With(const std::string& key) const { return std::string(bytes).replace(key_at, key.size(), key); }
 };
-UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols);
+UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols,
+                                bool may_deflate = false);
 
 }  // namespace tidemark

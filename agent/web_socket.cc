@@ -21,6 +21,7 @@ namespace http = boost::beast::http;
 
 constexpr std::uint8_t kFinal = 0x80;
 constexpr std::uint8_t kReserved = 0x70;
+constexpr std::uint8_t kCompressed = 0x40;  // RFC 7692 section 6: RSV1 of a message's first frame
 constexpr std::uint8_t kMasked = 0x80;
 constexpr std::uint8_t kLengthOf16 = 126;
 constexpr std::uint8_t kLengthOf64 = 127;
@@ -57,8 +58,8 @@ bool MayBeSent(int code) {
 
 }  // namespace
 
-void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, std::string* out) {
-  out->push_back(static_cast<char>(kFinal | static_cast<std::uint8_t>(opcode)));
+void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, std::string* out, bool is_compressed) {
+  out->push_back(static_cast<char>(kFinal | (is_compressed ? kCompressed : 0) | static_cast<std::uint8_t>(opcode)));
   const auto append_length = [&](int bytes) {
     for (int i = bytes - 1; i >= 0; --i) out->push_back(static_cast<char>(payload.size() >> (8 * i)));
   };
@@ -98,7 +99,8 @@ std::string MakeUpgradeKey(std::uint64_t random_high, std::uint64_t random_low) 
   return Base64(nonce, sizeof nonce);
 }
 
-absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& key, const std::string& subprotocols) {
+absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& key, const std::string& subprotocols,
+                                    bool may_deflate) {
   const std::size_t end = bytes.find("\r\n\r\n");
   if (end == absl::string_view::npos) {
     if (bytes.size() > kMaxUpgradeBytes) return absl::InvalidArgumentError("upgrade: a header of more than 64 KiB");
@@ -124,13 +126,15 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
     return absl::InvalidArgumentError("upgrade: the answer lacks 'Connection: Upgrade'");
   if (text(response[http::field::sec_websocket_accept]) != AcceptOf(key))
     return absl::InvalidArgumentError("upgrade: Sec-WebSocket-Accept does not belong to our key");
-  if (response.count(http::field::sec_websocket_extensions) != 0)
+  const bool has_extension = response.count(http::field::sec_websocket_extensions) != 0;
+  if (has_extension &&
+      !(may_deflate && MessageDeflate::IsAccepted(text(response[http::field::sec_websocket_extensions]))))
     return absl::InvalidArgumentError("upgrade: the server chose an extension that was not offered");
   const absl::string_view chosen = text(response[http::field::sec_websocket_protocol]);
   if (!chosen.empty() && !IsOffered(chosen, subprotocols))
     return absl::InvalidArgumentError(
         absl::StrCat("upgrade: the server chose the subprotocol '", chosen.substr(0, 64), "', which was not offered"));
-  return Upgrade{.is_complete = true, .consumed = size};
+  return Upgrade{.is_complete = true, .is_deflated = has_extension, .consumed = size};
 }
 
 FrameReader::Event FrameReader::Fail(int close_code) {
@@ -147,7 +151,7 @@ FrameReader::Event FrameReader::Next(absl::string_view* bytes, std::uint64_t max
       if (event == Event::kFailed) return event;
       if (!is_in_frame_) return Event::kNeedMore;
     }
-    const Event event = IsControl(opcode_) ? ReadControl(bytes) : ReadData(bytes, must_keep);
+    const Event event = IsControl(opcode_) ? ReadControl(bytes) : ReadData(bytes, max_message_bytes, must_keep);
     if (event != Event::kNeedMore || is_in_frame_) return event;  // else a piece of a message has ended
   }
 }
@@ -171,7 +175,10 @@ FrameReader::Event FrameReader::ReadHeader(absl::string_view* bytes, std::uint64
   const std::uint8_t opcode = header_[0] & 0x0f;
   is_final_ = (header_[0] & kFinal) != 0;
   // Section 5.2: no extension gave the reserved bits a meaning. 5.1: a server masks nothing.
-  if ((header_[0] & kReserved) != 0 || (header_[1] & kMasked) != 0) return Fail(kCloseProtocolError);
+  const int reserved = header_[0] & kReserved;
+  const bool may_compress = deflate_ != nullptr && (opcode == 1 || opcode == 2);
+  if ((reserved != 0 && !(may_compress && reserved == kCompressed)) || (header_[1] & kMasked) != 0)
+    return Fail(kCloseProtocolError);
   if (opcode > 10 || (opcode > 2 && opcode < 8)) return Fail(kCloseProtocolError);
   opcode_ = static_cast<Opcode>(opcode);
   left_ = header_[1] & 0x7f;
@@ -193,6 +200,7 @@ FrameReader::Event FrameReader::ReadHeader(absl::string_view* bytes, std::uint64
       kept_.clear();
       utf8_left_ = 0;
       is_text_ = opcode_ == Opcode::kText;
+      is_compressed_ = reserved != 0;
     }
     if (left_ > max_message_bytes || message_bytes_ > max_message_bytes - left_) return Fail(kCloseTooBig);
   }
@@ -222,22 +230,32 @@ FrameReader::Event FrameReader::ReadControl(absl::string_view* bytes) {
   return Event::kClose;
 }
 
-FrameReader::Event FrameReader::ReadData(absl::string_view* bytes, bool must_keep) {
+FrameReader::Event FrameReader::ReadData(absl::string_view* bytes, std::uint64_t max_message_bytes, bool must_keep) {
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes->size()));
   const absl::string_view part = bytes->substr(0, size);
   bytes->remove_prefix(size);
   left_ -= size;
   message_bytes_ += size;
-  if (is_text_ && !CheckUtf8(part)) return Fail(kCloseBadPayload);
+  if (is_text_ && !is_compressed_ && !CheckUtf8(part)) return Fail(kCloseBadPayload);
   const bool is_over = left_ == 0 && is_final_;
   const bool is_whole = is_over && message_bytes_ == size;
-  if (must_keep && !is_whole) kept_.append(part.data(), part.size());
+  if ((must_keep || is_compressed_) && !is_whole) kept_.append(part.data(), part.size());
   if (left_ > 0) return Event::kNeedMore;
   is_in_frame_ = false;
   is_fragmented_ = !is_final_;
   if (!is_over) return Event::kNeedMore;
-  if (is_text_ && utf8_left_ != 0) return Fail(kCloseBadPayload);
   payload_ = is_whole ? part : absl::string_view(kept_);
+  if (is_compressed_) return Inflate(max_message_bytes);
+  if (is_text_ && utf8_left_ != 0) return Fail(kCloseBadPayload);
+  return Event::kMessage;
+}
+
+FrameReader::Event FrameReader::Inflate(std::uint64_t max_message_bytes) {
+  bool is_too_big = false;
+  if (!deflate_->Decompress(payload_, max_message_bytes, &payload_, &is_too_big))
+    return Fail(is_too_big ? kCloseTooBig : kCloseBadPayload);
+  message_bytes_ = payload_.size();
+  if (is_text_ && (!CheckUtf8(payload_) || utf8_left_ != 0)) return Fail(kCloseBadPayload);
   return Event::kMessage;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/message_deflate.h"
 
 namespace tidemark {
 
@@ -23,7 +24,8 @@ inline constexpr std::size_t kMaxControlPayload = 125;
 inline constexpr std::size_t kMaxServerHeader = 10;  // a server masks nothing
 
 // Appends one final frame, its payload masked with `mask`, as section 5.3 asks of a client.
-void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, std::string* out);
+void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, std::string* out,
+                 bool is_compressed = false);
 void AppendClose(int code, std::uint32_t mask, std::string* out);
 
 // A random Sec-WebSocket-Key (section 4.1): 16 bytes made of `random`, in base64.
@@ -32,12 +34,15 @@ std::string MakeUpgradeKey(std::uint64_t random_high, std::uint64_t random_low);
 // What a server said to a request for an upgrade.
 struct Upgrade {
   bool is_complete = false;  // else more bytes are needed
+  bool is_deflated = false;  // permessage-deflate is agreed
   std::size_t consumed = 0;  // frames may follow at once
 };
 // Reads the response in `bytes`. `key` is the one that was sent, `subprotocols` those that were offered, with commas.
 // Errors: Unavailable naming the status, if it is not 101; InvalidArgument naming the rule of section 4.1 that the
 // response breaks.
-absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& key, const std::string& subprotocols);
+// `may_deflate`: MessageDeflate::kOffer was sent.
+absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& key, const std::string& subprotocols,
+                                    bool may_deflate = false);
 
 // Reads a server's frames, however they are cut, into messages and control frames. Keeps no more of a message than what
 // is asked for, and checks all that section 5 has to say about frames, and that text is UTF-8.
@@ -57,10 +62,14 @@ class FrameReader {
   // message that came in pieces has none.
   Event Next(absl::string_view* bytes, std::uint64_t max_message_bytes, bool must_keep);
 
+  // From now on messages may be compressed; `deflate` outlives the reader.
+  void AllowDeflate(MessageDeflate* deflate) { deflate_ = deflate; }
+
   // Of the last event but kNeedMore; valid until the next call, and while the bytes are.
   absl::string_view payload() const { return payload_; }
   std::uint64_t message_bytes() const { return message_bytes_; }
   bool is_text() const { return is_text_; }
+  bool is_compressed() const { return is_compressed_; }
   int close_code() const { return close_code_; }
   // Some of a message has come, and the rest has not.
   bool IsInMessage() const { return is_fragmented_ || is_in_frame_ || header_size_ > 0; }
@@ -68,10 +77,12 @@ class FrameReader {
  private:
   Event ReadHeader(absl::string_view* bytes, std::uint64_t max_message_bytes);
   Event ReadControl(absl::string_view* bytes);
-  Event ReadData(absl::string_view* bytes, bool must_keep);
+  Event ReadData(absl::string_view* bytes, std::uint64_t max_message_bytes, bool must_keep);
+  Event Inflate(std::uint64_t max_message_bytes);
   Event Fail(int close_code);
   bool CheckUtf8(absl::string_view text);
 
+  MessageDeflate* deflate_ = nullptr;
   absl::string_view payload_;
   std::string kept_;        // of a message in pieces
   std::string control_;     // of a control frame, which may stand between the pieces
@@ -88,6 +99,7 @@ class FrameReader {
   bool is_in_frame_ = false;
   bool is_fragmented_ = false;  // a message has begun, whose last frame has not come
   bool is_text_ = false;
+  bool is_compressed_ = false;
 };
 
 }  // namespace tidemark

@@ -43,6 +43,11 @@ ListenRules RulesOf(const proto::Listen& listen) {
                     .has_ranges = listen.sequence().rule() == "range",
                     .is_linked = listen.sequence().rule() == "link",
                     .silence = FromProto(listen.silence())};
+  if (listen.has_storm()) {
+    rules.delay = FromProto(listen.storm().delay());
+    if (listen.storm().jitter() == "fixed") rules.jitter = ListenRules::Jitter::kFixed;
+    if (listen.storm().jitter() == "full") rules.jitter = ListenRules::Jitter::kFull;
+  }
   rules.time_unit = *ParseTimeUnit(listen.time_unit());
   return rules;
 }
@@ -59,7 +64,9 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     std::random_device device;
     context_.random = std::uint64_t{device()} << 32 | device();
     context_.subprotocols = absl::StrJoin(plan.web_socket().subprotocols(), ", ");
-    context_.upgrade = SerializeUpgrade(plan.requests(0), settings_.target, context_.subprotocols);
+    if (plan.web_socket().deflate()) context_.deflate = std::make_unique<MessageDeflate>();
+    context_.upgrade =
+        SerializeUpgrade(plan.requests(0), settings_.target, context_.subprotocols, plan.web_socket().deflate());
     context_.request = MakeMessage(plan.requests(0), plan.web_socket().binary(), context_.NextRandom());
     context_.reply_id = plan.web_socket().reply_id();
     context_.json = std::make_unique<JsonPointers>();
@@ -69,6 +76,9 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     context_.ack_pointer = ack.first;
     context_.ack_value = ack.second;
     if (web_socket.has_listen()) context_.listen = RulesOf(web_socket.listen());
+    context_.ping_every = FromProto(web_socket.ping().every());
+    context_.ping_text = web_socket.ping().text();
+    has_storm_ = web_socket.listen().has_storm();
   } else {
     context_.request = SerializeRequest(plan.requests(0), settings_.target, context_.is_single_use);
   }
@@ -113,10 +123,11 @@ void Worker::Run() {
   prctl(PR_SET_TIMERSLACK, 1);
   if (settings_.plan.pin_threads()) PinToCore(index_);
   while (!is_quitting_) {
-    const std::span<epoll_event> events = loop_.Wait(context_.ReadClock(), NextWake());
-    const Nanos before = context_.now;
+    context_.ReadClock();
+    const Nanos wake = std::max(context_.now, NextWake());
+    const std::span<epoll_event> events = loop_.Wait(context_.now, wake);
     const Nanos turn_start = context_.ReadClock();
-    if (turn_start - before > kStall) context_.behind_at = turn_start;
+    if (turn_start - kStall > wake) context_.behind_at = turn_start;
     // All responses of a turn are read before the next requests go out: a send between two reads would delay the
     // second one's time stamp, and wake the target for each request instead of once.
     context_.is_in_turn = true;
@@ -140,7 +151,8 @@ Nanos Worker::NextWake() const {
     const Nanos due = context_.open_loop->next_due();
     wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
   }
-  if (state_ != State::kRunning || context_.think_time > 0) return std::min(next_tick_, wake);
+  if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || has_storm_)
+    return std::min(next_tick_, wake);
   if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, cut_off_at_});
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
   return std::min({context_.now + kRunningWake, WindowEnd(), end});
@@ -196,6 +208,8 @@ void Worker::AfterTurn() {
                            ? context_.open_loop->IsExhausted() && context_.waiting == 0 && context_.in_flight == 0
                            : context_.settled == share_.connections;
   if (is_over) return FinishPoint();
+  if (storm_at_ != 0 && context_.now >= storm_at_) Storm();
+  if (context_.ping_every != 0) PingDue();
   if (core_sharing_.IsOn())
     core_sharing_.Review(context_.now, responses_before_window_ + recorder_->counters.Complete());
   if (context_.now >= WindowEnd()) HandOver(false);
@@ -211,6 +225,27 @@ void Worker::ReleaseDue() {
     ++counters.planned;
     ++context_.waiting;
     while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting(is_first);
+  }
+}
+
+// Closes a share of the connections, spread evenly over them.
+void Worker::Storm() {
+  storm_at_ = 0;
+  const std::int64_t percent = settings_.plan.web_socket().listen().storm().percent();
+  std::int64_t sum = 0;
+  for (Connection& connection : connections_) {
+    sum += percent;
+    if (sum < 100) continue;
+    sum -= 100;
+    connection.Storm();
+  }
+}
+
+// Pings are spread evenly over their interval.
+void Worker::PingDue() {
+  const auto count = static_cast<Nanos>(connections_.size());
+  while (count > 0 && phase_start_ + context_.ping_every * (pinged_ + count) / count <= context_.now) {
+    connections_[static_cast<std::size_t>(pinged_++ % count)].Ping();
   }
 }
 
@@ -312,6 +347,10 @@ void Worker::StartPoint(bool is_stopped) {
   phase_start_ = *start_;
   start_late_ = context_.now - *start_;
   start_.reset();
+  storm_at_ = 0;
+  if (settings_.plan.web_socket().listen().has_storm() && !is_stopped)
+    storm_at_ = phase_start_ + FromProto(settings_.plan.web_socket().listen().storm().at());
+  pinged_ = 0;
   window_ = 0;
   cut_off_at_ = TimeoutWheel::kNever;
   cpu_at_window_ = ThreadCpuTime();

@@ -93,6 +93,8 @@ class Worker {
   void FinishPreparing();
   void StartPoint(bool is_stopped);
   void ReleaseDue();
+  void Storm();
+  void PingDue();
   void EndPoint(Nanos grace, NeverSent reason);
   void DropWaiting(NeverSent reason);
   void FinishPoint();
@@ -120,6 +122,9 @@ class Worker {
   std::optional<Nanos> start_;  // T0, once armed
   Nanos start_late_ = 0;        // how long after T0 the point was started
   Nanos cut_off_at_ = TimeoutWheel::kNever;
+  bool has_storm_ = false;
+  Nanos storm_at_ = 0;  // 0: none is to come
+  Nanos pinged_ = 0;    // pings sent in this point
   std::uint32_t window_ = 0;
   Nanos cpu_at_window_ = 0;
   Nanos run_delay_at_window_ = 0;

@@ -27,6 +27,7 @@ enum class Metric : std::uint8_t {
   kSubscribe,   // WebSocket: subscriptions sent, to the last of their acks
   kFirstEvent,  // listening: from there, or from the upgrade, to the first message
   kInterval,    // listening: between two messages of a stream
+  kReturn,      // listening: a storm, to a connection subscribed again
   kStaleness,   // listening: event time to receipt, by the wall clocks of target and agent
   kCount
 };
@@ -38,8 +39,8 @@ inline constexpr std::array<Metric, 5> kConnectionMetrics = {Metric::kConnect, M
                                                              Metric::kSubscribe, Metric::kFirstEvent};
 
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
-    "service",  "other",     "censored",    "first_byte", "lateness",    "connect", "tls",
-    "loop_lag", "response",  "unanswered",  "pacing",     "app_to_wire", "wire",    "wire_to_app",
-    "upgrade",  "subscribe", "first_event", "interval",   "staleness"};
+    "service",  "other",     "censored",    "first_byte", "lateness",    "connect",  "tls",
+    "loop_lag", "response",  "unanswered",  "pacing",     "app_to_wire", "wire",     "wire_to_app",
+    "upgrade",  "subscribe", "first_event", "interval",   "return",      "staleness"};
 
 }  // namespace tidemark

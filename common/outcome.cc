@@ -24,10 +24,16 @@ constexpr std::array<absl::string_view, kClosingCount> kClosingNames = {
     "1011 internal error",   "1012 restart",    "1013 try later",
     "3000-4999 application", "other code"};
 
-constexpr std::array<absl::string_view, kFindingCount> kFindingNames = {
-    "gaps",       "numbers lost", "gaps while the generator was behind",
-    "duplicates", "reordered",    "resets",
-    "unreadable", "silences",     "reconnects"};
+constexpr std::array<absl::string_view, kFindingCount> kFindingNames = {"gaps",
+                                                                        "numbers lost",
+                                                                        "gaps while the generator was behind",
+                                                                        "duplicates",
+                                                                        "reordered",
+                                                                        "resets",
+                                                                        "unreadable",
+                                                                        "silences",
+                                                                        "reconnects",
+                                                                        "closed by the storm"};
 
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {
@@ -169,6 +175,7 @@ void Counters::Add(const Counters& other) {
   orphan_messages += other.orphan_messages;
   pings += other.pings;
   message_bytes += other.message_bytes;
+  compressed_messages += other.compressed_messages;
   tls_resumed += other.tls_resumed;
   cpu_ns += other.cpu_ns;
   run_delay_ns += other.run_delay_ns;
@@ -209,6 +216,7 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_orphan_messages(counters.orphan_messages);
   out->set_pings(counters.pings);
   out->set_message_bytes(counters.message_bytes);
+  out->set_compressed_messages(counters.compressed_messages);
   out->mutable_findings()->Assign(counters.findings.begin(), counters.findings.end());
   out->mutable_closings()->Assign(counters.closings.begin(), counters.closings.end());
   out->set_tls_resumed(counters.tls_resumed);
@@ -234,6 +242,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->orphan_messages = in.orphan_messages();
   counters->pings = in.pings();
   counters->message_bytes = in.message_bytes();
+  counters->compressed_messages = in.compressed_messages();
   counters->tls_resumed = in.tls_resumed();
   counters->cpu_ns = in.cpu_ns();
   counters->run_delay_ns = in.run_delay_ns();

@@ -84,6 +84,7 @@ enum class Finding : std::uint8_t {
   kUnread,     // messages without a value at one of the pointers, or that are no JSON
   kSilence,    // connections that fell silent
   kReconnect,  // connections that were lost while listening
+  kStorm,      // ... that we closed, to see them come back
   kCount
 };
 
@@ -137,7 +138,8 @@ struct Counters {
   std::uint64_t messages = 0;         // of WebSockets, received
   std::uint64_t orphan_messages = 0;  // ... that were nobody's reply
   std::uint64_t pings = 0;            // ... and answered
-  std::uint64_t message_bytes = 0;    // of the messages' payloads
+  std::uint64_t compressed_messages = 0;
+  std::uint64_t message_bytes = 0;  // of the messages' payloads
   std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
   std::uint64_t run_delay_ns = 0;

@@ -353,6 +353,8 @@ void ApplyDefaults(proto::Plan* plan) {
   }
   if (plan->web_socket().has_listen() && !plan->web_socket().listen().has_silence())
     *plan->mutable_web_socket()->mutable_listen()->mutable_silence() = ToDurationProto(10 * kSecond);
+  if (plan->web_socket().listen().has_storm() && plan->web_socket().listen().storm().jitter().empty())
+    plan->mutable_web_socket()->mutable_listen()->mutable_storm()->set_jitter("none");
   if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("redo");
   if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
 }
@@ -420,6 +422,18 @@ absl::Status CheckListen(const proto::Plan& plan) {
   if (!unit.ok()) return unit.status();
   TIDEMARK_RETURN_IF_ERROR(
       CheckDuration("web_socket.listen.silence", FromProto(listen.silence()), kMillisecond, kMaxTimeout));
+  if (listen.has_storm()) {
+    const proto::Storm& storm = listen.storm();
+    const Nanos delay = FromProto(storm.delay());
+    TIDEMARK_RETURN_IF_ERROR(CheckRange("web_socket.listen.storm.percent", storm.percent(), 1, 100));
+    TIDEMARK_RETURN_IF_ERROR(
+        CheckDuration("web_socket.listen.storm.at", FromProto(storm.at()), 0, FromProto(plan.sweep().duration())));
+    if (storm.jitter() != "none" && storm.jitter() != "fixed" && storm.jitter() != "full")
+      return Invalid("web_socket.listen.storm.jitter",
+                     absl::StrCat("'", storm.jitter().substr(0, 16), "'; write none, fixed or full"));
+    if ((storm.jitter() == "none") != (delay == 0) || delay < 0 || delay > kMaxTimeout)
+      return Invalid("web_socket.listen.storm.delay", "goes with jitter fixed or full, up to an hour");
+  }
   const proto::Sequence& sequence = listen.sequence();
   for (const std::string* pointer : {&sequence.number(), &sequence.first(), &sequence.previous()})
     TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.sequence", *pointer));
@@ -476,6 +490,11 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
                    absl::StrCat("'", web_socket.ack().substr(0, 64), "' is not POINTER=VALUE; write /op=subscribe"));
   if (!web_socket.ack().empty() && web_socket.subscribe().empty())
     return Invalid("web_socket.ack", "acks nothing; give web_socket.subscribe");
+  if (web_socket.has_ping()) {
+    TIDEMARK_RETURN_IF_ERROR(
+        CheckDuration("web_socket.ping.every", FromProto(web_socket.ping().every()), kMillisecond, kMaxTimeout));
+    if (web_socket.ping().text().size() > 1'000) return Invalid("web_socket.ping.text", "more than 1000 bytes");
+  }
   if (web_socket.has_listen()) TIDEMARK_RETURN_IF_ERROR(CheckListen(plan));
   if (!web_socket.reply_id().empty()) {
     if (!absl::StrContains(request.body(), "{slot}"))

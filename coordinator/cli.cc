@@ -50,6 +50,7 @@ struct Flags {
   std::string reply_id, ack;
   std::vector<std::string> subscribe;
   bool is_listening = false;
+  bool is_deflated = false;
   bool is_binary = false;
   std::string kernel_timestamps, threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
   std::string method, data;
@@ -107,6 +108,7 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   web_socket->add_option(
       "--ack", f->ack,
       "POINTER=VALUE of a message that answers a --subscribe, as /op=subscribe; default: none is awaited");
+  web_socket->add_flag("--deflate", f->is_deflated, "offer permessage-deflate, each message compressed by itself");
   web_socket->add_flag(
       "--listen", f->is_listening,
       "send no requests: count what comes, for the -d; a plan's web_socket.listen says what is looked for");
@@ -354,6 +356,7 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.subprotocols, f.subprotocols.empty() ? nullptr : plan->mutable_web_socket()->mutable_subprotocols());
   replace(f.subscribe, f.subscribe.empty() ? nullptr : plan->mutable_web_socket()->mutable_subscribe());
   if (!f.ack.empty()) plan->mutable_web_socket()->set_ack(f.ack);
+  if (f.is_deflated) plan->mutable_web_socket()->set_deflate(true);
   if (f.is_listening) plan->mutable_web_socket()->mutable_listen();
   if (f.is_binary) plan->mutable_web_socket()->set_binary(true);
   if (!f.reply_id.empty()) plan->mutable_web_socket()->set_reply_id(f.reply_id);

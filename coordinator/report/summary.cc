@@ -50,6 +50,7 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
     counts->set_orphan_messages(counters.orphan_messages);
     counts->set_pings(counters.pings);
     counts->set_message_bytes(counters.message_bytes);
+    counts->set_compressed_messages(counters.compressed_messages);
     FillByOrder(counters.findings, counts->mutable_streams());
     FillByOrder(counters.closings, counts->mutable_closings());
   }
@@ -121,6 +122,7 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   if (!sums[Metric::kFirstEvent].IsEmpty()) {
     *out->mutable_first_event() = SummariseLatency(sums[Metric::kFirstEvent], none);
     *out->mutable_interval() = SummariseLatency(sums[Metric::kInterval], none);
+    if (!sums[Metric::kReturn].IsEmpty()) *out->mutable_back() = SummariseLatency(sums[Metric::kReturn], none);
     if (!sums[Metric::kStaleness].IsEmpty())
       *out->mutable_staleness() = SummariseLatency(sums[Metric::kStaleness], none);
   }

@@ -222,6 +222,8 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
   proto::WebSocketCounts counts = point.web_socket();
   const proto::WebSocketCounts& before = warmup.web_socket();
   absl::StrAppend(out, "  Messages : ", FormatCount(counts.messages()), " received");
+  if (counts.compressed_messages() != 0)
+    absl::StrAppend(out, ", ", FormatCount(counts.compressed_messages()), " compressed");
   if (counts.orphan_messages() != 0)
     absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
   if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings answered");
@@ -305,6 +307,12 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
           &out, "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n", who,
           FormatCount(point.wire().count()), FormatLatency(point.app_to_wire().p50_us()),
           FormatLatency(point.wire().p50_us()), FormatLatency(point.wire_to_app().p50_us()));
+    }
+    if (const std::uint64_t closed = point.accounting().web_socket().streams().storm(); closed != 0) {
+      absl::StrAppend(&out, "  Storm    : ", who, FormatCount(closed), " closed, ", FormatCount(point.back().count()),
+                      " subscribed again: 50 % in ", FormatLatency(point.back().p50_us()), ", 95 % in ",
+                      FormatLatency(point.back().p95_us()), ", the last in ", FormatLatency(point.back().max_us()),
+                      " (of those that are back)\n");
     }
     for (const proto::Expected& expected : point.expected()) {
       absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(),

@@ -19,7 +19,8 @@ boost::json::value Listen(const Mock& mock, const std::string& directives, const
                           const std::string& duration, const std::string& listen = kListen,
                           const std::vector<std::string>& extra = {}) {
   TempDir dir;
-  std::string url = mock.Url("/mock/subscribe=1," + directives);
+  const bool is_subscribing = listen.find("subscribe:") != std::string::npos;
+  std::string url = mock.Url(std::string("/mock/") + (is_subscribing ? "subscribe=1," : "") + directives);
   Spill(dir / "plan.yaml", "target: ws" + url.substr(4) + "\nsweep: {connections: [" + connections +
                                "], duration: " + duration + "}\n" + listen);
   std::vector<std::string> arguments = {dir / "plan.yaml"};
@@ -29,13 +30,17 @@ boost::json::value Listen(const Mock& mock, const std::string& directives, const
   return run.report;
 }
 
-std::int64_t Streams(const boost::json::value& report, const std::string& name) {
+// Of the point and before its start.
+std::int64_t WebSockets(const boost::json::value& report, const std::string& name) {
   std::int64_t sum = 0;
   for (const char* part : {"total.accounting", "total.warmup"}) {
     if (At(report, part).as_object().contains("web_socket"))
-      sum += Int(report, std::string(part) + ".web_socket.streams." + name);
+      sum += Int(report, std::string(part) + ".web_socket." + name);
   }
   return sum;
+}
+std::int64_t Streams(const boost::json::value& report, const std::string& name) {
+  return WebSockets(report, "streams." + name);
 }
 
 std::int64_t Fault(const boost::json::value& truth, const std::string& name) {
@@ -54,7 +59,7 @@ TEST(ListenTest, WhatTheTargetPutWrongIsFoundExactlyAndNothingElse) {
                      : "stream=20ms,count=149,gap=50,dup=30,swap=45,reset=71",
              is_full ? "1000" : "100", is_full ? "62s" : "4s", kListen, AgentsFlag(agents));
   const boost::json::value truth = mock.Truth();
-  EXPECT_EQ(WithWarmup(report, "web_socket.messages"), Int(truth, "pushed") + Int(truth, "parsed"));  // and the acks
+  EXPECT_EQ(WebSockets(report, "messages"), Int(truth, "pushed") + Int(truth, "parsed"));  // and the acks
   EXPECT_EQ(Streams(report, "gaps"), Fault(truth, "gap"));
   EXPECT_EQ(Streams(report, "lost"), 3 * Fault(truth, "gap"));
   EXPECT_EQ(Streams(report, "duplicates"), Fault(truth, "dup"));
@@ -68,7 +73,7 @@ TEST(ListenTest, WhatTheTargetPutWrongIsFoundExactlyAndNothingElse) {
 TEST(ListenTest, ABurstOnOneConnectionIsCountedWhole) {
   Mock mock;
   const boost::json::value report = Listen(mock, "stream=1ms,count=3000", "1", "4s");
-  EXPECT_EQ(WithWarmup(report, "web_socket.messages"), 3'001);
+  EXPECT_EQ(WebSockets(report, "messages"), 3'001);
   for (const char* name : {"gaps", "duplicates", "reordered", "resets", "unread", "silences"})
     EXPECT_EQ(Streams(report, name), 0) << name;
 }
@@ -92,7 +97,7 @@ TEST(ListenTest, TwentyThousandConnectionsMissNothing) {
   arguments.push_back(dir / "plan.yaml");
   const RunOutcome run = TidemarkRun(arguments);
   ASSERT_EQ(run.code, 0) << run.err;
-  EXPECT_EQ(WithWarmup(run.report, "web_socket.messages"), 600'000);
+  EXPECT_EQ(WebSockets(run.report, "messages"), 600'000);
   EXPECT_EQ(Int(first.Truth(), "pushed") + Int(second.Truth(), "pushed"), 600'000);
   EXPECT_EQ(WithWarmup(run.report, "connections.established"), 20'000);
   for (const char* name : {"gaps", "duplicates", "reordered", "resets", "unread", "reconnects"})
@@ -144,6 +149,76 @@ TEST(ListenTest, AGapThatOurOwnStandstillMadeIsOurs) {
   EXPECT_GT(Fault(mock.Truth(), "conflated"), 100);
   EXPECT_GT(Streams(report, "gaps"), 0);
   EXPECT_EQ(Streams(report, "gaps_behind"), Streams(report, "gaps"));
+}
+
+std::string Storm(const std::string& storm) {
+  return "web_socket: {subscribe: [x], ack: /id=1, listen: {storm: {at: 1s, percent: 100, " + storm + "}}}\n";
+}
+
+// When the last `count` subscriptions came, after the first client had closed, ascending.
+std::vector<double> MicrosSinceTheStorm(const Mock& mock) {
+  const std::int64_t storm = Int(mock.Truth(), "first_close_ns");
+  std::istringstream lines(mock.Get("/__arrivals"));
+  std::vector<double> micros;
+  for (std::int64_t instant = 0; lines >> instant;) {
+    if (instant > storm) micros.push_back(static_cast<double>(instant - storm) / 1e3);
+  }
+  std::sort(micros.begin(), micros.end());
+  return micros;
+}
+
+TEST(ListenTest, AStormsReturnIsThatOfTheMocksOwnRecord) {
+  for (const char* storm : {"jitter: none", "jitter: fixed, delay: 500ms", "jitter: full, delay: 2s"}) {
+    Mock mock;
+    const boost::json::value report = Listen(mock, "stream=100ms", "300", "5s", Storm(storm));
+    EXPECT_EQ(Int(report, "total.accounting.web_socket.streams.storm"), 300) << storm;
+    EXPECT_EQ(Int(report, "points.0.back.count"), 300);
+    EXPECT_EQ(Streams(report, "reconnects"), 0);
+    const std::vector<double> theirs = MicrosSinceTheStorm(mock);
+    ASSERT_EQ(theirs.size(), 300u);
+    for (const auto& [name, rank] :
+         std::initializer_list<std::pair<std::string, std::size_t>>{{"p50_us", 149}, {"p95_us", 284}, {"max_us", 299}})
+      EXPECT_NEAR(At(report, "points.0.back." + name).to_number<double>(), theirs[rank], 30e3 + 0.02 * theirs[rank])
+          << storm << " " << name;
+  }
+}
+
+// 300 connections, 100 a second allowed: full jitter over 6 s keeps the limit, all at once does not.
+TEST(ListenTest, FullJitterKeepsAConnectRateLimit) {
+  for (const bool is_full : {true, false}) {
+    Mock mock;
+    const boost::json::value report =
+        Listen(mock, "stream=100ms,connect_rate=100", "300", is_full ? "9s" : "4s",
+               Storm(is_full ? "jitter: full, delay: 6s" : "jitter: none"), {"--connect-rate", "80"});
+    const std::int64_t refused = Fault(mock.Truth(), "connect rate");
+    EXPECT_EQ(WithWarmup(report, "connections.upgrade_failed"), refused);
+    if (is_full) {
+      EXPECT_EQ(refused, 0);
+      EXPECT_EQ(Int(report, "points.0.back.count"), 300);
+    } else {
+      EXPECT_GE(refused, 150);
+    }
+  }
+}
+
+TEST(ListenTest, PingsAreAnsweredInAFloodAndStarvationIsCounted) {
+  Mock mock;
+  const boost::json::value flood = Listen(mock, "stream=1ms,ping=50ms", "20", "3s");
+  EXPECT_EQ(Fault(mock.Truth(), "starved"), 0);
+  EXPECT_GE(WebSockets(flood, "pings"), 20 * 50);
+  // A target that wants to hear of its client: without a ping it closes with 1008, and the connection comes back.
+  const std::string quiet = "web_socket: {listen: {}}\n";
+  const boost::json::value starved = Listen(mock, "stream=10ms,need=500ms", "4", "3s", quiet);
+  const std::int64_t closed = Fault(mock.Truth(), "starved");
+  EXPECT_GE(closed, 8);
+  EXPECT_EQ(WebSockets(starved, "closings.policy"), closed);
+  EXPECT_EQ(Streams(starved, "reconnects"), closed);
+  for (const char* ping : {"{every: 200ms}", "{every: 200ms, text: ping}"}) {
+    const boost::json::value kept = Listen(mock, "stream=10ms,need=500ms", "4", "3s",
+                                           std::string("web_socket: {ping: ") + ping + ", listen: {}}\n");
+    EXPECT_EQ(Fault(mock.Truth(), "starved"), closed) << ping;
+    EXPECT_EQ(Streams(kept, "reconnects"), 0) << ping;
+  }
 }
 
 TEST(ListenTest, SilenceAndWhatCannotBeReadAreSaid) {

@@ -121,7 +121,7 @@ TEST(WebSocketE2eTest, NginxAsATlsProxy) {
   EXPECT_EQ(nginx.Quantities(), (std::map<std::string, std::int64_t>{{"101", 5}}));
 }
 
-// The `ws` package of Node, which pings and offers permessage-deflate, that we do not ask for.
+// The `ws` package of Node, which pings, without permessage-deflate and with it.
 TEST(WebSocketE2eTest, NodesWs) {
   TempDir dir;
   Spill(dir / "echo.js",
@@ -132,7 +132,18 @@ TEST(WebSocketE2eTest, NodesWs) {
         "  socket.on('message', (data, isBinary) => { socket.ping('p'); socket.send(data, { binary: isBinary }); });\n"
         "});\n");
   Process server({"node", dir / "echo.js"});
-  ExpectEcho("ws://127.0.0.1:" + server.WaitForLine("listening on ") + "/");
+  const std::string url = "ws://127.0.0.1:" + server.WaitForLine("listening on ") + "/";
+  ExpectEcho(url);
+  // It compresses messages of 1 KiB and more.
+  Spill(dir / "large", "{\"id\":\"{slot}\",\"text\":\"" + std::string(100'000, 'x') + "gr\xc3\xbc\xc3\x9f\"}");
+  const RunOutcome run = TidemarkRun({"-c", "5", "--requests-per-connection", "100", "--data", "@" + (dir / "large"),
+                                      "--reply-id", "/id", "--deflate", url});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), 500);
+  EXPECT_EQ(Int(run.report, "total.accounting.web_socket.compressed_messages"), 500);
+  EXPECT_GT(Int(run.report, "total.accounting.web_socket.message_bytes"), 500 * 100'000);
+  EXPECT_LT(Int(run.report, "total.accounting.bytes_received"), 500 * 10'000);
+  EXPECT_LT(Int(run.report, "total.accounting.bytes_sent"), 500 * 10'000);
 }
 
 }  // namespace

@@ -13,8 +13,10 @@ using tidemark::FrameReader;
 
 constexpr std::uint64_t kLimit = 4'096;
 
-std::string Read(absl::string_view bytes, std::size_t piece) {
+std::string Read(absl::string_view bytes, std::size_t piece, bool may_deflate) {
+  static auto* const deflate = new tidemark::MessageDeflate;
   FrameReader reader;
+  if (may_deflate) reader.AllowDeflate(deflate);
   std::string log;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     absl::string_view left = bytes.substr(at, piece);
@@ -36,7 +38,8 @@ std::string Read(absl::string_view bytes, std::size_t piece) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size < 2) return 0;
   const absl::string_view text(reinterpret_cast<const char*>(bytes) + 1, size - 1);
-  CHECK(Read(text, 1 + bytes[0] % 32) == Read(text, text.size()));
-  static_cast<void>(tidemark::ReadUpgrade(text, "dGhlIHNhbXBsZSBub25jZQ==", "chat"));
+  const bool may_deflate = bytes[0] >= 128;
+  CHECK(Read(text, 1 + bytes[0] % 32, may_deflate) == Read(text, text.size(), may_deflate));
+  static_cast<void>(tidemark::ReadUpgrade(text, "dGhlIHNhbXBsZSBub25jZQ==", "chat", may_deflate));
   return 0;
 }

@@ -121,6 +121,11 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
     TIDEMARK_ASSIGN_OR_RETURN(out->stale, ParseDuration(value));
     return absl::OkStatus();
   }
+  for (const auto& [key, length] : {std::pair<absl::string_view, Nanos*>{"ping", &out->ping}, {"need", &out->need}}) {
+    if (name != key) continue;
+    TIDEMARK_ASSIGN_OR_RETURN(*length, ParseDuration(value));
+    return *length > 0 ? absl::OkStatus() : Bad(value);
+  }
   if (name == "conflate") {
     out->must_conflate = value == "1";
     return absl::OkStatus();
@@ -130,7 +135,8 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
     return absl::OkStatus();
   }
   for (const auto& [key, count] :
-       std::initializer_list<std::pair<absl::string_view, std::int64_t*>>{{"count", &out->stream_count},
+       std::initializer_list<std::pair<absl::string_view, std::int64_t*>>{{"connect_rate", &out->connect_rate},
+                                                                          {"count", &out->stream_count},
                                                                           {"gap", &out->gap_every},
                                                                           {"dup", &out->dup_every},
                                                                           {"swap", &out->swap_every},

@@ -26,6 +26,9 @@ enum class Fault { kNone, kReset, kHang, kGarbage, kTruncate, kOversize, kClose 
 //     subscribe=1                     ... begins when a message has come, which it acks as Binance does
 //     size=BYTES                      ... with so much padding
 //     conflate=1                      leaves out what falls due while the client does not read
+//     connect_rate=N                  refuses more than N upgrades within a second, with 429
+//     ping=100ms                      ... pings at that interval, and closes with 1008 if no pong came for three of
+//     them need=100ms                      ... closes with 1008 if nothing at all came from the client for so long
 //     gap=N dup=N swap=N reset=N      each N-th update is left out, sent twice, sent after the next one, begins again
 //     at 1 stale=20ms/N                    each N-th update bears a time stamp that much older
 //   usl=100:0.02:0.00001            answers after (1 + sigma (n-1) + kappa n (n-1)) / gamma s, n requests being inside
@@ -57,6 +60,9 @@ struct Directives {
   Nanos stream = 0;  // interval; 0: none
   std::int64_t stream_count = 0;
   bool must_subscribe = false;
+  std::int64_t connect_rate = 0;
+  Nanos ping = 0;
+  Nanos need = 0;
   bool must_conflate = false;
   std::int64_t gap_every = 0;
   std::int64_t dup_every = 0;

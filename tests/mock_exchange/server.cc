@@ -198,6 +198,16 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     const std::shared_ptr<Counted> counted = Find(text);
     // One that is to be refused is answered as any request.
     if (boost::beast::websocket::is_upgrade(request) && counted != nullptr && counted->directives.status == 200) {
+      const std::int64_t rate = counted->directives.connect_rate;
+      std::deque<Nanos>& upgrades = counted->upgrades;
+      while (!upgrades.empty() && arrived - upgrades.front() > kSecond) upgrades.pop_front();
+      if (rate != 0 && static_cast<std::int64_t>(upgrades.size()) >= rate) {
+        ++truth_.faults["connect rate"];
+        const std::string refusal = Head(429, "Content-Length: 0\r\n", false);
+        co_await asio::async_write(stream, asio::buffer(refusal), kAwait);
+        break;
+      }
+      if (rate != 0) upgrades.push_back(arrived);
       if (counted->directives.stream != 0)
         co_return co_await ServeStream(stream, request, counted->directives, &truth_);
       co_return co_await ServeEcho(stream, request, &counted->residence, &truth_);

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ class MockServer {
     Directives directives;
     Residence residence;
     std::int64_t arrivals = 0;
+    std::deque<Nanos> upgrades = {};  // of the last second, if their rate is limited
   };
 
   boost::asio::awaitable<void> Accept(boost::asio::ip::tcp::acceptor acceptor, boost::asio::ssl::context* tls);

@@ -29,6 +29,7 @@ std::string Truth::ToJson() const {
                                     {"statuses", by_status},
                                     {"faults", by_fault},
                                     {"pushed", pushed},
+                                    {"first_close_ns", first_close},
                                     {"staleness",
                                      {{"count", staleness.count()},
                                       {"mean_us", staleness.Mean() / 1e3},

@@ -20,6 +20,7 @@ struct Truth {
   std::map<int, std::uint64_t> statuses;        // of the answered
   std::map<std::string, std::uint64_t> faults;  // injected, by name
   std::vector<Nanos> arrivals;                  // instants at which requests were complete; the first kMaxArrivals
+  Nanos first_close = 0;                        // instant at which the first client closed a WebSocket
   std::uint64_t pushed = 0;                     // messages of streams, handed to the kernel
   Histogram staleness;                          // ... their time stamp to then
   Histogram residence;                          // request parsed to response written, of the answered

@@ -38,16 +38,19 @@ std::string ChosenSubprotocol(const http::request<http::string_body>& request) {
 
 // Reads what the client sends, and answers control frames; acks the first message if it is to subscribe.
 template <typename Socket>
-asio::awaitable<void> ReadAll(Socket& socket, bool* is_subscribed, Truth* truth) {
+asio::awaitable<void> ReadAll(Socket& socket, bool* is_subscribed, Nanos* heard, Truth* truth) {
   boost::beast::flat_buffer buffer;
   while (true) {
     const auto [error, size] = co_await socket.async_read(buffer, kAwait);
     if (error) {
+      if (socket.reason().code != 0 && truth->first_close == 0) truth->first_close = MonotonicNow();
       if (socket.reason().code != 0)
         ++truth->faults[absl::StrCat("closed by the client: ", static_cast<int>(socket.reason().code))];
       co_return;
     }
     ++truth->parsed;
+    truth->AddArrival(MonotonicNow());
+    *heard = MonotonicNow();
     buffer.clear();
     if (*is_subscribed) continue;
     const auto [write_error, written] =
@@ -124,6 +127,26 @@ asio::awaitable<void> PushAll(Socket& socket, Directives d, const bool* is_subsc
   co_await timer.async_wait(kAwait);
 }
 
+// Pings, and watches whether the client is heard of.
+template <typename Socket>
+asio::awaitable<void> KeepAlive(Socket& socket, Directives d, const Nanos* heard, Truth* truth) {
+  asio::steady_timer timer(socket.get_executor());
+  const Nanos interval = d.ping != 0 ? d.ping : d.need;
+  const Nanos limit = d.need != 0 ? d.need : 3 * d.ping;
+  while (interval != 0) {
+    timer.expires_after(std::chrono::nanoseconds(interval / (d.ping != 0 ? 1 : 4)));
+    co_await timer.async_wait(kAwait);
+    if (MonotonicNow() - *heard > limit) {
+      ++truth->faults["starved"];
+      co_await socket.async_close(websocket::close_code::policy_error, kAwait);
+      co_return;
+    }
+    if (d.ping != 0) co_await socket.async_ping("keep", kAwait);
+  }
+  timer.expires_at(asio::steady_timer::time_point::max());
+  co_await timer.async_wait(kAwait);
+}
+
 template <typename Stream>
 asio::awaitable<void> ServeStream(Stream& stream, const http::request<http::string_body>& request, Directives d,
                                   Truth* truth) {
@@ -133,7 +156,10 @@ asio::awaitable<void> ServeStream(Stream& stream, const http::request<http::stri
   if (accept_error) co_return;
   ++truth->upgraded;
   bool is_subscribed = !d.must_subscribe;
-  co_await (ReadAll(socket, &is_subscribed, truth) || PushAll(socket, d, &is_subscribed, truth));
+  Nanos heard = MonotonicNow();
+  socket.control_callback([&heard](websocket::frame_type, boost::beast::string_view) { heard = MonotonicNow(); });
+  co_await (ReadAll(socket, &is_subscribed, &heard, truth) || PushAll(socket, d, &is_subscribed, truth) ||
+            KeepAlive(socket, d, &heard, truth));
 }
 
 template <typename Stream>
