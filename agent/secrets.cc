@@ -62,11 +62,17 @@ absl::Status Fill(const TargetGuard& guard, std::string* text, bool* has_any) {
 
 }  // namespace
 
-absl::Status ResolveSecrets(const TargetGuard& guard, proto::Request* request) {
+absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan) {
   bool has_any = false;
-  TIDEMARK_RETURN_IF_ERROR(Fill(guard, request->mutable_path(), &has_any));
-  for (std::string& header : *request->mutable_headers()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, &header, &has_any));
-  TIDEMARK_RETURN_IF_ERROR(Fill(guard, request->mutable_body(), &has_any));
+  for (proto::Request& request : *plan->mutable_requests()) {
+    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_path(), &has_any));
+    for (std::string& header : *request.mutable_headers()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, &header, &has_any));
+    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_body(), &has_any));
+  }
+  if (plan->has_web_socket()) {
+    for (std::string& message : *plan->mutable_web_socket()->mutable_subscribe())
+      TIDEMARK_RETURN_IF_ERROR(Fill(guard, &message, &has_any));
+  }
   if (has_any) prctl(PR_SET_DUMPABLE, 0);
   return absl::OkStatus();
 }

@@ -31,6 +31,7 @@ void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCou
 
 // A ceiling on the rate needs a plan that has one: what a closed loop sends, the target decides.
 absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceiling& ceiling) {
+  if (plan.web_socket().has_listen()) return absl::OkStatus();  // sends nothing that has a rate
   if (ceiling.max_rate == 0 || (IsOpenLoop(plan.sweep()) && plan.sweep().warmup_requests_per_connection() == 0))
     return absl::OkStatus();
   return absl::PermissionDeniedError(
@@ -55,8 +56,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
     TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, other));
     ceiling.Lower(other);
   }
-  for (proto::Request& request : *settings.plan.mutable_requests())
-    TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &request));
+  TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan));
   std::vector<SocketAddress> left_out;
   KeepListeningLoopback(&settings.targets, &left_out);
   settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);

@@ -554,6 +554,10 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
 }
 
 proto::Plan PlanForPrinting(proto::Plan plan) {
+  if (plan.has_web_socket()) {
+    for (std::string& message : *plan.mutable_web_socket()->mutable_subscribe())
+      message = absl::StrCat("(", message.size(), " bytes)");
+  }
   for (proto::Request& request : *plan.mutable_requests()) {
     if (!request.body().empty()) request.set_body(absl::StrCat("(", request.body().size(), " bytes)"));
     for (std::string& header : *request.mutable_headers()) {

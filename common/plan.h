@@ -67,7 +67,7 @@ absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view unit);
 absl::Status ValidatePlan(const proto::Plan& plan);
 
 // `plan` for printing: the values of headers that may hold credentials (Authorization, Cookie, and names with key,
-// token, secret, sign, auth or pass in them) are replaced by "***", bodies by their size.
+// token, secret, sign, auth or pass in them) are replaced by "***", bodies and subscriptions by their size.
 proto::Plan PlanForPrinting(proto::Plan plan);
 
 Nanos FromProto(const google::protobuf::Duration& duration);

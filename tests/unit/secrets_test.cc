@@ -18,11 +18,12 @@ struct SecretsTest : testing::Test {
     guard.AllowAllSecrets();
   }
   proto::Request Resolve(const std::string& header, const std::string& body = "") {
-    proto::Request request;
-    request.add_headers(header);
-    request.set_body(body);
-    status = ResolveSecrets(guard, &request);
-    return request;
+    proto::Plan plan;
+    plan.add_requests()->add_headers(header);
+    plan.mutable_requests(0)->set_body(body);
+    status = ResolveSecrets(guard, &plan);
+    EXPECT_FALSE(plan.has_web_socket());
+    return plan.requests(0);
   }
   TargetGuard guard = *TargetGuard::Make({});
   absl::Status status;
@@ -39,6 +40,14 @@ TEST_F(SecretsTest, ReferencesBecomeTheirValues) {
   EXPECT_EQ(prctl(PR_GET_DUMPABLE), 0);  // no core dump from now on
   prctl(PR_SET_DUMPABLE, 1);
   std::filesystem::remove(path);
+}
+
+TEST_F(SecretsTest, SubscriptionsHoldThemToo) {
+  proto::Plan plan;
+  plan.mutable_web_socket()->add_subscribe(R"({"op":"login","args":["{env:TIDEMARK_TEST_KEY}"]})");
+  ASSERT_OK(ResolveSecrets(guard, &plan));
+  EXPECT_EQ(plan.web_socket().subscribe(0), R"({"op":"login","args":["sesame"]})");
+  prctl(PR_SET_DUMPABLE, 1);
 }
 
 TEST_F(SecretsTest, WhatIsNoReferenceStays) {
