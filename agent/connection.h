@@ -34,6 +34,7 @@ struct ListenRules {
   bool has_ranges = false;
   bool is_linked = false;
   Nanos silence = 0;
+  Nanos hold = TimeoutWheel::kNever;  // churn
   enum class Jitter : std::uint8_t { kNone, kFixed, kFull };
   Jitter jitter = Jitter::kNone;  // of a storm
   Nanos delay = 0;
@@ -213,6 +214,7 @@ class Connection : public TimeoutWheel::Node {
   bool TakeAck(Nanos now);
   void OnSubscribed(Nanos now);
   void OnEvent(Nanos now);
+  void OnListenDeadline();
   void CountFindings(const SequenceAudit::Findings& findings);
   bool IsReply(absl::string_view message) const;
   bool FlushControl();
@@ -252,8 +254,9 @@ class Connection : public TimeoutWheel::Node {
     std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
     bool is_closing = false;
     bool is_deflated = false;
-    std::size_t acks = 0;  // that came
-    Nanos subscribed = 0;  // when events were due to begin; 0 once one has come
+    Nanos close_at = TimeoutWheel::kNever;  // churn
+    std::size_t acks = 0;                   // that came
+    Nanos subscribed = 0;                   // when events were due to begin; 0 once one has come
     // Listening, by the stream's name.
     struct Stream {
       SequenceAudit audit;

@@ -71,7 +71,7 @@ class FrameReader {
   bool is_text() const { return is_text_; }
   bool is_compressed() const { return is_compressed_; }
   int close_code() const { return close_code_; }
-  // Some of a message has come, and the rest has not.
+  // Some of a message, or of a control frame, has come, and the rest has not.
   bool IsInMessage() const { return is_fragmented_ || is_in_frame_ || header_size_ > 0; }
 
  private:

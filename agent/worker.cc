@@ -43,6 +43,7 @@ ListenRules RulesOf(const proto::Listen& listen) {
                     .has_ranges = listen.sequence().rule() == "range",
                     .is_linked = listen.sequence().rule() == "link",
                     .silence = FromProto(listen.silence())};
+  if (listen.has_hold()) rules.hold = FromProto(listen.hold());
   if (listen.has_storm()) {
     rules.delay = FromProto(listen.storm().delay());
     if (listen.storm().jitter() == "fixed") rules.jitter = ListenRules::Jitter::kFixed;
@@ -78,7 +79,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     if (web_socket.has_listen()) context_.listen = RulesOf(web_socket.listen());
     context_.ping_every = FromProto(web_socket.ping().every());
     context_.ping_text = web_socket.ping().text();
-    has_storm_ = web_socket.listen().has_storm();
+    wants_ticks_ = web_socket.listen().has_storm() || web_socket.listen().has_hold();
   } else {
     context_.request = SerializeRequest(plan.requests(0), settings_.target, context_.is_single_use);
   }
@@ -151,7 +152,7 @@ Nanos Worker::NextWake() const {
     const Nanos due = context_.open_loop->next_due();
     wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
   }
-  if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || has_storm_)
+  if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || wants_ticks_)
     return std::min(next_tick_, wake);
   if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, cut_off_at_});
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();

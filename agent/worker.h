@@ -122,9 +122,9 @@ class Worker {
   std::optional<Nanos> start_;  // T0, once armed
   Nanos start_late_ = 0;        // how long after T0 the point was started
   Nanos cut_off_at_ = TimeoutWheel::kNever;
-  bool has_storm_ = false;
-  Nanos storm_at_ = 0;  // 0: none is to come
-  Nanos pinged_ = 0;    // pings sent in this point
+  bool wants_ticks_ = false;  // a storm or churn has deadlines of some ms
+  Nanos storm_at_ = 0;        // 0: none is to come
+  Nanos pinged_ = 0;          // pings sent in this point
   std::uint32_t window_ = 0;
   Nanos cpu_at_window_ = 0;
   Nanos run_delay_at_window_ = 0;

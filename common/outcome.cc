@@ -33,7 +33,8 @@ constexpr std::array<absl::string_view, kFindingCount> kFindingNames = {"gaps",
                                                                         "unreadable",
                                                                         "silences",
                                                                         "reconnects",
-                                                                        "closed by the storm"};
+                                                                        "closed by the storm",
+                                                                        "held and closed"};
 
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {

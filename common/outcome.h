@@ -85,6 +85,7 @@ enum class Finding : std::uint8_t {
   kSilence,    // connections that fell silent
   kReconnect,  // connections that were lost while listening
   kStorm,      // ... that we closed, to see them come back
+  kHeld,       // ... that we closed when they had been held for as long as the plan says
   kCount
 };
 

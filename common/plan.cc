@@ -422,6 +422,10 @@ absl::Status CheckListen(const proto::Plan& plan) {
   if (!unit.ok()) return unit.status();
   TIDEMARK_RETURN_IF_ERROR(
       CheckDuration("web_socket.listen.silence", FromProto(listen.silence()), kMillisecond, kMaxTimeout));
+  if (listen.has_hold()) {
+    TIDEMARK_RETURN_IF_ERROR(
+        CheckDuration("web_socket.listen.hold", FromProto(listen.hold()), 10 * kMillisecond, kMaxTimeout));
+  }
   if (listen.has_storm()) {
     const proto::Storm& storm = listen.storm();
     const Nanos delay = FromProto(storm.delay());

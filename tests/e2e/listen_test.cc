@@ -201,6 +201,21 @@ TEST(ListenTest, FullJitterKeepsAConnectRateLimit) {
   }
 }
 
+TEST(ListenTest, ChurnConnectsHoldsAndCloses) {
+  Mock mock;
+  const boost::json::value report =
+      Listen(mock, "stream=20ms", "10", "3s", "web_socket: {subscribe: [x], ack: /id=1, listen: {hold: 200ms}}\n");
+  const std::int64_t held = Streams(report, "held");
+  EXPECT_GE(held, 10 * 10);  // of 15 each: connecting and the wheel's ticks take their time
+  EXPECT_LE(held, 10 * 15);
+  const boost::json::value truth = mock.Truth();
+  EXPECT_EQ(Int(truth, "upgraded"), WithWarmup(report, "connections.established"));
+  EXPECT_EQ(Fault(truth, "closed by the client: 1000"), Int(truth, "upgraded"));
+  EXPECT_EQ(Int(report, "total.upgrade.count"), Int(truth, "upgraded"));
+  EXPECT_EQ(Int(report, "total.subscribe.count"), Int(truth, "upgraded"));
+  EXPECT_EQ(Streams(report, "reconnects"), 0);
+}
+
 TEST(ListenTest, PingsAreAnsweredInAFloodAndStarvationIsCounted) {
   Mock mock;
   const boost::json::value flood = Listen(mock, "stream=1ms,ping=50ms", "20", "3s");
