@@ -231,6 +231,7 @@ void Connection::Send() {
   }
   state_ = State::kSending;
   sent_bytes_ = io.bytes;
+  if (web_socket_ != nullptr) web_socket_->is_amid_request = sent_bytes_ < request.size();
   c.wheel->Schedule(this, sent_ + c.timeout);
   c.recorder->counters.bytes_sent += io.bytes;
   if (io.bytes > 0) [[likely]]
@@ -283,9 +284,10 @@ void Connection::MarkSent() {
 
 void Connection::ContinueSending() {
   ConnectionContext& c = *context_;
-  if (web_socket_ != nullptr && sent_bytes_ == 0) {
+  if (web_socket_ != nullptr && !web_socket_->is_amid_request) {
     if (!FlushControl() || !web_socket_->control.empty()) return;
     first_byte_ = 0;
+    web_socket_->is_amid_request = true;
   }
   const std::string& request = RequestNow();
   const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
@@ -303,7 +305,10 @@ void Connection::ContinueSending() {
   if (sent_bytes_ < request.size()) return;
   state_ = State::kReceiving;
   SetInterest(EPOLLIN);
-  if (web_socket_ != nullptr) FlushControl();
+  if (web_socket_ != nullptr) {
+    web_socket_->is_amid_request = false;
+    FlushControl();
+  }
 }
 
 void Connection::OnReadable() {
@@ -548,7 +553,7 @@ void Connection::Settle() {
 void Connection::Close() {
   if (state_ >= State::kIdle && transport_.fd() >= 0) {
     --context_->up;
-    if (web_socket_ != nullptr && !web_socket_->is_closing && !(state_ == State::kSending && sent_bytes_ > 0)) {
+    if (web_socket_ != nullptr && !web_socket_->is_closing && !web_socket_->is_amid_request) {
       AppendClose(kCloseNormal, static_cast<std::uint32_t>(context_->NextRandom()), &web_socket_->control);
       const IoResult io = transport_.Send(web_socket_->control);  // its answer is not waited for
       if (io.kind == IoResult::Kind::kDone) context_->recorder->counters.bytes_sent += io.bytes;

@@ -254,6 +254,7 @@ class Connection : public TimeoutWheel::Node {
     std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
     bool is_closing = false;
     bool is_deflated = false;
+    bool is_amid_request = false;  // nothing may come between the parts of one: a frame, or a TLS record, is half sent
     Nanos close_at = TimeoutWheel::kNever;  // churn
     std::size_t acks = 0;                   // that came
     Nanos subscribed = 0;                   // when events were due to begin; 0 once one has come

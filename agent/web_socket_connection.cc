@@ -243,7 +243,7 @@ bool Connection::IsReply(absl::string_view message) const {
 // Sends what waits in front of the next request, unless one is half sent. False if the connection broke and is gone.
 bool Connection::FlushControl() {
   std::string& control = web_socket_->control;
-  if (control.empty() || (state_ == State::kSending && sent_bytes_ > 0)) return true;
+  if (control.empty() || web_socket_->is_amid_request) return true;
   const IoResult io = transport_.Send(control);
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     if (state_ < State::kIdle) {

@@ -479,6 +479,8 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
         absl::EqualsIgnoreCase(name, "connection"))
       return Invalid("requests.headers", absl::StrCat("'", name, "' is set by the upgrade; leave it out"));
   }
+  if (!web_socket.binary() && !IsUtf8(request.body()))
+    return Invalid("requests.body", "is no UTF-8, which a text message must be; send it with --binary");
   if (web_socket.subprotocols_size() > 100) return Invalid("web_socket.subprotocols", "more than 100");
   for (const std::string& name : web_socket.subprotocols()) {
     if (!IsToken(name) || name.size() > 256)

@@ -67,6 +67,7 @@ TEST(WebSocketE2eTest, WhatIsWrongIsSaidInALine) {
   fails({"--reply-id", "id", "--data", "{slot}", Ws(mock.Url())}, 1, "'id' is no JSON pointer; write /id");
   fails({"--reply-id", "/id", "--data", "x", Ws(mock.Url())}, 1, "has no \"{slot}\"");
   fails({"-X", "POST", Ws(mock.Url())}, 1, "is asked for with GET");
+  fails({"--data", "\xff", Ws(mock.Url())}, 1, "is no UTF-8");
   fails({"--binary", mock.Url()}, 1, "use a ws:// or wss:// target");
   fails({"-H", "Upgrade: x", Ws(mock.Url())}, 1, "is set by the upgrade");
   fails({"--subprotocol", "a b", Ws(mock.Url())}, 1, "is no token");
