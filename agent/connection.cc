@@ -56,18 +56,18 @@ void Connection::OnEvents(std::uint32_t events) {
     case State::kHandshaking:
       return OnHandshake();
     case State::kUpgrading:
+      return OnUpgradeReadable();
     case State::kSubscribing:
-      if ((events & EPOLLOUT) != 0 && !FlushControl()) return;
-      return state_ == State::kUpgrading ? OnUpgradeReadable() : OnFramesReadable();
+      return OnFramesReadable();
     case State::kSending:
       // An answer, or a reset, may come before the request is out.
       if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) OnReadable();
       if (state_ == State::kSending && (events & EPOLLOUT) != 0) ContinueSending();
       return;
     case State::kReceiving:
+      return OnReadable();
     case State::kIdle:
-      if ((events & EPOLLOUT) != 0 && web_socket_ != nullptr && !FlushControl()) return;
-      return state_ == State::kIdle ? OnIdleReadable() : OnReadable();
+      return OnIdleReadable();
     case State::kClosed:
     case State::kBackoff:
       return;  // an event of a descriptor that was closed in this turn
@@ -209,19 +209,12 @@ void Connection::Begin(std::uint64_t quota, Nanos due) {
 
 void Connection::Send() {
   ConnectionContext& c = *context_;
-  if (c.upgrade) [[unlikely]] {
-    if (state_ != State::kIdle) return;  // its peer has closed it in this turn
-    if (!web_socket_->control.empty()) {
-      // Control frames go first, and the request behind them.
-      state_ = State::kSending;
-      sent_bytes_ = 0;
-      c.wheel->Schedule(this, c.ReadClock() + c.timeout);
-      return SetInterest(EPOLLIN | EPOLLOUT);
-    }
-  } else {
-    parser_.Start(c.request.is_head);
-  }
+  if (state_ != State::kIdle) [[unlikely]]
+    return;  // a WebSocket that its peer has closed in this turn
+  if (web_socket_ != nullptr && HasControlToSend()) [[unlikely]]
+    return;
   const std::string& request = RequestNow();
+  parser_.Start(c.request.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
   const IoResult io = c.stamp_every == 0 ? transport_.Send(request) : SendFirst();
@@ -231,7 +224,6 @@ void Connection::Send() {
   }
   state_ = State::kSending;
   sent_bytes_ = io.bytes;
-  if (web_socket_ != nullptr) web_socket_->is_amid_request = sent_bytes_ < request.size();
   c.wheel->Schedule(this, sent_ + c.timeout);
   c.recorder->counters.bytes_sent += io.bytes;
   if (io.bytes > 0) [[likely]]
@@ -240,13 +232,8 @@ void Connection::Send() {
     state_ = State::kReceiving;
     return;
   }
+  if (web_socket_ != nullptr) web_socket_->is_amid_request = true;
   SetInterest(EPOLLIN | EPOLLOUT);
-}
-
-// The bytes of the request in its hands.
-const std::string& Connection::RequestNow() {
-  const bool is_deflated = web_socket_ != nullptr && web_socket_->is_deflated;
-  return context_->request.Of(slot_, is_deflated ? context_->deflate.get() : nullptr);
 }
 
 // With kernel time stamps for one of so many requests.

@@ -218,7 +218,13 @@ class Connection : public TimeoutWheel::Node {
   void CountFindings(const SequenceAudit::Findings& findings);
   bool IsReply(absl::string_view message) const;
   bool FlushControl();
-  const std::string& RequestNow();
+  bool HasControlToSend();
+  // The bytes of the request in its hands.
+  const std::string& RequestNow() {
+    if (web_socket_ == nullptr) [[likely]]
+      return context_->request.Of(slot_);
+    return context_->request.FrameOf(slot_, web_socket_->is_deflated ? context_->deflate.get() : nullptr);
+  }
   void EndWebSocket(int error);
   void CompleteResponse(Nanos done);
   bool ClaimSlot(Nanos due);

@@ -39,15 +39,16 @@ void RequestBytes::StampPlaces(std::uint64_t slot) {
     std::copy(digits, digits + kSlotDigits, bytes.begin() + static_cast<std::ptrdiff_t>(place));
 }
 
-const std::string& RequestBytes::Frame(std::uint64_t slot, MessageDeflate* deflate) {
+const std::string& RequestBytes::FrameOf(std::uint64_t slot, MessageDeflate* deflate) {
   const auto mask = static_cast<std::uint32_t>(Mix64(slot ^ mask_seed));
+  Of(slot);
   frame.clear();
   if (deflate == nullptr) {
-    AppendFrame(*opcode, bytes, mask, &frame);
+    AppendFrame(opcode, bytes, mask, &frame);
   } else {
     std::string compressed;
     deflate->Compress(bytes, &compressed);
-    AppendFrame(*opcode, compressed, mask, &frame, true);
+    AppendFrame(opcode, compressed, mask, &frame, true);
   }
   return frame;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,21 +15,22 @@ struct RequestBytes {
   std::string bytes;  // of an HTTP request, or a WebSocket message's payload
   bool is_head = false;
   std::vector<std::size_t> slot_places;  // where kSlotDigits digits of the slot's number stand, in `bytes`
-  std::optional<Opcode> opcode = {};     // of a WebSocket message
+  Opcode opcode = Opcode::kText;         // of a WebSocket message
   std::uint64_t mask_seed = 0;           // ... whose masks nobody can foretell, as RFC 6455 section 5.3 asks
   std::string frame = {};                // room for it
 
-  // What goes out for a slot, the same bytes each time; a message is compressed if there is a `deflate`. Valid until
-  // the next call, which may be for another connection: to be called before each write.
-  const std::string& Of(std::uint64_t slot, MessageDeflate* deflate = nullptr) {
+  // What goes out for a slot, the same bytes each time. Valid until the next call, which may be for another connection:
+  // to be called before each write.
+  const std::string& Of(std::uint64_t slot) {
     if (!slot_places.empty()) [[unlikely]]
       StampPlaces(slot);
-    return opcode ? Frame(slot, deflate) : bytes;
+    return bytes;
   }
+  // The same of a message: its frame, compressed if there is a `deflate`.
+  const std::string& FrameOf(std::uint64_t slot, MessageDeflate* deflate);
 
  private:
   void StampPlaces(std::uint64_t slot);
-  const std::string& Frame(std::uint64_t slot, MessageDeflate* deflate);
 };
 
 // "{slot}" in a path, a header's value or a body becomes the slot's number, with leading zeros, modulo 10^12.

@@ -70,6 +70,7 @@ void Connection::BeginUpgrade() {
 
 void Connection::OnUpgradeReadable() {
   ConnectionContext& c = *context_;
+  if (!FlushControl()) return;
   while (true) {
     const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
     if (kept > 0) std::memcpy(c.buffer.data(), spill_->data(), kept);
@@ -142,6 +143,7 @@ void Connection::OnSubscribed(Nanos now) {
 
 void Connection::OnFramesReadable() {
   ConnectionContext& c = *context_;
+  if (!FlushControl()) return;
   while (true) {
     const IoResult io = transport_.Receive(c.buffer.data(), c.buffer.size());
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
@@ -238,6 +240,17 @@ bool Connection::IsReply(absl::string_view message) const {
   std::uint64_t slot = 0;
   c.json->Read(message);
   return c.json->Get(c.reply_id, &id) && absl::SimpleAtoi(id, &slot) && slot == slot_ % kSlotModulus;
+}
+
+// Control frames go first, and the request behind them, when there is room. REQUIRES: it is idle and has a slot.
+bool Connection::HasControlToSend() {
+  ConnectionContext& c = *context_;
+  if (web_socket_->control.empty()) return false;
+  state_ = State::kSending;
+  sent_bytes_ = 0;
+  c.wheel->Schedule(this, c.ReadClock() + c.timeout);
+  SetInterest(EPOLLIN | EPOLLOUT);
+  return true;
 }
 
 // Sends what waits in front of the next request, unless one is half sent. False if the connection broke and is gone.

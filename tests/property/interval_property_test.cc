@@ -85,7 +85,8 @@ TEST(SteadyProperty, NoiseIsSteadyAndATransientIsFound) {
     found += steady.kind == Steadiness::Kind::kAfter && steady.cut >= 10 && steady.cut <= 50 ? 1 : 0;
   }
   EXPECT_EQ(wrong, 0);
-  EXPECT_GE(found, 180);
+  // Of 2,000 seeds one in twenty found fewer than 180, so 185 are usual; this is five standard deviations below.
+  EXPECT_GE(found, 167);
 }
 
 }  // namespace
