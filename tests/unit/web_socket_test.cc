@@ -114,7 +114,7 @@ class EdgeCases : public testing::TestWithParam<EdgeCase> {};
 
 // In the manner of the Autobahn test suite: each rule of section 5, at any cut of the bytes, as Beast sees it, too.
 TEST_P(EdgeCases, AreReadByTheRules) {
-  for (const std::size_t piece : {1, 2, 3, 7, 64, 1 << 20})
+  for (const std::size_t piece : {1u, 2u, 3u, 7u, 64u, 1u << 20})
     EXPECT_EQ(ReadAll(GetParam().bytes, piece), GetParam().expected) << piece;
   EXPECT_EQ(ReadAllByBeast(GetParam().bytes), GetParam().expected);
 }
@@ -208,7 +208,8 @@ TEST(WebSocketTest, AFrameIsMaskedAndInItsShortestForm) {
     EXPECT_EQ(static_cast<unsigned char>(frame[0]), 0x81);
     EXPECT_EQ(static_cast<unsigned char>(frame[1]), 0x80 | (size < 126 ? size : size <= 0xffff ? 126 : 127));
     EXPECT_EQ(frame.substr(header, 4), "\x01\x02\x03\x04");
-    for (std::size_t i = 0; i < size; ++i) ASSERT_EQ(frame[header + 4 + i] ^ (i % 4 + 1), 'p') << size << " " << i;
+    for (std::size_t i = 0; i < size; ++i)
+      ASSERT_EQ(frame[header + 4 + i], static_cast<char>('p' ^ (i % 4 + 1))) << size << " " << i;
   }
 }
 
