@@ -185,7 +185,7 @@ void Connection::Rest(Nanos done) {
 void Connection::Think(Nanos until) {
   is_thinking_ = true;
   due_ = until;
-  context_->wheel->Schedule(this, until);
+  web_socket_ != nullptr ? Watch(until) : context_->wheel->Schedule(this, until);
 }
 
 void Connection::Begin(std::uint64_t quota, Nanos due) {
@@ -204,6 +204,7 @@ void Connection::Begin(std::uint64_t quota, Nanos due) {
     return;
   }
   if (state_ == State::kBackoff) state_ = State::kClosed;
+  if (web_socket_ != nullptr) web_socket_->room_since = due;
   return due > context_->now && context_->pacer.MayTake(quota_, due) ? Think(due) : TakeNext(due);
 }
 
@@ -211,10 +212,11 @@ void Connection::Send() {
   ConnectionContext& c = *context_;
   if (state_ != State::kIdle) [[unlikely]]
     return;  // a WebSocket that its peer has closed in this turn
-  if (web_socket_ != nullptr && HasControlToSend()) [[unlikely]]
-    return;
-  const std::string& request = RequestNow();
-  parser_.Start(c.request.is_head);
+  if (web_socket_ != nullptr) [[unlikely]]
+    return SendMessage();
+  RequestBytes& source = c.requests[c.RequestIndex(slot_)];
+  const std::string& request = source.Of(slot_);
+  parser_.Start(source.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
   const IoResult io = c.stamp_every == 0 ? transport_.Send(request) : SendFirst();
@@ -232,7 +234,6 @@ void Connection::Send() {
     state_ = State::kReceiving;
     return;
   }
-  if (web_socket_ != nullptr) web_socket_->is_amid_request = true;
   SetInterest(EPOLLIN | EPOLLOUT);
 }
 
@@ -264,6 +265,8 @@ void Connection::MarkSent() {
   --c.waiting;
   c.BeginFlight(sent_);
   ++c.recorder->counters.sent;
+  if (c.requests.IsMixed()) [[unlikely]]
+    ++c.recorder->counters.sent_by_request[c.RequestIndex(slot_)];
   if (is_prompt_) (*c.recorder)[Metric::kPacing].Record(sent_ - due_);
   is_prompt_ = false;
   (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
@@ -273,7 +276,6 @@ void Connection::ContinueSending() {
   ConnectionContext& c = *context_;
   if (web_socket_ != nullptr && !web_socket_->is_amid_request) {
     if (!FlushControl() || !web_socket_->control.empty()) return;
-    first_byte_ = 0;
     web_socket_->is_amid_request = true;
   }
   const std::string& request = RequestNow();
@@ -281,7 +283,8 @@ void Connection::ContinueSending() {
   const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     if (sent_bytes_ == 0) return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
-    return FailRequest(io.error == 0 ? ECONNRESET : io.error);
+    const int error = io.error == 0 ? ECONNRESET : io.error;
+    return web_socket_ == nullptr ? FailRequest(error) : EndWebSocket(error);
   }
   if (sent_bytes_ == 0 && io.bytes > 0) {
     sent_ = now;
@@ -292,10 +295,7 @@ void Connection::ContinueSending() {
   if (sent_bytes_ < request.size()) return;
   state_ = State::kReceiving;
   SetInterest(EPOLLIN);
-  if (web_socket_ != nullptr) {
-    web_socket_->is_amid_request = false;
-    FlushControl();
-  }
+  if (web_socket_ != nullptr) OnMessageSent();
 }
 
 void Connection::OnReadable() {
@@ -350,6 +350,8 @@ void Connection::CompleteResponse(Nanos done) {
   recorder[is_success ? Metric::kService : Metric::kOther].Record(done - sent_);
   recorder[Metric::kFirstByte].Record(first_byte_ - sent_);
   if (is_success && c.open_loop) recorder[Metric::kResponse].Record(done - due_);
+  if (is_success && c.requests.IsMixed()) [[unlikely]]
+    recorder[MetricOfRequest(c.RequestIndex(slot_))].Record(done - sent_);
   recorder.counters.success += is_success ? 1 : 0;
   recorder.last_done = done;
   if (stamps_ != nullptr) [[unlikely]]
@@ -385,6 +387,7 @@ void Connection::LoseIdle() {
 }
 
 void Connection::OnDeadline() {
+  if (web_socket_ != nullptr && state_ >= State::kSubscribing && !IsDeadlineOver()) return;
   if (is_thinking_) {
     is_thinking_ = false;
     return TakeNext(due_);
@@ -403,9 +406,9 @@ void Connection::OnDeadline() {
       return has_slot_ ? Open() : TakeNext(context_->now);
     case State::kSending:
     case State::kReceiving:
-      return FailRequest(ETIMEDOUT);
+      return web_socket_ == nullptr ? FailRequest(ETIMEDOUT) : OnReplyDeadline();
     case State::kIdle:
-      if (context_->listen) OnListenDeadline();
+      if (web_socket_ != nullptr) context_->listen ? OnListenDeadline() : OnReplyDeadline();
       return;
     case State::kClosed:
       return;
@@ -417,6 +420,7 @@ void Connection::FailConnect(Phase phase, int error, std::string text) {
   ConnectionContext& c = *context_;
   const ConnectResult result = ConnectResultOf(phase, error);
   const bool was_established = state_ >= State::kIdle;
+  if (was_established && web_socket_ != nullptr) FailAllUnderWay(error);
   if (error == EADDRNOTAVAIL) ++c.recorder->counters.no_local_port;
   if (error == EMFILE || error == ENFILE) ++c.recorder->counters.no_descriptor;
   if (!was_established) ++c.recorder->counters[result];
@@ -469,15 +473,21 @@ void Connection::FailRequest(int error) {
   }
   const Outcome outcome = OutcomeOf(error);
   const Nanos now = c.ReadClock();
-  if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
-    (*c.recorder)[Metric::kCensored].Record(now - sent_);
-    if (c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(now - due_);
-  } else {
-    c.recorder->counters.failed_ns += static_cast<std::uint64_t>(now - sent_);
-  }
+  RecordFailure(outcome, due_, sent_, now);
   Finish(outcome, now);
   Close();
   Rest(now);
+}
+
+// The time of a request that failed: at least so long, or in no histogram.
+void Connection::RecordFailure(Outcome outcome, Nanos due, Nanos sent, Nanos now) {
+  ConnectionContext& c = *context_;
+  if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
+    (*c.recorder)[Metric::kCensored].Record(now - sent);
+    if (c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(now - due);
+  } else {
+    c.recorder->counters.failed_ns += static_cast<std::uint64_t>(now - sent);
+  }
 }
 
 void Connection::StopWaiting(NeverSent reason) {
@@ -487,7 +497,12 @@ void Connection::StopWaiting(NeverSent reason) {
   switch (state_) {
     case State::kSending:
       if (sent_bytes_ > 0) return;
-      Close();
+      if (web_socket_ == nullptr || web_socket_->is_amid_request) {
+        Close();
+      } else {
+        state_ = State::kIdle;  // for those under way
+        WatchReplies();
+      }
       NeverSend(reason);
       return Settle();
     case State::kReceiving:
@@ -509,6 +524,10 @@ void Connection::StopWaiting(NeverSent reason) {
 }
 
 void Connection::CutOff() {
+  if (web_socket_ != nullptr && state_ >= State::kIdle) {
+    if (web_socket_->pipeline.size() > 0 || state_ == State::kSending) EndWebSocket(ECANCELED);
+    return;
+  }
   if (state_ == State::kSending || state_ == State::kReceiving) FailRequest(ECANCELED);
 }
 
@@ -518,13 +537,19 @@ void Connection::NeverSend(NeverSent reason) {
   has_slot_ = false;
 }
 
+// The slot in its hands is done.
 void Connection::Finish(Outcome outcome, Nanos instant) {
+  has_slot_ = false;
+  sent_bytes_ = 0;
+  TimeoutWheel::Clear(this);
+  CountOutcome(outcome, instant);
+}
+
+void Connection::CountOutcome(Outcome outcome, Nanos instant) {
   ConnectionContext& c = *context_;
   c.EndFlight(instant);
   ++c.recorder->counters[outcome];
-  has_slot_ = false;
   failures_ = 0;
-  TimeoutWheel::Clear(this);
   if (!is_proven_) [[unlikely]] {
     is_proven_ = true;
     ++c.open_credits;
@@ -532,12 +557,13 @@ void Connection::Finish(Outcome outcome, Nanos instant) {
 }
 
 void Connection::Settle() {
-  if (is_settled_) return;
+  if (is_settled_ || (web_socket_ != nullptr && web_socket_->pipeline.size() > 0)) return;
   is_settled_ = true;
   ++context_->settled;
 }
 
 void Connection::Close() {
+  if (web_socket_ != nullptr) FailAllUnderWay(ECANCELED);
   if (state_ >= State::kIdle && transport_.fd() >= 0) {
     --context_->up;
     if (web_socket_ != nullptr && !web_socket_->is_closing && !web_socket_->is_amid_request) {

@@ -1,6 +1,7 @@
 // One connection of a worker, HTTP or WebSocket: what happens to a request between its due time and its outcome.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -10,7 +11,9 @@
 
 #include "agent/event_loop.h"
 #include "agent/json_pointers.h"
+#include "agent/order_book.h"
 #include "agent/pacer.h"
+#include "agent/pipeline.h"
 #include "agent/recorder.h"
 #include "agent/request_source.h"
 #include "agent/response_parser.h"
@@ -23,6 +26,19 @@ namespace tidemark {
 
 class Connection;
 
+// A value at a JSON pointer.
+struct Match {
+  std::string pointer = {};
+  std::string value = {};
+
+  // Of "POINTER=VALUE".
+  static Match Of(absl::string_view text);
+  bool IsIn(JsonPointers* json) const {
+    absl::string_view found;
+    return json->Get(pointer, &found) && found == value;
+  }
+};
+
 // What is looked for in the messages of a stream; pointers that are empty are not.
 struct ListenRules {
   std::string stream;
@@ -33,13 +49,19 @@ struct ListenRules {
   std::string previous;  // number of the one before it
   bool has_ranges = false;
   bool is_linked = false;
+  bool has_snapshots = false;
+  Match snapshot;     // a message with it begins the numbers, or the book, anew
+  std::string bids;   // of books that have a checksum, which is their number
+  std::string asks;
+  std::size_t depth = 0;
+  std::string event;  // fan-out
   Nanos silence = 0;
   Nanos hold = TimeoutWheel::kNever;  // churn
   enum class Jitter : std::uint8_t { kNone, kFixed, kFull };
   Jitter jitter = Jitter::kNone;  // of a storm
   Nanos delay = 0;
 
-  bool MustRead() const { return !stream.empty() || !time.empty() || !number.empty(); }
+  bool MustRead() const { return !stream.empty() || !time.empty() || !number.empty() || !event.empty(); }
 };
 
 // What the connections of one worker share. Owned by the worker, which outlives them.
@@ -51,7 +73,7 @@ struct ConnectionContext {
   std::optional<OpenLoop> open_loop;  // while a point with a schedule runs; then the pacer only says when to stop
 
   // From the plan, constant.
-  RequestBytes request;
+  RequestMix requests;
   StatusSet success;
   ResponseLimits limits;
   Nanos timeout = 0;
@@ -67,12 +89,15 @@ struct ConnectionContext {
   std::string subprotocols;               // ... offered
   std::string reply_id;                   // ... JSON pointer; empty: the next message is the reply
   std::vector<std::string> subscribe;     // ... messages that open a connection
-  std::string ack_pointer;                // ... what answers each of them; empty: nothing is awaited
-  std::string ack_value;
+  Match ack;                              // ... what answers each of them; without a pointer nothing is awaited
+  std::size_t pipeline = 1;               // ... requests under way at once
+  Nanos control_interval = 0;             // ... between subscriptions, pings and pongs; 0: none
+  const std::atomic<Nanos>* target_clock = nullptr;  // ... its offset to our wall clock; null: 0
   std::unique_ptr<MessageDeflate> deflate;  // ... offered, if there is one
   std::optional<ListenRules> listen;
   Nanos ping_every = 0;   // 0: the client sends no pings
   std::string ping_text;  // ... empty: ping frames
+  std::string ping_reply;  // the message that answers ping_text; empty: none
 
   // State of the worker as its connections see it.
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
@@ -96,6 +121,7 @@ struct ConnectionContext {
   Connection* last_free = nullptr;
   bool is_in_turn = false;
   Nanos now = 0;        // the latest clock reading of this thread
+  Nanos start = 0;      // T0 of the point; meaningful when not preparing
   Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
@@ -120,6 +146,13 @@ struct ConnectionContext {
     const std::uint64_t number = next_slot;
     next_slot += slot_stride;
     return number;
+  }
+
+  // Which request the slot sends.
+  std::size_t RequestIndex(std::uint64_t slot) const {
+    if (!requests.IsMixed()) [[likely]]
+      return 0;
+    return requests.IndexOf(slot, slot_stride);
   }
 
   // Of keys and masks: what nobody can foretell without the seed.
@@ -193,6 +226,36 @@ class Connection : public TimeoutWheel::Node {
     kReceiving
   };
 
+  struct WebSocket {
+    FrameReader reader;
+    std::string key;      // sent with the upgrade
+    std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
+    bool is_closing = false;
+    bool is_deflated = false;
+    bool is_amid_request = false;  // nothing may come between the parts of one: a frame, or a TLS record, is half sent
+    Pipeline pipeline;
+    bool is_filling = false;
+    Nanos room_since = 0;                   // when the pipeline had room for a request that has not been taken yet
+    std::string pong;                       // payload of the latest ping, while its pong has to wait
+    bool has_pong = false;
+    bool has_ping = false;                  // one of ours has to wait
+    bool is_pacing = false;                 // control_at is a deadline: something waits for it
+    Nanos control_at = 0;                   // when the next subscription, ping or pong may go
+    Nanos deadline = TimeoutWheel::kNever;  // of what the state waits for
+    Nanos close_at = TimeoutWheel::kNever;  // churn
+    std::size_t subscriptions = 0;          // that were sent
+    std::size_t acks = 0;                   // that came
+    Nanos subscribed = 0;                   // when events were due to begin; 0 once one has come
+    // Listening, by the stream's name.
+    struct Stream {
+      SequenceAudit audit;
+      SnapshotAudit snapshots;
+      std::unique_ptr<OrderBook> book;
+      Nanos last = 0;
+    };
+    std::map<std::string, Stream, std::less<>> streams;
+  };
+
   void OnConnected();
   void OnHandshake();
   void OnEstablished();
@@ -210,20 +273,34 @@ class Connection : public TimeoutWheel::Node {
   void OnFramesReadable();
   bool TakeFrames(absl::string_view bytes, Nanos now);
   void OnMessage(Nanos now);
+  void TakeReply(Nanos now);
+  void FillPipeline();
+  void SendMessage();
+  void OnMessageSent();
+  void FailUnderWay(Pipeline::Request* request, int error, Nanos now);
+  void FailAllUnderWay(int error);
+  void OnReplyDeadline();
+  void OnRoom(Nanos now);
+  void WatchReplies();
+  void Watch(Nanos until);
+  bool IsDeadlineOver();
   void Subscribe(Nanos now);
+  void SendControl();
+  void ContinueSubscribing(Nanos now);
+  bool AuditSnapshots(WebSocket::Stream* stream);
   bool TakeAck(Nanos now);
   void OnSubscribed(Nanos now);
   void OnEvent(Nanos now);
   void OnListenDeadline();
   void CountFindings(const SequenceAudit::Findings& findings);
-  bool IsReply(absl::string_view message) const;
   bool FlushControl();
   bool HasControlToSend();
   // The bytes of the request in its hands.
   const std::string& RequestNow() {
+    RequestBytes& request = context_->requests[context_->RequestIndex(slot_)];
     if (web_socket_ == nullptr) [[likely]]
-      return context_->request.Of(slot_);
-    return context_->request.FrameOf(slot_, web_socket_->is_deflated ? context_->deflate.get() : nullptr);
+      return request.Of(slot_);
+    return request.FrameOf(slot_, web_socket_->is_deflated ? context_->deflate.get() : nullptr);
   }
   void EndWebSocket(int error);
   void CompleteResponse(Nanos done);
@@ -239,8 +316,10 @@ class Connection : public TimeoutWheel::Node {
   void BackOff();
   void GiveUp(NeverSent reason);
   void FailRequest(int error);
+  void RecordFailure(Outcome outcome, Nanos due, Nanos sent, Nanos now);
   void NeverSend(NeverSent reason);
   void Finish(Outcome outcome, Nanos instant);
+  void CountOutcome(Outcome outcome, Nanos instant);
   void SetInterest(std::uint32_t events);
   const SocketAddress& target() const { return context_->targets[index_ % context_->targets.size()]; }
 
@@ -254,23 +333,6 @@ class Connection : public TimeoutWheel::Node {
     Nanos from_wire = 0;
   };
   std::unique_ptr<Stamps> stamps_;
-  struct WebSocket {
-    FrameReader reader;
-    std::string key;      // sent with the upgrade
-    std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
-    bool is_closing = false;
-    bool is_deflated = false;
-    bool is_amid_request = false;  // nothing may come between the parts of one: a frame, or a TLS record, is half sent
-    Nanos close_at = TimeoutWheel::kNever;  // churn
-    std::size_t acks = 0;                   // that came
-    Nanos subscribed = 0;                   // when events were due to begin; 0 once one has come
-    // Listening, by the stream's name.
-    struct Stream {
-      SequenceAudit audit;
-      Nanos last = 0;
-    };
-    std::map<std::string, Stream, std::less<>> streams;
-  };
   std::unique_ptr<WebSocket> web_socket_;  // from the upgrade on
   std::unique_ptr<std::string> spill_;     // bytes of an incomplete header, kept between two reads
   Connection* next_free_ = nullptr;

@@ -3,7 +3,10 @@
 #include <simdjson.h>
 
 #include <cstring>
+#include <limits>
 #include <vector>
+
+#include "absl/strings/numbers.h"
 
 namespace tidemark {
 
@@ -14,6 +17,22 @@ struct JsonPointers::State {
   simdjson::ondemand::document document;
   bool is_json = false;
 };
+
+namespace {
+
+// A number, or a string with its quotes, as it is written.
+std::string_view TrimmedToken(simdjson::ondemand::value& value) {
+  std::string_view text = value.raw_json_token();
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
+    text.remove_suffix(1);
+  return text;
+}
+
+std::string_view Unquoted(std::string_view text) {
+  return text.size() >= 2 && text.front() == '"' && text.back() == '"' ? text.substr(1, text.size() - 2) : text;
+}
+
+}  // namespace
 
 JsonPointers::JsonPointers() : state_(std::make_unique<State>()) {}
 JsonPointers::~JsonPointers() = default;
@@ -36,13 +55,67 @@ bool JsonPointers::Get(const std::string& pointer, absl::string_view* value) {
   if (type == simdjson::ondemand::json_type::string) {
     if (found.get_string().get(text) != simdjson::SUCCESS) return false;
   } else if (type == simdjson::ondemand::json_type::number) {
-    text = found.raw_json_token();
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
-      text.remove_suffix(1);
+    text = TrimmedToken(found);
+  } else if (type == simdjson::ondemand::json_type::boolean) {
+    bool is_true = false;
+    if (found.get_bool().get(is_true) != simdjson::SUCCESS) return false;
+    text = is_true ? "true" : "false";
+  } else if (type == simdjson::ondemand::json_type::null) {
+    text = "null";
   } else {
     return false;
   }
   *value = absl::string_view(text.data(), text.size());
+  return true;
+}
+
+std::optional<Nanos> JsonPointers::GetInstant(const std::string& pointer, Nanos unit) {
+  absl::string_view text;
+  if (!Get(pointer, &text)) return std::nullopt;
+  const Nanos most = std::numeric_limits<Nanos>::max() / unit;
+  std::int64_t whole = 0;
+  if (absl::SimpleAtoi(text, &whole)) return whole >= 0 && whole < most ? std::optional(whole * unit) : std::nullopt;
+  double instant = 0;
+  if (!absl::SimpleAtod(text, &instant) || !(instant >= 0) || instant >= static_cast<double>(most)) return std::nullopt;
+  return static_cast<Nanos>(instant * static_cast<double>(unit));
+}
+
+bool JsonPointers::GetPairs(const std::string& pointer,
+                            std::vector<std::pair<absl::string_view, absl::string_view>>* pairs) {
+  namespace ondemand = simdjson::ondemand;
+  if (!state_->is_json) return false;
+  ondemand::array items;
+  if (state_->document.at_pointer(pointer).get(items) != simdjson::SUCCESS) return true;
+  for (auto item : items) {
+    ondemand::json_type type{};
+    if (item.type().get(type) != simdjson::SUCCESS) return false;
+    std::string_view parts[2];
+    if (type == ondemand::json_type::array) {
+      ondemand::array values;
+      if (item.get(values) != simdjson::SUCCESS) return false;
+      std::size_t count = 0;
+      for (auto value : values) {
+        ondemand::value part;
+        if (value.get(part) != simdjson::SUCCESS) return false;
+        if (count < 2) parts[count] = Unquoted(TrimmedToken(part));
+        ++count;
+      }
+      if (count < 2) return false;
+    } else {
+      ondemand::object object;
+      if (item.get(object) != simdjson::SUCCESS) return false;
+      for (auto field : object) {
+        std::string_view key;
+        ondemand::value part;
+        if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(part) != simdjson::SUCCESS)
+          return false;
+        if (key == "price") parts[0] = Unquoted(TrimmedToken(part));
+        if (key == "qty") parts[1] = Unquoted(TrimmedToken(part));
+      }
+    }
+    pairs->emplace_back(absl::string_view(parts[0].data(), parts[0].size()),
+                        absl::string_view(parts[1].data(), parts[1].size()));
+  }
   return true;
 }
 

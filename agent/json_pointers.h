@@ -2,9 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "common/clock.h"
 
 namespace tidemark {
 
@@ -16,8 +20,14 @@ class JsonPointers {
 
   // The message that the next calls of Get look into.
   void Read(absl::string_view message);
-  // Sets *value to the text of the string or number at `pointer`; false if there is none, or the message is no JSON.
+  // Sets *value to the text of the string, number, true, false or null at `pointer`; false if there is none, or the
+  // message is no JSON.
   bool Get(const std::string& pointer, absl::string_view* value);
+  // An instant since 1970 in `unit`s; none if it is no number, or beyond 64 bits of nanoseconds.
+  std::optional<Nanos> GetInstant(const std::string& pointer, Nanos unit);
+  // Appends the pairs of the array at `pointer`: the first two of each array in it, or "price" and "qty" of each object,
+  // numbers as they are written. Nothing if there is no such array; false if one of its items is neither.
+  bool GetPairs(const std::string& pointer, std::vector<std::pair<absl::string_view, absl::string_view>>* pairs);
 
  private:
   struct State;

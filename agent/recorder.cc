@@ -4,9 +4,18 @@
 
 namespace tidemark {
 
+void Recorder::AddReceipts(std::uint64_t event, const Receipts& receipts) {
+  if (events.size() >= kMaxEvents && !events.contains(event)) {
+    counters.untracked_events += receipts.count;
+    return;
+  }
+  events[event].Add(receipts);
+}
+
 void Recorder::Add(const Recorder& other) {
   for (std::size_t i = 0; i < kMetricCount; ++i) histograms[i].Add(other.histograms[i]);
   counters.Add(other.counters);
+  for (const auto& [event, receipts] : other.events) AddReceipts(event, receipts);
   last_done = std::max(last_done, other.last_done);
 }
 
@@ -15,6 +24,7 @@ void Recorder::Clear() {
     if (!histogram.IsEmpty()) histogram.Clear();
   }
   counters = Counters();
+  events.clear();
   last_done = 0;
 }
 

@@ -5,7 +5,9 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <numeric>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -37,6 +39,19 @@ void RequestBytes::StampPlaces(std::uint64_t slot) {
   for (std::size_t i = kSlotDigits; i-- > 0; slot /= 10) digits[i] = static_cast<char>('0' + slot % 10);
   for (const std::size_t place : slot_places)
     std::copy(digits, digits + kSlotDigits, bytes.begin() + static_cast<std::ptrdiff_t>(place));
+}
+
+RequestMix::RequestMix(std::vector<RequestBytes> requests, const std::vector<std::int64_t>& weights)
+    : requests_(std::move(requests)) {
+  // Smooth weighted round-robin, as nginx deals its upstreams.
+  const std::int64_t sum = std::accumulate(weights.begin(), weights.end(), std::int64_t{0});
+  std::vector<std::int64_t> credit(weights.size());
+  for (std::int64_t i = 0; i < sum; ++i) {
+    for (std::size_t k = 0; k < weights.size(); ++k) credit[k] += weights[k];
+    const auto next = std::max_element(credit.begin(), credit.end());
+    *next -= sum;
+    pattern_.push_back(static_cast<std::uint8_t>(next - credit.begin()));
+  }
 }
 
 const std::string& RequestBytes::FrameOf(std::uint64_t slot, MessageDeflate* deflate) {

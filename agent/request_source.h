@@ -33,6 +33,26 @@ struct RequestBytes {
   void StampPlaces(std::uint64_t slot);
 };
 
+// The requests of a plan, and which of them a slot sends.  Threads: one worker.
+class RequestMix {
+ public:
+  // `weights`: one per request, at least 1.
+  RequestMix() = default;
+  RequestMix(std::vector<RequestBytes> requests, const std::vector<std::int64_t>& weights);
+
+  bool IsMixed() const { return requests_.size() > 1; }
+  // In each run of as many slots as the weights' sum, each request has its weight's share, evenly spread. `stride`: how
+  // far apart the slots of this worker are.
+  std::size_t IndexOf(std::uint64_t slot, std::uint64_t stride) const {
+    return pattern_[slot / stride % pattern_.size()];
+  }
+  RequestBytes& operator[](std::size_t index) { return requests_[index]; }
+
+ private:
+  std::vector<RequestBytes> requests_;
+  std::vector<std::uint8_t> pattern_;
+};
+
 // "{slot}" in a path, a header's value or a body becomes the slot's number, with leading zeros, modulo 10^12.
 inline constexpr std::size_t kSlotDigits = 12;
 inline constexpr std::uint64_t kSlotModulus = 1'000'000'000'000;

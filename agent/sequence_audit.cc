@@ -67,6 +67,29 @@ SequenceAudit::Findings SequenceAudit::Add(std::uint64_t first, std::uint64_t la
   return findings;
 }
 
+SequenceAudit::Findings SnapshotAudit::Add(std::uint64_t number, bool is_snapshot) {
+  SequenceAudit::Findings findings;
+  if (is_snapshot) {
+    is_synced_ = true;
+    ++findings.snapshots;
+  } else if (!is_synced_) {
+    ++findings.unsynced;
+    return findings;
+  } else if (number == 1 && last_ > 1) {
+    ++findings.resets;
+  } else if (number == last_) {
+    ++findings.duplicates;
+    return findings;
+  } else if (number < last_) {
+    ++findings.reordered;
+    return findings;
+  } else if (number > last_ + 1) {
+    ++findings.suspects;
+  }
+  last_ = number;
+  return findings;
+}
+
 SequenceAudit::Findings SequenceAudit::End() {
   Findings findings{.duplicates = static_cast<std::uint64_t>(std::exchange(old_, 0))};
   for (const Missing& missing : missing_) Confirm(missing, &findings);

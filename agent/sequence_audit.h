@@ -23,6 +23,9 @@ class SequenceAudit {
     std::uint64_t duplicates = 0;
     std::uint64_t reordered = 0;  // came late
     std::uint64_t resets = 0;     // the numbers began again
+    std::uint64_t snapshots = 0;
+    std::uint64_t suspects = 0;  // after a snapshot, numbers that rose by more than one
+    std::uint64_t unsynced = 0;  // messages before a snapshot
   };
 
   // `is_linked`: a link tells a reset by pointing back; else one begins at 0 or 1. `is_behind`: our own reader was
@@ -46,6 +49,18 @@ class SequenceAudit {
   std::vector<Missing> missing_;  // few; the oldest first
   int old_ = 0;                   // messages in a row that looked like duplicates and followed each other ...
   std::uint64_t old_next_ = 0;    // ... where the next one would begin
+};
+
+// A stream of snapshots and changes, as Bybit's: each snapshot begins the numbers anew, and from there they rise. Since
+// nobody promises that they rise by one, a larger step is only suspect. A change with the number 1 is the sign of a
+// service that began again.  Threads: one.
+class SnapshotAudit {
+ public:
+  SequenceAudit::Findings Add(std::uint64_t number, bool is_snapshot);
+
+ private:
+  bool is_synced_ = false;
+  std::uint64_t last_ = 0;
 };
 
 }  // namespace tidemark

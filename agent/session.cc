@@ -39,6 +39,30 @@ absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceilin
                    " requests per second; give a --rate, and a --warmup that is a time"));
 }
 
+// The clock of the plan's target, read for the first time.
+absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan& plan, const TargetGuard& guard) {
+  const proto::Listen& listen = plan.web_socket().listen();
+  TargetClock::Settings settings{.pointer = listen.clock().time(),
+                                 .unit = *ParseTimeUnit(listen.time_unit()),
+                                 .every = FromProto(listen.clock().every()),
+                                 .timeout = FromProto(plan.connect_timeout())};
+  TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(listen.clock().url()));
+  bool is_overridden = false;
+  TIDEMARK_ASSIGN_OR_RETURN(std::vector<SocketAddress> addresses,
+                            ResolveTarget(settings.target, plan.resolve(), &is_overridden));
+  for (const SocketAddress& address : addresses) {
+    const auto ceiling = guard.Check(settings.target.host, address, is_overridden);
+    if (!ceiling.ok()) return ceiling.status();
+  }
+  std::vector<SocketAddress> left_out;
+  KeepListeningLoopback(&addresses, &left_out);
+  settings.address = addresses.front();
+  if (settings.target.is_tls) {
+    TIDEMARK_ASSIGN_OR_RETURN(settings.tls, MakeSslContext(plan.tls(), settings.target));
+  }
+  return TargetClock::Start(std::move(settings));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, const TargetGuard& guard,
@@ -75,6 +99,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
   session->is_unix_ = !settings.target.unix_path.empty();
   session->ceiling_ = ceiling;
+  if (plan.web_socket().listen().has_clock()) {
+    TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard));
+    settings.target_clock = &session->target_clock_->offset();
+  }
   const int worker_count = plan.threads() > 0 ? plan.threads() : UsableCores();
   for (int i = 0; i < worker_count; ++i) {
     SslContext tls;
@@ -301,6 +329,15 @@ void Session::Handle(WorkerReport report) {
         }
         proto::Event event;
         ToProto(ReadHostCounters(), host_at_start_, shard.mutable_host());
+        if (target_clock_ != nullptr) {
+          const TargetClock::Reading reading = target_clock_->Latest();
+          proto::TargetClockReading* const clock = shard.mutable_target_clock();
+          clock->set_offset_ns(reading.bounds.offset());
+          clock->set_error_ns(reading.bounds.error());
+          clock->set_readings(reading.bounds.readings());
+          clock->set_failures(reading.failures);
+          clock->set_steps(reading.bounds.steps());
+        }
         *event.mutable_shard() = std::move(shard);
         emit_(event);
         if (is_final) break;

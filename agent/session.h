@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "agent/machine.h"
 #include "agent/shard_sender.h"
+#include "agent/target_clock.h"
 #include "agent/target_guard.h"
 #include "agent/worker.h"
 #include "common/mutex.h"
@@ -27,7 +28,8 @@ class Session {
   using Emit = std::function<void(const proto::Event&)>;
 
   // Validates the plan, resolves the target, asks the guard, starts the workers.
-  // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name, a secret).
+  // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name, a secret), Unavailable (the
+  // target's clock).
   static absl::StatusOr<std::unique_ptr<Session>> Open(const proto::Open& open, const TargetGuard& guard,
                                                        std::uint64_t incarnation, Emit emit);
   ~Session();  // closes every connection and joins every thread
@@ -56,6 +58,7 @@ class Session {
   const proto::Open open_;
   const std::uint64_t incarnation_;
   const Emit emit_;
+  std::unique_ptr<TargetClock> target_clock_;  // of a plan that has one; the workers read it
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t target_count_ = 1;
   std::size_t source_count_ = 1;

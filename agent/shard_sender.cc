@@ -48,9 +48,17 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
       ToProto(histogram, static_cast<std::uint32_t>(i), shard.add_deltas());
       cumulative_[i].Add(histogram.Facts());
     }
-    ToProto(cumulative_[i], static_cast<std::uint32_t>(i), shard.add_cumulative());
+    if (cumulative_[i] != HistogramFacts())
+      ToProto(cumulative_[i], static_cast<std::uint32_t>(i), shard.add_cumulative());
   }
   counters_.Add(recorder->counters);
+  for (const auto& [event, receipts] : recorder->events) {
+    proto::EventReceipts* const entry = shard.add_events();
+    entry->set_id(event);
+    entry->set_first_ns(receipts.first);
+    entry->set_last_ns(receipts.last);
+    entry->set_count(receipts.count);
+  }
   last_done_ = std::max(last_done_, recorder->last_done);
   shard.set_last_done_ns(last_done_);
   shard.set_start_late_ns(start_late_);

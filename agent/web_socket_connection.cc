@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "agent/connection.h"
 
 namespace tidemark {
@@ -21,16 +22,6 @@ constexpr Nanos kCatchUp = kSecond;
 // Streams of one connection that are told apart.
 constexpr std::size_t kMaxStreams = 1'024;
 constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
-
-// An instant since 1970 that a message gives in `unit`s; none if it is no number, or beyond 64 bits of nanoseconds.
-std::optional<Nanos> InstantOf(absl::string_view text, Nanos unit) {
-  const Nanos most = std::numeric_limits<Nanos>::max() / unit;
-  std::int64_t whole = 0;
-  if (absl::SimpleAtoi(text, &whole)) return whole >= 0 && whole < most ? std::optional(whole * unit) : std::nullopt;
-  double instant = 0;
-  if (!absl::SimpleAtod(text, &instant) || !(instant >= 0) || instant >= static_cast<double>(most)) return std::nullopt;
-  return static_cast<Nanos>(instant * static_cast<double>(unit));
-}
 
 struct Numbers {
   std::uint64_t first = 0;
@@ -54,7 +45,21 @@ std::optional<Numbers> NumbersOf(const ListenRules& rules, JsonPointers* json) {
   return numbers;
 }
 
+// The same for all agents: FNV-1a of name and number, mixed.
+std::uint64_t EventHash(absl::string_view stream, absl::string_view event) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const absl::string_view part : {stream, absl::string_view("\0", 1), event}) {
+    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  }
+  return Mix64(hash);
+}
+
 }  // namespace
+
+Match Match::Of(absl::string_view text) {
+  const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+  return {.pointer = parts.first, .value = parts.second};
+}
 
 void Connection::BeginUpgrade() {
   ConnectionContext& c = *context_;
@@ -103,24 +108,73 @@ void Connection::OnUpgradeReadable() {
 void Connection::Subscribe(Nanos now) {
   ConnectionContext& c = *context_;
   sent_ = now;
-  for (const std::string& message : c.subscribe)
-    AppendFrame(Opcode::kText, message, static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
-  if (c.subscribe.empty() || c.ack_pointer.empty()) {
-    OnSubscribed(now);
-    if (web_socket_ != nullptr) FlushControl();
-    return;
-  }
   state_ = State::kSubscribing;
-  c.wheel->Schedule(this, now + c.connect_timeout);
-  FlushControl();
+  Watch(now + c.connect_timeout + c.control_interval * static_cast<Nanos>(c.subscribe.size()));
+  ContinueSubscribing(now);
+}
+
+void Connection::ContinueSubscribing(Nanos now) {
+  const ConnectionContext& c = *context_;
+  SendControl();
+  if (c.ack.pointer.empty() && web_socket_->subscriptions == c.subscribe.size()) OnSubscribed(now);
+  if (web_socket_ != nullptr) FlushControl();
+}
+
+// Writes subscriptions, pings and pongs as the rate allows; the rest waits for its time.
+void Connection::SendControl() {
+  ConnectionContext& c = *context_;
+  WebSocket& w = *web_socket_;
+  const auto mask = [&c] { return static_cast<std::uint32_t>(c.NextRandom()); };
+  while (w.has_pong || w.has_ping || w.subscriptions < c.subscribe.size()) {
+    if (c.now < w.control_at) {
+      w.is_pacing = true;
+      return Watch(w.deadline);
+    }
+    w.control_at = c.control_interval == 0 ? 0 : c.now + c.control_interval;
+    if (std::exchange(w.has_pong, false)) {
+      AppendFrame(Opcode::kPong, w.pong, mask(), &w.control);
+    } else if (w.subscriptions < c.subscribe.size()) {
+      AppendFrame(Opcode::kText, c.subscribe[w.subscriptions++], mask(), &w.control);
+    } else {
+      w.has_ping = false;
+      AppendFrame(c.ping_text.empty() ? Opcode::kPing : Opcode::kText, c.ping_text, mask(), &w.control);
+    }
+  }
+}
+
+// The state waits until `until`; what the rate holds back may be due before.
+void Connection::Watch(Nanos until) {
+  web_socket_->deadline = until;
+  const Nanos wake = web_socket_->is_pacing ? std::min(until, web_socket_->control_at) : until;
+  wake == TimeoutWheel::kNever ? TimeoutWheel::Clear(this) : context_->wheel->Schedule(this, wake);
+}
+
+// Sends what was held back, if that is what is due. False if the state's own deadline lies ahead still.
+bool Connection::IsDeadlineOver() {
+  WebSocket& w = *web_socket_;
+  const Nanos now = context_->ReadClock();
+  if (w.is_pacing && w.control_at <= now) {
+    w.is_pacing = false;
+    const Nanos before = w.deadline;
+    if (state_ == State::kSubscribing) {
+      ContinueSubscribing(now);
+    } else {
+      SendControl();
+      FlushControl();
+    }
+    if (web_socket_ == nullptr || web_socket_->deadline != before) return false;
+  }
+  if (w.deadline <= now) return true;
+  Watch(w.deadline);
+  return false;
 }
 
 // Whether the message is an ack, while some are awaited.
 bool Connection::TakeAck(Nanos now) {
   ConnectionContext& c = *context_;
-  absl::string_view value;
+  if (c.ack.pointer.empty()) return false;
   c.json->Read(web_socket_->reader.payload());
-  if (!c.json->Get(c.ack_pointer, &value) || value != c.ack_value) return false;
+  if (!c.ack.IsIn(c.json.get())) return false;
   if (++web_socket_->acks < c.subscribe.size()) return true;
   (*c.recorder)[Metric::kSubscribe].Record(now - sent_);
   OnSubscribed(now);
@@ -133,8 +187,10 @@ void Connection::OnSubscribed(Nanos now) {
   CountEstablished();
   if (c.listen) {
     if (c.listen->hold != TimeoutWheel::kNever) web_socket_->close_at = now + c.listen->hold;
-    c.wheel->Schedule(this, std::min(now + c.listen->silence, web_socket_->close_at));
+    Watch(std::min(now + c.listen->silence, web_socket_->close_at));
     if (const Nanos storm = std::exchange(due_, 0); storm != 0) (*c.recorder)[Metric::kReturn].Record(now - storm);
+  } else {
+    Watch(TimeoutWheel::kNever);
   }
   if (!has_slot_) return TakeNext(now);
   // What else has come in this turn is no reply.
@@ -165,7 +221,8 @@ void Connection::OnFramesReadable() {
 bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
   ConnectionContext& c = *context_;
   Counters& counters = c.recorder->counters;
-  const bool must_keep = !c.reply_id.empty() || !c.ack_pointer.empty() || (c.listen && c.listen->MustRead());
+  const bool must_keep = !c.reply_id.empty() || !c.ack.pointer.empty() || !c.ping_reply.empty() ||
+                         (c.listen && c.listen->MustRead());
   while (true) {
     FrameReader& reader = web_socket_->reader;
     switch (reader.Next(&bytes, c.limits.max_body_bytes, must_keep)) {
@@ -180,14 +237,19 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
         break;
       case FrameReader::Event::kPing:
         ++counters.pings;
-        AppendFrame(Opcode::kPong, reader.payload(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
+        // Section 5.5.3: of several pings it is enough to answer the last.
+        web_socket_->pong.assign(reader.payload().data(), reader.payload().size());
+        web_socket_->has_pong = true;
+        SendControl();
         if (web_socket_->control.size() > kMaxControlBytes) {
           EndWebSocket(EMSGSIZE);  // it pings, and does not read
           return false;
         }
         if (!FlushControl()) return false;
-        [[fallthrough]];
+        if (!reader.IsInMessage()) first_byte_ = 0;
+        break;
       case FrameReader::Event::kPong:
+        ++counters.pongs;
         if (!reader.IsInMessage()) first_byte_ = 0;
         break;
       case FrameReader::Event::kClose:
@@ -207,39 +269,143 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
   }
 }
 
+// The WebSocket's Send.
+void Connection::SendMessage() {
+  ConnectionContext& c = *context_;
+  if (HasControlToSend()) return;
+  const std::string& frame = RequestNow();
+  sent_ = c.ReadClock();
+  const IoResult io = transport_.Send(frame);
+  if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed)
+    return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
+  state_ = State::kSending;
+  sent_bytes_ = io.bytes;
+  c.recorder->counters.bytes_sent += io.bytes;
+  if (io.bytes > 0) MarkSent();
+  if (sent_bytes_ == frame.size()) return OnMessageSent();
+  web_socket_->is_amid_request = true;
+  WatchReplies();
+  SetInterest(EPOLLIN | EPOLLOUT);
+}
+
+// The slot in its hands is with those under way, and there may be room for another one.
+void Connection::OnMessageSent() {
+  web_socket_->pipeline.Push({.slot = slot_, .due = due_, .sent = sent_});
+  has_slot_ = false;
+  sent_bytes_ = 0;
+  state_ = State::kIdle;
+  WatchReplies();
+  if (std::exchange(web_socket_->is_amid_request, false) && !FlushControl()) return;
+  FillPipeline();
+}
+
+// Takes slots while there is room for them. They are due when there was room first.
+void Connection::FillPipeline() {
+  const ConnectionContext& c = *context_;
+  if (web_socket_->is_filling || has_slot_) return;
+  web_socket_->is_filling = true;
+  while (web_socket_ != nullptr && web_socket_->pipeline.size() < c.pipeline) {
+    const std::size_t before = web_socket_->pipeline.size();
+    const Nanos since = web_socket_->room_since;
+    TakeNext(since == 0 ? c.now : since);
+    if (web_socket_ == nullptr || web_socket_->pipeline.size() == before) break;
+  }
+  if (web_socket_ == nullptr) return;
+  web_socket_->is_filling = false;
+  if (web_socket_->pipeline.size() >= c.pipeline) web_socket_->room_since = 0;
+}
+
+// The state's deadline: of the oldest request under way, or of the one that is being sent.
+void Connection::WatchReplies() {
+  Pipeline& pipeline = web_socket_->pipeline;
+  Nanos until = pipeline.size() > 0 ? pipeline.Oldest().sent + context_->timeout : TimeoutWheel::kNever;
+  if (state_ == State::kSending) until = std::min(until, sent_ + context_->timeout);
+  Watch(until);
+}
+
 // The WebSocket's CompleteResponse.
 void Connection::OnMessage(Nanos now) {
   ConnectionContext& c = *context_;
-  Recorder& recorder = *c.recorder;
-  if (state_ == State::kSubscribing) {
+  const absl::string_view message = web_socket_->reader.payload();
+  if (!c.ping_reply.empty() && message == c.ping_reply) {
+    ++c.recorder->counters.pongs;
+  } else if (state_ == State::kSubscribing) {
     // Events may come before the last ack.
-    if (!TakeAck(now)) c.listen ? OnEvent(now) : void(++recorder.counters.orphan_messages);
-    return;
+    if (!TakeAck(now)) c.listen ? OnEvent(now) : void(++c.recorder->counters.orphan_messages);
+  } else {
+    c.listen ? OnEvent(now) : TakeReply(now);
   }
-  if (c.listen) return OnEvent(now);
-  if (state_ != State::kReceiving || !IsReply(web_socket_->reader.payload())) {
+  if (!c.listen) first_byte_ = 0;
+}
+
+// The message may be the reply to a request under way.
+void Connection::TakeReply(Nanos now) {
+  ConnectionContext& c = *context_;
+  Recorder& recorder = *c.recorder;
+  Pipeline& pipeline = web_socket_->pipeline;
+  Pipeline::Request* request = nullptr;
+  if (c.reply_id.empty()) {
+    if (pipeline.size() > 0) request = &pipeline.Oldest();
+  } else {
+    absl::string_view id;
+    std::uint64_t slot = 0;
+    c.json->Read(web_socket_->reader.payload());
+    if (c.json->Get(c.reply_id, &id) && absl::SimpleAtoi(id, &slot))
+      request = pipeline.Find([slot](const Pipeline::Request& r) { return r.slot % kSlotModulus == slot; });
+  }
+  if (request == nullptr) {
     ++recorder.counters.orphan_messages;
-    first_byte_ = 0;
     return;
   }
-  recorder[Metric::kService].Record(now - sent_);
-  recorder[Metric::kFirstByte].Record((first_byte_ == 0 ? now : first_byte_) - sent_);
-  if (c.open_loop) recorder[Metric::kResponse].Record(now - due_);
+  recorder[Metric::kService].Record(now - request->sent);
+  recorder[Metric::kFirstByte].Record((first_byte_ == 0 ? now : first_byte_) - request->sent);
+  if (c.open_loop) recorder[Metric::kResponse].Record(now - request->due);
+  if (c.requests.IsMixed()) recorder[MetricOfRequest(c.RequestIndex(request->slot))].Record(now - request->sent);
   ++recorder.counters.success;
   recorder.last_done = now;
-  Finish(Outcome::kReply, now);
-  state_ = State::kIdle;
-  if (c.is_single_use) Close();
+  pipeline.Remove(request);
+  WatchReplies();
+  CountOutcome(Outcome::kReply, now);
+  OnRoom(now);
+}
+
+// A request under way has ended, and the connection lives on.
+void Connection::OnRoom(Nanos now) {
+  if (web_socket_->room_since == 0) web_socket_->room_since = now;
+  if (has_slot_) return;  // which is on its way; the next one follows it
+  if (context_->is_single_use) Close();
   Rest(now);
 }
 
-bool Connection::IsReply(absl::string_view message) const {
-  const ConnectionContext& c = *context_;
-  if (c.reply_id.empty()) return true;
-  absl::string_view id;
-  std::uint64_t slot = 0;
-  c.json->Read(message);
-  return c.json->Get(c.reply_id, &id) && absl::SimpleAtoi(id, &slot) && slot == slot_ % kSlotModulus;
+void Connection::FailUnderWay(Pipeline::Request* request, int error, Nanos now) {
+  const Outcome outcome = OutcomeOf(error);
+  RecordFailure(outcome, request->due, request->sent, now);
+  CountOutcome(outcome, now);
+  web_socket_->pipeline.Remove(request);
+}
+
+void Connection::FailAllUnderWay(int error) {
+  Pipeline& pipeline = web_socket_->pipeline;
+  if (pipeline.size() == 0) return;
+  const Nanos now = context_->ReadClock();
+  while (pipeline.size() > 0) FailUnderWay(&pipeline.Oldest(), error, now);
+}
+
+// The oldest request has got no reply in time. Where replies name their request, the others go on; else nobody could
+// tell whose the next reply is.
+void Connection::OnReplyDeadline() {
+  ConnectionContext& c = *context_;
+  Pipeline& pipeline = web_socket_->pipeline;
+  if (pipeline.size() == 0 || pipeline.Oldest().sent + c.timeout > c.now) return EndWebSocket(ETIMEDOUT);
+  FailUnderWay(&pipeline.Oldest(), ETIMEDOUT, c.now);
+  if (c.reply_id.empty()) {
+    FailAllUnderWay(ECANCELED);
+    if (state_ == State::kSending) return EndWebSocket(ETIMEDOUT);
+    Close();
+    return Rest(c.now);
+  }
+  WatchReplies();
+  OnRoom(c.now);
 }
 
 // Control frames go first, and the request behind them, when there is room. REQUIRES: it is idle and has a slot.
@@ -248,7 +414,8 @@ bool Connection::HasControlToSend() {
   if (web_socket_->control.empty()) return false;
   state_ = State::kSending;
   sent_bytes_ = 0;
-  c.wheel->Schedule(this, c.ReadClock() + c.timeout);
+  sent_ = c.ReadClock();
+  WatchReplies();
   SetInterest(EPOLLIN | EPOLLOUT);
   return true;
 }
@@ -278,8 +445,12 @@ bool Connection::FlushControl() {
 void Connection::EndWebSocket(int error) {
   if (state_ == State::kSubscribing)
     return FailConnect(Phase::kUpgrade, EPROTO, "subscribe: the target closed the connection before the last ack");
-  if (state_ == State::kSending || state_ == State::kReceiving) return FailRequest(error);
-  LoseIdle();
+  const bool had_some = web_socket_->pipeline.size() > 0;
+  FailAllUnderWay(error == ETIMEDOUT ? ECANCELED : error);
+  if (state_ == State::kSending) return FailRequest(error);
+  if (!had_some || has_slot_) return LoseIdle();
+  Close();
+  Rest(context_->now);
 }
 
 // Listening: nothing is sent; the connection is settled when it is up, or the point is over.
@@ -295,7 +466,7 @@ void Connection::OnEvent(Nanos now) {
   Recorder& recorder = *c.recorder;
   const ListenRules& rules = *c.listen;
   recorder.last_done = now;
-  if (state_ == State::kIdle) c.wheel->Schedule(this, std::min(now + rules.silence, web_socket_->close_at));
+  if (state_ == State::kIdle) Watch(std::min(now + rules.silence, web_socket_->close_at));
   if (const Nanos subscribed = std::exchange(web_socket_->subscribed, 0); subscribed != 0)
     recorder[Metric::kFirstEvent].Record(now - subscribed);
   bool is_read = true;
@@ -314,18 +485,64 @@ void Connection::OnEvent(Nanos now) {
   const Nanos before = std::exchange(stream.last, now);
   if (before != 0) recorder[Metric::kInterval].Record(now - before);
   if (!rules.time.empty()) {
-    absl::string_view text;
-    const auto instant = c.json->Get(rules.time, &text) ? InstantOf(text, rules.time_unit) : std::nullopt;
-    if (instant) recorder[Metric::kStaleness].Record(WallNow() - *instant);
+    const auto instant = c.json->GetInstant(rules.time, rules.time_unit);
+    const Nanos offset = c.target_clock == nullptr ? 0 : c.target_clock->load(std::memory_order_relaxed);
+    if (instant) recorder[Metric::kStaleness].Record(WallNow() + offset - *instant);
     is_read = is_read && instant;
   }
-  if (!rules.number.empty()) {
+  if (!rules.event.empty()) {
+    absl::string_view event;
+    const bool has_event = c.json->Get(rules.event, &event);
+    if (has_event && !c.is_preparing) {
+      const Nanos since = now - c.start;
+      recorder.AddReceipts(EventHash(found->first, event), {.first = since, .last = since, .count = 1});
+    }
+    is_read = is_read && has_event;
+  }
+  if (rules.has_snapshots) {
+    is_read = AuditSnapshots(&stream) && is_read;
+  } else if (!rules.number.empty()) {
     const bool is_behind = before <= c.behind_at || now - c.behind_at < kCatchUp;
     const auto numbers = NumbersOf(rules, c.json.get());
     if (numbers) CountFindings(stream.audit.Add(numbers->first, numbers->last, rules.is_linked, is_behind));
     is_read = is_read && numbers;
   }
   if (!is_read) ++recorder.counters[Finding::kUnread];
+}
+
+// A message of a stream of snapshots and changes: by its number, or the checksum of the book. False if it lacks one.
+bool Connection::AuditSnapshots(WebSocket::Stream* stream) {
+  ConnectionContext& c = *context_;
+  Counters& counters = c.recorder->counters;
+  const ListenRules& rules = *c.listen;
+  const bool is_snapshot = rules.snapshot.IsIn(c.json.get());
+  absl::string_view text;
+  std::uint64_t number = 0;
+  if (!c.json->Get(rules.number, &text) || !absl::SimpleAtoi(text, &number) || number >= kMaxNumber) return false;
+  if (rules.asks.empty()) {
+    CountFindings(stream->snapshots.Add(number, is_snapshot));
+    return true;
+  }
+  OrderBook::Levels bids;
+  OrderBook::Levels asks;
+  if (stream->book == nullptr) stream->book = std::make_unique<OrderBook>(rules.depth);
+  counters[Finding::kSnapshot] += is_snapshot ? 1 : 0;
+  if (is_snapshot) stream->book->Begin();
+  const bool is_read = number <= std::numeric_limits<std::uint32_t>::max() && c.json->GetPairs(rules.bids, &bids) &&
+                       c.json->GetPairs(rules.asks, &asks) && stream->book->Apply(bids, asks);
+  if (!is_read) return false;
+  switch (stream->book->Verify(static_cast<std::uint32_t>(number))) {
+    case OrderBook::Check::kUnsynced:
+      ++counters[Finding::kUnsynced];
+      break;
+    case OrderBook::Check::kRight:
+      ++counters[Finding::kChecked];
+      break;
+    case OrderBook::Check::kWrong:
+      ++counters[Finding::kChecksumWrong];
+      break;
+  }
+  return true;
 }
 
 void Connection::CountFindings(const SequenceAudit::Findings& findings) {
@@ -336,6 +553,9 @@ void Connection::CountFindings(const SequenceAudit::Findings& findings) {
   counters[Finding::kDuplicate] += findings.duplicates;
   counters[Finding::kReordered] += findings.reordered;
   counters[Finding::kReset] += findings.resets;
+  counters[Finding::kSnapshot] += findings.snapshots;
+  counters[Finding::kSuspect] += findings.suspects;
+  counters[Finding::kUnsynced] += findings.unsynced;
 }
 
 // Nothing has come for as long as the rules allow, or the connection has been held long enough.
@@ -344,7 +564,7 @@ void Connection::OnListenDeadline() {
   const Nanos close_at = web_socket_->close_at;
   if (c.ReadClock() < close_at) {
     ++c.recorder->counters[Finding::kSilence];  // once, until the next message
-    if (close_at != TimeoutWheel::kNever) c.wheel->Schedule(this, close_at);
+    Watch(close_at);
     return;
   }
   ++c.recorder->counters[Finding::kHeld];
@@ -372,10 +592,9 @@ Nanos Connection::ComeBackAt() {
 }
 
 void Connection::Ping() {
-  ConnectionContext& c = *context_;
   if (web_socket_ == nullptr || state_ < State::kSubscribing || !web_socket_->control.empty()) return;
-  AppendFrame(c.ping_text.empty() ? Opcode::kPing : Opcode::kText, c.ping_text,
-              static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
+  web_socket_->has_ping = true;
+  SendControl();
   FlushControl();
 }
 

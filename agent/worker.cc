@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "agent/machine.h"
 #include "common/check.h"
 #include "common/histogram.h"
@@ -42,6 +41,12 @@ ListenRules RulesOf(const proto::Listen& listen) {
                     .previous = listen.sequence().previous(),
                     .has_ranges = listen.sequence().rule() == "range",
                     .is_linked = listen.sequence().rule() == "link",
+                    .has_snapshots = !listen.sequence().snapshot().empty(),
+                    .snapshot = Match::Of(listen.sequence().snapshot()),
+                    .bids = listen.sequence().bids(),
+                    .asks = listen.sequence().asks(),
+                    .depth = static_cast<std::size_t>(listen.sequence().depth()),
+                    .event = listen.fan_out(),
                     .silence = FromProto(listen.silence())};
   if (listen.has_hold()) rules.hold = FromProto(listen.hold());
   if (listen.has_storm()) {
@@ -68,21 +73,30 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     if (plan.web_socket().deflate()) context_.deflate = std::make_unique<MessageDeflate>();
     context_.upgrade =
         SerializeUpgrade(plan.requests(0), settings_.target, context_.subprotocols, plan.web_socket().deflate());
-    context_.request = MakeMessage(plan.requests(0), plan.web_socket().binary(), context_.NextRandom());
     context_.reply_id = plan.web_socket().reply_id();
     context_.json = std::make_unique<JsonPointers>();
     const proto::WebSocket& web_socket = plan.web_socket();
     context_.subscribe.assign(web_socket.subscribe().begin(), web_socket.subscribe().end());
-    const std::pair<std::string, std::string> ack = absl::StrSplit(web_socket.ack(), absl::MaxSplits('=', 1));
-    context_.ack_pointer = ack.first;
-    context_.ack_value = ack.second;
+    context_.ack = Match::Of(web_socket.ack());
+    context_.pipeline = static_cast<std::size_t>(std::max<std::int64_t>(1, web_socket.pipeline()));
+    if (web_socket.control_rate() != 0) context_.control_interval = kSecond / web_socket.control_rate();
+    context_.target_clock = settings_.target_clock;
     if (web_socket.has_listen()) context_.listen = RulesOf(web_socket.listen());
     context_.ping_every = FromProto(web_socket.ping().every());
     context_.ping_text = web_socket.ping().text();
-    wants_ticks_ = web_socket.listen().has_storm() || web_socket.listen().has_hold();
-  } else {
-    context_.request = SerializeRequest(plan.requests(0), settings_.target, context_.is_single_use);
+    context_.ping_reply = web_socket.ping().reply();
+    wants_ticks_ =
+        web_socket.listen().has_storm() || web_socket.listen().has_hold() || context_.control_interval != 0;
   }
+  std::vector<RequestBytes> requests;
+  std::vector<std::int64_t> weights;
+  for (const proto::Request& request : plan.requests()) {
+    requests.push_back(settings_.target.is_web_socket
+                           ? MakeMessage(request, plan.web_socket().binary(), context_.NextRandom())
+                           : SerializeRequest(request, settings_.target, context_.is_single_use));
+    weights.push_back(std::max<std::int64_t>(1, request.weight()));
+  }
+  context_.requests = RequestMix(std::move(requests), weights);
   context_.success = *ParseStatusSet(plan.expect_status());
   context_.limits.max_body_bytes = static_cast<std::uint64_t>(plan.max_response_bytes());
   context_.timeout = FromProto(plan.timeout());
@@ -362,6 +376,7 @@ void Worker::StartPoint(bool is_stopped) {
   if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0)
     core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
+  context_.start = phase_start_;
   context_.next_slot = share_.first_slot;
   context_.settled = 0;
   if (share_.arrivals) {

@@ -1,6 +1,7 @@
 // One thread with its event loop and its connections: prepares a point, runs it, hands over what it measured.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -58,6 +59,7 @@ class Worker {
     std::vector<SocketAddress> targets = {};
     std::vector<SocketAddress> sources = {};
     bool is_target_on_this_machine = false;
+    const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ConnectionContext
   };
   using Report = absl::AnyInvocable<void(WorkerReport)>;
 

@@ -29,10 +29,18 @@ enum class Metric : std::uint8_t {
   kInterval,    // listening: between two messages of a stream
   kReturn,      // listening: a storm, to a connection subscribed again
   kStaleness,   // listening: event time to receipt, by the wall clocks of target and agent
-  kCount
+  kRequest,     // of a mix: service times of its first request, and so on, kMaxRequests of them
+  kCount = kRequest + 16
 };
 
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
+
+// Requests that a plan may mix.
+inline constexpr std::size_t kMaxRequests = kMetricCount - static_cast<std::size_t>(Metric::kRequest);
+// REQUIRES: index < kMaxRequests.
+constexpr Metric MetricOfRequest(std::size_t index) {
+  return static_cast<Metric>(static_cast<std::size_t>(Metric::kRequest) + index);
+}
 
 // What is recorded once for a connection, before the start too.
 inline constexpr std::array<Metric, 5> kConnectionMetrics = {Metric::kConnect, Metric::kTls, Metric::kUpgrade,
@@ -41,6 +49,8 @@ inline constexpr std::array<Metric, 5> kConnectionMetrics = {Metric::kConnect, M
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
     "service",  "other",     "censored",    "first_byte", "lateness",    "connect",  "tls",
     "loop_lag", "response",  "unanswered",  "pacing",     "app_to_wire", "wire",     "wire_to_app",
-    "upgrade",  "subscribe", "first_event", "interval",   "return",      "staleness"};
+    "upgrade",  "subscribe", "first_event", "interval",   "return",      "staleness",
+    "request_1", "request_2", "request_3", "request_4", "request_5", "request_6", "request_7", "request_8",
+    "request_9", "request_10", "request_11", "request_12", "request_13", "request_14", "request_15", "request_16"};
 
 }  // namespace tidemark

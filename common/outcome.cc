@@ -34,7 +34,7 @@ constexpr std::array<absl::string_view, kFindingCount> kFindingNames = {"gaps",
                                                                         "silences",
                                                                         "reconnects",
                                                                         "closed by the storm",
-                                                                        "held and closed"};
+                                                                        "held and closed", "snapshots", "suspect jumps", "unsynced", "checksums right", "checksums wrong"};
 
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {
@@ -168,6 +168,7 @@ void Counters::Add(const Counters& other) {
   AddAll(connects, other.connects);
   AddAll(closings, other.closings);
   AddAll(findings, other.findings);
+  AddAll(sent_by_request, other.sent_by_request);
   success += other.success;
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;
@@ -176,6 +177,8 @@ void Counters::Add(const Counters& other) {
   orphan_messages += other.orphan_messages;
   pings += other.pings;
   message_bytes += other.message_bytes;
+  untracked_events += other.untracked_events;
+  pongs += other.pongs;
   compressed_messages += other.compressed_messages;
   tls_resumed += other.tls_resumed;
   cpu_ns += other.cpu_ns;
@@ -200,6 +203,9 @@ std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
   if (counters.success > counters.Complete()) {
     return absl::StrCat("success ", counters.success, " > complete responses ", counters.Complete());
   }
+  const std::uint64_t mixed = Sum(counters.sent_by_request);
+  if (mixed != 0 && mixed != counters.sent)
+    return absl::StrCat("sent ", counters.sent, " != ", mixed, ", the sum over the requests of the mix");
   return "";
 }
 
@@ -217,6 +223,10 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_orphan_messages(counters.orphan_messages);
   out->set_pings(counters.pings);
   out->set_message_bytes(counters.message_bytes);
+  out->set_untracked_events(counters.untracked_events);
+  out->set_pongs(counters.pongs);
+  if (Sum(counters.sent_by_request) != 0)
+    out->mutable_sent_by_request()->Assign(counters.sent_by_request.begin(), counters.sent_by_request.end());
   out->set_compressed_messages(counters.compressed_messages);
   out->mutable_findings()->Assign(counters.findings.begin(), counters.findings.end());
   out->mutable_closings()->Assign(counters.closings.begin(), counters.closings.end());
@@ -243,6 +253,8 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->orphan_messages = in.orphan_messages();
   counters->pings = in.pings();
   counters->message_bytes = in.message_bytes();
+  counters->untracked_events = in.untracked_events();
+  counters->pongs = in.pongs();
   counters->compressed_messages = in.compressed_messages();
   counters->tls_resumed = in.tls_resumed();
   counters->cpu_ns = in.cpu_ns();
@@ -256,7 +268,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   pending->in_flight = in.in_flight();
   return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&
          Copy(in.connects(), counters->connects) && Copy(in.closings(), counters->closings) &&
-         Copy(in.findings(), counters->findings);
+         Copy(in.findings(), counters->findings) && Copy(in.sent_by_request(), counters->sent_by_request);
 }
 
 }  // namespace tidemark

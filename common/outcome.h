@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "common/metric.h"
 #include "protos/shard.pb.h"
 
 namespace tidemark {
@@ -86,6 +87,11 @@ enum class Finding : std::uint8_t {
   kReconnect,  // connections that were lost while listening
   kStorm,      // ... that we closed, to see them come back
   kHeld,       // ... that we closed when they had been held for as long as the plan says
+  kSnapshot,   // messages that a stream begins with, or begins anew
+  kSuspect,    // after a snapshot, numbers that rose by more than one
+  kUnsynced,   // messages before a snapshot, or after a wrong checksum
+  kChecked,    // checksums that were right
+  kChecksumWrong,
   kCount
 };
 
@@ -132,6 +138,7 @@ struct Counters {
   std::array<std::uint64_t, kConnectResultCount> connects{};
   std::array<std::uint64_t, kClosingCount> closings{};  // WebSockets that the peer ended
   std::array<std::uint64_t, kFindingCount> findings{};
+  std::array<std::uint64_t, kMaxRequests> sent_by_request{};  // of a mix
   std::uint64_t success = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
@@ -139,8 +146,10 @@ struct Counters {
   std::uint64_t messages = 0;         // of WebSockets, received
   std::uint64_t orphan_messages = 0;  // ... that were nobody's reply
   std::uint64_t pings = 0;            // ... and answered
+  std::uint64_t pongs = 0;            // received, or messages that answer a ping
   std::uint64_t compressed_messages = 0;
   std::uint64_t message_bytes = 0;  // of the messages' payloads
+  std::uint64_t untracked_events = 0;  // receipts that the fan-out has no room for
   std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
   std::uint64_t run_delay_ns = 0;
@@ -172,7 +181,7 @@ struct Pending {
 };
 
 // Says how `planned = sent + never_sent + waiting` or `sent = sum of outcomes + in_flight` fails, or that success
-// exceeds the complete responses; empty if all hold.  Source: DESIGN.md "Accounting".
+// exceeds the complete responses, or the requests of a mix do not add up; empty if all hold.  Source: DESIGN.md "Accounting".
 std::string BrokenIdentity(const Counters& counters, const Pending& pending);
 
 // To and from the wire. FromProto accepts shorter lists (an older peer) and ignores longer tails only if zero;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/expectation.h"
+#include "common/metric.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 
@@ -333,6 +334,21 @@ void ApplyOpenLoopDefaults(proto::Sweep* sweep) {
 
 }  // namespace
 
+namespace {
+
+void ApplyMixDefaults(bool is_web_socket, proto::Plan* plan) {
+  if (plan->requests_size() < 2) return;
+  for (int i = 0; i < plan->requests_size(); ++i) {
+    proto::Request* const request = plan->mutable_requests(i);
+    if (request->weight() == 0) request->set_weight(1);
+    if (!request->name().empty()) continue;
+    request->set_name(is_web_socket ? absl::StrCat("message ", i + 1)
+                                    : absl::StrCat(request->method(), " ", request->path().substr(0, 64)));
+  }
+}
+
+}  // namespace
+
 void ApplyDefaults(proto::Plan* plan) {
   proto::Sweep* sweep = plan->mutable_sweep();
   if (IsOpenLoop(*sweep)) ApplyOpenLoopDefaults(sweep);
@@ -355,6 +371,12 @@ void ApplyDefaults(proto::Plan* plan) {
     *plan->mutable_web_socket()->mutable_listen()->mutable_silence() = ToDurationProto(10 * kSecond);
   if (plan->web_socket().listen().has_storm() && plan->web_socket().listen().storm().jitter().empty())
     plan->mutable_web_socket()->mutable_listen()->mutable_storm()->set_jitter("none");
+  ApplyMixDefaults(is_web_socket, plan);
+  if (plan->web_socket().listen().has_clock() && !plan->web_socket().listen().clock().has_every())
+    *plan->mutable_web_socket()->mutable_listen()->mutable_clock()->mutable_every() = ToDurationProto(10 * kSecond);
+  if (plan->web_socket().listen().sequence().rule() == "checksum" &&
+      plan->web_socket().listen().sequence().depth() == 0)
+    plan->mutable_web_socket()->mutable_listen()->mutable_sequence()->set_depth(10);
   if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("redo");
   if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
 }
@@ -407,11 +429,51 @@ absl::Status CheckText(const google::protobuf::Message& message, const std::stri
   return absl::OkStatus();
 }
 
-}  // namespace
+// "POINTER=VALUE".
+absl::Status CheckMatch(absl::string_view field, const std::string& match) {
+  if (match[0] == '/' && absl::StrContains(match, "=")) return absl::OkStatus();
+  return Invalid(field, absl::StrCat("'", match.substr(0, 64), "' is not POINTER=VALUE; write /op=subscribe"));
+}
 
 absl::Status CheckPointer(absl::string_view field, const std::string& pointer) {
   if (pointer.empty() || (pointer[0] == '/' && pointer.size() <= 1024)) return absl::OkStatus();
   return Invalid(field, absl::StrCat("'", pointer.substr(0, 64), "' is no JSON pointer; write /id"));
+}
+
+// A rule has the fields that it needs, and no others.
+absl::Status CheckSequence(const proto::Sequence& sequence) {
+  const std::string& rule = sequence.rule();
+  const bool has_snapshot = rule == "snapshot" || rule == "checksum";
+  const bool has_book = rule == "checksum";
+  const bool is_known = rule.empty() || rule == "consecutive" || rule == "range" || rule == "link" || has_snapshot;
+  const bool is_complete = is_known && sequence.number().empty() == rule.empty() &&
+                           sequence.first().empty() == (rule != "range") &&
+                           sequence.previous().empty() == (rule != "link") &&
+                           sequence.snapshot().empty() == !has_snapshot && sequence.bids().empty() == !has_book &&
+                           sequence.asks().empty() == !has_book && (sequence.depth() == 0) == !has_book;
+  if (!is_complete) {
+    return Invalid("web_socket.listen.sequence",
+                   "write {rule: consecutive, number: /t}, {rule: range, first: /U, number: /u}, "
+                   "{rule: link, previous: /pu, number: /u}, {rule: snapshot, snapshot: /type=snapshot, number: /u} or "
+                   "{rule: checksum, snapshot: /type=snapshot, bids: /b, asks: /a, number: /checksum}");
+  }
+  for (const std::string* pointer :
+       {&sequence.number(), &sequence.first(), &sequence.previous(), &sequence.bids(), &sequence.asks()})
+    TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.sequence", *pointer));
+  if (has_snapshot) TIDEMARK_RETURN_IF_ERROR(CheckMatch("web_socket.listen.sequence.snapshot", sequence.snapshot()));
+  return CheckRange("web_socket.listen.sequence.depth", sequence.depth(), 0, 1'000);
+}
+
+absl::Status CheckTargetClock(const proto::Listen& listen) {
+  const proto::TargetClock& clock = listen.clock();
+  TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(clock.url()));
+  if (target.is_web_socket || !target.unix_path.empty())
+    return Invalid("web_socket.listen.clock.url", "is asked with GET; write an http:// or https:// URL");
+  if (clock.time().empty()) return Invalid("web_socket.listen.clock.time", "is missing; write /serverTime");
+  TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.clock.time", clock.time()));
+  if (listen.time().empty())
+    return Invalid("web_socket.listen.clock", "has no effect without event times; give web_socket.listen.time");
+  return CheckDuration("web_socket.listen.clock.every", FromProto(clock.every()), 100 * kMillisecond, kMaxTimeout);
 }
 
 absl::Status CheckListen(const proto::Plan& plan) {
@@ -439,26 +501,16 @@ absl::Status CheckListen(const proto::Plan& plan) {
       return Invalid("web_socket.listen.storm.delay", "goes with jitter fixed or full, up to an hour");
   }
   const proto::Sequence& sequence = listen.sequence();
-  for (const std::string* pointer : {&sequence.number(), &sequence.first(), &sequence.previous()})
-    TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.sequence", *pointer));
-  const std::string& rule = sequence.rule();
-  const bool is_complete =
-      (rule.empty() && sequence.number().empty() && sequence.first().empty() && sequence.previous().empty()) ||
-      (rule == "consecutive" && sequence.first().empty() && sequence.previous().empty()) ||
-      (rule == "range" && !sequence.first().empty() && sequence.previous().empty()) ||
-      (rule == "link" && !sequence.previous().empty() && sequence.first().empty());
-  if (!is_complete || (!rule.empty() && sequence.number().empty())) {
-    return Invalid("web_socket.listen.sequence",
-                   "write {rule: consecutive, number: /t}, {rule: range, first: /U, number: /u} or "
-                   "{rule: link, previous: /pu, number: /u}");
-  }
+  TIDEMARK_RETURN_IF_ERROR(CheckSequence(sequence));
+  TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.fan_out", listen.fan_out()));
+  if (listen.has_clock()) TIDEMARK_RETURN_IF_ERROR(CheckTargetClock(listen));
   const proto::Sweep& sweep = plan.sweep();
   if (!sweep.has_duration() || IsOpenLoop(sweep) || sweep.warmup_requests_per_connection() != 0 ||
       sweep.has_think_time() || sweep.new_connection() || !sweep.until().empty()) {
     return Invalid("web_socket.listen",
                    "sends no requests: give a duration (-d), and no rate, warm-up, think time or until");
   }
-  if (!plan.requests(0).body().empty())
+  if (plan.requests_size() > 1 || !plan.requests(0).body().empty())
     return Invalid("web_socket.listen", "sends no requests; what opens a connection belongs into web_socket.subscribe");
   return absl::OkStatus();
 }
@@ -479,8 +531,15 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
         absl::EqualsIgnoreCase(name, "connection"))
       return Invalid("requests.headers", absl::StrCat("'", name, "' is set by the upgrade; leave it out"));
   }
-  if (!web_socket.binary() && !IsUtf8(request.body()))
-    return Invalid("requests.body", "is no UTF-8, which a text message must be; send it with --binary");
+  for (const proto::Request& message : plan.requests()) {
+    if (!web_socket.binary() && !IsUtf8(message.body()))
+      return Invalid("requests.body", "is no UTF-8, which a text message must be; send it with --binary");
+    if (!web_socket.reply_id().empty() && !absl::StrContains(message.body(), "{slot}"))
+      return Invalid("web_socket.reply_id",
+                     "the message has no \"{slot}\" that a reply could name; write \"id\":\"{slot}\"");
+    if (&message != &request && (!message.path().empty() || message.headers_size() != 0))
+      return Invalid("requests", "path and headers go with the upgrade, so that only the first message may have them");
+  }
   if (web_socket.subprotocols_size() > 100) return Invalid("web_socket.subprotocols", "more than 100");
   for (const std::string& name : web_socket.subprotocols()) {
     if (!IsToken(name) || name.size() > 256)
@@ -491,25 +550,27 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   for (const std::string& message : web_socket.subscribe()) {
     if (message.size() > (64 << 10)) return Invalid("web_socket.subscribe", "a message of more than 64 KiB");
   }
-  if (!web_socket.ack().empty() && (web_socket.ack()[0] != '/' || !absl::StrContains(web_socket.ack(), "=")))
-    return Invalid("web_socket.ack",
-                   absl::StrCat("'", web_socket.ack().substr(0, 64), "' is not POINTER=VALUE; write /op=subscribe"));
+  if (!web_socket.ack().empty()) TIDEMARK_RETURN_IF_ERROR(CheckMatch("web_socket.ack", web_socket.ack()));
   if (!web_socket.ack().empty() && web_socket.subscribe().empty())
     return Invalid("web_socket.ack", "acks nothing; give web_socket.subscribe");
   if (web_socket.has_ping()) {
     TIDEMARK_RETURN_IF_ERROR(
         CheckDuration("web_socket.ping.every", FromProto(web_socket.ping().every()), kMillisecond, kMaxTimeout));
     if (web_socket.ping().text().size() > 1'000) return Invalid("web_socket.ping.text", "more than 1000 bytes");
+    if (web_socket.ping().text().empty() && !web_socket.ping().reply().empty())
+      return Invalid("web_socket.ping.reply", "answers a text; ping frames are answered by pong frames");
   }
   if (web_socket.has_listen()) TIDEMARK_RETURN_IF_ERROR(CheckListen(plan));
-  if (!web_socket.reply_id().empty()) {
-    if (!absl::StrContains(request.body(), "{slot}"))
-      return Invalid("web_socket.reply_id",
-                     "the message has no \"{slot}\" that a reply could name; write \"id\":\"{slot}\"");
-  }
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("web_socket.pipeline", web_socket.pipeline(), 0, 1'024));
+  if (web_socket.pipeline() > 1 &&
+      (web_socket.has_listen() || plan.sweep().has_think_time() || plan.sweep().new_connection()))
+    return Invalid("web_socket.pipeline", "goes with requests on lasting connections, without a think time");
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("web_socket.control_rate", web_socket.control_rate(), 0, 1'000'000));
   if (plan.kernel_timestamps() != 0) return Invalid("kernel_timestamps", "has no effect on a WebSocket; leave it out");
   return absl::OkStatus();
 }
+
+}  // namespace
 
 absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckText(plan, ""));
@@ -518,12 +579,15 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckDuration("timeout", FromProto(plan.timeout()), kMillisecond, kMaxTimeout));
   TIDEMARK_RETURN_IF_ERROR(
       CheckDuration("connect_timeout", FromProto(plan.connect_timeout()), kMillisecond, kMaxTimeout));
-  if (plan.requests_size() != 1) {
-    return Invalid("requests",
-                   absl::StrCat(plan.requests_size(),
-                                " entries; this version sends one request per plan, mixes are not there yet"));
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("requests", plan.requests_size(), 1, static_cast<int>(kMaxRequests)));
+  for (const proto::Request& request : plan.requests()) {
+    TIDEMARK_RETURN_IF_ERROR(CheckRequest(request));
+    TIDEMARK_RETURN_IF_ERROR(CheckRange("requests.weight", request.weight(), 0, kMaxWeight));
+    if (request.name().size() > 64 || HasControl(request.name(), true))
+      return Invalid("requests.name", "must be at most 64 bytes, without control characters");
+    if (plan.requests_size() > 1 && (request.weight() == 0 || request.name().empty()))
+      return Invalid("requests", "each of a mix needs a name and a weight");
   }
-  TIDEMARK_RETURN_IF_ERROR(CheckRequest(plan.requests(0)));
   TIDEMARK_RETURN_IF_ERROR(CheckWebSocket(plan, target));
   const proto::Tls& tls = plan.tls();
   if (!target.is_tls && (tls.insecure() || tls.no_resume() || !tls.ca_file().empty() || !tls.cert_file().empty() ||

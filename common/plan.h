@@ -78,6 +78,7 @@ inline constexpr std::int64_t kMaxPoints = 1'000;
 inline constexpr std::int64_t kMaxConnections = 10'000'000;
 inline constexpr std::int64_t kMaxRequestsPerPoint = 1'000'000'000'000;
 inline constexpr std::int64_t kMaxRate = 100'000'000;
+inline constexpr std::int64_t kMaxWeight = 1'000;
 inline constexpr std::int64_t kMaxThreads = 1'024;
 inline constexpr std::size_t kMaxHeaders = 100;
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;

@@ -83,6 +83,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
 
   if (facts[headline_].count > SparseHistogram::kMaxCount)
     return DataLoss(key, "it has more values than any agent can measure");
+  if (const absl::Status status = fan_out_.Add(shard.events()); !status.ok()) return DataLoss(key, status.message());
 
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);
@@ -92,6 +93,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     agent.means.push_back(decoded_[headline_].Mean());
   }
   agent.host = shard.host();
+  if (shard.has_target_clock()) agent.target_clock = shard.target_clock();
   agent.facts = facts;
   agent.counters = counters;
   agent.pending = pending;

@@ -12,6 +12,7 @@
 #include "common/histogram.h"
 #include "common/metric.h"
 #include "common/outcome.h"
+#include "coordinator/fan_out.h"
 #include "coordinator/sparse_histogram.h"
 #include "protos/shard.pb.h"
 
@@ -28,6 +29,7 @@ struct AgentSum {
   Nanos max = 0;
   std::vector<double> means;  // ... its mean in each shard that has any, ns
   proto::HostCounters host;   // since T0
+  proto::TargetClockReading target_clock;  // the latest
   Nanos last_done = 0;
   Nanos start_late = 0;  // after T0, by its own clock
   std::int64_t last_window = -1;
@@ -74,6 +76,7 @@ class Merger {
   bool AllFinal() const;
   const Histogram& histogram(Metric metric) const { return histograms_[static_cast<std::size_t>(metric)]; }
   const std::vector<AgentSum>& agents() const { return agents_; }
+  const FanOut& fan_out() const { return fan_out_; }
   Metric headline() const { return static_cast<Metric>(headline_); }
   const std::vector<WindowSum>& windows() const { return closed_; }
   Counters counters() const;
@@ -99,6 +102,7 @@ class Merger {
   std::vector<AgentSum> agents_;
   std::map<std::uint32_t, std::unique_ptr<OpenWindow>> open_;
   std::vector<WindowSum> closed_;
+  FanOut fan_out_;
   std::uint64_t late_ = 0;
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
   std::vector<std::uint64_t> scratch_;           // of the agents' sparse histograms

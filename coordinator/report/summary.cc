@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -41,7 +42,7 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
   out->set_bytes_received(counters.bytes_received);
   out->set_unsolicited_bytes(counters.unsolicited_bytes);
   const bool has_web_sockets =
-      counters.messages + counters.pings +
+      counters.messages + counters.pings + counters.pongs +
           std::accumulate(counters.closings.begin(), counters.closings.end(), std::uint64_t{0}) !=
       0;
   if (has_web_sockets) {
@@ -49,6 +50,8 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
     counts->set_messages(counters.messages);
     counts->set_orphan_messages(counters.orphan_messages);
     counts->set_pings(counters.pings);
+    counts->set_pongs(counters.pongs);
+    counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
     counts->set_message_bytes(counters.message_bytes);
     counts->set_compressed_messages(counters.compressed_messages);
     FillByOrder(counters.findings, counts->mutable_streams());
@@ -91,6 +94,52 @@ void AddPoint(const PointResult& point, Sums* sums) {
 
 const char* StatusOf(const Sums& sums) {
   return sums.is_partial ? "PARTIAL" : sums.is_interrupted ? "INTERRUPTED" : "COMPLETE";
+}
+
+// What each request of a mix came to.
+void FillMix(const proto::Plan& plan, const Sums& sums, proto::Point* out) {
+  static const Histogram none;
+  for (int i = 0; plan.requests_size() > 1 && i < plan.requests_size(); ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    const Histogram& service = sums[MetricOfRequest(index)];
+    proto::RequestResult* const result = out->add_requests();
+    result->set_name(plan.requests(i).name());
+    result->set_sent(sums.counters.sent_by_request[index]);
+    result->set_success(service.count() + service.clock_error());
+    *result->mutable_latency() = SummariseLatency(service, none);
+  }
+}
+
+// Of several agents, an instant is right as far as their starts and the drift of their clocks since then are known.
+double FanOutErrorMicros(const RunResult& result, const PointResult& point) {
+  constexpr double kUsualDriftPpm = 30;
+  int sharing = 0;
+  double drift_ppm = 0;
+  for (std::size_t i = 0; i < point.shares.size(); ++i) {
+    if (point.shares[i] == 0) continue;
+    ++sharing;
+    const double drift = std::abs(result.agents[i].clock_drift_ppm());
+    drift_ppm = std::max(drift_ppm, drift == 0 ? kUsualDriftPpm : drift);
+  }
+  if (sharing < 2) return 0;
+  return Micros(point.start_skew_bound) + 2 * drift_ppm * static_cast<double>(point.merger->last_done()) / 1e9;
+}
+
+void FillFanOut(const RunResult& result, const PointResult& point, proto::Point* out) {
+  const FanOut& fan_out = point.merger->fan_out();
+  const std::uint64_t untracked = fan_out.untracked() + point.merger->counters().untracked_events;
+  if (fan_out.IsEmpty() && untracked == 0) return;
+  static const Histogram none;
+  const FanOut::Result sum = fan_out.Summarise();
+  proto::FanOut* const entry = out->mutable_fan_out();
+  entry->set_events(sum.events);
+  entry->set_single_events(sum.single_events);
+  entry->set_receipts(sum.receipts);
+  entry->set_least_receipts(sum.least);
+  entry->set_most_receipts(sum.most);
+  *entry->mutable_spread() = SummariseLatency(sum.spread, none);
+  entry->set_error_us(FanOutErrorMicros(result, point));
+  entry->set_untracked(untracked);
 }
 
 void FillPoint(const Sums& sums, proto::Point* out) {
@@ -167,6 +216,14 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
     row->set_p99_us(Micros(sum.p99));
     row->set_max_us(Micros(sum.max));
     row->set_shards(sum.shards);
+    if (sum.target_clock.readings() + sum.target_clock.failures() != 0) {
+      row->set_target_clock_offset_us(Micros(sum.target_clock.offset_ns()));
+      row->set_target_clock_error_us(Micros(sum.target_clock.error_ns()));
+      row->set_target_clock_readings(sum.target_clock.readings());
+      row->set_target_clock_failures(sum.target_clock.failures());
+      row->set_target_clock_steps(sum.target_clock.steps());
+      out->set_staleness_error_us(std::max(out->staleness_error_us(), row->target_clock_error_us()));
+    }
     if (sum.last_done > 0)
       row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.last_done));
   }
@@ -195,7 +252,8 @@ void FillIntervals(const Merger& merger, proto::Latency* out) {
 }
 
 void FillVerdict(const RunResult& result, const PointResult& point, const Sums& sums, bool is_open_loop,
-                 const std::string& until, proto::Point* out) {
+                 const proto::Plan& plan, proto::Point* out) {
+  const std::string& until = plan.sweep().until();
   PointFacts facts{.is_open_loop = is_open_loop,
                    .is_partial = point.is_partial || point.is_interrupted,
                    .duration_s = sums.duration_s,
@@ -227,7 +285,8 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   for (const std::string& note : judgement.notes) out->add_verdict_notes(note);
   if (!is_open_loop && sums.duration_s > 0) {
     out->set_utilisation_percent(static_cast<double>(sums.counters.busy_ns) / 1e7 / sums.duration_s /
-                                 static_cast<double>(point.connections));
+                                 static_cast<double>(point.connections) /
+                                 static_cast<double>(std::max<std::int64_t>(1, plan.web_socket().pipeline())));
   }
 }
 
@@ -393,13 +452,15 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     out->set_connections_up(point.connections_up);
     out->set_rate_per_s(point.rate);
     FillPoint(*sums, out);
+    FillMix(plan, *sums, out);
     FillSeries(*point.merger, out);
     FillAgentRows(point, out);
+    FillFanOut(result, point, out);
     proto::Latency* headline = is_open_loop ? out->mutable_response() : out->mutable_latency();
     if (point.merger->headline() == Metric::kInterval) headline = out->mutable_interval();
     if (point.merger->headline() == Metric::kStaleness) headline = out->mutable_staleness();
     FillIntervals(*point.merger, headline);
-    FillVerdict(result, point, *sums, is_open_loop, plan.sweep().until(), out);
+    FillVerdict(result, point, *sums, is_open_loop, plan, out);
     FillExpected(plan, point, out);
     out->set_coverage_percent(CoveragePercent(point, plan.sweep()));
     out->set_start_skew_bound_us(Micros(point.start_skew_bound));
@@ -415,9 +476,11 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     out->set_connections_up(point.connections_up);
     out->set_rate_per_s(point.rate);
     FillPoint(*sums, out);
+    FillMix(plan, *sums, out);
     FillAgentRows(point, out);
   }
   FillPoint(*total, report.mutable_total());
+  FillMix(plan, *total, report.mutable_total());
   if (!is_open_loop && result.points.size() > 1) FillCapacity(result, report, report.mutable_capacity());
   merge->set_shards(result.shards);
   merge->set_duplicates(result.duplicates);

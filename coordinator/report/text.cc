@@ -226,13 +226,66 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
     absl::StrAppend(out, ", ", FormatCount(counts.compressed_messages()), " compressed");
   if (counts.orphan_messages() != 0)
     absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
+  if (counts.missing_replies() != 0)
+    absl::StrAppend(out, ", ", FormatCount(counts.missing_replies()), " replies missing");
   if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings answered");
+  if (counts.pongs() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pongs()), " pongs");
   absl::StrAppend(out, "\n");
   const proto::StreamCounts& streams = counts.streams();
   if (streams.ByteSizeLong() != 0) absl::StrAppend(out, "  Streams  : ", Terms<Finding>(streams, kFindingCount), "\n");
   AddByOrder(before.closings(), counts.mutable_closings());
   if (counts.closings().ByteSizeLong() != 0)
     absl::StrAppend(out, "  Closed   : by the target: ", Terms<Closing>(counts.closings(), kClosingCount), "\n");
+}
+
+// A line for each request of a mix.
+void AppendMix(const proto::Point& point, const std::string& who, std::string* out) {
+  for (const proto::RequestResult& request : point.requests()) {
+    absl::StrAppend(out, "  Request  : ", who, request.name(), ": ", FormatCount(request.success()), " of ",
+                    FormatCount(request.sent()), " sent succeeded");
+    const proto::Latency& l = request.latency();
+    if (l.count() > 0) {
+      absl::StrAppend(out, "; p50 ", FormatLatency(l.p50_us()), ", p99 ", FormatLatency(l.p99_us()), ", max ",
+                      FormatLatency(l.max_us()));
+    }
+    absl::StrAppend(out, "\n");
+  }
+}
+
+void AppendFanOut(const proto::Point& point, const std::string& who, std::string* out) {
+  if (!point.has_fan_out()) return;
+  const proto::FanOut& fan_out = point.fan_out();
+  absl::StrAppend(out, "  Fan-out  : ", who, FormatCount(fan_out.events()), " events, each heard of by ",
+                  FormatCount(fan_out.least_receipts()), " to ", FormatCount(fan_out.most_receipts()),
+                  " connections; first to last: p50 ", FormatLatency(fan_out.spread().p50_us()), ", p99 ",
+                  FormatLatency(fan_out.spread().p99_us()), ", max ", FormatLatency(fan_out.spread().max_us()));
+  if (fan_out.error_us() > 0)
+    absl::StrAppend(out, ", between agents within ", FormatLatency(fan_out.error_us()));
+  if (fan_out.single_events() != 0)
+    absl::StrAppend(out, "; besides ", FormatCount(fan_out.single_events()), " that one connection alone heard of");
+  if (fan_out.untracked() != 0)
+    absl::StrAppend(out, "; NOT TRACKED: ", FormatCount(fan_out.untracked()), " receipts, too many events");
+  absl::StrAppend(out, "\n");
+}
+
+// What the agents know of the target's clock.
+void AppendTargetClock(const proto::Point& point, const std::string& who, std::string* out) {
+  const proto::AgentRow* widest = nullptr;
+  std::uint64_t failures = 0;
+  std::uint64_t steps = 0;
+  for (const proto::AgentRow& row : point.agents()) {
+    failures += row.target_clock_failures();
+    steps += row.target_clock_steps();
+    if (row.target_clock_readings() == 0) continue;
+    if (widest == nullptr || row.target_clock_error_us() > widest->target_clock_error_us()) widest = &row;
+  }
+  if (widest == nullptr) return;
+  absl::StrAppendFormat(out, "  Clock    : %sthe target's is %+.3f ms to that of agent %d, within %.3f ms%s", who,
+                        widest->target_clock_offset_us() / 1e3, widest->agent(), widest->target_clock_error_us() / 1e3,
+                        point.agents_size() > 1 ? ", the least sure of all" : "");
+  if (failures != 0) absl::StrAppend(out, "; ", failures, " questions without an answer");
+  if (steps != 0) absl::StrAppend(out, "; A CLOCK WAS SET ", steps, steps == 1 ? " time" : " times");
+  absl::StrAppend(out, "; staleness is right within that\n");
 }
 
 void AppendAgents(const proto::Report& report, std::string* out) {
@@ -314,6 +367,9 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
                       FormatLatency(point.back().p95_us()), ", the last in ", FormatLatency(point.back().max_us()),
                       " (of those that are back)\n");
     }
+    AppendMix(point, who, &out);
+    AppendFanOut(point, who, &out);
+    AppendTargetClock(point, who, &out);
     for (const proto::Expected& expected : point.expected()) {
       absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(),
                       expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,

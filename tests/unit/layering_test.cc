@@ -74,7 +74,8 @@ TEST(LayeringTest, FewFilesKnowTheHeavyLibraries) {
   const std::vector<std::string> kBeast = {"boost/beast", "openssl/"};
   ExpectOnly("common", kBeast, {});
   ExpectOnly("agent", kBeast,
-             {"agent/response_parser", "agent/request_source", "agent/transport", "agent/tls", "agent/web_socket"});
+             {"agent/response_parser", "agent/request_source", "agent/target_clock", "agent/transport", "agent/tls",
+              "agent/web_socket"});
   ExpectOnly("coordinator", kBeast, {"coordinator/certs_command"});
 }
 

@@ -122,7 +122,7 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
       {"not UTF-8", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("X: \xbb"); },
        "requests.headers: is not UTF-8"},
       {"overlong", [](proto::Plan* p) { p->mutable_tls()->set_ca_file("\xc0\xaf"); }, "tls.ca_file: is not UTF-8"},
-      {"a mix", [](proto::Plan* p) { p->add_requests()->set_method("GET"); }, "not there yet"},
+      {"a mix", [](proto::Plan* p) { p->add_requests()->set_method("GET"); }, "needs a name and a weight"},
   };
   for (const BadPlan& bad : kCases) {
     proto::Plan plan = Valid();

@@ -1,0 +1,199 @@
+#include "agent/target_clock.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/json_pointers.h"
+#include "agent/request_source.h"
+
+namespace tidemark {
+namespace {
+
+constexpr int kFirstReadings = 8;
+constexpr Nanos kFirstInterval = 37 * kMillisecond;  // no part of a millisecond is met twice
+constexpr Nanos kDrift = 10'000;                     // one part in so many: 100 ppm
+constexpr std::size_t kMaxAnswer = 64 << 10;
+
+absl::Status Unavailable(absl::string_view what) {
+  return absl::UnavailableError(absl::StrCat("web_socket.listen.clock: ", what));
+}
+
+}  // namespace
+
+void ClockBounds::Add(Nanos sent, Nanos received, Nanos shown, Nanos unit) {
+  const Nanos low = shown - received;
+  const Nanos high = shown + unit - sent;
+  const Nanos widening = std::max<Nanos>(0, received - at_) / kDrift + 1;
+  if (readings_ > 0 && low <= high_ + widening && high >= low_ - widening) {
+    low_ = std::max(low, low_ - widening);
+    high_ = std::min(high, high_ + widening);
+  } else {
+    steps_ += readings_ > 0 ? 1 : 0;
+    low_ = low;
+    high_ = high;
+  }
+  at_ = received;
+  ++readings_;
+}
+
+// One connection to the target, which is opened when it is needed.
+class TargetClock::Line {
+ public:
+  struct Answer {
+    std::string body;
+    Nanos sent = 0;
+    Nanos received = 0;
+  };
+
+  // Sends `request` and reads the answer. Errors: Unavailable.
+  absl::StatusOr<Answer> Get(const Settings& settings, const std::string& request) {
+    auto answer = TryGet(settings, request);
+    if (!answer.ok() || !is_reusable_) {
+      transport_.Close();
+      is_open_ = false;
+    }
+    return answer;
+  }
+
+ private:
+  absl::StatusOr<Answer> TryGet(const Settings& settings, const std::string& request) {
+    deadline_ = MonotonicNow() + settings.timeout;
+    is_reusable_ = false;
+    if (!is_open_) {
+      IoResult io = transport_.Connect(settings.address, nullptr);
+      if (io.kind == IoResult::Kind::kWantWrite && Wait(POLLOUT)) io = transport_.FinishConnect();
+      if (io.kind != IoResult::Kind::kDone)
+        return Unavailable(absl::StrCat("connect to ", settings.address.ToString(), ": ",
+                                        std::strerror(io.error == 0 ? ETIMEDOUT : io.error)));
+      while (settings.tls != nullptr) {
+        io = transport_.Handshake(settings.tls.get(), IsIpAddress(settings.target.host) ? "" : settings.target.host);
+        if (io.kind == IoResult::Kind::kDone) break;
+        if (!WaitFor(io)) return Unavailable(absl::StrCat("TLS: ", transport_.TlsError()));
+      }
+      is_open_ = true;
+    }
+    Answer answer{.body = "", .sent = WallNow()};
+    for (absl::string_view rest = request; !rest.empty();) {
+      const IoResult io = transport_.Send(rest);
+      if (io.kind == IoResult::Kind::kDone) {
+        rest.remove_prefix(io.bytes);
+      } else if (!WaitFor(io)) {
+        return Unavailable("the target closed the connection");
+      }
+    }
+    boost::beast::http::response_parser<boost::beast::http::string_body> parser;
+    parser.eager(true);
+    parser.body_limit(kMaxAnswer);
+    std::string unread;
+    while (!parser.is_done()) {
+      char buffer[4096];
+      const IoResult io = transport_.Receive(buffer, sizeof buffer);
+      if (io.kind != IoResult::Kind::kDone) {
+        if (WaitFor(io)) continue;
+        return Unavailable("no whole answer in time");
+      }
+      answer.received = WallNow();
+      unread.append(buffer, io.bytes);
+      boost::beast::error_code error;
+      const std::size_t used = parser.put(boost::asio::buffer(unread), error);
+      if (error && error != boost::beast::http::error::need_more)
+        return Unavailable(absl::StrCat("the answer is no HTTP: ", error.message()));
+      unread.erase(0, used);
+      if (unread.size() > kMaxAnswer) return Unavailable("the answer is too long");
+    }
+    if (parser.get().result_int() != 200)
+      return Unavailable(absl::StrCat("answered with status ", parser.get().result_int()));
+    is_reusable_ = parser.keep_alive() && unread.empty();
+    answer.body = std::move(parser.get().body());
+    return answer;
+  }
+
+  // Whether there is something to be done again before the deadline.
+  bool WaitFor(const IoResult& io) {
+    if (io.kind == IoResult::Kind::kWantRead) return Wait(POLLIN);
+    return io.kind == IoResult::Kind::kWantWrite && Wait(POLLOUT);
+  }
+  bool Wait(short events) {
+    pollfd wanted{.fd = transport_.fd(), .events = events, .revents = 0};
+    const Nanos left = deadline_ - MonotonicNow();
+    return left > 0 && poll(&wanted, 1, static_cast<int>(left / kMillisecond + 1)) == 1;
+  }
+
+  Transport transport_;
+  bool is_open_ = false;
+  bool is_reusable_ = false;
+  Nanos deadline_ = 0;
+};
+
+TargetClock::TargetClock(Settings settings) : settings_(std::move(settings)), line_(std::make_unique<Line>()) {}
+
+absl::StatusOr<std::unique_ptr<TargetClock>> TargetClock::Start(Settings settings) {
+  std::unique_ptr<TargetClock> clock(new TargetClock(std::move(settings)));
+  absl::Status status;
+  for (int i = 0; i < kFirstReadings; ++i) {
+    if (i > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(kFirstInterval));
+    status = clock->Ask();
+  }
+  if (clock->Latest().bounds.readings() == 0) return status;
+  clock->thread_ = std::thread([raw = clock.get()] { raw->Run(); });
+  return clock;
+}
+
+TargetClock::~TargetClock() {
+  {
+    MutexLock lock(&mutex_);
+    is_closing_ = true;
+  }
+  changed_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+TargetClock::Reading TargetClock::Latest() {
+  MutexLock lock(&mutex_);
+  return reading_;
+}
+
+absl::Status TargetClock::Ask() {
+  proto::Request request;
+  request.set_method("GET");
+  const auto answer = line_->Get(settings_, SerializeRequest(request, settings_.target).bytes);
+  std::optional<Nanos> shown;
+  if (answer.ok()) {
+    JsonPointers json;
+    json.Read(answer->body);
+    shown = json.GetInstant(settings_.pointer, settings_.unit);
+  }
+  MutexLock lock(&mutex_);
+  if (!shown) {
+    ++reading_.failures;
+    return answer.ok() ? Unavailable(absl::StrCat("the answer has no time at '", settings_.pointer, "'"))
+                       : answer.status();
+  }
+  reading_.bounds.Add(answer->sent, std::max(answer->sent, answer->received), *shown, settings_.unit);
+  offset_ = reading_.bounds.offset();
+  return absl::OkStatus();
+}
+
+void TargetClock::Run() {
+  while (true) {
+    const Nanos next = MonotonicNow() + settings_.every;
+    while (true) {
+      MutexLock lock(&mutex_);
+      if (is_closing_) return;
+      const Nanos left = next - MonotonicNow();
+      if (left <= 0) break;
+      changed_.WaitFor(&mutex_, left);
+    }
+    Ask().IgnoreError();  // counted
+  }
+}
+
+}  // namespace tidemark
