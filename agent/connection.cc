@@ -573,7 +573,7 @@ void Connection::Close() {
     }
   }
   if (web_socket_ != nullptr) {
-    for (auto& [name, stream] : web_socket_->streams) CountFindings(stream.audit.End());
+    for (auto& [name, stream] : web_socket_->streams) CountFindings(stream.audit.End(), &SumOf(name));
     web_socket_.reset();
   }
   transport_.Close();

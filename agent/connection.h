@@ -50,18 +50,22 @@ struct ListenRules {
   bool has_ranges = false;
   bool is_linked = false;
   bool has_snapshots = false;
-  Match snapshot;     // a message with it begins the numbers, or the book, anew
-  std::string bids;   // of books that have a checksum, which is their number
+  Match snapshot;    // a message with it begins the numbers, or the book, anew
+  std::string bids;  // of books that have a checksum, which is their number
   std::string asks;
   std::size_t depth = 0;
-  std::string event;  // fan-out
+  std::string event;               // fan-out
+  std::vector<Match> ignore = {};  // messages with one of these are no events
   Nanos silence = 0;
+  std::int64_t silence_factor = 0;    // of the connection's mean interval; 0: not looked at
   Nanos hold = TimeoutWheel::kNever;  // churn
   enum class Jitter : std::uint8_t { kNone, kFixed, kFull };
   Jitter jitter = Jitter::kNone;  // of a storm
   Nanos delay = 0;
 
-  bool MustRead() const { return !stream.empty() || !time.empty() || !number.empty() || !event.empty(); }
+  bool MustRead() const {
+    return !stream.empty() || !time.empty() || !number.empty() || !event.empty() || !ignore.empty();
+  }
 };
 
 // What the connections of one worker share. Owned by the worker, which outlives them.
@@ -93,11 +97,12 @@ struct ConnectionContext {
   std::size_t pipeline = 1;               // ... requests under way at once
   Nanos control_interval = 0;             // ... between subscriptions, pings and pongs; 0: none
   const std::atomic<Nanos>* target_clock = nullptr;  // ... its offset to our wall clock; null: 0
-  std::unique_ptr<MessageDeflate> deflate;  // ... offered, if there is one
+  std::unique_ptr<MessageDeflate> deflate;           // ... offered, if there is one
   std::optional<ListenRules> listen;
-  Nanos ping_every = 0;   // 0: the client sends no pings
-  std::string ping_text;  // ... empty: ping frames
-  std::string ping_reply;  // the message that answers ping_text; empty: none
+  Nanos ping_every = 0;    // 0: the client sends no pings
+  std::string ping_text;   // ... empty: ping frames
+  std::string ping_reply;  // the message that answers ping_text, or "POINTER=VALUE" of it; empty: none
+  Match ping_match;        // ... in the latter case
 
   // State of the worker as its connections see it.
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
@@ -122,6 +127,7 @@ struct ConnectionContext {
   bool is_in_turn = false;
   Nanos now = 0;        // the latest clock reading of this thread
   Nanos start = 0;      // T0 of the point; meaningful when not preparing
+  StreamSum unnamed;    // of streams that have no name; reported in other sums
   Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
@@ -235,10 +241,11 @@ class Connection : public TimeoutWheel::Node {
     bool is_amid_request = false;  // nothing may come between the parts of one: a frame, or a TLS record, is half sent
     Pipeline pipeline;
     bool is_filling = false;
-    Nanos room_since = 0;                   // when the pipeline had room for a request that has not been taken yet
-    std::string pong;                       // payload of the latest ping, while its pong has to wait
+    Nanos room_since = 0;  // when the pipeline had room for a request that has not been taken yet
+    std::string pong;      // payload of the latest ping, while its pong has to wait
     bool has_pong = false;
     bool has_ping = false;                  // one of ours has to wait
+    int unanswered_pings = 0;               // in messages
     bool is_pacing = false;                 // control_at is a deadline: something waits for it
     Nanos control_at = 0;                   // when the next subscription, ping or pong may go
     Nanos deadline = TimeoutWheel::kNever;  // of what the state waits for
@@ -246,6 +253,8 @@ class Connection : public TimeoutWheel::Node {
     std::size_t subscriptions = 0;          // that were sent
     std::size_t acks = 0;                   // that came
     Nanos subscribed = 0;                   // when events were due to begin; 0 once one has come
+    Nanos first_event = 0;                  // when the first one came ...
+    std::int64_t events = 0;                // ... and how many have
     // Listening, by the stream's name.
     struct Stream {
       SequenceAudit audit;
@@ -273,6 +282,7 @@ class Connection : public TimeoutWheel::Node {
   void OnFramesReadable();
   bool TakeFrames(absl::string_view bytes, Nanos now);
   void OnMessage(Nanos now);
+  bool IsPong();
   void TakeReply(Nanos now);
   void FillPipeline();
   void SendMessage();
@@ -287,12 +297,17 @@ class Connection : public TimeoutWheel::Node {
   void Subscribe(Nanos now);
   void SendControl();
   void ContinueSubscribing(Nanos now);
-  bool AuditSnapshots(WebSocket::Stream* stream);
+  // Of the current interval.
+  StreamSum& SumOf(absl::string_view stream) {
+    return context_->listen->stream.empty() ? context_->unnamed : context_->recorder->named.Stream(stream);
+  }
+  bool AuditSnapshots(WebSocket::Stream* stream, StreamSum* sum);
   bool TakeAck(Nanos now);
   void OnSubscribed(Nanos now);
+  void WatchSilence(Nanos now);
   void OnEvent(Nanos now);
   void OnListenDeadline();
-  void CountFindings(const SequenceAudit::Findings& findings);
+  void CountFindings(const SequenceAudit::Findings& findings, StreamSum* sum);
   bool FlushControl();
   bool HasControlToSend();
   // The bytes of the request in its hands.

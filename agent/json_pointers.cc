@@ -2,11 +2,15 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/time/time.h"
+#include "common/plan.h"
 
 namespace tidemark {
 
@@ -26,6 +30,40 @@ std::string_view TrimmedToken(simdjson::ondemand::value& value) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
     text.remove_suffix(1);
   return text;
+}
+
+// A step of `unit` with so many digits behind the point.
+Nanos StepOf(Nanos unit, std::size_t digits) {
+  for (; digits > 0 && unit > 1; --digits) unit /= 10;
+  return unit;
+}
+
+std::optional<JsonPointers::Instant> InstantOfDecimal(absl::string_view text, Nanos unit) {
+  const std::size_t point = std::min(text.find('.'), text.size());
+  const absl::string_view digits = text.substr(std::min(point + 1, text.size()));
+  std::int64_t whole = 0;
+  const bool is_decimal = absl::SimpleAtoi(text.substr(0, point), &whole) && whole >= 0 &&
+                          whole < std::numeric_limits<Nanos>::max() / unit &&
+                          std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit);
+  if (!is_decimal) return std::nullopt;
+  JsonPointers::Instant instant{.at = whole * unit, .step = StepOf(unit, digits.size())};
+  Nanos place = unit;
+  for (const char digit : digits) instant.at += (digit - '0') * (place /= 10);
+  return instant;
+}
+
+std::optional<JsonPointers::Instant> InstantOfText(absl::string_view text) {
+  absl::Time time;
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error) || time == absl::InfiniteFuture()) return std::nullopt;
+  const std::int64_t at = absl::ToUnixNanos(time);
+  if (time < absl::UnixEpoch() || at == std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+  const std::size_t point = text.find('.');
+  std::size_t digits = 0;
+  while (point != absl::string_view::npos && point + 1 + digits < text.size() &&
+         absl::ascii_isdigit(static_cast<unsigned char>(text[point + 1 + digits])))
+    ++digits;
+  return JsonPointers::Instant{.at = at, .step = StepOf(kSecond, digits)};
 }
 
 std::string_view Unquoted(std::string_view text) {
@@ -69,15 +107,10 @@ bool JsonPointers::Get(const std::string& pointer, absl::string_view* value) {
   return true;
 }
 
-std::optional<Nanos> JsonPointers::GetInstant(const std::string& pointer, Nanos unit) {
+std::optional<JsonPointers::Instant> JsonPointers::GetInstant(const std::string& pointer, Nanos unit) {
   absl::string_view text;
   if (!Get(pointer, &text)) return std::nullopt;
-  const Nanos most = std::numeric_limits<Nanos>::max() / unit;
-  std::int64_t whole = 0;
-  if (absl::SimpleAtoi(text, &whole)) return whole >= 0 && whole < most ? std::optional(whole * unit) : std::nullopt;
-  double instant = 0;
-  if (!absl::SimpleAtod(text, &instant) || !(instant >= 0) || instant >= static_cast<double>(most)) return std::nullopt;
-  return static_cast<Nanos>(instant * static_cast<double>(unit));
+  return unit == kRfc3339 ? InstantOfText(text) : InstantOfDecimal(text, unit);
 }
 
 bool JsonPointers::GetPairs(const std::string& pointer,

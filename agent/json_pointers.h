@@ -23,10 +23,15 @@ class JsonPointers {
   // Sets *value to the text of the string, number, true, false or null at `pointer`; false if there is none, or the
   // message is no JSON.
   bool Get(const std::string& pointer, absl::string_view* value);
-  // An instant since 1970 in `unit`s; none if it is no number, or beyond 64 bits of nanoseconds.
-  std::optional<Nanos> GetInstant(const std::string& pointer, Nanos unit);
-  // Appends the pairs of the array at `pointer`: the first two of each array in it, or "price" and "qty" of each object,
-  // numbers as they are written. Nothing if there is no such array; false if one of its items is neither.
+  // An instant since 1970, in `unit`s or as kRfc3339 writes it; none if it is no plain decimal or no such text, or
+  // beyond 64 bits of nanoseconds.
+  struct Instant {
+    Nanos at = 0;
+    Nanos step = 0;  // of the last digit that is written
+  };
+  std::optional<Instant> GetInstant(const std::string& pointer, Nanos unit);
+  // Appends the pairs of the array at `pointer`: the first two of each array in it, or "price" and "qty" of each
+  // object, numbers as they are written. Nothing if there is no such array; false if one of its items is neither.
   bool GetPairs(const std::string& pointer, std::vector<std::pair<absl::string_view, absl::string_view>>* pairs);
 
  private:

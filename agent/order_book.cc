@@ -16,8 +16,9 @@ constexpr std::size_t kMaxDecimal = 40;  // longer than any price
 constexpr std::size_t kSlack = 1'000;
 
 bool IsDecimal(absl::string_view text, double* value) {
-  const bool is_plain = !text.empty() && text.size() <= kMaxDecimal &&
-                        std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  const bool is_plain =
+      !text.empty() && text.size() <= kMaxDecimal &&
+      std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
   return is_plain && absl::SimpleAtod(text, value) && std::isfinite(*value);
 }
 

@@ -16,6 +16,7 @@ void Recorder::Add(const Recorder& other) {
   for (std::size_t i = 0; i < kMetricCount; ++i) histograms[i].Add(other.histograms[i]);
   counters.Add(other.counters);
   for (const auto& [event, receipts] : other.events) AddReceipts(event, receipts);
+  named.Add(other.named);
   last_done = std::max(last_done, other.last_done);
 }
 
@@ -25,6 +26,7 @@ void Recorder::Clear() {
   }
   counters = Counters();
   events.clear();
+  named.Clear();
   last_done = 0;
 }
 

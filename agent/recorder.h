@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/histogram.h"
 #include "common/metric.h"
+#include "common/named_counts.h"
 #include "common/outcome.h"
 
 namespace tidemark {
@@ -30,7 +31,8 @@ struct Recorder {
   std::array<Histogram, kMetricCount> histograms;
   Counters counters;
   absl::flat_hash_map<std::uint64_t, Receipts> events;  // fan-out, by the hash of the event; see AddReceipts
-  Nanos last_done = 0;  // instant of the last complete response; 0: none
+  NamedCounts named;                                    // of streams that are listened to, and closes
+  Nanos last_done = 0;                                  // instant of the last complete response; 0: none
 
   Histogram& operator[](Metric metric) { return histograms[static_cast<std::size_t>(metric)]; }
   const Histogram& operator[](Metric metric) const { return histograms[static_cast<std::size_t>(metric)]; }

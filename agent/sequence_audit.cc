@@ -24,7 +24,15 @@ SequenceAudit::Findings SequenceAudit::Restart(std::uint64_t last, Findings find
   findings.gaps_behind += before.gaps_behind;
   findings.duplicates += before.duplicates;
   ++findings.resets;
+  has_begun_ = true;
   next_ = last + 1;
+  return findings;
+}
+
+SequenceAudit::Findings SequenceAudit::Begin(std::uint64_t last) {
+  Findings findings = Restart(last, {});
+  findings.resets = 0;
+  findings.snapshots = 1;
   return findings;
 }
 

@@ -31,6 +31,8 @@ class SequenceAudit {
   // `is_linked`: a link tells a reset by pointing back; else one begins at 0 or 1. `is_behind`: our own reader was
   // behind since the message before this one.
   Findings Add(std::uint64_t first, std::uint64_t last, bool is_linked, bool is_behind);
+  // A snapshot with the number `last`: whatever came before, the next message should follow it.
+  Findings Begin(std::uint64_t last);
   // No further message comes on this connection.
   Findings End();
 

@@ -43,7 +43,7 @@ absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceilin
 absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan& plan, const TargetGuard& guard) {
   const proto::Listen& listen = plan.web_socket().listen();
   TargetClock::Settings settings{.pointer = listen.clock().time(),
-                                 .unit = *ParseTimeUnit(listen.time_unit()),
+                                 .unit = *ParseTimeUnit("time_unit", listen.clock().time_unit()),
                                  .every = FromProto(listen.clock().every()),
                                  .timeout = FromProto(plan.connect_timeout())};
   TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(listen.clock().url()));

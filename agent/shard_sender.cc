@@ -59,6 +59,7 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
     entry->set_last_ns(receipts.last);
     entry->set_count(receipts.count);
   }
+  recorder->named.ToProto(&shard);
   last_done_ = std::max(last_done_, recorder->last_done);
   shard.set_last_done_ns(last_done_);
   shard.set_start_late_ns(start_late_);

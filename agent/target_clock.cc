@@ -165,7 +165,7 @@ absl::Status TargetClock::Ask() {
   proto::Request request;
   request.set_method("GET");
   const auto answer = line_->Get(settings_, SerializeRequest(request, settings_.target).bytes);
-  std::optional<Nanos> shown;
+  std::optional<JsonPointers::Instant> shown;
   if (answer.ok()) {
     JsonPointers json;
     json.Read(answer->body);
@@ -177,7 +177,7 @@ absl::Status TargetClock::Ask() {
     return answer.ok() ? Unavailable(absl::StrCat("the answer has no time at '", settings_.pointer, "'"))
                        : answer.status();
   }
-  reading_.bounds.Add(answer->sent, std::max(answer->sent, answer->received), *shown, settings_.unit);
+  reading_.bounds.Add(answer->sent, std::max(answer->sent, answer->received), shown->at, shown->step);
   offset_ = reading_.bounds.offset();
   return absl::OkStatus();
 }

@@ -25,6 +25,7 @@ namespace tidemark {
 class ClockBounds {
  public:
   // Instants are of our wall clock.  REQUIRES: sent <= received.
+  // `unit`: what the clock shows is a multiple of it.
   void Add(Nanos sent, Nanos received, Nanos shown, Nanos unit);
 
   Nanos offset() const { return low_ + (high_ - low_) / 2; }
@@ -47,9 +48,9 @@ class TargetClock {
   struct Settings {
     Target target = {};
     SocketAddress address = {};
-    SslContext tls = nullptr;  // null for a plain target
-    std::string pointer;       // JSON pointer to the time in the answer
-    Nanos unit = kMillisecond;
+    SslContext tls = nullptr;   // null for a plain target
+    std::string pointer;        // JSON pointer to the time in the answer
+    Nanos unit = kMillisecond;  // of the time; kRfc3339
     Nanos every = 0;
     Nanos timeout = 0;
   };

@@ -21,15 +21,20 @@ constexpr std::size_t kMaxControlBytes = 64 << 10;
 constexpr Nanos kCatchUp = kSecond;
 // Streams of one connection that are told apart.
 constexpr std::size_t kMaxStreams = 1'024;
+// The mean interval of a connection says what is usual when it has had so many messages. Shorter silences than
+// kLeastSilence are the scheduler's.
+constexpr std::int64_t kUsualEvents = 16;
+constexpr Nanos kLeastSilence = 100 * kMillisecond;
 constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
 
 struct Numbers {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
+  bool is_beginning = false;  // of a stream, or of one that begins anew
 };
 
-// What SequenceAudit wants to know of the message that `json` has read.
-std::optional<Numbers> NumbersOf(const ListenRules& rules, JsonPointers* json) {
+// What SequenceAudit wants to know of the message that `json` has read. `is_first`: of its stream.
+std::optional<Numbers> NumbersOf(const ListenRules& rules, bool is_first, JsonPointers* json) {
   const auto number = [json](const std::string& pointer, std::uint64_t* value) {
     absl::string_view text;
     return json->Get(pointer, &text) && absl::SimpleAtoi(text, value) && *value < kMaxNumber;
@@ -39,6 +44,11 @@ std::optional<Numbers> NumbersOf(const ListenRules& rules, JsonPointers* json) {
   numbers.first = numbers.last;
   if (rules.has_ranges && (!number(rules.first, &numbers.first) || numbers.first > numbers.last)) return std::nullopt;
   if (rules.is_linked) {
+    absl::string_view previous;
+    const bool has_previous = json->Get(rules.previous, &previous);
+    // OKX: the message before a snapshot has the number -1. Deribit: a snapshot points to none.
+    numbers.is_beginning = has_previous ? previous == "-1" : is_first;
+    if (numbers.is_beginning) return numbers;
     if (!number(rules.previous, &numbers.first)) return std::nullopt;
     ++numbers.first;
   }
@@ -137,6 +147,7 @@ void Connection::SendControl() {
       AppendFrame(Opcode::kText, c.subscribe[w.subscriptions++], mask(), &w.control);
     } else {
       w.has_ping = false;
+      ++w.unanswered_pings;
       AppendFrame(c.ping_text.empty() ? Opcode::kPing : Opcode::kText, c.ping_text, mask(), &w.control);
     }
   }
@@ -187,7 +198,7 @@ void Connection::OnSubscribed(Nanos now) {
   CountEstablished();
   if (c.listen) {
     if (c.listen->hold != TimeoutWheel::kNever) web_socket_->close_at = now + c.listen->hold;
-    Watch(std::min(now + c.listen->silence, web_socket_->close_at));
+    WatchSilence(now);
     if (const Nanos storm = std::exchange(due_, 0); storm != 0) (*c.recorder)[Metric::kReturn].Record(now - storm);
   } else {
     Watch(TimeoutWheel::kNever);
@@ -221,8 +232,8 @@ void Connection::OnFramesReadable() {
 bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
   ConnectionContext& c = *context_;
   Counters& counters = c.recorder->counters;
-  const bool must_keep = !c.reply_id.empty() || !c.ack.pointer.empty() || !c.ping_reply.empty() ||
-                         (c.listen && c.listen->MustRead());
+  const bool must_keep =
+      !c.reply_id.empty() || !c.ack.pointer.empty() || !c.ping_reply.empty() || (c.listen && c.listen->MustRead());
   while (true) {
     FrameReader& reader = web_socket_->reader;
     switch (reader.Next(&bytes, c.limits.max_body_bytes, must_keep)) {
@@ -254,6 +265,7 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
         break;
       case FrameReader::Event::kClose:
         ++counters[ClosingOf(reader.close_code())];
+        c.recorder->named.CountClose(static_cast<std::uint32_t>(reader.close_code()), reader.payload());
         AppendClose(reader.close_code(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
         if (!FlushControl()) return false;
         web_socket_->is_closing = true;
@@ -323,11 +335,21 @@ void Connection::WatchReplies() {
   Watch(until);
 }
 
+// Whether the message answers a ping in a message.
+bool Connection::IsPong() {
+  ConnectionContext& c = *context_;
+  if (web_socket_->unanswered_pings == 0 || c.ping_reply.empty()) return false;
+  const absl::string_view message = web_socket_->reader.payload();
+  if (c.ping_match.pointer.empty()) return message == c.ping_reply;
+  c.json->Read(message);
+  return c.ping_match.IsIn(c.json.get());
+}
+
 // The WebSocket's CompleteResponse.
 void Connection::OnMessage(Nanos now) {
   ConnectionContext& c = *context_;
-  const absl::string_view message = web_socket_->reader.payload();
-  if (!c.ping_reply.empty() && message == c.ping_reply) {
+  if (IsPong()) {
+    --web_socket_->unanswered_pings;
     ++c.recorder->counters.pongs;
   } else if (state_ == State::kSubscribing) {
     // Events may come before the last ack.
@@ -460,34 +482,53 @@ void Connection::KeepListening() {
   if (context_->is_preparing) Settle();
 }
 
+// A message has just come, or may come: how long it may be silent from now on.
+void Connection::WatchSilence(Nanos now) {
+  const ListenRules& rules = *context_->listen;
+  const WebSocket& w = *web_socket_;
+  Nanos longest = rules.silence;
+  if (rules.silence_factor != 0 && w.events >= kUsualEvents) {
+    const Nanos usual = (now - w.first_event) / (w.events - 1);
+    longest = std::min(longest, std::max(kLeastSilence, usual * rules.silence_factor));
+  }
+  Watch(std::min(now + longest, w.close_at));
+}
+
 // A message of a stream that is listened to.
 void Connection::OnEvent(Nanos now) {
   ConnectionContext& c = *context_;
   Recorder& recorder = *c.recorder;
   const ListenRules& rules = *c.listen;
+  if (rules.MustRead()) c.json->Read(web_socket_->reader.payload());
+  for (const Match& match : rules.ignore) {
+    if (match.IsIn(c.json.get())) return void(++recorder.counters[Finding::kIgnored]);
+  }
   recorder.last_done = now;
-  if (state_ == State::kIdle) Watch(std::min(now + rules.silence, web_socket_->close_at));
+  if (web_socket_->events++ == 0) web_socket_->first_event = now;
+  if (state_ == State::kIdle) WatchSilence(now);
   if (const Nanos subscribed = std::exchange(web_socket_->subscribed, 0); subscribed != 0)
     recorder[Metric::kFirstEvent].Record(now - subscribed);
   bool is_read = true;
   absl::string_view name;
-  if (rules.MustRead()) c.json->Read(web_socket_->reader.payload());
   if (!rules.stream.empty()) is_read = c.json->Get(rules.stream, &name);
   auto found = web_socket_->streams.find(name);
   if (found == web_socket_->streams.end()) {
-    if (web_socket_->streams.size() >= kMaxStreams) {
+    if (web_socket_->streams.size() >= kMaxStreams || name.size() > NamedCounts::kMaxStreamName) {
       ++recorder.counters[Finding::kUnread];
       return;
     }
     found = web_socket_->streams.try_emplace(std::string(name)).first;
   }
   WebSocket::Stream& stream = found->second;
+  StreamSum& sum = SumOf(name);
+  ++sum.messages;
+  sum.bytes += web_socket_->reader.message_bytes();
   const Nanos before = std::exchange(stream.last, now);
   if (before != 0) recorder[Metric::kInterval].Record(now - before);
   if (!rules.time.empty()) {
     const auto instant = c.json->GetInstant(rules.time, rules.time_unit);
     const Nanos offset = c.target_clock == nullptr ? 0 : c.target_clock->load(std::memory_order_relaxed);
-    if (instant) recorder[Metric::kStaleness].Record(WallNow() + offset - *instant);
+    if (instant) recorder[Metric::kStaleness].Record(WallNow() + offset - instant->at);
     is_read = is_read && instant;
   }
   if (!rules.event.empty()) {
@@ -500,18 +541,22 @@ void Connection::OnEvent(Nanos now) {
     is_read = is_read && has_event;
   }
   if (rules.has_snapshots) {
-    is_read = AuditSnapshots(&stream) && is_read;
+    is_read = AuditSnapshots(&stream, &sum) && is_read;
   } else if (!rules.number.empty()) {
     const bool is_behind = before <= c.behind_at || now - c.behind_at < kCatchUp;
-    const auto numbers = NumbersOf(rules, c.json.get());
-    if (numbers) CountFindings(stream.audit.Add(numbers->first, numbers->last, rules.is_linked, is_behind));
+    const auto numbers = NumbersOf(rules, before == 0, c.json.get());
+    if (numbers) {
+      CountFindings(numbers->is_beginning ? stream.audit.Begin(numbers->last)
+                                          : stream.audit.Add(numbers->first, numbers->last, rules.is_linked, is_behind),
+                    &sum);
+    }
     is_read = is_read && numbers;
   }
   if (!is_read) ++recorder.counters[Finding::kUnread];
 }
 
 // A message of a stream of snapshots and changes: by its number, or the checksum of the book. False if it lacks one.
-bool Connection::AuditSnapshots(WebSocket::Stream* stream) {
+bool Connection::AuditSnapshots(WebSocket::Stream* stream, StreamSum* sum) {
   ConnectionContext& c = *context_;
   Counters& counters = c.recorder->counters;
   const ListenRules& rules = *c.listen;
@@ -520,7 +565,7 @@ bool Connection::AuditSnapshots(WebSocket::Stream* stream) {
   std::uint64_t number = 0;
   if (!c.json->Get(rules.number, &text) || !absl::SimpleAtoi(text, &number) || number >= kMaxNumber) return false;
   if (rules.asks.empty()) {
-    CountFindings(stream->snapshots.Add(number, is_snapshot));
+    CountFindings(stream->snapshots.Add(number, is_snapshot), sum);
     return true;
   }
   OrderBook::Levels bids;
@@ -545,10 +590,14 @@ bool Connection::AuditSnapshots(WebSocket::Stream* stream) {
   return true;
 }
 
-void Connection::CountFindings(const SequenceAudit::Findings& findings) {
+void Connection::CountFindings(const SequenceAudit::Findings& findings, StreamSum* sum) {
   Counters& counters = context_->recorder->counters;
+  // How far a link points back says nothing of how many messages there were.
+  const std::uint64_t lost = context_->listen->is_linked ? 0 : findings.lost;
+  sum->gaps += findings.gaps;
+  sum->lost += lost;
   counters[Finding::kGap] += findings.gaps;
-  counters[Finding::kLost] += findings.lost;
+  counters[Finding::kLost] += lost;
   counters[Finding::kGapBehind] += findings.gaps_behind;
   counters[Finding::kDuplicate] += findings.duplicates;
   counters[Finding::kReordered] += findings.reordered;

@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "agent/machine.h"
 #include "common/check.h"
@@ -47,14 +48,16 @@ ListenRules RulesOf(const proto::Listen& listen) {
                     .asks = listen.sequence().asks(),
                     .depth = static_cast<std::size_t>(listen.sequence().depth()),
                     .event = listen.fan_out(),
-                    .silence = FromProto(listen.silence())};
+                    .silence = FromProto(listen.silence()),
+                    .silence_factor = listen.silence_factor()};
+  for (const std::string& match : listen.ignore()) rules.ignore.push_back(Match::Of(match));
   if (listen.has_hold()) rules.hold = FromProto(listen.hold());
   if (listen.has_storm()) {
     rules.delay = FromProto(listen.storm().delay());
     if (listen.storm().jitter() == "fixed") rules.jitter = ListenRules::Jitter::kFixed;
     if (listen.storm().jitter() == "full") rules.jitter = ListenRules::Jitter::kFull;
   }
-  rules.time_unit = *ParseTimeUnit(listen.time_unit());
+  rules.time_unit = *ParseTimeUnit("time_unit", listen.time_unit());
   return rules;
 }
 
@@ -85,8 +88,9 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     context_.ping_every = FromProto(web_socket.ping().every());
     context_.ping_text = web_socket.ping().text();
     context_.ping_reply = web_socket.ping().reply();
-    wants_ticks_ =
-        web_socket.listen().has_storm() || web_socket.listen().has_hold() || context_.control_interval != 0;
+    if (absl::StartsWith(context_.ping_reply, "/")) context_.ping_match = Match::Of(context_.ping_reply);
+    wants_ticks_ = web_socket.listen().has_storm() || web_socket.listen().has_hold() ||
+                   web_socket.listen().silence_factor() != 0 || context_.control_interval != 0;
   }
   std::vector<RequestBytes> requests;
   std::vector<std::int64_t> weights;

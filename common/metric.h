@@ -47,10 +47,10 @@ inline constexpr std::array<Metric, 5> kConnectionMetrics = {Metric::kConnect, M
                                                              Metric::kSubscribe, Metric::kFirstEvent};
 
 inline constexpr std::array<absl::string_view, kMetricCount> kMetricNames = {
-    "service",  "other",     "censored",    "first_byte", "lateness",    "connect",  "tls",
-    "loop_lag", "response",  "unanswered",  "pacing",     "app_to_wire", "wire",     "wire_to_app",
-    "upgrade",  "subscribe", "first_event", "interval",   "return",      "staleness",
-    "request_1", "request_2", "request_3", "request_4", "request_5", "request_6", "request_7", "request_8",
-    "request_9", "request_10", "request_11", "request_12", "request_13", "request_14", "request_15", "request_16"};
+    "service",     "other",      "censored",   "first_byte",  "lateness",  "connect",     "tls",        "loop_lag",
+    "response",    "unanswered", "pacing",     "app_to_wire", "wire",      "wire_to_app", "upgrade",    "subscribe",
+    "first_event", "interval",   "return",     "staleness",   "request_1", "request_2",   "request_3",  "request_4",
+    "request_5",   "request_6",  "request_7",  "request_8",   "request_9", "request_10",  "request_11", "request_12",
+    "request_13",  "request_14", "request_15", "request_16"};
 
 }  // namespace tidemark

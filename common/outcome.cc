@@ -34,7 +34,13 @@ constexpr std::array<absl::string_view, kFindingCount> kFindingNames = {"gaps",
                                                                         "silences",
                                                                         "reconnects",
                                                                         "closed by the storm",
-                                                                        "held and closed", "snapshots", "suspect jumps", "unsynced", "checksums right", "checksums wrong"};
+                                                                        "held and closed",
+                                                                        "snapshots",
+                                                                        "suspect jumps",
+                                                                        "unsynced",
+                                                                        "checksums right",
+                                                                        "checksums wrong",
+                                                                        "ignored"};
 
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {

@@ -250,12 +250,13 @@ absl::StatusOr<Target> ParseTarget(absl::string_view url) {
   return target;
 }
 
-absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view unit) {
+absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view field, absl::string_view unit) {
   if (unit == "s") return kSecond;
   if (unit == "ms" || unit.empty()) return kMillisecond;
   if (unit == "us") return kMicrosecond;
   if (unit == "ns") return Nanos{1};
-  return Invalid("web_socket.listen.time_unit", absl::StrCat("'", unit.substr(0, 16), "'; write s, ms, us or ns"));
+  if (unit == "rfc3339") return kRfc3339;
+  return Invalid(field, absl::StrCat("'", unit.substr(0, 16), "'; write s, ms, us, ns or rfc3339"));
 }
 
 absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text) {
@@ -372,8 +373,11 @@ void ApplyDefaults(proto::Plan* plan) {
   if (plan->web_socket().listen().has_storm() && plan->web_socket().listen().storm().jitter().empty())
     plan->mutable_web_socket()->mutable_listen()->mutable_storm()->set_jitter("none");
   ApplyMixDefaults(is_web_socket, plan);
-  if (plan->web_socket().listen().has_clock() && !plan->web_socket().listen().clock().has_every())
-    *plan->mutable_web_socket()->mutable_listen()->mutable_clock()->mutable_every() = ToDurationProto(10 * kSecond);
+  if (plan->web_socket().listen().has_clock()) {
+    proto::Listen* const listen = plan->mutable_web_socket()->mutable_listen();
+    if (!listen->clock().has_every()) *listen->mutable_clock()->mutable_every() = ToDurationProto(10 * kSecond);
+    if (listen->clock().time_unit().empty()) listen->mutable_clock()->set_time_unit(listen->time_unit());
+  }
   if (plan->web_socket().listen().sequence().rule() == "checksum" &&
       plan->web_socket().listen().sequence().depth() == 0)
     plan->mutable_web_socket()->mutable_listen()->mutable_sequence()->set_depth(10);
@@ -431,7 +435,7 @@ absl::Status CheckText(const google::protobuf::Message& message, const std::stri
 
 // "POINTER=VALUE".
 absl::Status CheckMatch(absl::string_view field, const std::string& match) {
-  if (match[0] == '/' && absl::StrContains(match, "=")) return absl::OkStatus();
+  if (absl::StartsWith(match, "/") && absl::StrContains(match, "=")) return absl::OkStatus();
   return Invalid(field, absl::StrCat("'", match.substr(0, 64), "' is not POINTER=VALUE; write /op=subscribe"));
 }
 
@@ -473,6 +477,7 @@ absl::Status CheckTargetClock(const proto::Listen& listen) {
   TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.clock.time", clock.time()));
   if (listen.time().empty())
     return Invalid("web_socket.listen.clock", "has no effect without event times; give web_socket.listen.time");
+  TIDEMARK_RETURN_IF_ERROR(ParseTimeUnit("web_socket.listen.clock.time_unit", clock.time_unit()).status());
   return CheckDuration("web_socket.listen.clock.every", FromProto(clock.every()), 100 * kMillisecond, kMaxTimeout);
 }
 
@@ -480,10 +485,13 @@ absl::Status CheckListen(const proto::Plan& plan) {
   const proto::Listen& listen = plan.web_socket().listen();
   TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.stream", listen.stream()));
   TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.time", listen.time()));
-  const auto unit = ParseTimeUnit(listen.time_unit());
-  if (!unit.ok()) return unit.status();
+  TIDEMARK_RETURN_IF_ERROR(ParseTimeUnit("web_socket.listen.time_unit", listen.time_unit()).status());
   TIDEMARK_RETURN_IF_ERROR(
       CheckDuration("web_socket.listen.silence", FromProto(listen.silence()), kMillisecond, kMaxTimeout));
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("web_socket.listen.ignore", listen.ignore_size(), 0, 16));
+  for (const std::string& match : listen.ignore())
+    TIDEMARK_RETURN_IF_ERROR(CheckMatch("web_socket.listen.ignore", match));
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("web_socket.listen.silence_factor", listen.silence_factor(), 0, 1'000'000));
   if (listen.has_hold()) {
     TIDEMARK_RETURN_IF_ERROR(
         CheckDuration("web_socket.listen.hold", FromProto(listen.hold()), 10 * kMillisecond, kMaxTimeout));
@@ -559,6 +567,8 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
     if (web_socket.ping().text().size() > 1'000) return Invalid("web_socket.ping.text", "more than 1000 bytes");
     if (web_socket.ping().text().empty() && !web_socket.ping().reply().empty())
       return Invalid("web_socket.ping.reply", "answers a text; ping frames are answered by pong frames");
+    if (absl::StartsWith(web_socket.ping().reply(), "/"))
+      TIDEMARK_RETURN_IF_ERROR(CheckMatch("web_socket.ping.reply", web_socket.ping().reply()));
   }
   if (web_socket.has_listen()) TIDEMARK_RETURN_IF_ERROR(CheckListen(plan));
   TIDEMARK_RETURN_IF_ERROR(CheckRange("web_socket.pipeline", web_socket.pipeline(), 0, 1'024));

@@ -60,8 +60,10 @@ SweepPoint PointAt(const proto::Sweep& sweep, int index);
 // loop has 100 connections, Poisson arrivals and 30 s per rate.
 void ApplyDefaults(proto::Plan* plan);
 
-// What one unit of a Listen's time_unit is: "s", "ms", "us" or "ns"; empty: ms. Errors: InvalidArgument.
-absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view unit);
+// What one unit of a time_unit is: "s", "ms", "us" or "ns", empty: ms; kRfc3339 of "rfc3339".
+// Errors: InvalidArgument naming the field.
+inline constexpr Nanos kRfc3339 = 0;
+absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view field, absl::string_view unit);
 
 // Checks a plan with defaults applied. Errors: InvalidArgument "FIELD: what, value; remedy".
 absl::Status ValidatePlan(const proto::Plan& plan);

@@ -49,6 +49,7 @@ struct Flags {
   std::vector<std::string> subprotocols;
   std::string reply_id, ack;
   std::vector<std::string> subscribe;
+  std::int64_t pipeline = 0;
   bool is_listening = false;
   bool is_deflated = false;
   bool is_binary = false;
@@ -108,6 +109,8 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   web_socket->add_option(
       "--ack", f->ack,
       "POINTER=VALUE of a message that answers a --subscribe, as /op=subscribe; default: none is awaited");
+  web_socket->add_option("--pipeline", f->pipeline, "requests that a connection has under way at once; default 1")
+      ->type_name("COUNT");
   web_socket->add_flag("--deflate", f->is_deflated, "offer permessage-deflate, each message compressed by itself");
   web_socket->add_flag(
       "--listen", f->is_listening,
@@ -356,6 +359,7 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.subprotocols, f.subprotocols.empty() ? nullptr : plan->mutable_web_socket()->mutable_subprotocols());
   replace(f.subscribe, f.subscribe.empty() ? nullptr : plan->mutable_web_socket()->mutable_subscribe());
   if (!f.ack.empty()) plan->mutable_web_socket()->set_ack(f.ack);
+  if (f.pipeline != 0) plan->mutable_web_socket()->set_pipeline(f.pipeline);
   if (f.is_deflated) plan->mutable_web_socket()->set_deflate(true);
   if (f.is_listening) plan->mutable_web_socket()->mutable_listen();
   if (f.is_binary) plan->mutable_web_socket()->set_binary(true);

@@ -83,7 +83,9 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
 
   if (facts[headline_].count > SparseHistogram::kMaxCount)
     return DataLoss(key, "it has more values than any agent can measure");
+  if (const absl::Status status = NamedCounts::Check(shard); !status.ok()) return DataLoss(key, status.message());
   if (const absl::Status status = fan_out_.Add(shard.events()); !status.ok()) return DataLoss(key, status.message());
+  named_.Add(shard);
 
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "common/histogram.h"
 #include "common/metric.h"
+#include "common/named_counts.h"
 #include "common/outcome.h"
 #include "coordinator/fan_out.h"
 #include "coordinator/sparse_histogram.h"
@@ -23,12 +24,12 @@ struct AgentSum {
   Counters counters;
   Pending pending;
   std::array<HistogramFacts, kMetricCount> facts{};
-  SparseHistogram latency;    // of the headline metric; gone once the point is finished, and these stay:
+  SparseHistogram latency;  // of the headline metric; gone once the point is finished, and these stay:
   Nanos p50 = 0;
   Nanos p99 = 0;
   Nanos max = 0;
-  std::vector<double> means;  // ... its mean in each shard that has any, ns
-  proto::HostCounters host;   // since T0
+  std::vector<double> means;               // ... its mean in each shard that has any, ns
+  proto::HostCounters host;                // since T0
   proto::TargetClockReading target_clock;  // the latest
   Nanos last_done = 0;
   Nanos start_late = 0;  // after T0, by its own clock
@@ -77,6 +78,7 @@ class Merger {
   const Histogram& histogram(Metric metric) const { return histograms_[static_cast<std::size_t>(metric)]; }
   const std::vector<AgentSum>& agents() const { return agents_; }
   const FanOut& fan_out() const { return fan_out_; }
+  const NamedCounts& named() const { return named_; }
   Metric headline() const { return static_cast<Metric>(headline_); }
   const std::vector<WindowSum>& windows() const { return closed_; }
   Counters counters() const;
@@ -103,6 +105,7 @@ class Merger {
   std::map<std::uint32_t, std::unique_ptr<OpenWindow>> open_;
   std::vector<WindowSum> closed_;
   FanOut fan_out_;
+  NamedCounts named_;
   std::uint64_t late_ = 0;
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
   std::vector<std::uint64_t> scratch_;           // of the agents' sparse histograms

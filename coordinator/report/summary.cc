@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -142,6 +143,41 @@ void FillFanOut(const RunResult& result, const PointResult& point, proto::Point*
   entry->set_untracked(untracked);
 }
 
+// Streams that a report lists; the JSON of a run with more would be hard to read.
+constexpr std::size_t kMaxStreamRows = 1'000;
+
+void FillStreams(const NamedCounts& named, double duration_s, proto::Point* out) {
+  std::vector<std::pair<std::string, StreamSum>> streams(named.streams().begin(), named.streams().end());
+  std::sort(streams.begin(), streams.end(), [](const auto& a, const auto& b) {
+    return std::tie(b.second.messages, a.first) < std::tie(a.second.messages, b.first);
+  });
+  const double per_s = duration_s > 0 ? 1 / duration_s : 0;
+  for (std::size_t i = 0; i < std::min(streams.size(), kMaxStreamRows); ++i) {
+    const auto& [name, sum] = streams[i];
+    proto::StreamRow* const row = out->add_streams();
+    row->set_name(name);
+    row->set_messages(sum.messages);
+    row->set_bytes(sum.bytes);
+    row->set_messages_per_s(static_cast<double>(sum.messages) * per_s);
+    row->set_bytes_per_s(static_cast<double>(sum.bytes) * per_s);
+    row->set_gaps(sum.gaps);
+    row->set_lost(sum.lost);
+  }
+  out->set_streams_left_out(streams.size() - static_cast<std::size_t>(out->streams_size()));
+}
+
+void FillCloseReasons(const NamedCounts& named, proto::Point* out) {
+  std::vector<std::pair<std::pair<std::uint32_t, std::string>, std::uint64_t>> closes(named.closes().begin(),
+                                                                                      named.closes().end());
+  std::stable_sort(closes.begin(), closes.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  for (const auto& [close, count] : closes) {
+    proto::CloseReason* const row = out->add_close_reasons();
+    row->set_code(close.first);
+    row->set_reason(close.second);
+    row->set_count(count);
+  }
+}
+
 void FillPoint(const Sums& sums, proto::Point* out) {
   const Counters& counters = sums.counters;
   out->set_total_requests(counters.planned);
@@ -256,7 +292,9 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   const std::string& until = plan.sweep().until();
   PointFacts facts{.is_open_loop = is_open_loop,
                    .is_partial = point.is_partial || point.is_interrupted,
-                   .duration_s = sums.duration_s,
+                   // With nothing that was done, the time that there was.
+                   .duration_s = sums.duration_s > 0 ? sums.duration_s
+                                                     : static_cast<double>(FromProto(plan.sweep().duration())) / 1e9,
                    .counters = sums.counters,
                    .service = &sums[Metric::kService],
                    .pacing = &sums[Metric::kPacing],
@@ -456,6 +494,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillSeries(*point.merger, out);
     FillAgentRows(point, out);
     FillFanOut(result, point, out);
+    FillStreams(point.merger->named(), sums->duration_s, out);
+    FillCloseReasons(point.merger->named(), out);
     proto::Latency* headline = is_open_loop ? out->mutable_response() : out->mutable_latency();
     if (point.merger->headline() == Metric::kInterval) headline = out->mutable_interval();
     if (point.merger->headline() == Metric::kStaleness) headline = out->mutable_staleness();

@@ -1,7 +1,5 @@
 #include "coordinator/report/text.h"
 
-#include <google/protobuf/descriptor.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -12,17 +10,11 @@
 #include "common/outcome.h"
 #include "common/plan.h"
 #include "common/units.h"
+#include "coordinator/report/phrases.h"
+#include "coordinator/report/stream_text.h"
 
 namespace tidemark {
 namespace {
-
-// A figure that is a lower bound, because requests were given up before it, prints as ">=x".
-std::string Quantile(const proto::Latency& latency, absl::string_view name, double micros) {
-  const bool is_bound =
-      std::find(latency.at_least().begin(), latency.at_least().end(), name) != latency.at_least().end();
-  if (latency.count() == 0 && !is_bound) return "-";
-  return absl::StrCat(is_bound ? ">=" : "", FormatLatency(micros));
-}
 
 struct Column {
   const char* title;
@@ -63,28 +55,6 @@ std::string ServiceRow(const proto::Point& p) {
               Quantile(l, "max_us", l.max_us())});
 }
 
-// "2xx 1,000 + reset 3": the non-zero entries of an enum's counts.
-template <typename Enum>
-std::string Terms(const google::protobuf::Message& counts, std::size_t size) {
-  std::vector<std::string> terms;
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto* field = counts.GetDescriptor()->field(static_cast<int>(i));
-    const std::uint64_t value = counts.GetReflection()->GetUInt64(counts, field);
-    if (value != 0) terms.push_back(absl::StrCat(Name(static_cast<Enum>(i)), " ", FormatCount(value)));
-  }
-  return terms.empty() ? "0" : absl::StrJoin(terms, " + ");
-}
-
-// Adds the counts of one message to another's of the same type.
-void AddByOrder(const google::protobuf::Message& from, google::protobuf::Message* to) {
-  const auto* const type = from.GetDescriptor();
-  for (int i = 0; i < type->field_count(); ++i) {
-    const auto* const field = type->field(i);
-    const auto* const reflection = to->GetReflection();
-    reflection->SetUInt64(to, field, reflection->GetUInt64(*to, field) + reflection->GetUInt64(from, field));
-  }
-}
-
 std::string AccountLine(const proto::Accounting& a) {
   std::string line = absl::StrCat("planned ", FormatCount(a.planned()), " = sent ", FormatCount(a.sent()));
   absl::StrAppend(&line, " + never sent ", FormatCount(a.never_sent()));
@@ -97,29 +67,6 @@ std::string AccountLine(const proto::Accounting& a) {
 }
 
 bool IsListening(const proto::Report& report) { return report.plan().web_socket().has_listen(); }
-
-constexpr char kStreamRow[] = "%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s%8s%7s%7s%8s%10s%19s\n";
-
-std::string StreamTitles() {
-  return absl::StrFormat(kStreamRow, "conns", "messages", "msg/s", "MiB/s", "every", "p99", "max", "stale p50", "p99",
-                         "max", "gaps", "dup", "late", "resets", "silences", "verdict");
-}
-
-// What a point that listened has heard.
-std::string StreamRow(const std::string& name, const proto::Point& p) {
-  const proto::WebSocketCounts& counts = p.accounting().web_socket();
-  const proto::StreamCounts& streams = counts.streams();
-  const proto::Latency& every = p.interval();
-  const proto::Latency& stale = p.staleness();
-  const double rate = p.duration_s() > 0 ? static_cast<double>(counts.message_bytes()) / p.duration_s() : 0;
-  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), absl::StrFormat("%.0f", p.messages_per_s()),
-                         absl::StrFormat("%.2f", rate / (1 << 20)), Quantile(every, "p50_us", every.p50_us()),
-                         Quantile(every, "p99_us", every.p99_us()), Quantile(every, "max_us", every.max_us()),
-                         Quantile(stale, "p50_us", stale.p50_us()), Quantile(stale, "p99_us", stale.p99_us()),
-                         Quantile(stale, "max_us", stale.max_us()), FormatCount(streams.gaps()),
-                         FormatCount(streams.duplicates()), FormatCount(streams.reordered()),
-                         FormatCount(streams.resets()), FormatCount(streams.silences()), p.verdict());
-}
 
 std::string LoadLine(const proto::Report& report) {
   const proto::Sweep& sweep = report.plan().sweep();
@@ -216,28 +163,6 @@ void AppendCapacity(const proto::Capacity& c, std::string* out) {
                         c.is_knee_clear() ? "" : "not clear, ", c.knee_power(), c.knee_crossing(), c.knee_kneedle());
 }
 
-// What came over WebSockets, and how the target ended them, the warm-up with it.
-void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& warmup, std::string* out) {
-  if (!point.has_web_socket() && !warmup.has_web_socket()) return;
-  proto::WebSocketCounts counts = point.web_socket();
-  const proto::WebSocketCounts& before = warmup.web_socket();
-  absl::StrAppend(out, "  Messages : ", FormatCount(counts.messages()), " received");
-  if (counts.compressed_messages() != 0)
-    absl::StrAppend(out, ", ", FormatCount(counts.compressed_messages()), " compressed");
-  if (counts.orphan_messages() != 0)
-    absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
-  if (counts.missing_replies() != 0)
-    absl::StrAppend(out, ", ", FormatCount(counts.missing_replies()), " replies missing");
-  if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings answered");
-  if (counts.pongs() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pongs()), " pongs");
-  absl::StrAppend(out, "\n");
-  const proto::StreamCounts& streams = counts.streams();
-  if (streams.ByteSizeLong() != 0) absl::StrAppend(out, "  Streams  : ", Terms<Finding>(streams, kFindingCount), "\n");
-  AddByOrder(before.closings(), counts.mutable_closings());
-  if (counts.closings().ByteSizeLong() != 0)
-    absl::StrAppend(out, "  Closed   : by the target: ", Terms<Closing>(counts.closings(), kClosingCount), "\n");
-}
-
 // A line for each request of a mix.
 void AppendMix(const proto::Point& point, const std::string& who, std::string* out) {
   for (const proto::RequestResult& request : point.requests()) {
@@ -250,42 +175,6 @@ void AppendMix(const proto::Point& point, const std::string& who, std::string* o
     }
     absl::StrAppend(out, "\n");
   }
-}
-
-void AppendFanOut(const proto::Point& point, const std::string& who, std::string* out) {
-  if (!point.has_fan_out()) return;
-  const proto::FanOut& fan_out = point.fan_out();
-  absl::StrAppend(out, "  Fan-out  : ", who, FormatCount(fan_out.events()), " events, each heard of by ",
-                  FormatCount(fan_out.least_receipts()), " to ", FormatCount(fan_out.most_receipts()),
-                  " connections; first to last: p50 ", FormatLatency(fan_out.spread().p50_us()), ", p99 ",
-                  FormatLatency(fan_out.spread().p99_us()), ", max ", FormatLatency(fan_out.spread().max_us()));
-  if (fan_out.error_us() > 0)
-    absl::StrAppend(out, ", between agents within ", FormatLatency(fan_out.error_us()));
-  if (fan_out.single_events() != 0)
-    absl::StrAppend(out, "; besides ", FormatCount(fan_out.single_events()), " that one connection alone heard of");
-  if (fan_out.untracked() != 0)
-    absl::StrAppend(out, "; NOT TRACKED: ", FormatCount(fan_out.untracked()), " receipts, too many events");
-  absl::StrAppend(out, "\n");
-}
-
-// What the agents know of the target's clock.
-void AppendTargetClock(const proto::Point& point, const std::string& who, std::string* out) {
-  const proto::AgentRow* widest = nullptr;
-  std::uint64_t failures = 0;
-  std::uint64_t steps = 0;
-  for (const proto::AgentRow& row : point.agents()) {
-    failures += row.target_clock_failures();
-    steps += row.target_clock_steps();
-    if (row.target_clock_readings() == 0) continue;
-    if (widest == nullptr || row.target_clock_error_us() > widest->target_clock_error_us()) widest = &row;
-  }
-  if (widest == nullptr) return;
-  absl::StrAppendFormat(out, "  Clock    : %sthe target's is %+.3f ms to that of agent %d, within %.3f ms%s", who,
-                        widest->target_clock_offset_us() / 1e3, widest->agent(), widest->target_clock_error_us() / 1e3,
-                        point.agents_size() > 1 ? ", the least sure of all" : "");
-  if (failures != 0) absl::StrAppend(out, "; ", failures, " questions without an answer");
-  if (steps != 0) absl::StrAppend(out, "; A CLOCK WAS SET ", steps, steps == 1 ? " time" : " times");
-  absl::StrAppend(out, "; staleness is right within that\n");
 }
 
 void AppendAgents(const proto::Report& report, std::string* out) {
@@ -361,15 +250,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
           FormatCount(point.wire().count()), FormatLatency(point.app_to_wire().p50_us()),
           FormatLatency(point.wire().p50_us()), FormatLatency(point.wire_to_app().p50_us()));
     }
-    if (const std::uint64_t closed = point.accounting().web_socket().streams().storm(); closed != 0) {
-      absl::StrAppend(&out, "  Storm    : ", who, FormatCount(closed), " closed, ", FormatCount(point.back().count()),
-                      " subscribed again: 50 % in ", FormatLatency(point.back().p50_us()), ", 95 % in ",
-                      FormatLatency(point.back().p95_us()), ", the last in ", FormatLatency(point.back().max_us()),
-                      " (of those that are back)\n");
-    }
     AppendMix(point, who, &out);
-    AppendFanOut(point, who, &out);
-    AppendTargetClock(point, who, &out);
+    AppendStreams(point, who, &out);
     for (const proto::Expected& expected : point.expected()) {
       absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(),
                       expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,

@@ -1,6 +1,6 @@
-// A WebSocket client as Boost.Beast's examples teach it: websocket::stream over tcp_stream with the suggested time-outs,
-// a chain of handlers per connection, the next message sent when the last is echoed. What tidemark is measured beside.
-// Usage: PORT CONNECTIONS SECONDS. Prints "MESSAGES messages".
+// A WebSocket client as Boost.Beast's examples teach it: websocket::stream over tcp_stream with the suggested
+// time-outs, a chain of handlers per connection, the next message sent when the last is echoed. What tidemark is
+// measured beside. Usage: PORT CONNECTIONS SECONDS. Prints "MESSAGES messages".
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/websocket.hpp>

@@ -1,4 +1,6 @@
 // Three short runs that every preset can afford: in process, distributed over TLS to nginx, and stopped half-way.
+#include <filesystem>
+
 #include "tests/e2e/programs.h"
 
 namespace tidemark {
@@ -51,6 +53,16 @@ TEST(ShortE2e, CtrlCDrainsReportsAndLeavesTheAgentsFree) {
   EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());
   EXPECT_EQ(Int(report, "total.accounting.sent"), Int(mock.Truth(), "parsed"));
   EXPECT_EQ(TidemarkRun({flag[0], flag[1], "-c", "4", "-n", "10", mock.Url()}).code, 0);
+}
+
+TEST(ShortE2e, EachExampleIsAPlan) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(TIDEMARK_SOURCE_DIR "/examples")) {
+    const RunOutcome run = TidemarkRun({entry.path().string(), "--dry-run"});
+    EXPECT_EQ(run.code, 0) << entry.path() << ": " << run.err;
+    ++count;
+  }
+  EXPECT_GE(count, 9);
 }
 
 }  // namespace

@@ -42,6 +42,65 @@ TEST(WebSocketE2eTest, AnOpenLoopOverTls) {
   EXPECT_EQ(Int(mock.Truth(), "answered"), 1'000);
 }
 
+// Three methods with eight requests under way on each connection; every method has its share and a histogram.
+TEST(WebSocketE2eTest, AMixOfMethodsIsCountedExactlyAndMergedOverAgents) {
+  Mock mock;
+  const auto agents = StartAgents(2);
+  TempDir dir;
+  Spill(dir / "plan.yaml", "target: " + Ws(mock.Url("/ws")) + R"(
+sweep: {connections: [16], requests: 8000}
+threads: 2
+web_socket: {reply_id: /id, pipeline: 8}
+requests:
+  - {name: place, weight: 5, body: '{"id":"{slot}","method":"order.place"}'}
+  - {name: cancel, weight: 2, body: '{"id":"{slot}","method":"order.cancel"}'}
+  - {name: ping, body: '{"id":"{slot}","method":"ping"}'}
+)");
+  std::vector<std::string> arguments = AgentsFlag(agents);
+  arguments.push_back(dir / "plan.yaml");
+  const RunOutcome run = TidemarkRun(arguments);
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto& requests = At(run.report, "points.0.requests").as_array();
+  ASSERT_EQ(requests.size(), 3u);
+  std::int64_t sent = 0;
+  for (const auto& [name, least] : {std::pair("place", 4'990), std::pair("cancel", 1'990), std::pair("ping", 990)}) {
+    const boost::json::value& request = requests[name == std::string("place")  ? 0
+                                                 : name == std::string("ping") ? 2
+                                                                               : 1];
+    EXPECT_EQ(request.at("name").as_string(), name);
+    EXPECT_GE(Int(request, "sent"), least);
+    EXPECT_LE(Int(request, "sent"), least + 20);
+    EXPECT_EQ(Int(request, "success"), Int(request, "sent"));
+    EXPECT_EQ(Int(request, "latency.count"), Int(request, "sent"));
+    sent += Int(request, "sent");
+  }
+  EXPECT_EQ(sent, 8'000);
+  EXPECT_EQ(Int(run.report, "total.accounting.web_socket.orphan_messages"), 0);
+  EXPECT_EQ(Int(mock.Truth(), "answered"), 8'000);
+  EXPECT_NE(run.out.find("  Request  : place: 5,00"), std::string::npos) << run.out;
+  EXPECT_TRUE(At(run.report, "merge.is_exact").as_bool());
+}
+
+TEST(WebSocketE2eTest, AMixOfHttpRequestsHasItsShares) {
+  Mock mock;
+  TempDir dir;
+  Spill(dir / "plan.yaml", "target: " + mock.Url("/") + R"(
+sweep: {connections: [4], requests: 1000}
+requests:
+  - {path: /api/v3/time, weight: 3}
+  - {path: /none}
+)");
+  const RunOutcome run = TidemarkRun({dir / "plan.yaml"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto& requests = At(run.report, "points.0.requests").as_array();
+  EXPECT_EQ(requests[0].at("name").as_string(), "GET /api/v3/time");
+  EXPECT_NEAR(static_cast<double>(Int(requests[0], "success")), 750, 4);
+  EXPECT_NEAR(static_cast<double>(Int(requests[1], "sent")), 250, 4);
+  EXPECT_EQ(Int(requests[1], "success"), 0);
+  EXPECT_EQ(Int(mock.Truth(), "statuses.200"), Int(requests[0], "success"));
+  EXPECT_EQ(Int(mock.Truth(), "statuses.404"), Int(requests[1], "sent"));
+}
+
 TEST(WebSocketE2eTest, BinaryMessagesSubprotocolsAndSingleUse) {
   Mock mock;
   const RunOutcome run =

@@ -208,6 +208,161 @@ TEST(WebSocketTest, AReplyIsKnownByItsId) {
   EXPECT_EQ(run.counters.orphan_messages, 60u);
 }
 
+proto::Plan Pipelined(const RawServer& server, std::int64_t depth, std::int64_t each) {
+  proto::Plan plan = Messages(Url(server), 1, each);
+  plan.set_threads(1);
+  plan.mutable_requests(0)->set_body("{\"id\":\"{slot}\"}");
+  plan.mutable_web_socket()->set_reply_id("/id");
+  plan.mutable_web_socket()->set_pipeline(depth);
+  return plan;
+}
+
+TEST(WebSocketTest, SeveralRequestsAreUnderWayAndRepliesMayComeInAnyOrder) {
+  RawServer server([](int fd) {
+    if (!Upgrade(fd)) return;
+    while (true) {
+      std::string replies;
+      for (int i = 0; i < 4; ++i) {  // all of them before the first reply, which is the last one's
+        const ClientFrame frame = ReadFrame(fd);
+        if (frame.opcode != 1) return;
+        replies = ServerFrame(1, frame.payload) + replies;
+      }
+      SendAll(fd, replies);
+    }
+  });
+  const PointRun run = RunOnePoint(Pipelined(server, 4, 40));
+  EXPECT_EQ(run.counters.outcomes[static_cast<std::size_t>(Outcome::kReply)], 40u);
+  EXPECT_EQ(run.counters.orphan_messages, 0u);
+  EXPECT_EQ(run.ready.connections_up(), 1);
+}
+
+TEST(WebSocketTest, AMissingReplyIsTimedOutAndTheOthersGoOn) {
+  std::atomic<int> connections{0};
+  RawServer server([&connections](int fd) {
+    ++connections;
+    if (!Upgrade(fd)) return;
+    std::string late;
+    int count = 0;
+    for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
+      if (++count % 10 == 0) {
+        late = frame.payload;
+        continue;
+      }
+      SendAll(fd, ServerFrame(1, frame.payload));
+      // The reply to one that was given up belongs to nobody.
+      if (count == 25) SendAll(fd, ServerFrame(1, late));
+    }
+  });
+  proto::Plan plan = Pipelined(server, 5, 40);
+  *plan.mutable_timeout() = ToDurationProto(200 * kMillisecond);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[Outcome::kReply] + run.counters[Outcome::kRequestTimeout], 40u);
+  EXPECT_GE(run.counters[Outcome::kRequestTimeout], 3u);
+  EXPECT_LE(run.counters[Outcome::kRequestTimeout], 4u);
+  EXPECT_EQ(connections, 1);
+}
+
+TEST(WebSocketTest, WithoutIdsAMissingReplyEndsTheConnection) {
+  std::atomic<int> connections{0};
+  RawServer server([&connections](int fd) {
+    const bool is_first = connections++ == 0;
+    if (!Upgrade(fd)) return;
+    for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
+      if (!is_first) SendAll(fd, ServerFrame(1, "reply"));
+    }
+  });
+  proto::Plan plan = Messages(Url(server), 1, 10);
+  plan.set_threads(1);
+  plan.mutable_web_socket()->set_pipeline(3);
+  *plan.mutable_timeout() = ToDurationProto(200 * kMillisecond);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[Outcome::kRequestTimeout], 1u);
+  EXPECT_EQ(run.counters[Outcome::kCutOff], 2u);  // nobody could tell whose the next reply is
+  EXPECT_EQ(run.counters[Outcome::kReply], 7u);
+  EXPECT_EQ(connections, 2);
+}
+
+TEST(WebSocketTest, ACloseEndsAllThatIsUnderWay) {
+  RawServer server([](int fd) {
+    if (!Upgrade(fd)) return;
+    for (int i = 0; i < 3; ++i) ReadFrame(fd);
+    SendAll(fd, ServerClose(1012));
+  });
+  PointRun run = RunOnePoint(Pipelined(server, 3, 9));
+  EXPECT_EQ(run.counters[Outcome::kClosedEarly], 9u);
+  EXPECT_EQ(run.counters[Closing::kRestart], 3u);
+}
+
+// Open loop: slots go to connections with room, and all that is planned is accounted for.
+TEST(WebSocketTest, AnOpenLoopFillsPipelinesToo) {
+  RawServer server([](int fd) {
+    if (!Upgrade(fd)) return;
+    for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // at most 500 a second
+      SendAll(fd, ServerFrame(1, frame.payload));
+    }
+  });
+  proto::Plan plan = Pipelined(server, 8, 0);
+  plan.mutable_sweep()->clear_requests_per_connection();
+  plan.mutable_sweep()->add_rates(300);
+  plan.mutable_sweep()->set_requests(300);
+  ApplyDefaults(&plan);
+  EventLog log;
+  proto::Open open;
+  *open.mutable_plan() = plan;
+  auto session = Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
+  ASSERT_OK(session);
+  proto::Prepare prepare;
+  prepare.set_connections(1);
+  prepare.set_requests(300);
+  prepare.set_streams(1);
+  ASSERT_OK((*session)->Prepare(prepare));
+  log.WaitFor([](const proto::Event& event) { return event.has_ready(); });
+  proto::Arm arm;
+  arm.set_start_ns(MonotonicNow() + kMillisecond);
+  ASSERT_OK((*session)->Arm(arm));
+  const proto::Shard last =
+      log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
+  Counters counters;
+  Pending pending;
+  ASSERT_TRUE(FromProto(last.counters(), &counters, &pending));
+  EXPECT_EQ(BrokenIdentity(counters, pending), "");
+  EXPECT_EQ(counters[Outcome::kReply], 300u);
+}
+
+// Subscriptions and pongs share the rate; of pings that come faster the last is answered.
+TEST(WebSocketTest, ARateForControlMessagesIsKept) {
+  std::vector<std::pair<Nanos, ClientFrame>> frames;
+  RawServer server([&frames](int fd) {
+    if (!Upgrade(fd)) return;
+    for (int i = 0; i < 20; ++i) SendAll(fd, ServerFrame(9, "ping " + std::to_string(i)));
+    for (ClientFrame frame = ReadFrame(fd); frame.opcode != 8 && frame.opcode != -1; frame = ReadFrame(fd))
+      frames.emplace_back(MonotonicNow(), frame);
+  });
+  proto::Plan plan = PlanFor(Url(server), 1, 0);
+  plan.mutable_sweep()->clear_requests_per_connection();
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(500 * kMillisecond);
+  for (int i = 0; i < 5; ++i) plan.mutable_web_socket()->add_subscribe("subscribe " + std::to_string(i));
+  plan.mutable_web_socket()->set_control_rate(20);
+  plan.mutable_web_socket()->mutable_listen();
+  ApplyDefaults(&plan);
+  {
+    PointRun run = RunOnePoint(plan);
+    EXPECT_EQ(run.counters.pings + run.ready.warmup().pings(), 20u);
+  }
+  ASSERT_GE(frames.size(), 6u);
+  std::vector<std::string> subscriptions;
+  std::vector<std::string> pongs;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    (frames[i].second.opcode == 10 ? pongs : subscriptions).push_back(frames[i].second.payload);
+    if (i < 2) continue;
+    EXPECT_GE(frames[i].first - frames[i - 2].first, 90 * kMillisecond) << i;  // two intervals, nearly
+  }
+  EXPECT_EQ(subscriptions.size(), 5u);
+  EXPECT_EQ(pongs.back(), "ping 19");
+  EXPECT_LE(pongs.size(), 3u);
+}
+
 TEST(WebSocketTest, ATargetThatPingsAndDoesNotReadIsGivenUp) {
   RawServer server([](int fd) {
     if (!Upgrade(fd)) return;

@@ -121,10 +121,32 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
     TIDEMARK_ASSIGN_OR_RETURN(out->stale, ParseDuration(value));
     return absl::OkStatus();
   }
-  for (const auto& [key, length] : {std::pair<absl::string_view, Nanos*>{"ping", &out->ping}, {"need", &out->need}}) {
+  for (const auto& [key, length] : {std::pair<absl::string_view, Nanos*>{"ping", &out->ping},
+                                    {"need", &out->need},
+                                    {"heartbeat", &out->heartbeat},
+                                    {"life", &out->life},
+                                    {"slow", &out->max_lag}}) {
     if (name != key) continue;
     TIDEMARK_ASSIGN_OR_RETURN(*length, ParseDuration(value));
     return *length > 0 ? absl::OkStatus() : Bad(value);
+  }
+  if (name == "family") {
+    constexpr std::pair<absl::string_view, Family> kFamilies[] = {
+        {"binance", Family::kBinance}, {"bybit", Family::kBybit}, {"okx", Family::kOkx}, {"kraken", Family::kKraken}};
+    for (const auto& [key, family] : kFamilies) {
+      if (value != key) continue;
+      out->family = family;
+      return absl::OkStatus();
+    }
+    return Bad(value);
+  }
+  if (name == "feed") {
+    out->feed = value == "trade" ? Feed::kTrade : value == "bookTicker" ? Feed::kBookTicker : Feed::kDepth;
+    return value == "depth" || out->feed != Feed::kDepth ? absl::OkStatus() : Bad(value);
+  }
+  if (name == "common") {
+    out->is_common = value == "1";
+    return absl::OkStatus();
   }
   if (name == "conflate") {
     out->must_conflate = value == "1";
@@ -136,6 +158,11 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
   }
   for (const auto& [key, count] :
        std::initializer_list<std::pair<absl::string_view, std::int64_t*>>{{"connect_rate", &out->connect_rate},
+                                                                          {"messages", &out->client_messages},
+                                                                          {"scale", &out->scale},
+                                                                          {"symbols", &out->symbols},
+                                                                          {"snapshot", &out->snapshot_every},
+                                                                          {"checksum", &out->checksum_every},
                                                                           {"count", &out->stream_count},
                                                                           {"gap", &out->gap_every},
                                                                           {"dup", &out->dup_every},
@@ -151,6 +178,23 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
   return Bad(name);
 }
 
+// The rules that the family has, and the directives do not give otherwise.
+void ScaleRules(Directives* out) {
+  out->notice = out->life / 10;
+  if (out->scale == 0) return;
+  const FamilyRules rules = RulesOf(out->family);
+  if (out->ping == 0) out->ping = rules.ping / out->scale;
+  if (out->need == 0) out->need = rules.need / out->scale;
+  if (out->life == 0) {
+    out->life = rules.life / out->scale;
+    out->notice = rules.notice / out->scale;
+  }
+  if (out->client_messages == 0) {
+    out->client_messages = rules.messages;
+    out->client_window = rules.window / out->scale;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Directives> ParseDirectives(absl::string_view text) {
@@ -160,6 +204,8 @@ absl::StatusOr<Directives> ParseDirectives(absl::string_view text) {
     if (equals == absl::string_view::npos) return Bad(item);
     TIDEMARK_RETURN_IF_ERROR(ParseOne(item.substr(0, equals), item.substr(equals + 1), &out));
   }
+  if (out.family == Family::kKraken && out.feed != Feed::kDepth) return Bad(text);
+  ScaleRules(&out);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/clock.h"
+#include "tests/mock_exchange/market.h"
 
 namespace tidemark {
 
@@ -27,10 +28,22 @@ enum class Fault { kNone, kReset, kHang, kGarbage, kTruncate, kOversize, kClose 
 //     size=BYTES                      ... with so much padding
 //     conflate=1                      leaves out what falls due while the client does not read
 //     connect_rate=N                  refuses more than N upgrades within a second, with 429
-//     ping=100ms                      ... pings at that interval, and closes with 1008 if no pong came for three of
-//     them need=100ms                      ... closes with 1008 if nothing at all came from the client for so long
-//     gap=N dup=N swap=N reset=N      each N-th update is left out, sent twice, sent after the next one, begins again
-//     at 1 stale=20ms/N                    each N-th update bears a time stamp that much older
+//     ping=100ms                      ... pings so often, and closes with 1008 if no pong came for three of them
+//     heartbeat=100ms                 ... says so often that it lives, as Kraken does
+//     need=100ms                      ... closes with 1008 if nothing at all came from the client for so long
+//     life=2s                         ... says so, and closes with 1001 after that
+//     messages=5                      ... closes with 1008 if the client sends more, pings and pongs too, in a second
+//     slow=500ms                      ... closes with 4005 when the client reads so late
+//     gap=N dup=N swap=N              each N-th update is left out, sent twice, sent after the next one
+//     reset=N                         ... begins again at 1
+//     stale=20ms/N                    each N-th update bears a time stamp that much older
+//     family=okx feed=trade           messages of binance (default), bybit, okx or kraken; depth (default), trade or
+//                                     bookTicker; Kraken has depth alone, with its checksum
+//     symbols=N                       ... of so many symbols, in turn; each has numbers of its own
+//     snapshot=N                      ... the first and each N-th update is a snapshot
+//     checksum=N                      ... each N-th checksum is wrong
+//     scale=N                         ... the family's own rules for ping, need, life and messages, N times as fast
+//     common=1                        all connections get the same updates at the same instants; /__events lists them
 //   usl=100:0.02:0.00001            answers after (1 + sigma (n-1) + kappa n (n-1)) / gamma s, n requests being inside
 struct Directives {
   enum class Delay { kNone, kFixed, kBimodal, kLogNormal };
@@ -63,7 +76,20 @@ struct Directives {
   std::int64_t connect_rate = 0;
   Nanos ping = 0;
   Nanos need = 0;
+  Nanos heartbeat = 0;
   bool must_conflate = false;
+  Family family = Family::kBinance;
+  Feed feed = Feed::kDepth;
+  std::int64_t scale = 0;  // 0: the family's rules do not hold
+  Nanos life = 0;
+  Nanos notice = 0;  // before its end
+  std::int64_t client_messages = 0;
+  Nanos client_window = kSecond;
+  Nanos max_lag = 0;
+  bool is_common = false;
+  std::int64_t symbols = 1;
+  std::int64_t snapshot_every = 0;
+  std::int64_t checksum_every = 0;
   std::int64_t gap_every = 0;
   std::int64_t dup_every = 0;
   std::int64_t swap_every = 0;

@@ -9,6 +9,7 @@
 
 #include "agent/machine.h"
 #include "common/control_address.h"
+#include "common/units.h"
 #include "tests/mock_exchange/server.h"
 
 namespace {
@@ -32,11 +33,16 @@ int main(int argc, char** argv) {
   app.add_option("--tls-listen", tls_listen, "HOST:PORT for TLS; needs --cert and --key");
   app.add_option("--cert", cert, "PEM certificate chain");
   app.add_option("--key", key, "PEM key");
+  std::string ahead = "0s";
+  bool is_behind = false;
+  app.add_option("--clock-ahead", ahead, "what its clock shows more than the machine's")->capture_default_str();
+  app.add_flag("--clock-behind", is_behind, "... less, that is");
   bool is_spinning = false;
   app.add_flag("--spin", is_spinning, "never sleep: instants exact to microseconds, for the price of a core");
   app.footer(
       "X-Seq: N in a request decides by N instead of the order of arrival, and gets X-Residence-Ns back.\n"
-      "GET /__truth tells what happened, GET /__reset tells it and starts anew; GET /__arrivals lists the instants.\n"
+      "GET /__truth tells what happened, GET /__reset tells it and starts anew; GET /__arrivals lists the instants,\n"
+      "GET /__events the common events of streams.\n"
       "Delays and faults: path /mock/DIRECTIVES or header X-Mock: DIRECTIVES, as in\n"
       "  delay=2ms   delay=bimodal:2ms:100ms:3/200   delay=lognormal:2ms:0.8   freeze=2s/1000\n"
       "  fault=reset/1000 (or hang, garbage, truncate, oversize, close)   status=429/10\n"
@@ -53,7 +59,9 @@ int main(int argc, char** argv) {
     boost::asio::io_context io(1);
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
-    tidemark::MockServer server(&io);
+    const auto offset = tidemark::ParseDuration(ahead);
+    if (!offset.ok()) return Fail("--clock-ahead: " + std::string(offset.status().message()));
+    tidemark::MockServer server(&io, is_behind ? -*offset : *offset);
     const auto address = tidemark::ParseControlAddress(listen);
     if (!address.ok()) return Fail("--listen: " + std::string(address.status().message()));
     const ControlAddress bound{.host = address->host, .port = server.Listen(address->host, address->port, nullptr)};

@@ -178,9 +178,11 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     keep_alive = request.keep_alive();
     const bool is_head = request.method() == http::verb::head;
 
-    if (target == "/__truth" || target == "/__reset" || target == "/__arrivals") {
+    if (target == "/__truth" || target == "/__reset" || target == "/__arrivals" || target == "/__events") {
       if (is_first) --truth_.accepted;
-      const std::string body = target == "/__arrivals" ? truth_.ArrivalsText() : truth_.ToJson();
+      const std::string body = target == "/__arrivals" ? truth_.ArrivalsText()
+                               : target == "/__events" ? truth_.EventsText()
+                                                       : truth_.ToJson();
       if (target == "/__reset") {
         truth_ = Truth();
         counted_.clear();
@@ -208,8 +210,10 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
         break;
       }
       if (rate != 0) upgrades.push_back(arrived);
-      if (counted->directives.stream != 0)
-        co_return co_await ServeStream(stream, request, counted->directives, &truth_);
+      if (counted->directives.stream != 0) {
+        if (counted->first_stream == 0) counted->first_stream = MonotonicNow();
+        co_return co_await ServeStream(stream, request, counted->directives, counted->first_stream, ahead_, &truth_);
+      }
       co_return co_await ServeEcho(stream, request, &counted->residence, &truth_);
     }
     ++truth_.parsed;
@@ -225,7 +229,7 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     const Directives directives = counted == nullptr ? Directives() : counted->directives;
     EndpointAnswer answer = absl::StartsWith(target, kMockPrefix)
                                 ? EndpointAnswer{.body = "{\"mock\":true}"}
-                                : AnswerOf(target, static_cast<long long>(WallSeconds() * 1e3));
+                                : AnswerOf(target, (WallNow() + ahead_) / kMillisecond);
     if (counted == nullptr) answer = {.status = 400, .body = "{\"error\":\"bad directives\"}"};
     if (directives.StatusOf(index) != 200) answer.status = directives.StatusOf(index);
     if (directives.body_bytes >= 0) answer.body.assign(static_cast<std::size_t>(directives.body_bytes), 'x');

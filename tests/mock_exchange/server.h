@@ -18,7 +18,8 @@ namespace tidemark {
 // Serves until its io_context stops. Threads: the one that runs the io_context.
 class MockServer {
  public:
-  explicit MockServer(boost::asio::io_context* io) : io_(*io) {}
+  // `ahead`: what its clock shows more than the machine's.
+  explicit MockServer(boost::asio::io_context* io, Nanos ahead = 0) : io_(*io), ahead_(ahead) {}
 
   // Binds and starts accepting; returns the port. `tls` null for plain.  Throws boost::system::system_error.
   std::uint16_t Listen(const std::string& host, std::uint16_t port, boost::asio::ssl::context* tls);
@@ -30,6 +31,7 @@ class MockServer {
     Residence residence;
     std::int64_t arrivals = 0;
     std::deque<Nanos> upgrades = {};  // of the last second, if their rate is limited
+    Nanos first_stream = 0;           // when the first stream began; 0: none has
   };
 
   boost::asio::awaitable<void> Accept(boost::asio::ip::tcp::acceptor acceptor, boost::asio::ssl::context* tls);
@@ -40,6 +42,7 @@ class MockServer {
   std::shared_ptr<Counted> Find(const std::string& directives);
 
   boost::asio::io_context& io_;
+  const Nanos ahead_;
   std::map<std::string, std::shared_ptr<Counted>> counted_;  // shared with the requests inside
   Truth truth_;
 };

@@ -12,6 +12,15 @@ std::string Truth::ArrivalsText() const {
   return text;
 }
 
+std::string Truth::EventsText() const {
+  std::string text;
+  for (const auto& [number, event] : events) {
+    absl::StrAppend(&text, number, " ", event.engine, " ", event.first_send, " ", event.last_send, " ", event.sends,
+                    " ", event.fault.empty() ? "-" : event.fault, "\n");
+  }
+  return text;
+}
+
 std::string Truth::ToJson() const {
   const auto micros = [this](std::uint64_t numerator, std::uint64_t denominator) {
     return static_cast<double>(residence.Quantile(numerator, denominator)) / 1e3;
@@ -20,6 +29,8 @@ std::string Truth::ToJson() const {
   for (const auto& [status, count] : statuses) by_status[std::to_string(status)] = count;
   boost::json::object by_fault;
   for (const auto& [fault, count] : faults) by_fault[fault] = count;
+  boost::json::object by_base;
+  for (const auto& [base, count] : pushed_by_base) by_base[base] = count;
   const boost::json::value value = {{"accepted", accepted},
                                     {"upgraded", upgraded},
                                     {"parsed", parsed},
@@ -29,6 +40,8 @@ std::string Truth::ToJson() const {
                                     {"statuses", by_status},
                                     {"faults", by_fault},
                                     {"pushed", pushed},
+                                    {"pushed_by_base", by_base},
+                                    {"replied", replied},
                                     {"first_close_ns", first_close},
                                     {"staleness",
                                      {{"count", staleness.count()},

@@ -21,9 +21,21 @@ struct Truth {
   std::map<std::string, std::uint64_t> faults;  // injected, by name
   std::vector<Nanos> arrivals;                  // instants at which requests were complete; the first kMaxArrivals
   Nanos first_close = 0;                        // instant at which the first client closed a WebSocket
-  std::uint64_t pushed = 0;                     // messages of streams, handed to the kernel
-  Histogram staleness;                          // ... their time stamp to then
-  Histogram residence;                          // request parsed to response written, of the answered
+  std::uint64_t replied = 0;                    // acks and pongs of streams, and notices
+  std::uint64_t pushed = 0;                     // messages of streams, handed to the kernel ...
+  std::map<std::string, std::uint64_t> pushed_by_base;  // ... by the base of their symbol
+  // Of streams with common updates, by their number.
+  struct Event {
+    Nanos engine = 0;      // its time stamp, since 1970
+    Nanos first_send = 0;  // handed to the kernel, since 1970
+    Nanos last_send = 0;
+    std::uint64_t sends = 0;
+    std::string fault;  // injected, empty if none
+  };
+  std::map<std::uint64_t, Event> events;  // the first kMaxEvents
+  static constexpr std::size_t kMaxEvents = 1'000'000;
+  Histogram staleness;  // ... their time stamp to then
+  Histogram residence;  // request parsed to response written, of the answered
 
   static constexpr std::size_t kMaxArrivals = 4'000'000;
   void AddArrival(Nanos instant) {
@@ -33,6 +45,8 @@ struct Truth {
   std::string ToJson() const;
   // One instant per line, ns on the machine's monotonic clock.
   std::string ArrivalsText() const;
+  // One event per line: number, time stamp, first and last sending in ns since 1970, sendings, fault or "-".
+  std::string EventsText() const;
 };
 
 }  // namespace tidemark

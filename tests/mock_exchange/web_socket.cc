@@ -11,11 +11,12 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
+#include <deque>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/mock_exchange/market.h"
 
 namespace tidemark {
 namespace {
@@ -34,132 +35,325 @@ std::string ChosenSubprotocol(const http::request<http::string_body>& request) {
   return std::string(offered.substr(0, offered.find(',')));
 }
 
-}  // namespace
+// One connection that is pushed updates.
+template <typename Stream>
+class Pusher {
+ public:
+  Pusher(Stream& stream, const Directives& directives, Nanos first_stream, Nanos ahead, Truth* truth)
+      : socket_(stream),
+        d_(directives),
+        first_stream_(first_stream),
+        ahead_(ahead),
+        truth_(*truth),
+        wake_(stream.get_executor()),
+        alarm_(stream.get_executor()) {}
 
-// Reads what the client sends, and answers control frames; acks the first message if it is to subscribe.
-template <typename Socket>
-asio::awaitable<void> ReadAll(Socket& socket, bool* is_subscribed, Nanos* heard, Truth* truth) {
-  boost::beast::flat_buffer buffer;
-  while (true) {
-    const auto [error, size] = co_await socket.async_read(buffer, kAwait);
-    if (error) {
-      if (socket.reason().code != 0 && truth->first_close == 0) truth->first_close = MonotonicNow();
-      if (socket.reason().code != 0)
-        ++truth->faults[absl::StrCat("closed by the client: ", static_cast<int>(socket.reason().code))];
-      co_return;
-    }
-    ++truth->parsed;
-    truth->AddArrival(MonotonicNow());
-    *heard = MonotonicNow();
-    buffer.clear();
-    if (*is_subscribed) continue;
-    const auto [write_error, written] =
-        co_await socket.async_write(asio::buffer(absl::string_view("{\"result\":null,\"id\":1}")), kAwait);
-    if (write_error) co_return;
-    *is_subscribed = true;
+  asio::awaitable<void> Serve(const http::request<http::string_body>& request) {
+    using asio::experimental::awaitable_operators::operator||;
+    const auto [accept_error] = co_await socket_.async_accept(request, kAwait);
+    if (accept_error) co_return;
+    ++truth_.upgraded;
+    is_subscribed_ = !d_.must_subscribe;
+    heard_ = MonotonicNow();
+    alarm_.expires_at(asio::steady_timer::time_point::max());
+    socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
+      if (kind != websocket::frame_type::close) Hear();
+    });
+    co_await (ReadAll() || PushAll() || KeepAlive() || Heartbeat() || EndLife() || EndFlood());
   }
-}
 
-struct Update {
-  Nanos event = 0;  // its time stamp
-  std::string text;
+ private:
+  static bool Hits(std::int64_t every, std::int64_t k) { return every != 0 && k % every == 0; }
+
+  // Something has come from the client.
+  void Hear() {
+    heard_ = MonotonicNow();
+    if (d_.client_messages == 0) return;
+    recent_.push_back(heard_);
+    while (heard_ - recent_.front() > d_.client_window) recent_.pop_front();
+    if (static_cast<std::int64_t>(recent_.size()) > d_.client_messages) alarm_.cancel();
+  }
+
+  asio::awaitable<void> EndFlood() {
+    co_await alarm_.async_wait(kAwait);
+    ++truth_.faults["client messages"];
+    co_await socket_.async_close(websocket::close_code::policy_error, kAwait);
+  }
+
+  // Reads what the client sends; the first message subscribes, if one must.
+  asio::awaitable<void> ReadAll() {
+    boost::beast::flat_buffer buffer;
+    while (true) {
+      const auto [error, size] = co_await socket_.async_read(buffer, kAwait);
+      if (error) {
+        if (socket_.reason().code != 0 && truth_.first_close == 0) truth_.first_close = MonotonicNow();
+        if (socket_.reason().code != 0)
+          ++truth_.faults[absl::StrCat("closed by the client: ", static_cast<int>(socket_.reason().code))];
+        co_return;
+      }
+      ++truth_.parsed;
+      truth_.AddArrival(MonotonicNow());
+      Hear();
+      const absl::string_view message(static_cast<const char*>(buffer.cdata().data()), buffer.size());
+      if (const auto pong = PongOf(d_.family, message)) {
+        replies_.push_back(*pong);
+      } else if (d_.must_subscribe) {
+        for (std::string& ack : AcksOf(d_.family, message)) replies_.push_back(std::move(ack));
+        is_subscribed_ = true;
+      }
+      wake_.cancel();
+      buffer.clear();
+    }
+  }
+
+  // Writes what answers the client. False if the connection is gone.
+  asio::awaitable<bool> Reply() {
+    while (!replies_.empty()) {
+      const std::string reply = std::move(replies_.front());
+      replies_.pop_front();
+      const auto [error, written] = co_await socket_.async_write(asio::buffer(reply), kAwait);
+      if (error) co_return false;
+      ++truth_.replied;
+    }
+    co_return true;
+  }
+
+  // Waits until `instant`, or until there is something to answer, and answers it. False if the connection is gone.
+  asio::awaitable<bool> Wait(asio::steady_timer::time_point instant) {
+    if (replies_.empty()) {
+      wake_.expires_at(instant);
+      co_await wake_.async_wait(kAwait);
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none) co_return false;
+    }
+    const bool is_there = co_await Reply();
+    co_return is_there;
+  }
+  asio::awaitable<bool> WaitUntil(Nanos instant) {
+    do {
+      if (const bool is_there = co_await Wait(asio::steady_timer::time_point(std::chrono::nanoseconds(instant)));
+          !is_there)
+        co_return false;
+    } while (MonotonicNow() < instant);
+    co_return true;
+  }
+
+  struct Message {
+    std::uint64_t number = 0;
+    Nanos event = 0;  // its time stamp
+    std::string base;
+    std::string text;
+  };
+
+  struct Symbol {
+    Update update = {.last = 1'000};
+    MockBook book = {};
+    Message held = {};  // sent after the next one
+    bool has_begun = false;
+
+    void Skip(std::uint64_t count) {
+      update.count += count;
+      update.last += 3 * count;
+    }
+  };
+  // Update number `k` is that of one symbol after the other.
+  Symbol& SymbolOf(std::int64_t k, std::vector<Symbol>* symbols) {
+    return (*symbols)[static_cast<std::size_t>((k - 1) % d_.symbols)];
+  }
+  // As they are before update number `k`.
+  std::vector<Symbol> SymbolsAt(std::int64_t k) const {
+    std::vector<Symbol> symbols(static_cast<std::size_t>(d_.symbols));
+    for (std::int64_t i = 0; i < d_.symbols; ++i) {
+      Symbol& symbol = symbols[static_cast<std::size_t>(i)];
+      if (i > 0) symbol.update.base = absl::StrCat("C", i);
+      symbol.Skip(static_cast<std::uint64_t>((k - 1 + d_.symbols - 1 - i) / d_.symbols));
+    }
+    return symbols;
+  }
+
+  Message Make(std::int64_t k, Nanos engine, const std::string& padding, Symbol* symbol) {
+    Update& update = symbol->update;
+    if (Hits(d_.reset_every, k)) {
+      update.last = 0;
+      update.count = 0;
+      ++truth_.faults["reset"];
+    }
+    update.previous = update.last;
+    update.first = update.last + 1;
+    update.last = update.last == 0 ? 1 : update.last + 3;
+    ++update.count;
+    update.is_snapshot = !std::exchange(symbol->has_begun, true) || Hits(d_.snapshot_every, k);
+    update.engine = engine;
+    if (d_.stale != 0 && Hits(d_.stale_every, k)) update.engine -= d_.stale;
+    MockBook::Change change;
+    std::uint32_t checksum = 0;
+    if (d_.family == Family::kKraken) {
+      change = symbol->book.Next(update.count);
+      if (update.is_snapshot) change = symbol->book.Snapshot();
+      checksum = symbol->book.Checksum();
+    }
+    Message message{.number = static_cast<std::uint64_t>(k), .event = update.engine, .base = update.base, .text = ""};
+    if (Hits(d_.checksum_every, k)) {
+      checksum ^= 1;
+      CountFault("checksum", message);
+    }
+    message.text = TextOf(d_.family, d_.feed, update, change, checksum, padding);
+    return message;
+  }
+
+  asio::awaitable<bool> Push(const Message& message) {
+    const auto [error, written] = co_await socket_.async_write(asio::buffer(message.text), kAwait);
+    if (error) co_return false;
+    const Nanos now = WallNow() + ahead_;
+    ++truth_.pushed;
+    ++truth_.pushed_by_base[message.base];
+    truth_.staleness.Record(now - message.event);
+    if (Truth::Event* const event = Common(message)) {
+      if (event->sends++ == 0) event->first_send = now;
+      event->last_send = now;
+    }
+    co_return true;
+  }
+
+  // The record of a common update; null if there is none.
+  Truth::Event* Common(const Message& message) {
+    if (!d_.is_common || (truth_.events.size() >= Truth::kMaxEvents && !truth_.events.contains(message.number)))
+      return nullptr;
+    Truth::Event& event = truth_.events[message.number];
+    event.engine = message.event;
+    return &event;
+  }
+
+  void CountFault(const char* name, const Message& message) {
+    ++truth_.faults[name];
+    if (Truth::Event* const event = Common(message)) event->fault = name;
+  }
+
+  // Updates number `k` and on.
+  asio::awaitable<void> PushAll() {
+    while (!is_subscribed_) {
+      if (const bool is_there = co_await Wait(asio::steady_timer::time_point::max()); !is_there) co_return;
+    }
+    socket_.text(true);
+    const Nanos start = d_.is_common ? first_stream_ : MonotonicNow();
+    const Nanos wall = WallNow() - MonotonicNow() + ahead_;
+    const std::string padding(static_cast<std::size_t>(std::max<std::int64_t>(0, d_.body_bytes)), 'x');
+    std::int64_t k = d_.is_common ? (MonotonicNow() - start) / d_.stream + 1 : 1;
+    std::vector<Symbol> symbols = SymbolsAt(k);
+    for (; d_.stream_count == 0 || k <= d_.stream_count; ++k) {
+      const Nanos due = start + d_.stream * k;
+      if (const bool is_there = co_await WaitUntil(due); !is_there) co_return;
+      if (d_.max_lag != 0 && MonotonicNow() - due > d_.max_lag) {
+        ++truth_.faults["slow"];
+        co_await socket_.async_close(websocket::close_code(4005), kAwait);
+        co_return;
+      }
+      Symbol& symbol = SymbolOf(k, &symbols);
+      const Message message = Make(k, d_.is_common ? wall + due : WallNow() + ahead_, padding, &symbol);
+      if (Hits(d_.gap_every, k)) {
+        CountFault("gap", message);
+        continue;
+      }
+      if (Hits(d_.swap_every, k) && symbol.held.text.empty()) {
+        CountFault("swap", message);
+        symbol.held = message;
+        continue;
+      }
+      if (const bool is_there = co_await Push(message); !is_there) co_return;
+      if (Hits(d_.dup_every, k)) {
+        CountFault("dup", message);
+        if (const bool is_there = co_await Push(message); !is_there) co_return;
+      }
+      if (!symbol.held.text.empty()) {
+        const Message late = std::exchange(symbol.held, {});
+        if (const bool is_there = co_await Push(late); !is_there) co_return;
+      }
+      // What fell due while the client did not read is left out; a standstill of our own is shorter.
+      const bool is_stuck = d_.must_conflate && MonotonicNow() - due > 100 * kMillisecond;
+      while (is_stuck && start + d_.stream * (k + 2) < MonotonicNow()) {
+        SymbolOf(++k, &symbols).Skip(1);
+        ++truth_.faults["conflated"];
+      }
+    }
+    while (true) {  // the connection stays
+      if (const bool is_there = co_await Wait(asio::steady_timer::time_point::max()); !is_there) co_return;
+    }
+  }
+
+  // Pings, and watches whether the client is heard of.
+  asio::awaitable<void> KeepAlive() {
+    asio::steady_timer timer(socket_.get_executor());
+    const Nanos interval = d_.ping != 0 ? d_.ping : d_.need / 4;
+    const Nanos limit = d_.need != 0 ? d_.need : 3 * d_.ping;
+    while (interval != 0) {
+      timer.expires_after(std::chrono::nanoseconds(interval));
+      co_await timer.async_wait(kAwait);
+      if (MonotonicNow() - heard_ > limit) {
+        ++truth_.faults["starved"];
+        co_await socket_.async_close(
+            d_.family == Family::kOkx ? websocket::close_reason(websocket::close_code(4004), "No data received in 30s.")
+                                      : websocket::close_reason(websocket::close_code::policy_error),
+            kAwait);
+        co_return;
+      }
+      if (d_.ping != 0) co_await socket_.async_ping("keep", kAwait);
+    }
+    timer.expires_at(asio::steady_timer::time_point::max());
+    co_await timer.async_wait(kAwait);
+  }
+
+  asio::awaitable<void> Heartbeat() {
+    asio::steady_timer timer(socket_.get_executor());
+    if (d_.heartbeat == 0) {
+      timer.expires_at(asio::steady_timer::time_point::max());
+      co_await timer.async_wait(kAwait);
+    }
+    while (true) {
+      timer.expires_after(std::chrono::nanoseconds(d_.heartbeat));
+      const auto [error] = co_await timer.async_wait(kAwait);
+      if (error) co_return;
+      replies_.push_back(R"({"channel":"heartbeat"})");
+      wake_.cancel();
+    }
+  }
+
+  // Says that the connection will be closed, and closes it, when its life is over.
+  asio::awaitable<void> EndLife() {
+    asio::steady_timer timer(socket_.get_executor());
+    if (d_.life == 0) {
+      timer.expires_at(asio::steady_timer::time_point::max());
+      co_await timer.async_wait(kAwait);
+    }
+    timer.expires_after(std::chrono::nanoseconds(d_.life - d_.notice));
+    co_await timer.async_wait(kAwait);
+    replies_.push_back(NoticeOf(d_.family));
+    wake_.cancel();
+    timer.expires_after(std::chrono::nanoseconds(d_.notice));
+    co_await timer.async_wait(kAwait);
+    ++truth_.faults["life"];
+    co_await socket_.async_close(websocket::close_code::going_away, kAwait);
+  }
+
+  websocket::stream<Stream&> socket_;
+  const Directives d_;
+  const Nanos first_stream_;
+  const Nanos ahead_;
+  Truth& truth_;
+  asio::steady_timer wake_;   // of PushAll; cancelled when there is something to answer
+  asio::steady_timer alarm_;  // cancelled when the client sends too much
+  std::deque<Nanos> recent_;  // when it sent
+  std::deque<std::string> replies_;
+  bool is_subscribed_ = false;
+  Nanos heard_ = 0;
 };
 
-// The updates of one connection: a diff depth as Binance's, ids in steps of three.
-template <typename Socket>
-asio::awaitable<void> PushAll(Socket& socket, Directives d, const bool* is_subscribed, Truth* truth) {
-  asio::steady_timer timer(socket.get_executor());
-  const auto hits = [](std::int64_t every, std::int64_t k) { return every != 0 && k % every == 0; };
-  while (!*is_subscribed) {
-    timer.expires_after(std::chrono::milliseconds(1));
-    co_await timer.async_wait(kAwait);
-  }
-  socket.text(true);
-  const auto start = std::chrono::steady_clock::now();
-  std::uint64_t last = 1'000;
-  const std::string padding(static_cast<std::size_t>(std::max<std::int64_t>(0, d.body_bytes)), 'x');
-  Update held;  // sent after the next one
-  for (std::int64_t k = 1; d.stream_count == 0 || k <= d.stream_count; ++k) {
-    timer.expires_at(start + std::chrono::nanoseconds(d.stream * k));
-    if (const auto [error] = co_await timer.async_wait(kAwait); error) co_return;
-    if (hits(d.reset_every, k)) {
-      last = 0;
-      ++truth->faults["reset"];
-    }
-    const std::uint64_t first = last + 1;
-    last = last == 0 ? 1 : last + 3;
-    Nanos event = WallNow();
-    if (d.stale != 0 && hits(d.stale_every, k)) event -= d.stale;
-    Update update{
-        .event = event,
-        .text = absl::StrCat("{\"e\":\"depthUpdate\",\"E\":", event / kMillisecond, ",\"T\":", event / kMicrosecond,
-                             ",\"s\":\"BTCUSDT\",\"U\":", first, ",\"u\":", last, ",\"pu\":", first - 1, ",\"k\":", k,
-                             ",\"b\":[[\"0.0024\",\"10\"]],\"a\":[[\"0.0026\",\"100\"]],\"x\":\"", padding, "\"}")};
-    if (hits(d.gap_every, k)) {
-      ++truth->faults["gap"];
-      continue;
-    }
-    if (hits(d.swap_every, k) && held.text.empty()) {
-      ++truth->faults["swap"];
-      held = update;
-      continue;
-    }
-    std::vector<Update> batch = {update};
-    if (hits(d.dup_every, k)) {
-      ++truth->faults["dup"];
-      batch.push_back(update);
-    }
-    if (!held.text.empty()) batch.push_back(std::exchange(held, {}));
-    for (const Update& one : batch) {
-      const auto [error, written] = co_await socket.async_write(asio::buffer(one.text), kAwait);
-      if (error) co_return;
-      ++truth->pushed;
-      truth->staleness.Record(WallNow() - one.event);
-    }
-    // What fell due while the client did not read is left out.
-    while (d.must_conflate && start + std::chrono::nanoseconds(d.stream * (k + 2)) < std::chrono::steady_clock::now()) {
-      ++k;
-      last += 3;
-      ++truth->faults["conflated"];
-    }
-  }
-  timer.expires_at(asio::steady_timer::time_point::max());  // the connection stays
-  co_await timer.async_wait(kAwait);
-}
-
-// Pings, and watches whether the client is heard of.
-template <typename Socket>
-asio::awaitable<void> KeepAlive(Socket& socket, Directives d, const Nanos* heard, Truth* truth) {
-  asio::steady_timer timer(socket.get_executor());
-  const Nanos interval = d.ping != 0 ? d.ping : d.need;
-  const Nanos limit = d.need != 0 ? d.need : 3 * d.ping;
-  while (interval != 0) {
-    timer.expires_after(std::chrono::nanoseconds(interval / (d.ping != 0 ? 1 : 4)));
-    co_await timer.async_wait(kAwait);
-    if (MonotonicNow() - *heard > limit) {
-      ++truth->faults["starved"];
-      co_await socket.async_close(websocket::close_code::policy_error, kAwait);
-      co_return;
-    }
-    if (d.ping != 0) co_await socket.async_ping("keep", kAwait);
-  }
-  timer.expires_at(asio::steady_timer::time_point::max());
-  co_await timer.async_wait(kAwait);
-}
+}  // namespace
 
 template <typename Stream>
-asio::awaitable<void> ServeStream(Stream& stream, const http::request<http::string_body>& request, Directives d,
-                                  Truth* truth) {
-  using asio::experimental::awaitable_operators::operator||;
-  websocket::stream<Stream&> socket(stream);
-  const auto [accept_error] = co_await socket.async_accept(request, kAwait);
-  if (accept_error) co_return;
-  ++truth->upgraded;
-  bool is_subscribed = !d.must_subscribe;
-  Nanos heard = MonotonicNow();
-  socket.control_callback([&heard](websocket::frame_type, boost::beast::string_view) { heard = MonotonicNow(); });
-  co_await (ReadAll(socket, &is_subscribed, &heard, truth) || PushAll(socket, d, &is_subscribed, truth) ||
-            KeepAlive(socket, d, &heard, truth));
+asio::awaitable<void> ServeStream(Stream& stream, const http::request<http::string_body>& request,
+                                  Directives directives, Nanos first_stream, Nanos ahead, Truth* truth) {
+  Pusher<Stream> pusher(stream, directives, first_stream, ahead, truth);
+  co_await pusher.Serve(request);
 }
 
 template <typename Stream>
@@ -207,9 +401,10 @@ asio::awaitable<void> ServeEcho(Stream& stream, const http::request<http::string
   }
 }
 
-template asio::awaitable<void> ServeStream(tcp::socket&, const http::request<http::string_body>&, Directives, Truth*);
+template asio::awaitable<void> ServeStream(tcp::socket&, const http::request<http::string_body>&, Directives, Nanos,
+                                           Nanos, Truth*);
 template asio::awaitable<void> ServeStream(asio::ssl::stream<tcp::socket>&, const http::request<http::string_body>&,
-                                           Directives, Truth*);
+                                           Directives, Nanos, Nanos, Truth*);
 template asio::awaitable<void> ServeEcho(tcp::socket&, const http::request<http::string_body>&, Residence*, Truth*);
 template asio::awaitable<void> ServeEcho(asio::ssl::stream<tcp::socket>&, const http::request<http::string_body>&,
                                          Residence*, Truth*);

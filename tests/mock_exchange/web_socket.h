@@ -12,12 +12,12 @@
 namespace tidemark {
 
 // Accepts the upgrade that `request` asks for and sends each message back when `residence` lets it, until the client
-// closes (ServeStream: pushes updates, as `directives` say). A message counts in *truth as a request does. `Stream` is
-// a tcp::socket or an ssl::stream of one.
+// closes (ServeStream: pushes updates, as `directives` say, common ones since `first_stream`, with stamps of a clock
+// that is `ahead`). A message counts in *truth as a request does. `Stream` is a tcp::socket or an ssl::stream of one.
 template <typename Stream>
 boost::asio::awaitable<void> ServeStream(Stream& stream,
                                          const boost::beast::http::request<boost::beast::http::string_body>& request,
-                                         Directives directives, Truth* truth);
+                                         Directives directives, Nanos first_stream, Nanos ahead, Truth* truth);
 template <typename Stream>
 boost::asio::awaitable<void> ServeEcho(Stream& stream,
                                        const boost::beast::http::request<boost::beast::http::string_body>& request,

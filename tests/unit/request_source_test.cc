@@ -65,5 +65,23 @@ TEST(RequestSourceTest, TheSlotsNumberIsStamped) {
   EXPECT_EQ(made.bytes.size(), first.size());
 }
 
+TEST(RequestMixTest, EachRunOfSlotsHasTheSharesEvenlySpread) {
+  const RequestMix mix(std::vector<RequestBytes>(3), {5, 1, 2});
+  EXPECT_TRUE(mix.IsMixed());
+  for (const std::uint64_t stride : {1u, 2u, 8u}) {  // of workers whose slots are so far apart
+    for (std::uint64_t run = 0; run < 100; ++run) {
+      std::map<std::size_t, int> shares;
+      std::string order;
+      for (std::uint64_t i = 0; i < 8; ++i) {
+        const std::size_t index = mix.IndexOf((run * 8 + i) * stride, stride);
+        ++shares[index];
+        order += static_cast<char>('a' + index);
+      }
+      ASSERT_EQ(shares, (std::map<std::size_t, int>{{0, 5}, {1, 1}, {2, 2}}));
+      ASSERT_EQ(order, "acaabaca");
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -133,5 +133,57 @@ TEST(SequenceAuditTest, InjectedFaultsAreFoundExactly) {
   }
 }
 
+// OKX: (-1, 10) (10, 15) (15, 15) (15, 3) (3, 5), of its own documentation: a snapshot, a change, nothing new, a reset.
+TEST(SequenceAuditTest, LinksHaveSnapshotsKeepAlivesAndResets) {
+  SequenceAudit audit;
+  SequenceAudit::Findings sum = audit.Begin(10);
+  EXPECT_EQ(sum.snapshots, 1u);
+  const auto link = [&](std::uint64_t previous, std::uint64_t number) {
+    sum += audit.Add(previous + 1, number, true, false);
+  };
+  link(10, 15);
+  link(15, 15);
+  EXPECT_EQ(sum.resets, 0u);
+  link(15, 3);
+  EXPECT_EQ(sum.resets, 1u);
+  link(3, 5);
+  EXPECT_EQ(sum.gaps + sum.duplicates + sum.reordered, 0u);
+  link(8, 9);  // 5 to 8 is missing
+  const SequenceAudit::Findings again = audit.Begin(20);
+  EXPECT_EQ(again.gaps, 1u);
+  EXPECT_EQ(again.snapshots, 1u);
+  EXPECT_EQ(again.resets, 0u);
+}
+
+TEST(SequenceAuditTest, ASnapshotBeginsAnewAndFromThereNumbersRise) {
+  SnapshotAudit audit;
+  SequenceAudit::Findings sum;
+  const auto add = [&](std::uint64_t number, bool is_snapshot = false) {
+    const SequenceAudit::Findings found = audit.Add(number, is_snapshot);
+    sum += found;
+    sum.snapshots += found.snapshots;
+    sum.suspects += found.suspects;
+    sum.unsynced += found.unsynced;
+  };
+  add(4);  // before any snapshot
+  add(5, true);
+  add(6);
+  add(9);  // more than one further
+  add(9);  // the same again
+  add(8);  // back
+  add(10);
+  add(3, true);  // may go back
+  add(4);
+  add(1);  // the service began again
+  add(2);
+  EXPECT_EQ(sum.unsynced, 1u);
+  EXPECT_EQ(sum.snapshots, 2u);
+  EXPECT_EQ(sum.suspects, 1u);
+  EXPECT_EQ(sum.duplicates, 1u);
+  EXPECT_EQ(sum.reordered, 1u);
+  EXPECT_EQ(sum.resets, 1u);
+  EXPECT_EQ(sum.gaps, 0u);
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -1,0 +1,154 @@
+#include "coordinator/report/stream_text.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/outcome.h"
+#include "coordinator/report/phrases.h"
+
+namespace tidemark {
+namespace {
+
+// Rows of a list that grows with what the target names; the JSON has more.
+constexpr int kMaxRows = 10;
+constexpr std::size_t kMaxName = 60;
+
+constexpr char kStreamRow[] = "%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s%8s%7s%7s%8s%10s%19s\n";
+
+void AppendStorm(const proto::Point& point, const std::string& who, std::string* out) {
+  const std::uint64_t closed = point.accounting().web_socket().streams().storm();
+  if (closed == 0) return;
+  absl::StrAppend(out, "  Storm    : ", who, FormatCount(closed), " closed, ", FormatCount(point.back().count()),
+                  " subscribed again: 50 % in ", FormatLatency(point.back().p50_us()), ", 95 % in ",
+                  FormatLatency(point.back().p95_us()), ", the last in ", FormatLatency(point.back().max_us()),
+                  " (of those that are back)\n");
+}
+
+void AppendFanOut(const proto::Point& point, const std::string& who, std::string* out) {
+  if (!point.has_fan_out()) return;
+  const proto::FanOut& fan_out = point.fan_out();
+  absl::StrAppend(out, "  Fan-out  : ", who, FormatCount(fan_out.events()), " events, each heard of by ",
+                  FormatCount(fan_out.least_receipts()), " to ", FormatCount(fan_out.most_receipts()),
+                  " connections; first to last: p50 ", FormatLatency(fan_out.spread().p50_us()), ", p99 ",
+                  FormatLatency(fan_out.spread().p99_us()), ", max ", FormatLatency(fan_out.spread().max_us()));
+  if (fan_out.error_us() > 0) absl::StrAppend(out, ", between agents within ", FormatLatency(fan_out.error_us()));
+  if (fan_out.single_events() != 0)
+    absl::StrAppend(out, "; besides ", FormatCount(fan_out.single_events()), " that one connection alone heard of");
+  if (fan_out.untracked() != 0)
+    absl::StrAppend(out, "; NOT TRACKED: ", FormatCount(fan_out.untracked()), " receipts, too many events");
+  absl::StrAppend(out, "\n");
+}
+
+// What the agents know of the target's clock.
+void AppendTargetClock(const proto::Point& point, const std::string& who, std::string* out) {
+  const proto::AgentRow* widest = nullptr;
+  std::uint64_t failures = 0;
+  std::uint64_t steps = 0;
+  for (const proto::AgentRow& row : point.agents()) {
+    failures += row.target_clock_failures();
+    steps += row.target_clock_steps();
+    if (row.target_clock_readings() == 0) continue;
+    if (widest == nullptr || row.target_clock_error_us() > widest->target_clock_error_us()) widest = &row;
+  }
+  if (widest == nullptr) {
+    if (point.staleness().count() != 0)
+      absl::StrAppend(out, "  Clock    : ", who,
+                      "staleness is by the wall clocks of target and agents, and as right as both\n");
+    return;
+  }
+  absl::StrAppendFormat(out, "  Clock    : %sthe target's is %+.3f ms to that of agent %d, within %.3f ms%s", who,
+                        widest->target_clock_offset_us() / 1e3, widest->agent(), widest->target_clock_error_us() / 1e3,
+                        point.agents_size() > 1 ? ", the least sure of all" : "");
+  if (failures != 0) absl::StrAppend(out, "; ", failures, " questions without an answer");
+  if (steps != 0) absl::StrAppend(out, "; A CLOCK WAS SET ", steps, steps == 1 ? " time" : " times");
+  absl::StrAppend(out, "; staleness is right within that\n");
+}
+
+// What each stream brought.
+void AppendNames(const proto::Point& point, const std::string& who, std::string* out) {
+  const int shown = std::min(point.streams_size(), kMaxRows);
+  for (int i = 0; i < shown; ++i) {
+    const proto::StreamRow& stream = point.streams(i);
+    absl::StrAppend(
+        out, "  Stream   : ", who, Printable(stream.name(), kMaxName), ": ", FormatCount(stream.messages()),
+        absl::StrFormat(" messages, %.1f/s, %s/s", stream.messages_per_s(), FormatBytes(stream.bytes_per_s())));
+    if (stream.gaps() != 0) absl::StrAppend(out, ", ", FormatCount(stream.gaps()), " gaps");
+    if (stream.lost() != 0) absl::StrAppend(out, ", ", FormatCount(stream.lost()), " numbers lost");
+    absl::StrAppend(out, "\n");
+  }
+  const std::uint64_t more = static_cast<std::uint64_t>(point.streams_size() - shown) + point.streams_left_out();
+  if (more != 0) absl::StrAppend(out, "  ... and ", FormatCount(more), " more streams\n");
+}
+
+void AppendNegative(const proto::Point& point, const std::string& who, std::string* out) {
+  if (point.staleness().clock_error() == 0) return;
+  absl::StrAppend(out, "  Staleness: ", who, FormatCount(point.staleness().clock_error()),
+                  " negative, in no figure: by the clocks as they are known these events had not happened yet\n");
+}
+
+void AppendCloseReasons(const proto::Point& point, const std::string& who, std::string* out) {
+  for (int i = 0; i < std::min(point.close_reasons_size(), kMaxRows); ++i) {
+    const proto::CloseReason& close = point.close_reasons(i);
+    absl::StrAppend(out, "  Reason   : ", who, FormatCount(close.count()), " closed with code ", close.code(), " and ",
+                    close.reason().empty() ? "no reason" : absl::StrCat("'", Printable(close.reason(), 123), "'"),
+                    "\n");
+  }
+  if (point.close_reasons_size() > kMaxRows)
+    absl::StrAppend(out, "  ... and ", point.close_reasons_size() - kMaxRows, " more reasons\n");
+}
+
+}  // namespace
+
+std::string StreamTitles() {
+  return absl::StrFormat(kStreamRow, "conns", "messages", "msg/s", "MiB/s", "every", "p99", "max", "stale p50", "p99",
+                         "max", "gaps", "dup", "late", "resets", "silences", "verdict");
+}
+
+// What a point that listened has heard.
+std::string StreamRow(const std::string& name, const proto::Point& p) {
+  const proto::WebSocketCounts& counts = p.accounting().web_socket();
+  const proto::StreamCounts& streams = counts.streams();
+  const proto::Latency& every = p.interval();
+  const proto::Latency& stale = p.staleness();
+  const double rate = p.duration_s() > 0 ? static_cast<double>(counts.message_bytes()) / p.duration_s() : 0;
+  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), absl::StrFormat("%.0f", p.messages_per_s()),
+                         absl::StrFormat("%.2f", rate / (1 << 20)), Quantile(every, "p50_us", every.p50_us()),
+                         Quantile(every, "p99_us", every.p99_us()), Quantile(every, "max_us", every.max_us()),
+                         Quantile(stale, "p50_us", stale.p50_us()), Quantile(stale, "p99_us", stale.p99_us()),
+                         Quantile(stale, "max_us", stale.max_us()), FormatCount(streams.gaps()),
+                         FormatCount(streams.duplicates()), FormatCount(streams.reordered()),
+                         FormatCount(streams.resets()), FormatCount(streams.silences()), p.verdict());
+}
+
+void AppendStreams(const proto::Point& point, const std::string& who, std::string* out) {
+  AppendStorm(point, who, out);
+  AppendNames(point, who, out);
+  AppendFanOut(point, who, out);
+  AppendTargetClock(point, who, out);
+  AppendNegative(point, who, out);
+  AppendCloseReasons(point, who, out);
+}
+
+void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& warmup, std::string* out) {
+  if (!point.has_web_socket() && !warmup.has_web_socket()) return;
+  proto::WebSocketCounts counts = point.web_socket();
+  const proto::WebSocketCounts& before = warmup.web_socket();
+  absl::StrAppend(out, "  Messages : ", FormatCount(counts.messages()), " received");
+  if (counts.compressed_messages() != 0)
+    absl::StrAppend(out, ", ", FormatCount(counts.compressed_messages()), " compressed");
+  if (counts.orphan_messages() != 0)
+    absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
+  if (counts.missing_replies() != 0)
+    absl::StrAppend(out, ", ", FormatCount(counts.missing_replies()), " replies missing");
+  if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings answered");
+  if (counts.pongs() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pongs()), " pongs");
+  absl::StrAppend(out, "\n");
+  const proto::StreamCounts& streams = counts.streams();
+  if (streams.ByteSizeLong() != 0) absl::StrAppend(out, "  Streams  : ", Terms<Finding>(streams, kFindingCount), "\n");
+  AddByOrder(before.closings(), counts.mutable_closings());
+  if (counts.closings().ByteSizeLong() != 0)
+    absl::StrAppend(out, "  Closed   : by the target: ", Terms<Closing>(counts.closings(), kClosingCount), "\n");
+}
+
+}  // namespace tidemark

@@ -1,0 +1,20 @@
+// The lines of a text report that are about WebSockets.
+#pragma once
+
+#include <string>
+
+#include "protos/report.pb.h"
+
+namespace tidemark {
+
+// The table of points that listened.
+std::string StreamTitles();
+std::string StreamRow(const std::string& name, const proto::Point& point);
+
+// Below the table, of one point; each line begins with `who`.
+void AppendStreams(const proto::Point& point, const std::string& who, std::string* out);
+
+// What came over WebSockets, and how the target ended them, the warm-up with it.
+void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& warmup, std::string* out);
+
+}  // namespace tidemark

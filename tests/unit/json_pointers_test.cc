@@ -1,0 +1,74 @@
+#include "agent/json_pointers.h"
+
+#include <gtest/gtest.h>
+
+#include "common/plan.h"
+
+namespace tidemark {
+namespace {
+
+TEST(JsonPointersTest, ScalarsAreTextAndNothingElseIs) {
+  JsonPointers json;
+  json.Read(R"({"a":"x","b":12.50 ,"c":true,"d":false,"e":null,"f":[7,{"g":"h"}],"i":{}})");
+  const auto get = [&json](const char* pointer) {
+    absl::string_view value;
+    return json.Get(pointer, &value) ? std::string(value) : "-";
+  };
+  EXPECT_EQ(get("/a"), "x");
+  EXPECT_EQ(get("/b"), "12.50");
+  EXPECT_EQ(get("/c"), "true");
+  EXPECT_EQ(get("/d"), "false");
+  EXPECT_EQ(get("/e"), "null");
+  EXPECT_EQ(get("/f/0"), "7");
+  EXPECT_EQ(get("/f/1/g"), "h");
+  for (const char* pointer : {"/f", "/i", "/none", "/f/2", "/a/b"}) EXPECT_EQ(get(pointer), "-") << pointer;
+  json.Read("no JSON");
+  EXPECT_EQ(get("/a"), "-");
+}
+
+struct InstantCase {
+  const char* json;
+  Nanos unit;
+  Nanos at;  // -1: none
+  Nanos step;
+};
+
+TEST(JsonPointersTest, InstantsAreExactAndKnowTheirLastDigit) {
+  constexpr InstantCase kCases[] = {
+      {"1700000000123", kMillisecond, 1'700'000'000'123'000'000, kMillisecond},
+      {"\"1700000000123\"", kMillisecond, 1'700'000'000'123'000'000, kMillisecond},
+      {"1700000000", kSecond, 1'700'000'000'000'000'000, kSecond},
+      {"1420674445.201", kSecond, 1'420'674'445'201'000'000, kMillisecond},
+      {"\"1420674445.2010009991\"", kSecond, 1'420'674'445'201'000'999, 1},
+      {"1688639403423213947", 1, 1'688'639'403'423'213'947, 1},
+      {"0.5", 1, 0, 1},
+      {"\"2023-10-06T17:35:55.440295Z\"", kRfc3339, 1'696'613'755'440'295'000, kMicrosecond},
+      {"\"2023-10-06T19:35:55+02:00\"", kRfc3339, 1'696'613'755'000'000'000, kSecond},
+      {"\"2023-10-06\"", kRfc3339, -1, 0},
+      {"\"9999-10-06T17:35:55Z\"", kRfc3339, -1, 0},
+      {"\"1800-10-06T17:35:55Z\"", kRfc3339, -1, 0},
+      {"\"infinite-future\"", kRfc3339, -1, 0},
+      {"1700000000123", kRfc3339, -1, 0},
+      {"1e300", kMillisecond, -1, 0},
+      {"9223372036855", kMillisecond, -1, 0},
+      {"-1", kMillisecond, -1, 0},
+      {"\"1.5.2\"", kSecond, -1, 0},
+      {"\"soon\"", kMillisecond, -1, 0},
+      {"\"\"", kMillisecond, -1, 0},
+      {"null", kMillisecond, -1, 0},
+      {"{}", kMillisecond, -1, 0},
+  };
+  JsonPointers json;
+  for (const InstantCase& test : kCases) {
+    json.Read(std::string("{\"t\":") + test.json + "}");
+    const auto instant = json.GetInstant("/t", test.unit);
+    ASSERT_EQ(instant.has_value(), test.at >= 0) << test.json;
+    if (!instant) continue;
+    EXPECT_EQ(instant->at, test.at) << test.json;
+    EXPECT_EQ(instant->step, test.step) << test.json;
+  }
+  EXPECT_FALSE(json.GetInstant("/none", kMillisecond).has_value());
+}
+
+}  // namespace
+}  // namespace tidemark
