@@ -22,8 +22,8 @@ constexpr Nanos kFirstInterval = 37 * kMillisecond;  // no part of a millisecond
 constexpr Nanos kDrift = 10'000;                     // one part in so many: 100 ppm
 constexpr std::size_t kMaxAnswer = 64 << 10;
 
-absl::Status Unavailable(absl::string_view what) {
-  return absl::UnavailableError(absl::StrCat("web_socket.listen.clock: ", what));
+absl::Status NotFound(absl::string_view what) {
+  return absl::NotFoundError(absl::StrCat("web_socket.listen.clock: ", what));
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ class TargetClock::Line {
     Nanos received = 0;
   };
 
-  // Sends `request` and reads the answer. Errors: Unavailable.
+  // Sends `request` and reads the answer. Errors: NotFound.
   absl::StatusOr<Answer> Get(const Settings& settings, const std::string& request) {
     auto answer = TryGet(settings, request);
     if (!answer.ok() || !is_reusable_) {
@@ -71,12 +71,12 @@ class TargetClock::Line {
       IoResult io = transport_.Connect(settings.address, nullptr);
       if (io.kind == IoResult::Kind::kWantWrite && Wait(POLLOUT)) io = transport_.FinishConnect();
       if (io.kind != IoResult::Kind::kDone)
-        return Unavailable(absl::StrCat("connect to ", settings.address.ToString(), ": ",
-                                        std::strerror(io.error == 0 ? ETIMEDOUT : io.error)));
+        return NotFound(absl::StrCat("connect to ", settings.address.ToString(), ": ",
+                                     std::strerror(io.error == 0 ? ETIMEDOUT : io.error)));
       while (settings.tls != nullptr) {
         io = transport_.Handshake(settings.tls.get(), IsIpAddress(settings.target.host) ? "" : settings.target.host);
         if (io.kind == IoResult::Kind::kDone) break;
-        if (!WaitFor(io)) return Unavailable(absl::StrCat("TLS: ", transport_.TlsError()));
+        if (!WaitFor(io)) return NotFound(absl::StrCat("TLS: ", transport_.TlsError()));
       }
       is_open_ = true;
     }
@@ -86,7 +86,7 @@ class TargetClock::Line {
       if (io.kind == IoResult::Kind::kDone) {
         rest.remove_prefix(io.bytes);
       } else if (!WaitFor(io)) {
-        return Unavailable("the target closed the connection");
+        return NotFound("the target closed the connection");
       }
     }
     boost::beast::http::response_parser<boost::beast::http::string_body> parser;
@@ -98,19 +98,19 @@ class TargetClock::Line {
       const IoResult io = transport_.Receive(buffer, sizeof buffer);
       if (io.kind != IoResult::Kind::kDone) {
         if (WaitFor(io)) continue;
-        return Unavailable("no whole answer in time");
+        return NotFound("no whole answer in time");
       }
       answer.received = WallNow();
       unread.append(buffer, io.bytes);
       boost::beast::error_code error;
       const std::size_t used = parser.put(boost::asio::buffer(unread), error);
       if (error && error != boost::beast::http::error::need_more)
-        return Unavailable(absl::StrCat("the answer is no HTTP: ", error.message()));
+        return NotFound(absl::StrCat("the answer is no HTTP: ", error.message()));
       unread.erase(0, used);
-      if (unread.size() > kMaxAnswer) return Unavailable("the answer is too long");
+      if (unread.size() > kMaxAnswer) return NotFound("the answer is too long");
     }
     if (parser.get().result_int() != 200)
-      return Unavailable(absl::StrCat("answered with status ", parser.get().result_int()));
+      return NotFound(absl::StrCat("answered with status ", parser.get().result_int()));
     is_reusable_ = parser.keep_alive() && unread.empty();
     answer.body = std::move(parser.get().body());
     return answer;
@@ -174,7 +174,7 @@ absl::Status TargetClock::Ask() {
   MutexLock lock(&mutex_);
   if (!shown) {
     ++reading_.failures;
-    return answer.ok() ? Unavailable(absl::StrCat("the answer has no time at '", settings_.pointer, "'"))
+    return answer.ok() ? NotFound(absl::StrCat("the answer has no time at '", settings_.pointer, "'"))
                        : answer.status();
   }
   reading_.bounds.Add(answer->sent, std::max(answer->sent, answer->received), shown->at, shown->step);

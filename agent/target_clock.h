@@ -55,7 +55,7 @@ class TargetClock {
     Nanos timeout = 0;
   };
 
-  // Blocks for the first answers.  Errors: Unavailable saying why there was none that could be used.
+  // Blocks for the first answers.  Errors: NotFound saying why there was none that could be used.
   static absl::StatusOr<std::unique_ptr<TargetClock>> Start(Settings settings);
   ~TargetClock();
 

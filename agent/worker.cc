@@ -380,6 +380,10 @@ void Worker::StartPoint(bool is_stopped) {
   if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0)
     core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
+  // Streams have not waited for the start.
+  recorder_->counters.early_messages = recorder_->counters.messages;
+  recorder_->counters.early_message_bytes = recorder_->counters.message_bytes;
+  recorder_->named.ClearStreams();
   context_.start = phase_start_;
   context_.next_slot = share_.first_slot;
   context_.settled = 0;

@@ -39,8 +39,12 @@ void NamedCounts::Add(const NamedCounts& other) {
 }
 
 void NamedCounts::Clear() {
-  for (auto& [name, sum] : streams_) sum = StreamSum();
+  ClearStreams();
   closes_.clear();
+}
+
+void NamedCounts::ClearStreams() {
+  for (auto& [name, sum] : streams_) sum = StreamSum();
 }
 
 void NamedCounts::ToProto(proto::Shard* shard) const {

@@ -41,6 +41,7 @@ class NamedCounts {
   void Add(const NamedCounts& other);
   // Forgets the counts. Names of streams stay, since they come again.
   void Clear();
+  void ClearStreams();
 
   void ToProto(proto::Shard* shard) const;
   // Errors: DataLoss saying what makes no sense in the shard.

@@ -183,6 +183,8 @@ void Counters::Add(const Counters& other) {
   orphan_messages += other.orphan_messages;
   pings += other.pings;
   message_bytes += other.message_bytes;
+  early_messages += other.early_messages;
+  early_message_bytes += other.early_message_bytes;
   untracked_events += other.untracked_events;
   pongs += other.pongs;
   compressed_messages += other.compressed_messages;
@@ -209,6 +211,8 @@ std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
   if (counters.success > counters.Complete()) {
     return absl::StrCat("success ", counters.success, " > complete responses ", counters.Complete());
   }
+  if (counters.early_messages > counters.messages || counters.early_message_bytes > counters.message_bytes)
+    return absl::StrCat("messages ", counters.messages, " < ", counters.early_messages, " that came before the start");
   const std::uint64_t mixed = Sum(counters.sent_by_request);
   if (mixed != 0 && mixed != counters.sent)
     return absl::StrCat("sent ", counters.sent, " != ", mixed, ", the sum over the requests of the mix");
@@ -229,6 +233,8 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_orphan_messages(counters.orphan_messages);
   out->set_pings(counters.pings);
   out->set_message_bytes(counters.message_bytes);
+  out->set_early_messages(counters.early_messages);
+  out->set_early_message_bytes(counters.early_message_bytes);
   out->set_untracked_events(counters.untracked_events);
   out->set_pongs(counters.pongs);
   if (Sum(counters.sent_by_request) != 0)
@@ -259,6 +265,8 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->orphan_messages = in.orphan_messages();
   counters->pings = in.pings();
   counters->message_bytes = in.message_bytes();
+  counters->early_messages = in.early_messages();
+  counters->early_message_bytes = in.early_message_bytes();
   counters->untracked_events = in.untracked_events();
   counters->pongs = in.pongs();
   counters->compressed_messages = in.compressed_messages();

@@ -149,8 +149,10 @@ struct Counters {
   std::uint64_t pings = 0;            // ... and answered
   std::uint64_t pongs = 0;            // received, or messages that answer a ping
   std::uint64_t compressed_messages = 0;
-  std::uint64_t message_bytes = 0;     // of the messages' payloads
-  std::uint64_t untracked_events = 0;  // receipts that the fan-out has no room for
+  std::uint64_t message_bytes = 0;        // of the messages' payloads
+  std::uint64_t early_messages = 0;       // of these, before T0 ...
+  std::uint64_t early_message_bytes = 0;  // ... and their bytes
+  std::uint64_t untracked_events = 0;     // receipts that the fan-out has no room for
   std::uint64_t tls_resumed = 0;
   std::uint64_t cpu_ns = 0;
   std::uint64_t run_delay_ns = 0;
@@ -182,8 +184,8 @@ struct Pending {
 };
 
 // Says how `planned = sent + never_sent + waiting` or `sent = sum of outcomes + in_flight` fails, or that success
-// exceeds the complete responses, or the requests of a mix do not add up; empty if all hold.  Source: DESIGN.md
-// "Accounting".
+// exceeds the complete responses, early messages exceed all, or the requests of a mix do not add up; empty if all hold.
+// Source: DESIGN.md "Accounting".
 std::string BrokenIdentity(const Counters& counters, const Pending& pending);
 
 // To and from the wire. FromProto accepts shorter lists (an older peer) and ignores longer tails only if zero;

@@ -88,8 +88,8 @@ absl::Status CheckComparable(const std::vector<Result>& results) {
                                    ? std::string(verdict->as_string().data(), verdict->as_string().size())
                                    : "missing";
       if (word != "VALID" && word != "TARGET_LIMITED") {
-        return absl::InvalidArgumentError(absl::StrCat("'", result.path, "' has a point whose verdict is ",
-                                                       word.substr(0, 64), "; run it again"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("'", result.path, "' has a point whose verdict is ", word.substr(0, 64), "; run it again"));
       }
     }
   }

@@ -25,8 +25,8 @@ namespace {
 
 int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  gpr_set_log_function([](gpr_log_func_args*) {});  // its reasons come back as statuses
-  google::protobuf::SetLogHandler(nullptr);         // what cannot be parsed comes back as a status, too
+  gpr_set_log_function([](gpr_log_func_args*) {});    // its reasons come back as statuses
+  google::protobuf::SetLogHandler(nullptr);           // what cannot be parsed comes back as a status, too
   setenv("GRPC_EXPERIMENTS", "-tcp_read_chunks", 0);  // it holds 64 KiB of read buffer per agent, where 8 KiB will do
   RaiseDescriptorLimit();
   mallopt(M_ARENA_MAX, 2);  // a thread per agent, and few of them busy at a time

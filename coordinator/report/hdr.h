@@ -11,7 +11,8 @@
 
 namespace tidemark {
 
-// The tag of a point in a .hlog: "c" and its number of connections, or "r" and its rate; a count that comes again gets ".2", ".3", ...
+// The tag of a point in a .hlog: "c" and its number of connections, or "r" and its rate; a count that comes again gets
+// ".2", ".3", ...
 std::vector<std::string> PointTags(const std::vector<PointResult>& points);
 
 // Histogram log format 1.3: a line per point and second, tagged, values in ns, maxima in ms.

@@ -111,7 +111,8 @@ std::string StreamRow(const std::string& name, const proto::Point& p) {
   const proto::StreamCounts& streams = counts.streams();
   const proto::Latency& every = p.interval();
   const proto::Latency& stale = p.staleness();
-  const double rate = p.duration_s() > 0 ? static_cast<double>(counts.message_bytes()) / p.duration_s() : 0;
+  const std::uint64_t bytes = counts.message_bytes() - counts.early_message_bytes();
+  const double rate = p.duration_s() > 0 ? static_cast<double>(bytes) / p.duration_s() : 0;
   return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), absl::StrFormat("%.0f", p.messages_per_s()),
                          absl::StrFormat("%.2f", rate / (1 << 20)), Quantile(every, "p50_us", every.p50_us()),
                          Quantile(every, "p99_us", every.p99_us()), Quantile(every, "max_us", every.max_us()),
@@ -135,6 +136,8 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
   proto::WebSocketCounts counts = point.web_socket();
   const proto::WebSocketCounts& before = warmup.web_socket();
   absl::StrAppend(out, "  Messages : ", FormatCount(counts.messages()), " received");
+  if (counts.early_messages() != 0)
+    absl::StrAppend(out, ", ", FormatCount(counts.early_messages()), " before the start");
   if (counts.compressed_messages() != 0)
     absl::StrAppend(out, ", ", FormatCount(counts.compressed_messages()), " compressed");
   if (counts.orphan_messages() != 0)

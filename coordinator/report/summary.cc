@@ -54,6 +54,8 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
     counts->set_pongs(counters.pongs);
     counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
     counts->set_message_bytes(counters.message_bytes);
+    counts->set_early_messages(counters.early_messages);
+    counts->set_early_message_bytes(counters.early_message_bytes);
     counts->set_compressed_messages(counters.compressed_messages);
     FillByOrder(counters.findings, counts->mutable_streams());
     FillByOrder(counters.closings, counts->mutable_closings());
@@ -191,7 +193,7 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   if (sums.duration_s > 0) {
     out->set_requests_per_s(static_cast<double>(counters.Complete()) / sums.duration_s);
     out->set_success_per_s(static_cast<double>(counters.success) / sums.duration_s);
-    out->set_messages_per_s(static_cast<double>(counters.messages) / sums.duration_s);
+    out->set_messages_per_s(static_cast<double>(counters.messages - counters.early_messages) / sums.duration_s);
     out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
     out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
   }

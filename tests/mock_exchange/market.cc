@@ -121,7 +121,8 @@ MockBook::Change MockBook::Snapshot() const {
   return change;
 }
 
-// The best ask goes every third time and another one comes behind the last, or the other way round.
+// One bid after the other gets another size. The best ask goes every third time and another one comes behind the last,
+// or the other way round.
 MockBook::Change MockBook::Next(std::uint64_t count) {
   Change change;
   const auto n = static_cast<std::int64_t>(count % 1'000'000);
@@ -129,7 +130,7 @@ MockBook::Change MockBook::Next(std::uint64_t count) {
     size == 0 ? void(side->erase(price)) : void((*side)[price] = size);
     list->push_back({price, size});
   };
-  set(bids_.rbegin()->first, 1'000 + 7 * n, &bids_, &change.bids);
+  set(std::next(bids_.rbegin(), n % kLevels)->first, 1'000 + 7 * n, &bids_, &change.bids);
   if (n % 3 == 0 && asks_.begin()->first < kMiddle + 100) {
     set(asks_.begin()->first, 0, &asks_, &change.asks);
     set(asks_.rbegin()->first + 1, 300'000 + n, &asks_, &change.asks);

@@ -27,6 +27,7 @@ namespace websocket = boost::beast::websocket;
 using tcp = asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr auto kForever = asio::steady_timer::time_point::max();
 constexpr std::size_t kMaxMessage = 16 << 20;
 
 // The first of the subprotocols that the client offers.
@@ -55,7 +56,6 @@ class Pusher {
     ++truth_.upgraded;
     is_subscribed_ = !d_.must_subscribe;
     heard_ = MonotonicNow();
-    alarm_.expires_at(asio::steady_timer::time_point::max());
     socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
       if (kind != websocket::frame_type::close) Hear();
     });
@@ -75,7 +75,7 @@ class Pusher {
   }
 
   asio::awaitable<void> EndFlood() {
-    co_await alarm_.async_wait(kAwait);
+    if (const bool is_there = co_await Alarm(&alarm_, kForever); !is_there) co_return;
     ++truth_.faults["client messages"];
     co_await socket_.async_close(websocket::close_code::policy_error, kAwait);
   }
@@ -118,13 +118,24 @@ class Pusher {
     co_return true;
   }
 
+  // Waits until `instant`, or until the timer is cancelled. False if the connection is over.
+  asio::awaitable<bool> Alarm(asio::steady_timer* timer, asio::steady_timer::time_point instant) {
+    timer->expires_at(instant);
+    co_await timer->async_wait(kAwait);
+    const auto state = co_await asio::this_coro::cancellation_state;
+    co_return state.cancelled() == asio::cancellation_type::none;
+  }
+  asio::awaitable<bool> Sleep(Nanos length) {
+    asio::steady_timer timer(socket_.get_executor());
+    const bool is_there = co_await Alarm(
+        &timer, length == 0 ? kForever : asio::steady_timer::clock_type::now() + std::chrono::nanoseconds(length));
+    co_return is_there;
+  }
+
   // Waits until `instant`, or until there is something to answer, and answers it. False if the connection is gone.
   asio::awaitable<bool> Wait(asio::steady_timer::time_point instant) {
     if (replies_.empty()) {
-      wake_.expires_at(instant);
-      co_await wake_.async_wait(kAwait);
-      const auto state = co_await asio::this_coro::cancellation_state;
-      if (state.cancelled() != asio::cancellation_type::none) co_return false;
+      if (const bool is_there = co_await Alarm(&wake_, instant); !is_there) co_return false;
     }
     const bool is_there = co_await Reply();
     co_return is_there;
@@ -232,7 +243,7 @@ class Pusher {
   // Updates number `k` and on.
   asio::awaitable<void> PushAll() {
     while (!is_subscribed_) {
-      if (const bool is_there = co_await Wait(asio::steady_timer::time_point::max()); !is_there) co_return;
+      if (const bool is_there = co_await Wait(kForever); !is_there) co_return;
     }
     socket_.text(true);
     const Nanos start = d_.is_common ? first_stream_ : MonotonicNow();
@@ -276,18 +287,16 @@ class Pusher {
       }
     }
     while (true) {  // the connection stays
-      if (const bool is_there = co_await Wait(asio::steady_timer::time_point::max()); !is_there) co_return;
+      if (const bool is_there = co_await Wait(kForever); !is_there) co_return;
     }
   }
 
   // Pings, and watches whether the client is heard of.
   asio::awaitable<void> KeepAlive() {
-    asio::steady_timer timer(socket_.get_executor());
     const Nanos interval = d_.ping != 0 ? d_.ping : d_.need / 4;
     const Nanos limit = d_.need != 0 ? d_.need : 3 * d_.ping;
-    while (interval != 0) {
-      timer.expires_after(std::chrono::nanoseconds(interval));
-      co_await timer.async_wait(kAwait);
+    while (true) {
+      if (const bool is_there = co_await Sleep(interval); !is_there) co_return;
       if (MonotonicNow() - heard_ > limit) {
         ++truth_.faults["starved"];
         co_await socket_.async_close(
@@ -298,20 +307,11 @@ class Pusher {
       }
       if (d_.ping != 0) co_await socket_.async_ping("keep", kAwait);
     }
-    timer.expires_at(asio::steady_timer::time_point::max());
-    co_await timer.async_wait(kAwait);
   }
 
   asio::awaitable<void> Heartbeat() {
-    asio::steady_timer timer(socket_.get_executor());
-    if (d_.heartbeat == 0) {
-      timer.expires_at(asio::steady_timer::time_point::max());
-      co_await timer.async_wait(kAwait);
-    }
     while (true) {
-      timer.expires_after(std::chrono::nanoseconds(d_.heartbeat));
-      const auto [error] = co_await timer.async_wait(kAwait);
-      if (error) co_return;
+      if (const bool is_there = co_await Sleep(d_.heartbeat); !is_there) co_return;
       replies_.push_back(R"({"channel":"heartbeat"})");
       wake_.cancel();
     }
@@ -319,17 +319,10 @@ class Pusher {
 
   // Says that the connection will be closed, and closes it, when its life is over.
   asio::awaitable<void> EndLife() {
-    asio::steady_timer timer(socket_.get_executor());
-    if (d_.life == 0) {
-      timer.expires_at(asio::steady_timer::time_point::max());
-      co_await timer.async_wait(kAwait);
-    }
-    timer.expires_after(std::chrono::nanoseconds(d_.life - d_.notice));
-    co_await timer.async_wait(kAwait);
+    if (const bool is_there = co_await Sleep(d_.life - d_.notice); !is_there) co_return;
     replies_.push_back(NoticeOf(d_.family));
     wake_.cancel();
-    timer.expires_after(std::chrono::nanoseconds(d_.notice));
-    co_await timer.async_wait(kAwait);
+    if (const bool is_there = co_await Sleep(d_.notice); !is_there) co_return;
     ++truth_.faults["life"];
     co_await socket_.async_close(websocket::close_code::going_away, kAwait);
   }
