@@ -573,7 +573,7 @@ void Connection::Close() {
     }
   }
   if (web_socket_ != nullptr) {
-    for (auto& [name, stream] : web_socket_->streams) CountFindings(stream.audit.End(), &SumOf(name));
+    if (web_socket_->listener != nullptr) web_socket_->listener->End(context_->recorder);
     web_socket_.reset();
   }
   transport_.Close();

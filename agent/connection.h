@@ -11,13 +11,12 @@
 
 #include "agent/event_loop.h"
 #include "agent/json_pointers.h"
-#include "agent/order_book.h"
 #include "agent/pacer.h"
 #include "agent/pipeline.h"
 #include "agent/recorder.h"
 #include "agent/request_source.h"
 #include "agent/response_parser.h"
-#include "agent/sequence_audit.h"
+#include "agent/stream_listener.h"
 #include "agent/transport.h"
 #include "agent/web_socket.h"
 #include "common/plan.h"
@@ -26,46 +25,15 @@ namespace tidemark {
 
 class Connection;
 
-// A value at a JSON pointer.
-struct Match {
-  std::string pointer = {};
-  std::string value = {};
-
-  // Of "POINTER=VALUE".
-  static Match Of(absl::string_view text);
-  bool IsIn(JsonPointers* json) const {
-    absl::string_view found;
-    return json->Get(pointer, &found) && found == value;
-  }
-};
-
-// What is looked for in the messages of a stream; pointers that are empty are not.
+// How a connection listens.
 struct ListenRules {
-  std::string stream;
-  std::string time;
-  Nanos time_unit = kMillisecond;
-  std::string number;    // of the message
-  std::string first;     // number with which it begins
-  std::string previous;  // number of the one before it
-  bool has_ranges = false;
-  bool is_linked = false;
-  bool has_snapshots = false;
-  Match snapshot;    // a message with it begins the numbers, or the book, anew
-  std::string bids;  // of books that have a checksum, which is their number
-  std::string asks;
-  std::size_t depth = 0;
-  std::string event;               // fan-out
-  std::vector<Match> ignore = {};  // messages with one of these are no events
+  StreamRules streams;
   Nanos silence = 0;
   std::int64_t silence_factor = 0;    // of the connection's mean interval; 0: not looked at
   Nanos hold = TimeoutWheel::kNever;  // churn
   enum class Jitter : std::uint8_t { kNone, kFixed, kFull };
   Jitter jitter = Jitter::kNone;  // of a storm
   Nanos delay = 0;
-
-  bool MustRead() const {
-    return !stream.empty() || !time.empty() || !number.empty() || !event.empty() || !ignore.empty();
-  }
 };
 
 // What the connections of one worker share. Owned by the worker, which outlives them.
@@ -127,7 +95,6 @@ struct ConnectionContext {
   bool is_in_turn = false;
   Nanos now = 0;        // the latest clock reading of this thread
   Nanos start = 0;      // T0 of the point; meaningful when not preparing
-  StreamSum unnamed;    // of streams that have no name; reported in other sums
   Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
@@ -244,25 +211,18 @@ class Connection : public TimeoutWheel::Node {
     Nanos room_since = 0;  // when the pipeline had room for a request that has not been taken yet
     std::string pong;      // payload of the latest ping, while its pong has to wait
     bool has_pong = false;
-    bool has_ping = false;                  // one of ours has to wait
-    int unanswered_pings = 0;               // in messages
-    bool is_pacing = false;                 // control_at is a deadline: something waits for it
-    Nanos control_at = 0;                   // when the next subscription, ping or pong may go
-    Nanos deadline = TimeoutWheel::kNever;  // of what the state waits for
-    Nanos close_at = TimeoutWheel::kNever;  // churn
-    std::size_t subscriptions = 0;          // that were sent
-    std::size_t acks = 0;                   // that came
-    Nanos subscribed = 0;                   // when events were due to begin; 0 once one has come
-    Nanos first_event = 0;                  // when the first one came ...
-    std::int64_t events = 0;                // ... and how many have
-    // Listening, by the stream's name.
-    struct Stream {
-      SequenceAudit audit;
-      SnapshotAudit snapshots;
-      std::unique_ptr<OrderBook> book;
-      Nanos last = 0;
-    };
-    std::map<std::string, Stream, std::less<>> streams;
+    bool has_ping = false;                     // one of ours has to wait
+    int unanswered_pings = 0;                  // in messages
+    bool is_pacing = false;                    // control_at is a deadline: something waits for it
+    Nanos control_at = 0;                      // when the next subscription, ping or pong may go
+    Nanos deadline = TimeoutWheel::kNever;     // of what the state waits for
+    Nanos close_at = TimeoutWheel::kNever;     // churn
+    std::size_t subscriptions = 0;             // that were sent
+    std::size_t acks = 0;                      // that came
+    Nanos subscribed = 0;                      // when events were due to begin; 0 once one has come
+    Nanos first_event = 0;                     // when the first one came ...
+    std::int64_t events = 0;                   // ... and how many have
+    std::unique_ptr<StreamListener> listener;  // while listening
   };
 
   void OnConnected();
@@ -297,17 +257,11 @@ class Connection : public TimeoutWheel::Node {
   void Subscribe(Nanos now);
   void SendControl();
   void ContinueSubscribing(Nanos now);
-  // Of the current interval.
-  StreamSum& SumOf(absl::string_view stream) {
-    return context_->listen->stream.empty() ? context_->unnamed : context_->recorder->named.Stream(stream);
-  }
-  bool AuditSnapshots(WebSocket::Stream* stream, StreamSum* sum);
   bool TakeAck(Nanos now);
   void OnSubscribed(Nanos now);
   void WatchSilence(Nanos now);
   void OnEvent(Nanos now);
   void OnListenDeadline();
-  void CountFindings(const SequenceAudit::Findings& findings, StreamSum* sum);
   bool FlushControl();
   bool HasControlToSend();
   // The bytes of the request in its hands.

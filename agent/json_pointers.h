@@ -12,7 +12,7 @@
 
 namespace tidemark {
 
-// Threads: one. A value is a view into the reader, valid until the next Read.
+// Threads: one. A value is a view into the reader, valid until the next call of any function.
 class JsonPointers {
  public:
   JsonPointers();

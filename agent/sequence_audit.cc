@@ -10,6 +10,19 @@ constexpr std::size_t kMaxMissing = 64;
 
 }  // namespace
 
+SequenceAudit::Findings& SequenceAudit::Findings::operator+=(const Findings& other) {
+  gaps += other.gaps;
+  lost += other.lost;
+  gaps_behind += other.gaps_behind;
+  duplicates += other.duplicates;
+  reordered += other.reordered;
+  resets += other.resets;
+  snapshots += other.snapshots;
+  suspects += other.suspects;
+  unsynced += other.unsynced;
+  return *this;
+}
+
 void SequenceAudit::Confirm(const Missing& missing, Findings* findings) {
   ++findings->gaps;
   findings->gaps_behind += missing.is_behind ? 1 : 0;
@@ -18,11 +31,7 @@ void SequenceAudit::Confirm(const Missing& missing, Findings* findings) {
 
 // The numbers begin again: what is missing of those before will not come.
 SequenceAudit::Findings SequenceAudit::Restart(std::uint64_t last, Findings findings) {
-  const Findings before = End();
-  findings.gaps += before.gaps;
-  findings.lost += before.lost;
-  findings.gaps_behind += before.gaps_behind;
-  findings.duplicates += before.duplicates;
+  findings += End();
   ++findings.resets;
   has_begun_ = true;
   next_ = last + 1;

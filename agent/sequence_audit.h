@@ -26,6 +26,8 @@ class SequenceAudit {
     std::uint64_t snapshots = 0;
     std::uint64_t suspects = 0;  // after a snapshot, numbers that rose by more than one
     std::uint64_t unsynced = 0;  // messages before a snapshot
+
+    Findings& operator+=(const Findings& other);
   };
 
   // `is_linked`: a link tells a reset by pointing back; else one begins at 0 or 1. `is_behind`: our own reader was

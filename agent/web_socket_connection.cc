@@ -16,60 +16,12 @@ namespace {
 
 // Pongs that a peer may leave unread.
 constexpr std::size_t kMaxControlBytes = 64 << 10;
-// A target may leave messages out while we do not read, and what follows them comes when we do again: a gap so soon
-// after is ours.
-constexpr Nanos kCatchUp = kSecond;
-// Streams of one connection that are told apart.
-constexpr std::size_t kMaxStreams = 1'024;
 // The mean interval of a connection says what is usual when it has had so many messages. Shorter silences than
 // kLeastSilence are the scheduler's.
 constexpr std::int64_t kUsualEvents = 16;
 constexpr Nanos kLeastSilence = 100 * kMillisecond;
-constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
-
-struct Numbers {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  bool is_beginning = false;  // of a stream, or of one that begins anew
-};
-
-// What SequenceAudit wants to know of the message that `json` has read. `is_first`: of its stream.
-std::optional<Numbers> NumbersOf(const ListenRules& rules, bool is_first, JsonPointers* json) {
-  const auto number = [json](const std::string& pointer, std::uint64_t* value) {
-    absl::string_view text;
-    return json->Get(pointer, &text) && absl::SimpleAtoi(text, value) && *value < kMaxNumber;
-  };
-  Numbers numbers;
-  if (!number(rules.number, &numbers.last)) return std::nullopt;
-  numbers.first = numbers.last;
-  if (rules.has_ranges && (!number(rules.first, &numbers.first) || numbers.first > numbers.last)) return std::nullopt;
-  if (rules.is_linked) {
-    absl::string_view previous;
-    const bool has_previous = json->Get(rules.previous, &previous);
-    // OKX: the message before a snapshot has the number -1. Deribit: a snapshot points to none.
-    numbers.is_beginning = has_previous ? previous == "-1" : is_first;
-    if (numbers.is_beginning) return numbers;
-    if (!number(rules.previous, &numbers.first)) return std::nullopt;
-    ++numbers.first;
-  }
-  return numbers;
-}
-
-// The same for all agents: FNV-1a of name and number, mixed.
-std::uint64_t EventHash(absl::string_view stream, absl::string_view event) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const absl::string_view part : {stream, absl::string_view("\0", 1), event}) {
-    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  }
-  return Mix64(hash);
-}
 
 }  // namespace
-
-Match Match::Of(absl::string_view text) {
-  const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
-  return {.pointer = parts.first, .value = parts.second};
-}
 
 void Connection::BeginUpgrade() {
   ConnectionContext& c = *context_;
@@ -77,6 +29,7 @@ void Connection::BeginUpgrade() {
   c.wheel->Schedule(this, sent_ + c.connect_timeout);
   state_ = State::kUpgrading;
   web_socket_ = std::make_unique<WebSocket>();
+  if (c.listen) web_socket_->listener = std::make_unique<StreamListener>(&c.listen->streams, c.json.get());
   web_socket_->key = MakeUpgradeKey(c.NextRandom(), c.NextRandom());
   web_socket_->control = c.upgrade->With(web_socket_->key);
   SetInterest(EPOLLIN);
@@ -232,8 +185,8 @@ void Connection::OnFramesReadable() {
 bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
   ConnectionContext& c = *context_;
   Counters& counters = c.recorder->counters;
-  const bool must_keep =
-      !c.reply_id.empty() || !c.ack.pointer.empty() || !c.ping_reply.empty() || (c.listen && c.listen->MustRead());
+  const bool must_keep = !c.reply_id.empty() || !c.ack.pointer.empty() || !c.ping_reply.empty() ||
+                         (c.listen && c.listen->streams.MustRead());
   while (true) {
     FrameReader& reader = web_socket_->reader;
     switch (reader.Next(&bytes, c.limits.max_body_bytes, must_keep)) {
@@ -497,114 +450,18 @@ void Connection::WatchSilence(Nanos now) {
 // A message of a stream that is listened to.
 void Connection::OnEvent(Nanos now) {
   ConnectionContext& c = *context_;
-  Recorder& recorder = *c.recorder;
-  const ListenRules& rules = *c.listen;
-  if (rules.MustRead()) c.json->Read(web_socket_->reader.payload());
-  for (const Match& match : rules.ignore) {
-    if (match.IsIn(c.json.get())) return void(++recorder.counters[Finding::kIgnored]);
-  }
-  recorder.last_done = now;
-  if (web_socket_->events++ == 0) web_socket_->first_event = now;
+  WebSocket& w = *web_socket_;
+  const StreamListener::Arrival arrival{
+      .now = now,
+      .since_start = c.is_preparing ? -1 : now - c.start,
+      .clock_offset = c.target_clock == nullptr ? 0 : c.target_clock->load(std::memory_order_relaxed),
+      .behind_at = c.behind_at};
+  if (!w.listener->Take(w.reader.payload(), w.reader.message_bytes(), arrival, c.recorder)) return;
+  c.recorder->last_done = now;
+  if (w.events++ == 0) w.first_event = now;
+  if (const Nanos subscribed = std::exchange(w.subscribed, 0); subscribed != 0)
+    (*c.recorder)[Metric::kFirstEvent].Record(now - subscribed);
   if (state_ == State::kIdle) WatchSilence(now);
-  if (const Nanos subscribed = std::exchange(web_socket_->subscribed, 0); subscribed != 0)
-    recorder[Metric::kFirstEvent].Record(now - subscribed);
-  bool is_read = true;
-  absl::string_view name;
-  if (!rules.stream.empty()) is_read = c.json->Get(rules.stream, &name);
-  auto found = web_socket_->streams.find(name);
-  if (found == web_socket_->streams.end()) {
-    if (web_socket_->streams.size() >= kMaxStreams || name.size() > NamedCounts::kMaxStreamName) {
-      ++recorder.counters[Finding::kUnread];
-      return;
-    }
-    found = web_socket_->streams.try_emplace(std::string(name)).first;
-  }
-  WebSocket::Stream& stream = found->second;
-  StreamSum& sum = SumOf(name);
-  ++sum.messages;
-  sum.bytes += web_socket_->reader.message_bytes();
-  const Nanos before = std::exchange(stream.last, now);
-  if (before != 0) recorder[Metric::kInterval].Record(now - before);
-  if (!rules.time.empty()) {
-    const auto instant = c.json->GetInstant(rules.time, rules.time_unit);
-    const Nanos offset = c.target_clock == nullptr ? 0 : c.target_clock->load(std::memory_order_relaxed);
-    if (instant) recorder[Metric::kStaleness].Record(WallNow() + offset - instant->at);
-    is_read = is_read && instant;
-  }
-  if (!rules.event.empty()) {
-    absl::string_view event;
-    const bool has_event = c.json->Get(rules.event, &event);
-    if (has_event && !c.is_preparing) {
-      const Nanos since = now - c.start;
-      recorder.AddReceipts(EventHash(found->first, event), {.first = since, .last = since, .count = 1});
-    }
-    is_read = is_read && has_event;
-  }
-  if (rules.has_snapshots) {
-    is_read = AuditSnapshots(&stream, &sum) && is_read;
-  } else if (!rules.number.empty()) {
-    const bool is_behind = before <= c.behind_at || now - c.behind_at < kCatchUp;
-    const auto numbers = NumbersOf(rules, before == 0, c.json.get());
-    if (numbers) {
-      CountFindings(numbers->is_beginning ? stream.audit.Begin(numbers->last)
-                                          : stream.audit.Add(numbers->first, numbers->last, rules.is_linked, is_behind),
-                    &sum);
-    }
-    is_read = is_read && numbers;
-  }
-  if (!is_read) ++recorder.counters[Finding::kUnread];
-}
-
-// A message of a stream of snapshots and changes: by its number, or the checksum of the book. False if it lacks one.
-bool Connection::AuditSnapshots(WebSocket::Stream* stream, StreamSum* sum) {
-  ConnectionContext& c = *context_;
-  Counters& counters = c.recorder->counters;
-  const ListenRules& rules = *c.listen;
-  const bool is_snapshot = rules.snapshot.IsIn(c.json.get());
-  absl::string_view text;
-  std::uint64_t number = 0;
-  if (!c.json->Get(rules.number, &text) || !absl::SimpleAtoi(text, &number) || number >= kMaxNumber) return false;
-  if (rules.asks.empty()) {
-    CountFindings(stream->snapshots.Add(number, is_snapshot), sum);
-    return true;
-  }
-  OrderBook::Levels bids;
-  OrderBook::Levels asks;
-  if (stream->book == nullptr) stream->book = std::make_unique<OrderBook>(rules.depth);
-  counters[Finding::kSnapshot] += is_snapshot ? 1 : 0;
-  if (is_snapshot) stream->book->Begin();
-  const bool is_read = number <= std::numeric_limits<std::uint32_t>::max() && c.json->GetPairs(rules.bids, &bids) &&
-                       c.json->GetPairs(rules.asks, &asks) && stream->book->Apply(bids, asks);
-  if (!is_read) return false;
-  switch (stream->book->Verify(static_cast<std::uint32_t>(number))) {
-    case OrderBook::Check::kUnsynced:
-      ++counters[Finding::kUnsynced];
-      break;
-    case OrderBook::Check::kRight:
-      ++counters[Finding::kChecked];
-      break;
-    case OrderBook::Check::kWrong:
-      ++counters[Finding::kChecksumWrong];
-      break;
-  }
-  return true;
-}
-
-void Connection::CountFindings(const SequenceAudit::Findings& findings, StreamSum* sum) {
-  Counters& counters = context_->recorder->counters;
-  // How far a link points back says nothing of how many messages there were.
-  const std::uint64_t lost = context_->listen->is_linked ? 0 : findings.lost;
-  sum->gaps += findings.gaps;
-  sum->lost += lost;
-  counters[Finding::kGap] += findings.gaps;
-  counters[Finding::kLost] += lost;
-  counters[Finding::kGapBehind] += findings.gaps_behind;
-  counters[Finding::kDuplicate] += findings.duplicates;
-  counters[Finding::kReordered] += findings.reordered;
-  counters[Finding::kReset] += findings.resets;
-  counters[Finding::kSnapshot] += findings.snapshots;
-  counters[Finding::kSuspect] += findings.suspects;
-  counters[Finding::kUnsynced] += findings.unsynced;
 }
 
 // Nothing has come for as long as the rules allow, or the connection has been held long enough.

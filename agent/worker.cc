@@ -35,29 +35,15 @@ constexpr Nanos kIdleWake = 10 * kSecond;
 constexpr Nanos kStall = 150 * kMillisecond;
 
 ListenRules RulesOf(const proto::Listen& listen) {
-  ListenRules rules{.stream = listen.stream(),
-                    .time = listen.time(),
-                    .number = listen.sequence().number(),
-                    .first = listen.sequence().first(),
-                    .previous = listen.sequence().previous(),
-                    .has_ranges = listen.sequence().rule() == "range",
-                    .is_linked = listen.sequence().rule() == "link",
-                    .has_snapshots = !listen.sequence().snapshot().empty(),
-                    .snapshot = Match::Of(listen.sequence().snapshot()),
-                    .bids = listen.sequence().bids(),
-                    .asks = listen.sequence().asks(),
-                    .depth = static_cast<std::size_t>(listen.sequence().depth()),
-                    .event = listen.fan_out(),
+  ListenRules rules{.streams = StreamRules::Of(listen),
                     .silence = FromProto(listen.silence()),
                     .silence_factor = listen.silence_factor()};
-  for (const std::string& match : listen.ignore()) rules.ignore.push_back(Match::Of(match));
   if (listen.has_hold()) rules.hold = FromProto(listen.hold());
   if (listen.has_storm()) {
     rules.delay = FromProto(listen.storm().delay());
     if (listen.storm().jitter() == "fixed") rules.jitter = ListenRules::Jitter::kFixed;
     if (listen.storm().jitter() == "full") rules.jitter = ListenRules::Jitter::kFull;
   }
-  rules.time_unit = *ParseTimeUnit("time_unit", listen.time_unit());
   return rules;
 }
 
@@ -377,7 +363,7 @@ void Worker::StartPoint(bool is_stopped) {
   responses_before_window_ = 0;
   context_.first_free = nullptr;
   if (share_.arrivals) context_.open_loop.emplace(*share_.arrivals, phase_start_);
-  if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0)
+  if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0 && !context_.listen)
     core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
   // Streams have not waited for the start.

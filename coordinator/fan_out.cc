@@ -36,7 +36,9 @@ FanOut::Result FanOut::Summarise() const {
   for (const auto& [id, event] : events_) {
     result.receipts += event.count;
     result.least = result.least == 0 ? event.count : std::min(result.least, event.count);
+    if (event.count > result.most) result.full_events = 0;
     result.most = std::max(result.most, event.count);
+    result.full_events += event.count == result.most ? 1 : 0;
     if (event.count == 1) {
       ++result.single_events;
     } else {

@@ -23,7 +23,8 @@ class FanOut {
     std::uint64_t receipts = 0;
     std::uint64_t least = 0;  // receipts of an event
     std::uint64_t most = 0;
-    Histogram spread;  // first to last receipt, of `events`
+    std::uint64_t full_events = 0;  // heard of by so many
+    Histogram spread;               // first to last receipt, of `events`
   };
   Result Summarise() const;
 

@@ -42,7 +42,10 @@ struct PointFacts {
   double duration_s = 0;
   int workers = 0;  // of all agents
   Counters counters = {};
-  const Histogram* service = nullptr;
+  bool is_listening = false;
+  const Histogram* measured =
+      nullptr;  // what the generator's delay may have raised: service, or of streams the headline
+  const char* measured_name = "service time";
   const Histogram* pacing = nullptr;  // open loop: sent - due, where a connection was free
   const Histogram* loop_lag = nullptr;
   const std::vector<WindowSum>* windows = nullptr;

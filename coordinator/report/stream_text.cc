@@ -28,10 +28,11 @@ void AppendStorm(const proto::Point& point, const std::string& who, std::string*
 void AppendFanOut(const proto::Point& point, const std::string& who, std::string* out) {
   if (!point.has_fan_out()) return;
   const proto::FanOut& fan_out = point.fan_out();
-  absl::StrAppend(out, "  Fan-out  : ", who, FormatCount(fan_out.events()), " events, each heard of by ",
-                  FormatCount(fan_out.least_receipts()), " to ", FormatCount(fan_out.most_receipts()),
-                  " connections; first to last: p50 ", FormatLatency(fan_out.spread().p50_us()), ", p99 ",
-                  FormatLatency(fan_out.spread().p99_us()), ", max ", FormatLatency(fan_out.spread().max_us()));
+  absl::StrAppend(out, "  Fan-out  : ", who, FormatCount(fan_out.events()), " events, ",
+                  FormatCount(fan_out.full_events()), " of them heard of by ", FormatCount(fan_out.most_receipts()),
+                  " connections, all by ", FormatCount(fan_out.least_receipts()), " or more; first to last: p50 ",
+                  FormatLatency(fan_out.spread().p50_us()), ", p99 ", FormatLatency(fan_out.spread().p99_us()),
+                  ", max ", FormatLatency(fan_out.spread().max_us()));
   if (fan_out.error_us() > 0) absl::StrAppend(out, ", between agents within ", FormatLatency(fan_out.error_us()));
   if (fan_out.single_events() != 0)
     absl::StrAppend(out, "; besides ", FormatCount(fan_out.single_events()), " that one connection alone heard of");

@@ -140,6 +140,7 @@ void FillFanOut(const RunResult& result, const PointResult& point, proto::Point*
   entry->set_receipts(sum.receipts);
   entry->set_least_receipts(sum.least);
   entry->set_most_receipts(sum.most);
+  entry->set_full_events(sum.full_events);
   *entry->mutable_spread() = SummariseLatency(sum.spread, none);
   entry->set_error_us(FanOutErrorMicros(result, point));
   entry->set_untracked(untracked);
@@ -298,10 +299,15 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .duration_s = sums.duration_s > 0 ? sums.duration_s
                                                      : static_cast<double>(FromProto(plan.sweep().duration())) / 1e9,
                    .counters = sums.counters,
-                   .service = &sums[Metric::kService],
+                   .is_listening = plan.web_socket().has_listen(),
+                   .measured = &sums[Metric::kService],
                    .pacing = &sums[Metric::kPacing],
                    .loop_lag = &sums[Metric::kLoopLag],
                    .windows = &point.merger->windows()};
+  if (facts.is_listening) {
+    facts.measured = &sums[point.merger->headline()];
+    facts.measured_name = point.merger->headline() == Metric::kStaleness ? "staleness" : "interval between messages";
+  }
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
     if (point.shares[i] > 0) facts.workers += result.agents[i].workers();
   }
@@ -523,7 +529,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   }
   FillPoint(*total, report.mutable_total());
   FillMix(plan, *total, report.mutable_total());
-  if (!is_open_loop && result.points.size() > 1) FillCapacity(result, report, report.mutable_capacity());
+  if (!is_open_loop && !plan.web_socket().has_listen() && result.points.size() > 1)
+    FillCapacity(result, report, report.mutable_capacity());
   merge->set_shards(result.shards);
   merge->set_duplicates(result.duplicates);
   merge->set_rejected(result.rejected);

@@ -5,6 +5,7 @@
 
 #include "agent/recorder.h"
 #include "agent/shard_sender.h"
+#include "agent/stream_listener.h"
 #include "common/histogram_codec.h"
 #include "common/schedule.h"
 #include "coordinator/ledger.h"
@@ -164,6 +165,74 @@ void MergeShards(benchmark::State& state) {
   state.counters["shard_bytes"] = static_cast<double>(wire.back().size());
 }
 BENCHMARK(MergeShards)->Arg(1)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
+
+// A depth update of two levels a side, audited by range, with staleness and a name; `fan_out` also keeps its receipt.
+void ListenTo(benchmark::State& state, bool has_fan_out) {
+  proto::Listen listen;
+  listen.set_stream("/s");
+  listen.set_time("/E");
+  listen.mutable_sequence()->set_rule("range");
+  listen.mutable_sequence()->set_first("/U");
+  listen.mutable_sequence()->set_number("/u");
+  if (has_fan_out) listen.set_fan_out("/u");
+  const StreamRules rules = StreamRules::Of(listen);
+  JsonPointers json;
+  Recorder recorder;
+  std::unique_ptr<StreamListener> listener;
+  std::vector<std::string> messages;
+  for (int i = 0; i < 1'000; ++i) {
+    const std::string number = std::to_string(100'000'000'000 + i);
+    messages.push_back(R"({"e":"depthUpdate","E":1672515782136,"s":"BNBBTC","U":)" + number + R"(,"u":)" + number +
+                       R"(,"b":[["0.0024","10"],["0.0023","7"]],"a":[["0.0026","100"],["0.0027","3"]]})");
+  }
+  StreamListener::Arrival arrival{.now = kSecond, .since_start = 0};
+  std::size_t i = 0;
+  for (auto _ : state) {
+    if (i % messages.size() == 0) listener = std::make_unique<StreamListener>(&rules, &json);
+    arrival.now += kMillisecond;
+    const std::string& message = messages[i++ % messages.size()];
+    benchmark::DoNotOptimize(listener->Take(message, message.size(), arrival, &recorder));
+  }
+  if (recorder.counters[Finding::kUnread] + recorder.counters[Finding::kGap] != 0) state.SkipWithError("misread");
+  state.SetBytesProcessed(static_cast<std::int64_t>(i * messages[0].size()));
+}
+BENCHMARK_CAPTURE(ListenTo, Depth, false);
+BENCHMARK_CAPTURE(ListenTo, DepthAndFanOut, true);
+
+// The same of a book that is kept and compared with its checksum.
+void ListenToBook(benchmark::State& state) {
+  proto::Listen listen;
+  proto::Sequence* const sequence = listen.mutable_sequence();
+  sequence->set_rule("checksum");
+  sequence->set_snapshot("/type=snapshot");
+  sequence->set_number("/c");
+  sequence->set_bids("/b");
+  sequence->set_asks("/a");
+  sequence->set_depth(10);
+  const StreamRules rules = StreamRules::Of(listen);
+  JsonPointers json;
+  Recorder recorder;
+  StreamListener listener(&rules, &json);
+  OrderBook book(10);
+  book.Begin();
+  const auto message = [&book](const char* type, int i) {
+    const std::string price = "100." + std::to_string(10 + i % 10);
+    const std::string size = "0." + std::to_string(1'000 + i % 1'000);
+    book.Apply({{price, size}}, {{"200.5", size}});
+    return std::string(R"({"type":")") + type + R"(","c":)" + std::to_string(book.Checksum()) + R"(,"b":[[")" + price +
+           R"(",")" + size + R"("]],"a":[["200.5",")" + size + R"("]]})";
+  };
+  std::vector<std::string> messages = {message("snapshot", 0)};
+  for (int i = 1; i < 1'000; ++i) messages.push_back(message("update", i));
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const std::string& text = messages[i++ % messages.size()];
+    benchmark::DoNotOptimize(listener.Take(text, text.size(), {.now = static_cast<Nanos>(i)}, &recorder));
+  }
+  if (recorder.counters[Finding::kUnread] + recorder.counters[Finding::kChecksumWrong] != 0)
+    state.SkipWithError("misread");
+}
+BENCHMARK(ListenToBook);
 
 void Schedule(benchmark::State& state) {
   std::int64_t k = 0;

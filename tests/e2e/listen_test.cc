@@ -1,60 +1,10 @@
 // Streams that are listened to: what the mock put wrong is found, and nothing else.
+#include "tests/e2e/listen.h"
+
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "tests/e2e/programs.h"
 
 namespace tidemark {
 namespace {
-
-constexpr char kListen[] = R"(
-web_socket:
-  subscribe: ['{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":1}']
-  ack: /id=1
-  listen:
-    time: /T
-    time_unit: us
-    sequence: {rule: range, first: /U, number: /u}
-)";
-
-// Runs the plan on the mock's stream of `directives` and expects success.
-boost::json::value Listen(const Mock& mock, const std::string& directives, const std::string& connections,
-                          const std::string& duration, const std::string& listen = kListen,
-                          const std::vector<std::string>& extra = {}) {
-  TempDir dir;
-  const bool is_subscribing = listen.find("subscribe:") != std::string::npos;
-  std::string url = mock.Url(std::string("/mock/") + (is_subscribing ? "subscribe=1," : "") + directives);
-  Spill(dir / "plan.yaml", "target: ws" + url.substr(4) + "\nsweep: {connections: [" + connections +
-                               "], duration: " + duration + "}\n" + listen);
-  std::vector<std::string> arguments = {dir / "plan.yaml"};
-  arguments.insert(arguments.end(), extra.begin(), extra.end());
-  const RunOutcome run = TidemarkRun(arguments);
-  EXPECT_EQ(run.code, 0) << run.err;
-  return run.report;
-}
-
-// Of the point and before its start.
-std::int64_t WebSockets(const boost::json::value& report, const std::string& name) {
-  std::int64_t sum = 0;
-  for (const char* part : {"total.accounting", "total.warmup"}) {
-    if (At(report, part).as_object().contains("web_socket"))
-      sum += Int(report, std::string(part) + ".web_socket." + name);
-  }
-  return sum;
-}
-std::int64_t Streams(const boost::json::value& report, const std::string& name) {
-  return WebSockets(report, "streams." + name);
-}
-
-// Of one point, without what came between its warm-up and its start.
-std::int64_t SinceStart(const boost::json::value& report, const std::string& name) {
-  const std::string counts = "points.0.accounting.web_socket.";
-  return Int(report, counts + name) - Int(report, counts + "early_" + name);
-}
-
-std::int64_t Fault(const boost::json::value& truth, const std::string& name) {
-  const auto& faults = At(truth, "faults").as_object();
-  return faults.contains(name) ? faults.at(name).to_number<std::int64_t>() : 0;
-}
 
 // In full: 1,000 connections for 60 s.
 TEST(ListenTest, WhatTheTargetPutWrongIsFoundExactlyAndNothingElse) {
@@ -65,7 +15,7 @@ TEST(ListenTest, WhatTheTargetPutWrongIsFoundExactlyAndNothingElse) {
       Listen(mock,
              is_full ? "stream=100ms,count=590,gap=50,dup=30,swap=45,reset=71"
                      : "stream=20ms,count=149,gap=50,dup=30,swap=45,reset=71",
-             is_full ? "1000" : "100", is_full ? "62s" : "4s", kListen, AgentsFlag(agents));
+             is_full ? "1000" : "100", is_full ? "62s" : "4s", kDepthRange, AgentsFlag(agents));
   const boost::json::value truth = mock.Truth();
   EXPECT_EQ(WebSockets(report, "messages"), Int(truth, "pushed") + Int(truth, "parsed"));  // and the acks
   EXPECT_EQ(Streams(report, "gaps"), Fault(truth, "gap"));
@@ -113,18 +63,6 @@ TEST(ListenTest, ManyConnectionsWithAnUpdateASecondMissNothing) {
   EXPECT_EQ(WithWarmup(run.report, "connections.established"), connections);
   for (const char* name : {"gaps", "duplicates", "reordered", "resets", "unread", "reconnects"})
     EXPECT_EQ(Streams(run.report, name), 0) << name;
-}
-
-TEST(ListenTest, StalenessIsThatOfTheMocksOwnRecord) {
-  Mock mock;
-  const boost::json::value report = Listen(mock, "stream=10ms,stale=50ms/10", "20", "3s");
-  const boost::json::value truth = mock.Truth();
-  for (const char* name : {"mean_us", "p50_us", "p99_us"}) {
-    const double theirs = At(truth, std::string("staleness.") + name).to_number<double>();
-    const double ours = At(report, std::string("points.0.staleness.") + name).to_number<double>();
-    EXPECT_NEAR(ours, theirs, std::max(1'000.0, 0.02 * theirs)) << name;
-  }
-  EXPECT_GT(At(report, "points.0.staleness.p99_us").to_number<double>(), 50'000);
 }
 
 TEST(ListenTest, LinksAndConsecutiveNumbersAreRulesToo) {
@@ -231,16 +169,6 @@ TEST(ListenTest, EachStreamIsCountedByItsName) {
   EXPECT_EQ(Int(report, "points.0.streams_left_out"), 0);
 }
 
-// A stream of 20 ms that stops: it is silent after ten times its usual interval, long before the 10 s of the default.
-TEST(ListenTest, ASilenceIsJudgedByWhatIsUsual) {
-  Mock mock;
-  for (const auto& [factor, silences] : {std::pair("10", 5), std::pair("1000", 0), std::pair("0", 0)}) {
-    const boost::json::value report = Listen(mock, "stream=20ms,count=50", "5", "2s",
-                                             absl::StrCat("web_socket: {listen: {silence_factor: ", factor, "}}\n"));
-    EXPECT_EQ(Streams(report, "silences"), silences) << factor;
-  }
-}
-
 // Heartbeats are no events, and do not hide that nothing else comes. Pongs in messages are known by a value in them.
 TEST(ListenTest, MessagesThatAreNoEventsAreLeftOut) {
   Mock mock;
@@ -292,62 +220,6 @@ TEST(ListenTest, ABooksChecksumIsRightUntilSomethingIsMissing) {
   EXPECT_EQ(Streams(wrong, "checksum_wrong"), Fault(mock.Truth(), "checksum"));
 }
 
-// The same events over all connections of two agents, beside the mock's own record of when it sent them.
-TEST(ListenTest, FanOutIsThatOfTheMocksOwnRecord) {
-  Mock mock;
-  const auto agents = StartAgents(2);
-  const std::string listen =
-      "web_socket: {subscribe: [x], ack: /id=1, listen: {time: /T, time_unit: us, fan_out: /k, "
-      "sequence: {rule: consecutive, number: /k}}}\n";
-  const boost::json::value report =
-      Listen(mock, "stream=20ms,common=1,count=120,gap=17", "100", "4s", listen, AgentsFlag(agents));
-  std::vector<double> spreads;
-  std::int64_t sends = 0;
-  std::int64_t lost = 0;
-  for (const absl::string_view line : absl::StrSplit(mock.Get("/__events"), '\n', absl::SkipEmpty())) {
-    const std::vector<std::string> fields = absl::StrSplit(line, ' ');
-    ASSERT_EQ(fields.size(), 6u) << line;
-    sends += std::stoll(fields[4]);
-    lost += fields[5] == "gap" ? 1 : 0;
-    if (fields[4] == "100") spreads.push_back(static_cast<double>(std::stoll(fields[3]) - std::stoll(fields[2])) / 1e3);
-  }
-  EXPECT_EQ(sends, Int(mock.Truth(), "pushed"));
-  EXPECT_EQ(lost, 7);
-  ASSERT_GT(spreads.size(), 50u);
-  EXPECT_EQ(Int(report, "points.0.fan_out.receipts"), SinceStart(report, "messages"));
-  EXPECT_EQ(Int(report, "points.0.fan_out.most_receipts"), 100);
-  EXPECT_EQ(Int(report, "points.0.fan_out.untracked"), 0);
-  EXPECT_GE(Int(report, "points.0.fan_out.events"), static_cast<std::int64_t>(spreads.size()) - 20);
-  std::sort(spreads.begin(), spreads.end());
-  const double theirs = spreads[spreads.size() / 2];
-  const double error = At(report, "points.0.fan_out.error_us").to_number<double>();
-  EXPECT_GT(error, 0);
-  EXPECT_NEAR(At(report, "points.0.fan_out.spread.p50_us").to_number<double>(), theirs,
-              std::max(1'000.0, 0.5 * theirs) + error);
-}
-
-// A target whose clock is 250 ms ahead, or behind: staleness is right all the same, and the report says how sure.
-TEST(ListenTest, TheTargetsOwnClockCorrectsStaleness) {
-  for (const bool is_behind : {false, true}) {
-    std::vector<std::string> arguments = {"--clock-ahead", "250ms"};
-    if (is_behind) arguments.push_back("--clock-behind");
-    Mock mock({}, arguments);
-    const std::string listen = absl::StrCat("web_socket: {listen: {time: /E, clock: {url: '", mock.Url("/api/v3/time"),
-                                            "', time: /serverTime, every: 200ms}}}\n");
-    const boost::json::value report = Listen(mock, "stream=10ms", "5", "3s", listen);
-    const double ours = At(report, "points.0.staleness.mean_us").to_number<double>();
-    const double theirs = At(mock.Truth(), "staleness.mean_us").to_number<double>();
-    const double error = At(report, "points.0.staleness_error_us").to_number<double>();
-    EXPECT_GT(error, 0);
-    EXPECT_LT(error, 2'000);
-    EXPECT_NEAR(At(report, "points.0.agents.0.target_clock_offset_us").to_number<double>(),
-                is_behind ? -250'000 : 250'000, error);
-    EXPECT_NEAR(ours, theirs + 500, error + 1'000);  // stamps in whole ms, on average half of one too old
-    EXPECT_GT(Int(report, "points.0.agents.0.target_clock_readings"), 15);
-    EXPECT_EQ(Int(report, "points.0.agents.0.target_clock_steps"), 0);
-  }
-}
-
 TEST(ListenTest, AClockThatCannotBeReadIsSaidInALine) {
   Mock mock;
   TempDir dir;
@@ -393,20 +265,6 @@ TEST(ListenTest, AFamilysOwnRulesAreKept) {
   EXPECT_EQ(Streams(kept, "unread"), 0);
 }
 
-// Binance closes when a client sends more than five messages in a second, pongs too.
-TEST(ListenTest, AControlRateKeepsWhatThePeerAllows) {
-  Mock mock;
-  const std::string many =
-      "web_socket: {subscribe: [a, b, c, d, e, f, g, h], ack: /id=1, ping: {every: 100ms}, listen: {}";
-  const boost::json::value kept =
-      Listen(mock, "stream=50ms,messages=5", "5", "4s", many + ", control_rate: 4}\n", {"--connect-timeout", "10s"});
-  EXPECT_EQ(Fault(mock.Truth(), "client messages"), 0);
-  EXPECT_EQ(WithWarmup(kept, "connections.established"), 5);
-  mock.Get("/__reset");
-  Listen(mock, "stream=50ms,messages=5", "5", "1s", "web_socket: {ping: {every: 100ms}, listen: {}}\n");
-  EXPECT_GT(Fault(mock.Truth(), "client messages"), 0);
-}
-
 TEST(ListenTest, AReaderThatIsTooSlowIsClosedByTheTargetAndSaidSo) {
   Mock mock;
   Agent agent;
@@ -432,7 +290,7 @@ TEST(ListenTest, AGapThatOurOwnStandstillMadeIsOurs) {
   Agent agent;
   TempDir dir;
   const std::string url = mock.Url("/mock/subscribe=1,stream=2ms,size=50000,conflate=1");
-  Spill(dir / "plan.yaml", "target: ws" + url.substr(4) + "\nsweep: {connections: [2], duration: 6s}\n" + kListen);
+  Spill(dir / "plan.yaml", "target: ws" + url.substr(4) + "\nsweep: {connections: [2], duration: 6s}\n" + kDepthRange);
   Process process(
       {TIDEMARK_BINARY, "run", dir / "plan.yaml", "--agents", agent.address(), "-o", "json=" + (dir / "run.json")});
   while (Int(mock.Truth(), "pushed") < 500 && process.IsRunning())
@@ -445,56 +303,6 @@ TEST(ListenTest, AGapThatOurOwnStandstillMadeIsOurs) {
   EXPECT_GT(Fault(mock.Truth(), "conflated"), 100);
   EXPECT_GT(Streams(report, "gaps"), 0);
   EXPECT_EQ(Streams(report, "gaps_behind"), Streams(report, "gaps"));
-}
-
-std::string Storm(const std::string& storm) {
-  return "web_socket: {subscribe: [x], ack: /id=1, listen: {storm: {at: 1s, percent: 100, " + storm + "}}}\n";
-}
-
-// When the last `count` subscriptions came, after the first client had closed, ascending.
-std::vector<double> MicrosSinceTheStorm(const Mock& mock) {
-  const std::int64_t storm = Int(mock.Truth(), "first_close_ns");
-  std::istringstream lines(mock.Get("/__arrivals"));
-  std::vector<double> micros;
-  for (std::int64_t instant = 0; lines >> instant;) {
-    if (instant > storm) micros.push_back(static_cast<double>(instant - storm) / 1e3);
-  }
-  std::sort(micros.begin(), micros.end());
-  return micros;
-}
-
-TEST(ListenTest, AStormsReturnIsThatOfTheMocksOwnRecord) {
-  for (const char* storm : {"jitter: none", "jitter: fixed, delay: 500ms", "jitter: full, delay: 2s"}) {
-    Mock mock;
-    const boost::json::value report = Listen(mock, "stream=100ms", "300", "5s", Storm(storm));
-    EXPECT_EQ(Int(report, "total.accounting.web_socket.streams.storm"), 300) << storm;
-    EXPECT_EQ(Int(report, "points.0.back.count"), 300);
-    EXPECT_EQ(Streams(report, "reconnects"), 0);
-    const std::vector<double> theirs = MicrosSinceTheStorm(mock);
-    ASSERT_EQ(theirs.size(), 300u);
-    for (const auto& [name, rank] :
-         std::initializer_list<std::pair<std::string, std::size_t>>{{"p50_us", 149}, {"p95_us", 284}, {"max_us", 299}})
-      EXPECT_NEAR(At(report, "points.0.back." + name).to_number<double>(), theirs[rank], 30e3 + 0.02 * theirs[rank])
-          << storm << " " << name;
-  }
-}
-
-// 300 connections, 100 a second allowed: full jitter over 6 s keeps the limit, all at once does not.
-TEST(ListenTest, FullJitterKeepsAConnectRateLimit) {
-  for (const bool is_full : {true, false}) {
-    Mock mock;
-    const boost::json::value report =
-        Listen(mock, "stream=100ms,connect_rate=100", "300", is_full ? "9s" : "4s",
-               Storm(is_full ? "jitter: full, delay: 6s" : "jitter: none"), {"--connect-rate", "80"});
-    const std::int64_t refused = Fault(mock.Truth(), "connect rate");
-    EXPECT_EQ(WithWarmup(report, "connections.upgrade_failed"), refused);
-    if (is_full) {
-      EXPECT_EQ(refused, 0);
-      EXPECT_EQ(Int(report, "points.0.back.count"), 300);
-    } else {
-      EXPECT_GE(refused, 150);
-    }
-  }
 }
 
 TEST(ListenTest, ChurnConnectsHoldsAndCloses) {

@@ -144,6 +144,27 @@ TEST(HostilePeerTest, WhatAnAgentMayNotSayEndsItsStreamWithTheRule) {
          say(event);
        },
        "histogram: "},
+      {"a stream's name without end",
+       [](const proto::ShardKey& key, const auto& say) {
+         proto::Event event = ShardOf(key);
+         event.mutable_shard()->add_streams()->set_name(std::string(1'000, 'x'));
+         say(event);
+       },
+       "what came of a stream makes no sense"},
+      {"receipts that end before they begin",
+       [](const proto::ShardKey& key, const auto& say) {
+         proto::Event event = ShardOf(key);
+         event.mutable_shard()->add_events()->set_first_ns(5);
+         say(event);
+       },
+       "receipts of an event make no sense"},
+      {"more messages before the start than there were",
+       [](const proto::ShardKey& key, const auto& say) {
+         proto::Event event = ShardOf(key);
+         event.mutable_shard()->mutable_counters()->set_early_messages(1);
+         say(event);
+       },
+       "that came before the start"},
       {"a message of 17 MiB",
        [](const proto::ShardKey& key, const auto& say) {
          proto::Event event = ShardOf(key);

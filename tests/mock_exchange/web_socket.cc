@@ -213,9 +213,10 @@ class Pusher {
   }
 
   asio::awaitable<bool> Push(const Message& message) {
+    // Asio writes at once what the kernel takes; its completion waits behind the writes of all other connections.
+    const Nanos now = WallNow() + ahead_;
     const auto [error, written] = co_await socket_.async_write(asio::buffer(message.text), kAwait);
     if (error) co_return false;
-    const Nanos now = WallNow() + ahead_;
     ++truth_.pushed;
     ++truth_.pushed_by_base[message.base];
     truth_.staleness.Record(now - message.event);

@@ -85,6 +85,16 @@ TEST(MergeProperty, AnyOrderDuplicateResendAndRestartGivesTheSameBits) {
     EXPECT_EQ(ledger->Waiting(), 0u);
     EXPECT_TRUE(merger->AllFinal());
     EXPECT_EQ(merger->counters(), truth.counters);
+    EXPECT_TRUE(merger->named().streams() == truth.named.streams());
+    EXPECT_EQ(merger->named().closes(), truth.named.closes());
+    Histogram spread;
+    std::uint64_t receipts = 0;
+    for (const auto& [id, event] : truth.events) {
+      receipts += event.count;
+      if (event.count > 1) spread.Record(event.last - event.first);
+    }
+    EXPECT_EQ(merger->fan_out().Summarise().receipts, receipts);
+    EXPECT_EQ(merger->fan_out().Summarise().spread, spread);
     for (std::size_t i = 0; i < kMetricCount; ++i) {
       const Histogram& merged = merger->histogram(static_cast<Metric>(i));
       ASSERT_EQ(merged, truth.histograms[i]) << kMetricNames[i];

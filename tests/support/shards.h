@@ -41,6 +41,12 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
         const Nanos latency = AnyLatency(rng);
         recorder[is_failure ? Metric::kOther : Metric::kService].Record(latency);
         recorder.counters.busy_ns += static_cast<std::uint64_t>(latency);
+        const std::string stream = std::to_string(rng() % 20);
+        recorder.named.Stream(stream).Add(
+            {.messages = 1, .bytes = rng() % 1'000, .gaps = rng() % 2, .lost = rng() % 9});
+        if (rng() % 30 == 0) recorder.named.CountClose(1'000 + static_cast<std::uint32_t>(rng() % 3), stream);
+        const auto heard = static_cast<Nanos>(rng() % (60 * kSecond));
+        recorder.AddReceipts(rng() % 500, {.first = heard, .last = heard, .count = 1});
         recorder[Metric::kLateness].Record(static_cast<Nanos>(rng() % 1000) - 1);  // a clock error now and then
       }
       recorder.last_done = static_cast<Nanos>(window) * kSecond + 1;

@@ -30,6 +30,7 @@ TEST(FanOutTest, TheSpreadIsOverAllAgentsInAnyOrder) {
     EXPECT_EQ(result.receipts, 16u);
     EXPECT_EQ(result.least, 1u);
     EXPECT_EQ(result.most, 8u);
+    EXPECT_EQ(result.full_events, 1u);
     EXPECT_EQ(result.spread.min(), 850);
     EXPECT_EQ(result.spread.max(), 1'000);
   }

@@ -22,7 +22,7 @@ struct Case {
     facts = {.is_open_loop = is_open_loop,
              .duration_s = 10,
              .workers = 1,
-             .service = &service,
+             .measured = &service,
              .pacing = &pacing,
              .loop_lag = &loop_lag,
              .windows = &windows};
@@ -41,7 +41,8 @@ TEST(VerdictTest, LatenessThatMayBiasTheTailIsTheGenerators) {
   for (int i = 0; i < 300; ++i) c.pacing.Record(kMillisecond);
   const Judgement judgement = Judge(c.facts);
   EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
-  EXPECT_NE(judgement.reason.find("p99 1.00ms, which is 10 % of the service p99 10.0ms"), std::string::npos)
+  EXPECT_NE(judgement.reason.find("p99 1.00ms, which is 10 % of the p99 of the service time, 10.0ms"),
+            std::string::npos)
       << judgement.reason;
 }
 
@@ -71,6 +72,27 @@ TEST(VerdictTest, AWorkerWithoutACoreLeavesAnswersUnread) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
 }
 
+// A stream has no service time: its messages' staleness is what lying unread adds to, and what may fail to settle.
+TEST(VerdictTest, OfAStreamItsStalenessIsJudged) {
+  Case c(false);
+  Histogram staleness;
+  for (int i = 0; i < 1'000; ++i) staleness.Record(20 * kMillisecond);
+  for (int i = 0; i < 300; ++i) c.loop_lag.Record(800 * kMicrosecond);
+  c.facts.is_listening = true;
+  c.facts.measured = &staleness;
+  c.facts.measured_name = "staleness";
+  Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kValid) << judgement.reason;
+  ASSERT_EQ(judgement.notes.size(), 1u);
+  EXPECT_NE(judgement.notes[0].find("4 % of the p99 of the staleness, 20.0ms"), std::string::npos)
+      << judgement.notes[0];
+  for (std::uint32_t second = 0; second < 40; ++second)
+    c.windows.push_back({.second = second, .mean_us = 20'000.0 * (1 + second)});
+  judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kNotSteady);
+  EXPECT_NE(judgement.reason.find("the staleness never settled"), std::string::npos) << judgement.reason;
+}
+
 TEST(VerdictTest, SlotsThatWaitForConnectionsAreTheTargets) {
   Case c;
   c.facts.counters.planned = c.facts.counters.sent = 12'000;  // 2,000 of them found no connection free
@@ -85,7 +107,7 @@ TEST(VerdictTest, SlotsThatAreNeverSentAreTheTargets) {
 
 TEST(VerdictTest, AClosedLoopIsJudgedByItsLoop) {
   Case c(false);
-  for (int i = 0; i < 300; ++i) c.loop_lag.Record(kMillisecond);
+  for (int i = 0; i < 300; ++i) c.loop_lag.Record(800 * kMicrosecond);
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
 }
 

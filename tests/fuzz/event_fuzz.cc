@@ -1,0 +1,72 @@
+// Messages of streams from a hostile target, a line each: every message is counted once, whatever it says, and the same
+// messages say the same again.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "agent/stream_listener.h"
+#include "common/check.h"
+
+namespace {
+
+using tidemark::Finding;
+
+// All rules, over the keys that the corpus uses.
+std::vector<tidemark::StreamRules> AllRules() {
+  tidemark::proto::Listen listen;
+  listen.set_stream("/s");
+  listen.set_time("/t");
+  listen.set_fan_out("/n");
+  listen.add_ignore("/i=1");
+  std::vector<tidemark::StreamRules> rules;
+  for (const char* rule : {"consecutive", "range", "link", "snapshot", "checksum"}) {
+    tidemark::proto::Sequence* const sequence = listen.mutable_sequence();
+    sequence->set_rule(rule);
+    sequence->set_number("/n");
+    sequence->set_first("/f");
+    sequence->set_previous("/p");
+    const bool has_book = rule == std::string("checksum");
+    if (has_book || rule == std::string("snapshot")) sequence->set_snapshot("/k=snapshot");
+    sequence->set_bids(has_book ? "/b" : "");
+    sequence->set_asks(has_book ? "/a" : "");
+    sequence->set_depth(10);
+    listen.set_time_unit(rule == std::string("link") ? "rfc3339" : rule == std::string("range") ? "s" : "ms");
+    rules.push_back(tidemark::StreamRules::Of(listen));
+  }
+  return rules;
+}
+
+tidemark::Counters Listen(const tidemark::StreamRules& rules, absl::string_view text) {
+  static auto* const json = new tidemark::JsonPointers;
+  tidemark::Recorder recorder;
+  tidemark::StreamListener listener(&rules, json);
+  tidemark::StreamListener::Arrival arrival{.now = 1, .since_start = 0};
+  std::uint64_t events = 0;
+  std::uint64_t messages = 0;
+  for (const absl::string_view message : absl::StrSplit(text, '\n')) {
+    ++messages;
+    ++arrival.now;
+    events += listener.Take(message, message.size(), arrival, &recorder) ? 1 : 0;
+  }
+  listener.End(&recorder);
+  const auto findings = [&](Finding finding) { return recorder.counters[finding]; };
+  CHECK(events + findings(Finding::kIgnored) == messages);
+  std::uint64_t heard = 0;
+  for (const auto& [name, sum] : recorder.named.streams()) heard += sum.messages;
+  CHECK(heard <= events);
+  CHECK(findings(Finding::kUnread) <= events);
+  CHECK(findings(Finding::kGap) + findings(Finding::kDuplicate) + findings(Finding::kReordered) <= 2 * events);
+  return recorder.counters;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  static const auto* const all = new std::vector<tidemark::StreamRules>(AllRules());
+  if (size < 1) return 0;
+  const absl::string_view text(reinterpret_cast<const char*>(bytes) + 1, size - 1);
+  const tidemark::StreamRules& rules = (*all)[bytes[0] % all->size()];
+  CHECK(Listen(rules, text) == Listen(rules, text));
+  return 0;
+}
