@@ -20,6 +20,10 @@ struct JsonPointers::State {
   std::vector<char> buffer;
   simdjson::ondemand::document document;
   bool is_json = false;
+
+  // A document in which a call has found an error that is no mere absence may not be asked again: simdjson has let go
+  // of its parser then.
+  bool IsReadable() { return is_json && document.is_alive(); }
 };
 
 namespace {
@@ -80,11 +84,13 @@ void JsonPointers::Read(absl::string_view message) {
   if (s.buffer.size() < message.size() + simdjson::SIMDJSON_PADDING)
     s.buffer.resize(2 * message.size() + simdjson::SIMDJSON_PADDING);
   std::memcpy(s.buffer.data(), message.data(), message.size());
+  // A broken message may be read beyond its end: there is nothing then, and no rest of another one.
+  std::memset(s.buffer.data() + message.size(), ' ', simdjson::SIMDJSON_PADDING);
   s.is_json = s.parser.iterate(s.buffer.data(), message.size(), s.buffer.size()).get(s.document) == simdjson::SUCCESS;
 }
 
 bool JsonPointers::Get(const std::string& pointer, absl::string_view* value) {
-  if (!state_->is_json) return false;
+  if (!state_->IsReadable()) return false;
   simdjson::ondemand::value found;
   if (state_->document.at_pointer(pointer).get(found) != simdjson::SUCCESS) return false;
   simdjson::ondemand::json_type type{};
@@ -116,9 +122,9 @@ std::optional<JsonPointers::Instant> JsonPointers::GetInstant(const std::string&
 bool JsonPointers::GetPairs(const std::string& pointer,
                             std::vector<std::pair<absl::string_view, absl::string_view>>* pairs) {
   namespace ondemand = simdjson::ondemand;
-  if (!state_->is_json) return false;
+  if (!state_->IsReadable()) return false;
   ondemand::array items;
-  if (state_->document.at_pointer(pointer).get(items) != simdjson::SUCCESS) return true;
+  if (state_->document.at_pointer(pointer).get(items) != simdjson::SUCCESS) return state_->IsReadable();
   for (auto item : items) {
     ondemand::json_type type{};
     if (item.type().get(type) != simdjson::SUCCESS) return false;

@@ -26,6 +26,28 @@ TEST(JsonPointersTest, ScalarsAreTextAndNothingElseIs) {
   EXPECT_EQ(get("/a"), "-");
 }
 
+// What is broken further on is found when a value behind it is asked for; then nothing can be read any more.
+TEST(JsonPointersTest, BrokenMessagesMayBeAskedAgain) {
+  JsonPointers json;
+  absl::string_view value;
+  std::vector<std::pair<absl::string_view, absl::string_view>> pairs;
+  for (const char* message : {R"({"a":1,"b":[[1,2],[3,4]q"c,":5}]})", R"({"a":1,"b"})", R"({"a":1,"b":[[1,2]})",
+                              R"({"a":1 "b":2})", R"({"a":1,"b":{"c":nul}})", R"({"a":1,"b":"\uD800"})"}) {
+    json.Read(message);
+    for (int i = 0; i < 3; ++i) {
+      json.GetPairs("/b", &pairs);
+      json.Get("/b", &value);
+      json.Get("/b/c", &value);
+      json.Get("/z", &value);
+      json.GetPairs("/z", &pairs);
+      json.GetInstant("/b", kSecond);
+    }
+  }
+  json.Read(R"({"a":7})");
+  EXPECT_TRUE(json.Get("/a", &value));
+  EXPECT_EQ(value, "7");
+}
+
 struct InstantCase {
   const char* json;
   Nanos unit;
