@@ -8,9 +8,14 @@
 namespace tidemark {
 namespace {
 
+// In full: 1,000 connections for 60 s.
 TEST(ListenTimingTest, StalenessIsThatOfTheMocksOwnRecord) {
+  const bool is_full = std::getenv("TIDEMARK_FULL") != nullptr;
   Mock mock;
-  const boost::json::value report = Listen(mock, "stream=10ms,stale=50ms/10", "20", "3s");
+  const auto agents = StartAgents(is_full ? 2 : 1);
+  const boost::json::value report =
+      Listen(mock, is_full ? "stream=100ms,stale=50ms/10" : "stream=10ms,stale=50ms/10", is_full ? "1000" : "20",
+             is_full ? "60s" : "3s", kDepthRange, AgentsFlag(agents));
   const boost::json::value truth = mock.Truth();
   for (const char* name : {"mean_us", "p50_us", "p99_us"}) {
     const double theirs = At(truth, std::string("staleness.") + name).to_number<double>();
