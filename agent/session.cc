@@ -201,6 +201,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   if (prepare.connections() < 0 || prepare.connections() > kMaxConnections || prepare.requests() < 0 ||
       prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate_millis() < 0 || prepare.stream() < 0 ||
       prepare.streams() < 0 || prepare.stream() > prepare.streams() || prepare.streams() > kMaxConnections ||
+      (prepare.connections() > 0 && prepare.stream() == prepare.streams()) ||
       prepare.point() >= static_cast<std::uint32_t>(PointCount(open_.plan().sweep())) ||
       prepare.first_connection() < 0 || prepare.first_connection() > kMaxConnections) {
     return absl::InvalidArgumentError("prepare: the share is out of range");

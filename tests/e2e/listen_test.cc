@@ -279,13 +279,11 @@ TEST(ListenTest, AFamilysOwnRulesAreKept) {
   EXPECT_EQ(Streams(kept, "unread"), 0);
 }
 
-TEST(ListenTest, AReaderThatIsTooSlowIsClosedByTheTargetAndSaidSo) {
-  Mock mock;
+// Listens with an agent that is stopped for 1.5 s in the midst of it. `plan`: all of it but the target.
+boost::json::value ListenWithAStandstill(const Mock& mock, const std::string& directives, const std::string& plan) {
   Agent agent;
   TempDir dir;
-  const std::string url = mock.Url("/mock/stream=2ms,size=50000,slow=500ms");
-  Spill(dir / "plan.yaml",
-        "target: ws" + url.substr(4) + "\nsweep: {connections: [2], duration: 5s}\nweb_socket: {listen: {}}\n");
+  Spill(dir / "plan.yaml", "target: ws" + mock.Url("/mock/" + directives).substr(4) + "\n" + plan);
   Process process(
       {TIDEMARK_BINARY, "run", dir / "plan.yaml", "--agents", agent.address(), "-o", "json=" + (dir / "run.json")});
   while (Int(mock.Truth(), "pushed") < 500 && process.IsRunning())
@@ -293,27 +291,23 @@ TEST(ListenTest, AReaderThatIsTooSlowIsClosedByTheTargetAndSaidSo) {
   agent.process().Signal(SIGSTOP);
   std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
   agent.process().Signal(SIGCONT);
-  ASSERT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  EXPECT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
+  return boost::json::parse(Slurp(dir / "run.json"));
+}
+
+TEST(ListenTest, AReaderThatIsTooSlowIsClosedByTheTargetAndSaidSo) {
+  Mock mock;
+  const boost::json::value report = ListenWithAStandstill(
+      mock, "stream=2ms,size=50000,slow=500ms", "sweep: {connections: [2], duration: 5s}\nweb_socket: {listen: {}}\n");
   EXPECT_EQ(WebSockets(report, "closings.application"), Fault(mock.Truth(), "slow"));
   EXPECT_EQ(Fault(mock.Truth(), "slow"), 2);
 }
 
 TEST(ListenTest, AGapThatOurOwnStandstillMadeIsOurs) {
   Mock mock;
-  Agent agent;
-  TempDir dir;
-  const std::string url = mock.Url("/mock/subscribe=1,stream=2ms,size=50000,conflate=1");
-  Spill(dir / "plan.yaml", "target: ws" + url.substr(4) + "\nsweep: {connections: [2], duration: 6s}\n" + kDepthRange);
-  Process process(
-      {TIDEMARK_BINARY, "run", dir / "plan.yaml", "--agents", agent.address(), "-o", "json=" + (dir / "run.json")});
-  while (Int(mock.Truth(), "pushed") < 500 && process.IsRunning())
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  agent.process().Signal(SIGSTOP);
-  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
-  agent.process().Signal(SIGCONT);
-  ASSERT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  const boost::json::value report =
+      ListenWithAStandstill(mock, "subscribe=1,stream=2ms,size=50000,conflate=1",
+                            std::string("sweep: {connections: [2], duration: 6s}\n") + kDepthRange);
   EXPECT_GT(Fault(mock.Truth(), "conflated"), 100);
   EXPECT_GT(Streams(report, "gaps"), 0);
   EXPECT_EQ(Streams(report, "gaps_behind"), Streams(report, "gaps"));

@@ -203,10 +203,8 @@ TEST(ConnectionTest, AStopCutsOffWhatDoesNotFinishAndAccountsForTheRest) {
   open.set_run("test");
   *open.mutable_plan() = PlanFor(Url(server), 4, 10);
   auto session = *Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
-  proto::Prepare prepare;
-  prepare.set_connections(4);
-  ASSERT_OK(session->Prepare(prepare));
-  EXPECT_THAT(session->Prepare(prepare), FailsWith("still running"));
+  ASSERT_OK(session->Prepare(WholePoint(4)));
+  EXPECT_THAT(session->Prepare(WholePoint(4)), FailsWith("still running"));
   log.WaitFor([](const proto::Event& event) { return event.has_ready(); });
   proto::Arm arm;
   arm.set_start_ns(MonotonicNow());
@@ -229,11 +227,11 @@ TEST(ConnectionTest, AnAgentRefusesWhatItsLimitsForbid) {
   proto::Open open;
   *open.mutable_plan() = PlanFor("http://127.0.0.1:9/", 1, 1);
   auto session = *Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
-  proto::Prepare prepare;
-  prepare.set_connections(9'000'000);
-  EXPECT_THAT(session->Prepare(prepare), FailsWith("ulimit -n"));
-  prepare.set_connections(-1);
-  EXPECT_THAT(session->Prepare(prepare), FailsWith("out of range"));
+  EXPECT_THAT(session->Prepare(WholePoint(9'000'000)), FailsWith("ulimit -n"));
+  EXPECT_THAT(session->Prepare(WholePoint(-1)), FailsWith("out of range"));
+  proto::Prepare nobodys = WholePoint(1);
+  nobodys.set_streams(0);  // connections, but no part of the slots
+  EXPECT_THAT(session->Prepare(nobodys), FailsWith("out of range"));
 
   const auto open_with = [](const char* url, const char* source) {
     proto::Open bad;
@@ -334,8 +332,7 @@ TEST(ConnectionTest, TheConnectRateIsKept) {
   proto::Open open;
   *open.mutable_plan() = PlanFor(Url(server), 50, 1);
   auto session = *Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
-  proto::Prepare prepare;
-  prepare.set_connections(50);
+  proto::Prepare prepare = WholePoint(50);
   prepare.set_connect_rate_millis(100'000);  // 100 per second
   const Nanos begin = MonotonicNow();
   ASSERT_OK(session->Prepare(prepare));

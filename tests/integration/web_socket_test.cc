@@ -307,27 +307,8 @@ TEST(WebSocketTest, AnOpenLoopFillsPipelinesToo) {
   plan.mutable_sweep()->add_rates(300);
   plan.mutable_sweep()->set_requests(300);
   ApplyDefaults(&plan);
-  EventLog log;
-  proto::Open open;
-  *open.mutable_plan() = plan;
-  auto session = Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
-  ASSERT_OK(session);
-  proto::Prepare prepare;
-  prepare.set_connections(1);
-  prepare.set_requests(300);
-  prepare.set_streams(1);
-  ASSERT_OK((*session)->Prepare(prepare));
-  log.WaitFor([](const proto::Event& event) { return event.has_ready(); });
-  proto::Arm arm;
-  arm.set_start_ns(MonotonicNow() + kMillisecond);
-  ASSERT_OK((*session)->Arm(arm));
-  const proto::Shard last =
-      log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
-  Counters counters;
-  Pending pending;
-  ASSERT_TRUE(FromProto(last.counters(), &counters, &pending));
-  EXPECT_EQ(BrokenIdentity(counters, pending), "");
-  EXPECT_EQ(counters[Outcome::kReply], 300u);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[Outcome::kReply], 300u);
 }
 
 // Subscriptions and pongs share the rate; of pings that come faster the last is answered.

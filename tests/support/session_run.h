@@ -62,6 +62,15 @@ inline proto::Plan PlanFor(const std::string& url, std::int64_t connections, std
   return plan;
 }
 
+// The share of an agent that is alone.
+inline proto::Prepare WholePoint(std::int64_t connections, std::int64_t requests = 0) {
+  proto::Prepare prepare;
+  prepare.set_connections(connections);
+  prepare.set_requests(requests);
+  prepare.set_streams(1);
+  return prepare;
+}
+
 // Prepares, starts and finishes the first point of `plan`.
 inline PointRun RunOnePoint(const proto::Plan& plan) {
   PointRun run;
@@ -72,10 +81,7 @@ inline PointRun RunOnePoint(const proto::Plan& plan) {
   auto session = Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
   EXPECT_OK(session);
   if (!session.ok()) return run;
-  proto::Prepare prepare;
-  prepare.set_connections(plan.sweep().connections(0));
-  prepare.set_requests(plan.sweep().requests());
-  EXPECT_OK((*session)->Prepare(prepare));
+  EXPECT_OK((*session)->Prepare(WholePoint(plan.sweep().connections(0), plan.sweep().requests())));
   run.ready = log.WaitFor([](const proto::Event& event) { return event.has_ready(); }).ready();
   proto::Arm arm;
   arm.set_start_ns(MonotonicNow() + kMillisecond);
