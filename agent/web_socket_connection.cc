@@ -100,6 +100,7 @@ void Connection::SendControl() {
       AppendFrame(Opcode::kText, c.subscribe[w.subscriptions++], mask(), &w.control);
     } else {
       w.has_ping = false;
+      ++c.recorder->counters.client_pings;
       ++w.unanswered_pings;
       AppendFrame(c.ping_text.empty() ? Opcode::kPing : Opcode::kText, c.ping_text, mask(), &w.control);
     }

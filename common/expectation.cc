@@ -1,21 +1,33 @@
 #include "common/expectation.h"
 
+#include <google/protobuf/descriptor.h>
+
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "common/status_macros.h"
 #include "common/units.h"
+#include "protos/report.pb.h"
 
 namespace tidemark {
 namespace {
 
 absl::Status Blame(absl::string_view text, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("'", text.substr(0, 64), "': ", why));
+}
+
+std::string FindingFigures() {
+  std::vector<std::string> names;
+  const auto* const type = proto::StreamCounts::descriptor();
+  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+  return absl::StrJoin(names, ", ");
 }
 
 }  // namespace
@@ -54,8 +66,12 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
     out.limit = *percent;
     return out;
   }
-  if (figure == "requests_per_s") {
-    out.figure = Expectation::Figure::kRequestsPerSecond;
+  const auto* const finding = proto::StreamCounts::descriptor()->FindFieldByName(std::string(figure));
+  if (figure == "requests_per_s" || figure == "messages_per_s" || finding != nullptr) {
+    out.figure = finding != nullptr           ? Expectation::Figure::kFinding
+                 : figure == "messages_per_s" ? Expectation::Figure::kMessagesPerSecond
+                                              : Expectation::Figure::kRequestsPerSecond;
+    if (finding != nullptr) out.finding = static_cast<Finding>(finding->index());
     const auto count = ParseCount(value);
     if (!count.ok()) return Blame(text, count.status().message());
     out.limit = static_cast<double>(*count);
@@ -70,8 +86,11 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
     if (!quantile.ok()) return Blame(text, quantile.status().message());
     std::tie(out.numerator, out.denominator) = *quantile;
   } else {
-    return Blame(text, absl::StrCat("knows no figure '", figure,
-                                    "'; there are mean, max, p50 to p99.999, error_rate and requests_per_s"));
+    return Blame(
+        text, absl::StrCat(
+                  "knows no figure '", figure,
+                  "'; there are mean, max, p50 to p99.999, error_rate, requests_per_s, and of streams messages_per_s, ",
+                  FindingFigures()));
   }
   const auto duration = ParseDuration(value);
   if (!duration.ok()) return Blame(text, duration.status().message());

@@ -6,22 +6,29 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/outcome.h"
 
 namespace tidemark {
 
-// Latency figures are those of the headline metric: response in an open loop, service in a closed one.
+// Latency figures are those of the headline metric: response in an open loop, service in a closed one, of streams their
+// staleness, or without event times the interval between messages. The error rate of streams is that of connections
+// that were not up at the start.
 struct Expectation {
-  enum class Figure { kMean, kQuantile, kErrorRate, kRequestsPerSecond };
+  enum class Figure { kMean, kQuantile, kErrorRate, kRequestsPerSecond, kMessagesPerSecond, kFinding };
   Figure figure = Figure::kQuantile;
   std::uint64_t numerator = 0;  // of kQuantile: 99 / 100
   std::uint64_t denominator = 1;
-  bool is_at_most = true;  // else at least
-  double limit = 0;        // ns, percent, or requests per second
-  std::string text;        // as the user wrote it, without blanks
+  Finding finding = Finding::kGap;  // of kFinding
+  bool is_at_most = true;           // else at least
+  double limit = 0;                 // ns, percent, or a count
+  std::string text;                 // as the user wrote it, without blanks
+
+  bool IsOfStreams() const { return figure == Figure::kMessagesPerSecond || figure == Figure::kFinding; }
 };
 
 // Parses FIGURE<VALUE or FIGURE>VALUE (also <= and >=). Figures: mean, max, p50 to p99.999 with a duration, error_rate
-// with a percentage, requests_per_s with a count.
+// with a percentage, requests_per_s with a count; of streams messages_per_s and the findings, by their names in
+// StreamCounts of report.proto, with a count.
 // Errors: InvalidArgument naming the text and the remedy.
 absl::StatusOr<Expectation> ParseExpectation(absl::string_view text);
 

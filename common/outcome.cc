@@ -186,6 +186,7 @@ void Counters::Add(const Counters& other) {
   early_messages += other.early_messages;
   early_message_bytes += other.early_message_bytes;
   untracked_events += other.untracked_events;
+  client_pings += other.client_pings;
   pongs += other.pongs;
   compressed_messages += other.compressed_messages;
   tls_resumed += other.tls_resumed;
@@ -236,6 +237,7 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->set_early_messages(counters.early_messages);
   out->set_early_message_bytes(counters.early_message_bytes);
   out->set_untracked_events(counters.untracked_events);
+  out->set_client_pings(counters.client_pings);
   out->set_pongs(counters.pongs);
   if (Sum(counters.sent_by_request) != 0)
     out->mutable_sent_by_request()->Assign(counters.sent_by_request.begin(), counters.sent_by_request.end());
@@ -268,6 +270,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   counters->early_messages = in.early_messages();
   counters->early_message_bytes = in.early_message_bytes();
   counters->untracked_events = in.untracked_events();
+  counters->client_pings = in.client_pings();
   counters->pongs = in.pongs();
   counters->compressed_messages = in.compressed_messages();
   counters->tls_resumed = in.tls_resumed();

@@ -147,7 +147,8 @@ struct Counters {
   std::uint64_t messages = 0;         // of WebSockets, received
   std::uint64_t orphan_messages = 0;  // ... that were nobody's reply
   std::uint64_t pings = 0;            // ... and answered
-  std::uint64_t pongs = 0;            // received, or messages that answer a ping
+  std::uint64_t client_pings = 0;     // sent by us, as frames or messages ...
+  std::uint64_t pongs = 0;            // ... and their answers
   std::uint64_t compressed_messages = 0;
   std::uint64_t message_bytes = 0;        // of the messages' payloads
   std::uint64_t early_messages = 0;       // of these, before T0 ...

@@ -627,6 +627,11 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   for (const std::string& text : plan.expect()) {
     const auto expectation = ParseExpectation(text);
     if (!expectation.ok()) return Invalid("expect", expectation.status().message());
+    const bool is_listening = plan.web_socket().has_listen();
+    if (!is_listening && expectation->IsOfStreams())
+      return Invalid("expect", absl::StrCat("'", text, "' is of streams; give --listen, or web_socket.listen"));
+    if (is_listening && expectation->figure == Expectation::Figure::kRequestsPerSecond)
+      return Invalid("expect", absl::StrCat("'", text, "': listening requests nothing; write messages_per_s"));
   }
   const auto statuses = ParseStatusSet(plan.expect_status());
   if (!statuses.ok()) return statuses.status();

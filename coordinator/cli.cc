@@ -84,7 +84,9 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   load->add_option("--kernel-timestamps", f->kernel_timestamps,
                    "of one in so many requests: where its time went, application, kernel and network; plain TCP");
   load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
-  load->add_option("--expect", f->expect, "'p99<20ms', 'error_rate<0.1%', 'requests_per_s>5k' (repeatable)")
+  load->add_option(
+          "--expect", f->expect,
+          "'p99<20ms', 'error_rate<0.1%', 'requests_per_s>5k', of streams 'gaps<1', 'messages_per_s>5k' (repeatable)")
       ->allow_extra_args(false);
   auto* request = app->add_option_group("Request");
   request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");

@@ -57,7 +57,8 @@ class Searcher {
 
   proto::SearchReport Execute() {
     if (!options_.is_quiet) {
-      std::fprintf(stderr, "%9s %9s %9s %10s %9s  %s\n", Unit(), "for", "req/s", "p99", "errors", "answer");
+      std::fprintf(stderr, "%9s %9s %9s %10s %9s  %s\n", Unit(), "for", IsListening() ? "msg/s" : "req/s", "p99",
+                   "errors", "answer");
     }
     const SearchResult result = FindHighest(
         options_.search, expectations_, [this](std::int64_t level, Nanos duration) { return Try(level, duration); },
@@ -80,6 +81,7 @@ class Searcher {
   }
 
  private:
+  bool IsListening() const { return options_.plan.web_socket().has_listen(); }
   const char* Unit() const { return options_.is_rate_search ? "rate" : "conns"; }
 
   void Note(int exit_code, const std::string& text) {
@@ -150,9 +152,13 @@ class Searcher {
       if (trial.answers[i] != Answer::kMet) open.push_back(expectations_[i].text);
     }
     const proto::Point& point = entry->point();
-    const proto::Latency& latency = options_.is_rate_search ? point.response() : point.latency();
+    const proto::Latency& latency = point.has_staleness()     ? point.staleness()
+                                    : IsListening()           ? point.interval()
+                                    : options_.is_rate_search ? point.response()
+                                                              : point.latency();
     std::fprintf(stderr, "%9lld %9s %9.0f %10s %8.2f%%  %s%s%s%s\n", static_cast<long long>(trial.level),
-                 FormatDuration((trial.duration + kSecond / 2) / kSecond * kSecond).c_str(), point.requests_per_s(),
+                 FormatDuration((trial.duration + kSecond / 2) / kSecond * kSecond).c_str(),
+                 IsListening() ? point.messages_per_s() : point.requests_per_s(),
                  FormatLatency(latency.p99_us()).c_str(), point.error_rate_percent(), Word(trial.answer),
                  open.empty() ? "" : ": ", absl::StrJoin(open, ", ").c_str(),
                  trial.is_confirmation ? " (confirmation)" : "");

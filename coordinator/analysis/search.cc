@@ -19,6 +19,7 @@ struct Estimate {
   bool is_unknown = false;  // nothing was answered, or the quantile lies among what was not
 };
 
+Estimate Exactly(double value) { return {value, {.low = value, .high = value}}; }
 Estimate WithGuard(double value) { return {value, {.low = value / kGuard, .high = value * kGuard}}; }
 
 // Wilson's interval of failed / planned, in percent.
@@ -44,12 +45,13 @@ Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
   if (all.count() == 0 || (evidence.unanswered.count() > 0 && quantile >= evidence.unanswered.min()))
     return {.is_unknown = true};
   const auto value = static_cast<double>(quantile);
-  if (e.numerator == e.denominator) return {value, {.low = value, .high = value}};  // a maximum is what it is
+  if (e.numerator == e.denominator) return Exactly(value);  // a maximum is what it is
   const std::optional<Interval> interval = BatchInterval(evidence.seconds, e.numerator, e.denominator);
   return interval ? Estimate{value, *interval} : WithGuard(value);
 }
 
 Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
+  const double seconds = static_cast<double>(std::max<Nanos>(evidence.duration, 1)) / 1e9;
   switch (e.figure) {
     case Expectation::Figure::kErrorRate: {
       const double value = 100 * static_cast<double>(evidence.failed) /
@@ -59,11 +61,12 @@ Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
       const bool is_plain = evidence.failed == 0 || e.limit == 0;
       return {value, is_plain ? Interval{.low = value, .high = value} : ErrorRate(evidence)};
     }
-    case Expectation::Figure::kRequestsPerSecond: {
-      const double value =
-          static_cast<double>(evidence.responses) * 1e9 / static_cast<double>(std::max<Nanos>(evidence.duration, 1));
-      return {value, {.low = value, .high = value}};
-    }
+    case Expectation::Figure::kRequestsPerSecond:
+      return Exactly(static_cast<double>(evidence.responses) / seconds);
+    case Expectation::Figure::kMessagesPerSecond:
+      return Exactly(static_cast<double>(evidence.messages) / seconds);
+    case Expectation::Figure::kFinding:
+      return Exactly(static_cast<double>(evidence.findings[static_cast<std::size_t>(e.finding)]));
     case Expectation::Figure::kMean:
     case Expectation::Figure::kQuantile:
       break;
@@ -89,6 +92,8 @@ void Evidence::Add(const Evidence& other) {
   planned += other.planned;
   failed += other.failed;
   responses += other.responses;
+  messages += other.messages;
+  for (std::size_t i = 0; i < findings.size(); ++i) findings[i] += other.findings[i];
   duration += other.duration;
 }
 

@@ -1,6 +1,7 @@
 // The highest level of load at which a target keeps what is expected of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "common/clock.h"
 #include "common/expectation.h"
 #include "common/histogram.h"
+#include "common/outcome.h"
 #include "coordinator/analysis/confidence.h"
 
 namespace tidemark {
@@ -21,6 +23,8 @@ struct Evidence {
   std::uint64_t planned = 0;
   std::uint64_t failed = 0;
   std::uint64_t responses = 0;
+  std::uint64_t messages = 0;  // of streams ...
+  std::array<std::uint64_t, kFindingCount> findings = {};
   Nanos duration = 0;
 
   void Add(const Evidence& other);

@@ -145,8 +145,10 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
     absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
   if (counts.missing_replies() != 0)
     absl::StrAppend(out, ", ", FormatCount(counts.missing_replies()), " replies missing");
-  if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings answered");
-  if (counts.pongs() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pongs()), " pongs");
+  if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings of the target answered");
+  if (counts.client_pings() + counts.pongs() != 0)
+    absl::StrAppend(out, ", pings sent ", FormatCount(counts.client_pings()), " and pongs received ",
+                    FormatCount(counts.pongs()));
   absl::StrAppend(out, "\n");
   const proto::StreamCounts& streams = counts.streams();
   if (streams.ByteSizeLong() != 0) absl::StrAppend(out, "  Streams  : ", Terms<Finding>(streams, kFindingCount), "\n");

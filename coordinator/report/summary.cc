@@ -43,7 +43,7 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
   out->set_bytes_received(counters.bytes_received);
   out->set_unsolicited_bytes(counters.unsolicited_bytes);
   const bool has_web_sockets =
-      counters.messages + counters.pings + counters.pongs +
+      counters.messages + counters.pings + counters.client_pings + counters.pongs +
           std::accumulate(counters.closings.begin(), counters.closings.end(), std::uint64_t{0}) !=
       0;
   if (has_web_sockets) {
@@ -51,6 +51,7 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
     counts->set_messages(counters.messages);
     counts->set_orphan_messages(counters.orphan_messages);
     counts->set_pings(counters.pings);
+    counts->set_client_pings(counters.client_pings);
     counts->set_pongs(counters.pongs);
     counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
     counts->set_message_bytes(counters.message_bytes);
@@ -97,6 +98,15 @@ void AddPoint(const PointResult& point, Sums* sums) {
 
 const char* StatusOf(const Sums& sums) {
   return sums.is_partial ? "PARTIAL" : sums.is_interrupted ? "INTERRUPTED" : "COMPLETE";
+}
+
+// Connections of a point that were not up when it started.
+std::uint64_t NotUp(const PointResult& point) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, point.connections - point.connections_up));
+}
+
+bool IsListening(const Merger& merger) {
+  return merger.headline() == Metric::kInterval || merger.headline() == Metric::kStaleness;
 }
 
 // What each request of a mix came to.
@@ -473,7 +483,13 @@ Evidence EvidenceOf(const PointResult& point) {
                     .planned = counters.planned,
                     .failed = counters.planned - counters.success,
                     .responses = counters.Complete(),
+                    .messages = counters.messages - counters.early_messages,
+                    .findings = counters.findings,
                     .duration = merger.last_done()};
+  if (IsListening(merger)) {
+    evidence.planned = static_cast<std::uint64_t>(point.connections);
+    evidence.failed = NotUp(point);
+  }
   if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
   return evidence;
 }
@@ -502,6 +518,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillSeries(*point.merger, out);
     FillAgentRows(point, out);
     FillFanOut(result, point, out);
+    if (IsListening(*point.merger) && point.connections > 0)
+      out->set_error_rate_percent(100 * static_cast<double>(NotUp(point)) / static_cast<double>(point.connections));
     FillStreams(point.merger->named(), sums->duration_s, out);
     FillCloseReasons(point.merger->named(), out);
     proto::Latency* headline = is_open_loop ? out->mutable_response() : out->mutable_latency();

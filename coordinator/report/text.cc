@@ -261,8 +261,10 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     AppendIntervals(IsListening(report) ? heard : is_open ? point.response() : point.latency(), who, &out);
   }
   if (report.has_capacity()) AppendCapacity(report.capacity(), &out);
-  absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");
-  absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
+  if (!IsListening(report)) {
+    absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");
+    absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
+  }
   proto::ConnectCounts connections = total.accounting().connections();
   AddByOrder(total.warmup().connections(), &connections);
   absl::StrAppend(&out, "  Connect  : ", Terms<ConnectResult>(connections, kConnectResultCount));

@@ -196,8 +196,27 @@ TEST(ListenTest, MessagesThatAreNoEventsAreLeftOut) {
   EXPECT_NEAR(static_cast<double>(WebSockets(report, "pongs") + Streams(report, "ignored")),
               static_cast<double>(Int(truth, "replied")), 5);
   EXPECT_GE(WebSockets(report, "pongs"), 5 * 12);
+  EXPECT_GE(WebSockets(report, "client_pings"), WebSockets(report, "pongs"));
+  EXPECT_LE(WebSockets(report, "client_pings"), WebSockets(report, "pongs") + 5);
   EXPECT_GE(Streams(report, "ignored"), 5 * 50);
   EXPECT_EQ(Streams(report, "silences"), 5);
+}
+
+TEST(ListenTest, ExpectationsMayBeOfFindings) {
+  Mock mock;
+  TempDir dir;
+  const auto run = [&](const std::string& directives, const std::string& expect) {
+    Spill(dir / "plan.yaml", "target: ws" + mock.Url("/mock/" + directives).substr(4) +
+                                 "\nsweep: {connections: [2], duration: 2s}\nexpect: ['" + expect + "']\n" +
+                                 "web_socket: {listen: {time: /E, sequence: {rule: consecutive, number: /k}}}\n");
+    return TidemarkRun({dir / "plan.yaml"});
+  };
+  EXPECT_EQ(run("stream=10ms", "gaps<1").code, 0);
+  EXPECT_EQ(run("stream=10ms", "messages_per_s>150").code, 0);
+  const RunOutcome missed = run("stream=10ms,gap=50,count=150", "gaps<1");
+  EXPECT_EQ(missed.code, 99) << missed.err;
+  EXPECT_NE(missed.out.find("gaps<1: MISSED"), std::string::npos) << missed.out;
+  EXPECT_EQ(run("stream=10ms,stale=50ms", "p50<20ms").code, 99);  // of the staleness
 }
 
 constexpr char kKraken[] = R"(
@@ -374,6 +393,9 @@ TEST(ListenTest, WhatIsWrongInAPlanIsSaidInALine) {
   fails(sweep + "web_socket: {ack: ok, subscribe: [x]}\n", "is not POINTER=VALUE");
   fails(sweep + "web_socket: {ack: /op=x}\n", "acks nothing");
   fails(sweep + "requests: [{body: x}]\nweb_socket: {listen: {}}\n", "sends no requests");
+  fails(sweep + "web_socket: {listen: {}}\nexpect: [requests_per_s>5]\n", "write messages_per_s");
+  fails("expect: [gaps<1]\n", "is of streams");
+  fails("expect: [gasp<1]\n", "checksum_wrong");
   // Nobody acks.
   const RunOutcome run = TidemarkRun({"--subscribe", "x", "--ack", "/never=1", "--listen", "-d", "1s", "-c", "1",
                                       "--connect-timeout", "300ms", "ws" + mock.Url("/mock/stream=10ms").substr(4)});

@@ -45,6 +45,19 @@ TEST(SearchE2eTest, TheConnectionsThatAServerHoldsAreFound) {
   EXPECT_EQ(Int(search.report, "missed"), Int(search.report, "met") + 1) << search.err;
 }
 
+// Of streams: each connection brings ten messages a second.
+TEST(SearchE2eTest, TheStreamsThatKeepAnExpectationAreFound) {
+  Mock mock;
+  const RunOutcome search = Search({"--connections", "--listen", "--from", "10", "-d", "2s", "--within", "10%",
+                                    "--expect", "messages_per_s<505", "--expect", "gaps<1", "--expect", "error_rate<1%",
+                                    "ws" + mock.Url("/mock/stream=100ms").substr(4)});
+  ASSERT_EQ(search.code, 0) << search.err;
+  EXPECT_GE(Int(search.report, "met"), 44) << search.err;
+  EXPECT_LE(Int(search.report, "met"), 52) << search.err;
+  EXPECT_GT(Int(search.report, "missed"), Int(search.report, "met"));
+  EXPECT_NE(search.err.find("msg/s"), std::string::npos) << search.err;
+}
+
 TEST(SearchE2eTest, NothingMetIsExit99) {
   Mock mock;
   const RunOutcome search =

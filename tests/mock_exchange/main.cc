@@ -47,7 +47,14 @@ int main(int argc, char** argv) {
       "  delay=2ms   delay=bimodal:2ms:100ms:3/200   delay=lognormal:2ms:0.8   freeze=2s/1000\n"
       "  fault=reset/1000 (or hang, garbage, truncate, oversize, close)   status=429/10\n"
       "  size=64KiB   body=chunked   body=until-close   interim=1\n"
-      "  queue=50us (one server, first come first served)   queue=exp:2ms   pause=1s:400ms   usl=100:0.02:0.00001");
+      "  queue=50us (one server, first come first served)   queue=exp:2ms   pause=1s:400ms   usl=100:0.02:0.00001\n"
+      "WebSockets: what comes in goes back; with stream=100ms updates are pushed instead, N of them with count=N\n"
+      "  family=binance (or bybit, okx, kraken)   feed=depth (or trade, bookTicker)   symbols=3   snapshot=N\n"
+      "  subscribe=1 (after a message, which is acked)   common=1 (the same updates for all)   size=BYTES\n"
+      "  gap=50 dup=30 swap=45 reset=71 checksum=40 (each so many-th update)   stale=20ms/10   conflate=1\n"
+      "  ping=20s need=30s life=1h heartbeat=1s messages=5 slow=500ms connect_rate=100, or scale=100: the family's "
+      "own\n"
+      "  rules, so many times as fast");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

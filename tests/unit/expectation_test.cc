@@ -23,6 +23,12 @@ TEST(ExpectationTest, EveryFigureIsRead) {
   ASSERT_OK(rate);
   EXPECT_FALSE(rate->is_at_most);
   EXPECT_EQ(rate->limit, 5'000);
+  const auto gaps = ParseExpectation("checksum_wrong<1");
+  ASSERT_OK(gaps);
+  EXPECT_EQ(gaps->figure, Expectation::Figure::kFinding);
+  EXPECT_EQ(gaps->finding, Finding::kChecksumWrong);
+  EXPECT_EQ(gaps->limit, 1);
+  ASSERT_OK(ParseExpectation("messages_per_s>5k"));
   ASSERT_OK(ParseExpectation("mean<1ms"));
   const auto max = ParseExpectation("max<1s");
   ASSERT_OK(max);
