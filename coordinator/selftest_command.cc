@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -151,15 +152,17 @@ class Selftest {
     plan.set_target(kForbiddenTarget);
     plan.mutable_sweep()->add_connections(1);
     const Outcome forbidden = Try(plan);
-    const std::uint64_t after = SentWithoutCoordinator();
+    const std::optional<std::uint64_t> after = SentWithoutCoordinator();
+    const std::string sent = !after ? "the run never began whose end was to be seen"
+                                    : absl::StrCat(*after == 0 ? "nothing" : FormatCount(*after),
+                                                   " was sent after the lease of a coordinator that had gone");
     Say("safe", forbidden.exit_code == kExitUsage && after == 0,
         absl::StrCat("a public address was ", forbidden.exit_code == kExitUsage ? "refused" : "NOT refused", "; ",
-                     after == 0 ? "nothing" : FormatCount(after),
-                     " was sent after the lease of a coordinator that had gone"));
+                     sent));
   }
 
-  // Starts a point, leaves without a word, and counts what still comes after the lease.
-  std::uint64_t SentWithoutCoordinator() {
+  // Starts a point, leaves without a word, and counts what still comes after the lease. None if nothing ever came.
+  std::optional<std::uint64_t> SentWithoutCoordinator() {
     proto::Plan plan = Base();
     plan.mutable_sweep()->add_connections(4);
     *plan.mutable_sweep()->mutable_duration() = ToDurationProto(60 * kSecond);
@@ -173,6 +176,7 @@ class Selftest {
       *command.mutable_open()->mutable_plan() = plan;
       link.Send(command);
       command.mutable_prepare()->set_connections(4);
+      command.mutable_prepare()->set_streams(1);
       link.Send(command);
       const Nanos deadline = MonotonicNow() + 5 * kSecond;
       while (std::optional<RunEvent> event = events_->Pop(deadline)) {
@@ -185,7 +189,7 @@ class Selftest {
     events_->EndRun();
     std::this_thread::sleep_for(std::chrono::milliseconds(kLeaseMillis + 500));
     const std::uint64_t left = responder_->requests();
-    if (left == before) return ~std::uint64_t{0};  // it never began: nothing is shown
+    if (left == before) return std::nullopt;
     std::this_thread::sleep_for(std::chrono::seconds(1));
     return responder_->requests() - left;
   }
