@@ -13,6 +13,17 @@ namespace {
 
 std::string Show(Nanos value) { return FormatLatency(static_cast<double>(value) / 1e3); }
 
+// Shares of the workers' time: that in which they computed, and that in which they were ready to but had no core.
+struct WorkerTime {
+  double computed = 0;
+  double waited = 0;
+};
+WorkerTime WorkerTimeOf(const PointFacts& facts) {
+  const double busy_s = facts.duration_s * std::max(facts.workers, 1);
+  return {.computed = static_cast<double>(facts.counters.cpu_ns) / 1e9 / busy_s,
+          .waited = static_cast<double>(facts.counters.run_delay_ns) / 1e9 / busy_s};
+}
+
 // The generator's own delay, and how much of the p99 it could be.
 void JudgeGenerator(const PointFacts& facts, Judgement* judgement) {
   const auto p99 = [](const Histogram* histogram) { return histogram->Quantile(99, 100); };
@@ -23,10 +34,7 @@ void JudgeGenerator(const PointFacts& facts, Judgement* judgement) {
   const char* const what = facts.is_open_loop ? "requests went out late" : "answers lay unread";
   if (delay == 0) return;  // nothing was sent
   const double bias = measured == 0 ? 1 : static_cast<double>(delay) / static_cast<double>(measured);
-  const double busy_s = facts.duration_s * std::max(facts.workers, 1);
-  const double cpu = static_cast<double>(facts.counters.cpu_ns) / 1e9 / busy_s;
-  const double waited = static_cast<double>(facts.counters.run_delay_ns) / 1e9 / busy_s;
-
+  const auto [cpu, waited] = WorkerTimeOf(facts);
   std::vector<std::string> beyond;
   if (delay > gate::kLateness) {
     beyond.push_back(absl::StrFormat("%s: p99 %s, which is %.0f %% of the p99 of the %s, %s", what, Show(delay),
@@ -144,6 +152,15 @@ void JudgeTarget(const PointFacts& facts, Judgement* judgement) {
         "there are too few connections",
         waited * 100);
   }
+  // Workers without room for more work leave connections busy with answers that lie unread: no target is to blame then.
+  const WorkerTime time = WorkerTimeOf(facts);
+  const double wanted = (facts.is_spinning ? 0 : time.computed) + time.waited;
+  if (judgement->verdict != Verdict::kTargetLimited || wanted <= gate::kWorkerCpu) return;
+  judgement->verdict = Verdict::kGeneratorLimited;
+  absl::StrAppendFormat(&judgement->reason,
+                        "; but the generator's workers computed for %.0f %% of the time and waited for a core for "
+                        "%.0f %%: they had no room left",
+                        time.computed * 100, time.waited * 100);
 }
 
 }  // namespace

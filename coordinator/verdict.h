@@ -38,7 +38,8 @@ inline constexpr double kMayWait = 0.01;
 
 struct PointFacts {
   bool is_open_loop = false;
-  bool is_partial = false;  // an agent was lost, or the run was interrupted
+  bool is_spinning = false;  // computing says nothing: workers poll
+  bool is_partial = false;   // an agent was lost, or the run was interrupted
   double duration_s = 0;
   int workers = 0;  // of all agents
   Counters counters = {};

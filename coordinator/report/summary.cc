@@ -304,6 +304,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                  const proto::Plan& plan, proto::Point* out) {
   const std::string& until = plan.sweep().until();
   PointFacts facts{.is_open_loop = is_open_loop,
+                   .is_spinning = plan.sweep().pace() == "spin",
                    .is_partial = point.is_partial || point.is_interrupted,
                    // With nothing that was done, the time that there was.
                    .duration_s = sums.duration_s > 0 ? sums.duration_s

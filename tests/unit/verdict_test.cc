@@ -99,6 +99,26 @@ TEST(VerdictTest, SlotsThatWaitForConnectionsAreTheTargets) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kTargetLimited);
 }
 
+// A fifth of a core: turns are many, so that each waits little, yet there is no room to serve the connections.
+TEST(VerdictTest, AStarvedGeneratorMayNotBlameTheTarget) {
+  Case c;
+  c.facts.counters.planned = 20'000;  // half of them found no connection, or were never sent
+  c.facts.counters.cpu_ns = 2 * kSecond;
+  c.facts.counters.run_delay_ns = 7'700 * kMillisecond;
+  for (int i = 0; i < 100'000; ++i) c.loop_lag.Record(20 * kMicrosecond);
+  Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
+  EXPECT_NE(judgement.reason.find("waited for a core for 77 %: they had no room left"), std::string::npos)
+      << judgement.reason;
+  c.facts.counters.run_delay_ns = kSecond;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kTargetLimited);
+  // Polling is no work.
+  c.facts.counters.cpu_ns = 10 * kSecond;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
+  c.facts.is_spinning = true;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kTargetLimited);
+}
+
 TEST(VerdictTest, SlotsThatAreNeverSentAreTheTargets) {
   Case c;
   c.facts.counters.planned = 10'020;
