@@ -318,12 +318,14 @@ TEST(WebSocketTest, AnOpenLoopFillsPipelinesToo) {
 
 // Subscriptions and pongs share the rate; of pings that come faster the last is answered.
 TEST(WebSocketTest, ARateForControlMessagesIsKept) {
-  std::vector<std::pair<Nanos, ClientFrame>> frames;
-  RawServer server([&frames](int fd) {
+  std::vector<std::pair<Nanos, ClientFrame>> frames;  // of the server's thread, until it has ended
+  std::atomic<int> ended{0};
+  RawServer server([&frames, &ended](int fd) {
     if (!Upgrade(fd)) return;
     for (int i = 0; i < 20; ++i) SendAll(fd, ServerFrame(9, "ping " + std::to_string(i)));
     for (ClientFrame frame = ReadFrame(fd); frame.opcode != 8 && frame.opcode != -1; frame = ReadFrame(fd))
       frames.emplace_back(MonotonicNow(), frame);
+    ++ended;
   });
   proto::Plan plan = PlanFor(Url(server), 1, 0);
   plan.mutable_sweep()->clear_requests_per_connection();
@@ -336,6 +338,7 @@ TEST(WebSocketTest, ARateForControlMessagesIsKept) {
     PointRun run = RunOnePoint(plan);
     EXPECT_EQ(run.counters.pings + run.ready.warmup().pings(), 20u);
   }
+  ASSERT_EQ(Settled(ended, 1), 1);
   ASSERT_GE(frames.size(), 6u);
   std::vector<std::string> subscriptions;
   std::vector<std::string> pongs;
