@@ -14,8 +14,8 @@ namespace tidemark {
 
 // Kraken's book of a WebSocket: each message has changes, and the checksum of the book after them.
 // Source: Kraken's guide to book checksums (v2). The CRC32 is taken over the ten best asks, then the ten best bids,
-// from the best on: price, then size, as the messages write them, without the decimal point and leading zeros. Threads:
-// one.
+// from the best on: price, then size, as the messages write them, without the decimal point and leading zeros.
+// Threads: one.
 class OrderBook {
  public:
   enum class Check { kUnsynced, kRight, kWrong };
