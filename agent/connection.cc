@@ -125,10 +125,9 @@ void Connection::OnEstablished() {
 bool Connection::ClaimSlot(Nanos due) {
   ConnectionContext& c = *context_;
   if (!c.pacer.Take(&quota_, due)) return false;
-  ++c.recorder->counters.planned;
-  ++c.waiting;
+  c.book.Plan();
   has_slot_ = true;
-  slot_ = c.TakeSlotNumber();
+  slot_ = c.book.TakeNumber();
   due_ = due;
   return true;
 }
@@ -152,7 +151,7 @@ void Connection::TakeWaiting() {
   if (state_ == State::kClosed && !c.is_single_use) return Open();  // so that it is there when it is wanted
   if (c.open_loop->HasWaiting()) {
     has_slot_ = true;
-    slot_ = c.TakeSlotNumber();
+    slot_ = c.book.TakeNumber();
     due_ = c.open_loop->Take();
     if (state_ != State::kIdle) return Open();
     return c.is_in_turn ? c.to_send.push_back(this) : Send();
@@ -261,15 +260,8 @@ void Connection::RecordStamps() {
 
 // The first byte of the slot's request is with the kernel, since sent_.
 void Connection::MarkSent() {
-  ConnectionContext& c = *context_;
-  --c.waiting;
-  c.BeginFlight(sent_);
-  ++c.recorder->counters.sent;
-  if (c.requests.IsMixed()) [[unlikely]]
-    ++c.recorder->counters.sent_by_request[c.RequestIndex(slot_)];
-  if (is_prompt_) (*c.recorder)[Metric::kPacing].Record(sent_ - due_);
+  context_->book.MarkSent(SlotInHand(), is_prompt_);
   is_prompt_ = false;
-  (*c.recorder)[Metric::kLateness].Record(sent_ - due_);
 }
 
 void Connection::ContinueSending() {
@@ -340,24 +332,17 @@ void Connection::OnPeerClosed() {
   CompleteResponse(context_->ReadClock());
 }
 
-// The one place where a response becomes numbers.
+// The response is whole: the book makes numbers of it, and the connection takes its next slot.
 void Connection::CompleteResponse(Nanos done) {
   ConnectionContext& c = *context_;
   if (sent_bytes_ == 0) return FailRequest(EBADMSG);  // an answer to nothing
   const auto status = static_cast<std::size_t>(parser_.status());
   const bool is_success = status < c.success.size() && c.success[status];
-  Recorder& recorder = *c.recorder;
-  recorder[is_success ? Metric::kService : Metric::kOther].Record(done - sent_);
-  recorder[Metric::kFirstByte].Record(first_byte_ - sent_);
-  if (is_success && c.open_loop) recorder[Metric::kResponse].Record(done - due_);
-  if (is_success && c.requests.IsMixed()) [[unlikely]]
-    recorder[MetricOfRequest(c.RequestIndex(slot_))].Record(done - sent_);
-  recorder.counters.success += is_success ? 1 : 0;
-  recorder.last_done = done;
+  c.book.Complete(SlotInHand(), first_byte_, done, OutcomeOfStatus(static_cast<int>(status)), is_success);
+  LeaveSlot();
   if (stamps_ != nullptr) [[unlikely]]
     RecordStamps();
   const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && !c.is_single_use;
-  Finish(OutcomeOfStatus(static_cast<int>(status)), done);
   if (is_reusable && transport_.fd() >= 0) [[likely]] {
     state_ = State::kIdle;
   } else {
@@ -455,8 +440,7 @@ void Connection::BackOff() {
 void Connection::GiveUp(NeverSent reason) {
   ConnectionContext& c = *context_;
   c.last_refusal = reason;
-  c.recorder->counters.planned += quota_;
-  c.recorder->counters[reason] += quota_;
+  c.book.PlanUnsent(quota_, reason);
   quota_ = 0;
   Settle();
 }
@@ -473,26 +457,15 @@ void Connection::FailRequest(int error) {
   }
   const Outcome outcome = OutcomeOf(error);
   const Nanos now = c.ReadClock();
-  RecordFailure(outcome, due_, sent_, now);
-  Finish(outcome, now);
+  c.book.Fail(SlotInHand(), outcome, now);
+  LeaveSlot();
   Close();
   Rest(now);
 }
 
-// The time of a request that failed: at least so long, or in no histogram.
-void Connection::RecordFailure(Outcome outcome, Nanos due, Nanos sent, Nanos now) {
-  ConnectionContext& c = *context_;
-  if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
-    (*c.recorder)[Metric::kCensored].Record(now - sent);
-    if (c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(now - due);
-  } else {
-    c.recorder->counters.failed_ns += static_cast<std::uint64_t>(now - sent);
-  }
-}
-
 void Connection::StopWaiting(NeverSent reason) {
   ConnectionContext& c = *context_;
-  if (has_slot_ && sent_bytes_ == 0 && c.open_loop) (*c.recorder)[Metric::kUnanswered].Record(c.now - due_);
+  if (has_slot_ && sent_bytes_ == 0) c.book.LeaveUnanswered(due_, c.now);
   is_thinking_ = false;
   switch (state_) {
     case State::kSending:
@@ -532,27 +505,24 @@ void Connection::CutOff() {
 }
 
 void Connection::NeverSend(NeverSent reason) {
-  --context_->waiting;
-  ++context_->recorder->counters[reason];
+  context_->book.NeverSend(reason);
   has_slot_ = false;
 }
 
-// The slot in its hands is done.
-void Connection::Finish(Outcome outcome, Nanos instant) {
+// The slot in its hands has ended, and the book knows how.
+void Connection::LeaveSlot() {
   has_slot_ = false;
   sent_bytes_ = 0;
   TimeoutWheel::Clear(this);
-  CountOutcome(outcome, instant);
+  Prove();
 }
 
-void Connection::CountOutcome(Outcome outcome, Nanos instant) {
-  ConnectionContext& c = *context_;
-  c.EndFlight(instant);
-  ++c.recorder->counters[outcome];
+// The peer serves this connection, or has had its chance to.
+void Connection::Prove() {
   failures_ = 0;
   if (!is_proven_) [[unlikely]] {
     is_proven_ = true;
-    ++c.open_credits;
+    ++context_->open_credits;
   }
 }
 

@@ -16,6 +16,7 @@
 #include "agent/recorder.h"
 #include "agent/request_source.h"
 #include "agent/response_parser.h"
+#include "agent/slot_book.h"
 #include "agent/stream_listener.h"
 #include "agent/transport.h"
 #include "agent/web_socket.h"
@@ -41,6 +42,7 @@ struct ConnectionContext {
   EventLoop* loop = nullptr;
   TimeoutWheel* wheel = nullptr;
   Recorder* recorder = nullptr;  // of the current interval
+  SlotBook book;                 // which writes into it
   ClosedLoop pacer;
   std::optional<OpenLoop> open_loop;  // while a point with a schedule runs; then the pacer only says when to stop
 
@@ -79,11 +81,6 @@ struct ConnectionContext {
   std::unique_ptr<JsonPointers> json;
   std::vector<char> buffer;       // one read buffer for all
   std::int64_t until_stamp = 1;   // requests up to the next one with kernel time stamps
-  std::uint64_t next_slot = 0;    // number of the next slot that a connection of this worker takes ...
-  std::uint64_t slot_stride = 1;  // ... and how far apart its numbers are
-  std::uint64_t waiting = 0;
-  std::uint64_t in_flight = 0;
-  Nanos flight_changed = 0;  // the last change of in_flight
   std::int64_t settled = 0;  // connections with nothing left to do in this phase
   std::int64_t up = 0;       // connections established now
   int open_credits = 0;      // see Worker::OpenConnections
@@ -99,33 +96,25 @@ struct ConnectionContext {
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
 
-  // A request is in flight from `instant` on, or until then.
-  void BeginFlight(Nanos instant) {
-    IntegrateFlight(instant);
-    ++in_flight;
-  }
-  void EndFlight(Nanos instant) {
-    IntegrateFlight(instant);
-    --in_flight;
-  }
-  // Brings the integral of Little's law up to `instant`.
-  void IntegrateFlight(Nanos instant) {
-    recorder->counters.busy_ns += in_flight * static_cast<std::uint64_t>(instant - flight_changed);
-    flight_changed = instant;
+  void RecordInto(Recorder* current) {
+    recorder = current;
+    book.RecordInto(current);
   }
 
-  // The number of the slot that is being taken. In an open loop slots are taken in the order in which they fall due.
-  std::uint64_t TakeSlotNumber() {
-    const std::uint64_t number = next_slot;
-    next_slot += slot_stride;
-    return number;
+  void BeginOpenLoop(const Arrivals& arrivals, Nanos begin) {
+    open_loop.emplace(arrivals, begin);
+    book.CountFromDue(true);
+  }
+  void EndOpenLoop() {
+    open_loop.reset();
+    book.CountFromDue(false);
   }
 
   // Which request the slot sends.
   std::size_t RequestIndex(std::uint64_t slot) const {
     if (!requests.IsMixed()) [[likely]]
       return 0;
-    return requests.IndexOf(slot, slot_stride);
+    return requests.IndexOf(slot, book.stride());
   }
 
   // Of keys and masks: what nobody can foretell without the seed.
@@ -135,9 +124,9 @@ struct ConnectionContext {
 };
 
 // Threads: one worker. Owner: Worker, which keeps it at one address.
-// Invariants: (1) has_slot_ in states kClosed to kSubscribing: the slot counts in `waiting`;
-// (2) in kSending and kReceiving it counts in `in_flight` from its first byte on; (3) a slot leaves through exactly
-// one of Finish, NeverSend.
+// Invariants: (1) has_slot_ in states kClosed to kSubscribing: the slot waits in the book;
+// (2) in kSending and kReceiving it is in flight there from its first byte on; (3) a slot leaves through exactly
+// one of SlotBook::Complete, Fail and NeverSend.
 class Connection : public TimeoutWheel::Node {
  public:
   Connection() = default;
@@ -285,10 +274,13 @@ class Connection : public TimeoutWheel::Node {
   void BackOff();
   void GiveUp(NeverSent reason);
   void FailRequest(int error);
-  void RecordFailure(Outcome outcome, Nanos due, Nanos sent, Nanos now);
   void NeverSend(NeverSent reason);
-  void Finish(Outcome outcome, Nanos instant);
-  void CountOutcome(Outcome outcome, Nanos instant);
+  SlotBook::Entry SlotInHand() const { return {.slot = slot_, .due = due_, .sent = sent_}; }
+  static SlotBook::Entry EntryOf(const Pipeline::Request& request) {
+    return {.slot = request.slot, .due = request.due, .sent = request.sent};
+  }
+  void LeaveSlot();
+  void Prove();
   void SetInterest(std::uint32_t events);
   const SocketAddress& target() const { return context_->targets[index_ % context_->targets.size()]; }
 

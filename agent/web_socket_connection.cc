@@ -150,7 +150,7 @@ void Connection::OnSubscribed(Nanos now) {
   if (c.listen) {
     if (c.listen->hold != TimeoutWheel::kNever) web_socket_->close_at = now + c.listen->hold;
     WatchSilence(now);
-    if (const Nanos storm = std::exchange(due_, 0); storm != 0) (*c.recorder)[Metric::kReturn].Record(now - storm);
+    if (const Nanos storm = std::exchange(due_, 0); storm != 0) (*c.recorder)[Metric::kBack].Record(now - storm);
   } else {
     Watch(TimeoutWheel::kNever);
   }
@@ -314,7 +314,6 @@ void Connection::OnMessage(Nanos now) {
 // The message may be the reply to a request under way.
 void Connection::TakeReply(Nanos now) {
   ConnectionContext& c = *context_;
-  Recorder& recorder = *c.recorder;
   Pipeline& pipeline = web_socket_->pipeline;
   Pipeline::Request* request = nullptr;
   if (c.reply_id.empty()) {
@@ -327,18 +326,13 @@ void Connection::TakeReply(Nanos now) {
       request = pipeline.Find([slot](const Pipeline::Request& r) { return r.slot % kSlotModulus == slot; });
   }
   if (request == nullptr) {
-    ++recorder.counters.orphan_messages;
+    ++c.recorder->counters.orphan_messages;
     return;
   }
-  recorder[Metric::kService].Record(now - request->sent);
-  recorder[Metric::kFirstByte].Record((first_byte_ == 0 ? now : first_byte_) - request->sent);
-  if (c.open_loop) recorder[Metric::kResponse].Record(now - request->due);
-  if (c.requests.IsMixed()) recorder[MetricOfRequest(c.RequestIndex(request->slot))].Record(now - request->sent);
-  ++recorder.counters.success;
-  recorder.last_done = now;
+  c.book.Complete(EntryOf(*request), first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
+  Prove();
   pipeline.Remove(request);
   WatchReplies();
-  CountOutcome(Outcome::kReply, now);
   OnRoom(now);
 }
 
@@ -351,9 +345,8 @@ void Connection::OnRoom(Nanos now) {
 }
 
 void Connection::FailUnderWay(Pipeline::Request* request, int error, Nanos now) {
-  const Outcome outcome = OutcomeOf(error);
-  RecordFailure(outcome, request->due, request->sent, now);
-  CountOutcome(outcome, now);
+  context_->book.Fail(EntryOf(*request), OutcomeOf(error), now);
+  Prove();
   web_socket_->pipeline.Remove(request);
 }
 

@@ -87,6 +87,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     weights.push_back(std::max<std::int64_t>(1, request.weight()));
   }
   context_.requests = RequestMix(std::move(requests), weights);
+  context_.book.TellApart(context_.requests.IsMixed() ? &context_.requests : nullptr);
   context_.success = *ParseStatusSet(plan.expect_status());
   context_.limits.max_body_bytes = static_cast<std::uint64_t>(plan.max_response_bytes());
   context_.timeout = FromProto(plan.timeout());
@@ -210,7 +211,7 @@ void Worker::AfterTurn() {
     for (Connection& connection : connections_) connection.CutOff();
   }
   const bool is_over = context_.open_loop
-                           ? context_.open_loop->IsExhausted() && context_.waiting == 0 && context_.in_flight == 0
+                           ? context_.open_loop->IsExhausted() && context_.book.waiting() == 0 && context_.book.in_flight() == 0
                            : context_.settled == share_.connections;
   if (is_over) return FinishPoint();
   if (storm_at_ != 0 && context_.now >= storm_at_) Storm();
@@ -223,12 +224,9 @@ void Worker::AfterTurn() {
 // Open loop: slots that have fallen due wait, and free connections take them.
 void Worker::ReleaseDue() {
   OpenLoop& open_loop = *context_.open_loop;
-  Counters& counters = recorder_->counters;
   while (open_loop.next_due() <= context_.now) {
     const bool is_first = !open_loop.HasWaiting();
-    counters.schedule_hash += Mix64(static_cast<std::uint64_t>(open_loop.Release()));
-    ++counters.planned;
-    ++context_.waiting;
+    context_.book.FallDue(open_loop.Release());
     while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting(is_first);
   }
 }
@@ -267,11 +265,10 @@ void Worker::Prepare(const WorkerShare& share) {
     last_progress_ = next_tick_ = phase_start_;
     while (spare_.size() < kSpareRecorders) spare_.push_back(std::make_unique<Recorder>());
     recorder_ = TakeRecorder();
-    context_.recorder = recorder_.get();
+    context_.RecordInto(recorder_.get());
     context_.pacer.LimitEach();
     context_.is_preparing = true;
-    context_.next_slot = share_.first_slot;
-    context_.slot_stride = share_.slot_stride;
+    context_.book.Number(share_.first_slot, share_.slot_stride);
     context_.settled = 0;
     context_.open_credits = kOpenCredits;
     context_.connect_errors.clear();
@@ -302,7 +299,7 @@ void Worker::BeginWarmup() {
   context_.settled = 0;
   context_.first_free = nullptr;
   if (share_.warmup) {
-    context_.open_loop.emplace(*share_.warmup, context_.now);
+    context_.BeginOpenLoop(*share_.warmup, context_.now);
   } else {
     context_.pacer.LimitTime(context_.now + length);
   }
@@ -310,7 +307,7 @@ void Worker::BeginWarmup() {
 }
 
 bool Worker::IsWarm() const {
-  return context_.open_loop ? context_.open_loop->IsExhausted() && context_.waiting == 0 && context_.in_flight == 0
+  return context_.open_loop ? context_.open_loop->IsExhausted() && context_.book.waiting() == 0 && context_.book.in_flight() == 0
                             : context_.settled == share_.connections;
 }
 
@@ -325,18 +322,17 @@ void Worker::FinishPreparing() {
       if (connection.IsSettled()) continue;
       connection.StopWaiting(NeverSent::kStopped);
       connection.CutOff();
-      recorder_->counters.planned += connection.quota();
-      recorder_->counters[NeverSent::kStopped] += connection.quota();
+      context_.book.PlanUnsent(connection.quota(), NeverSent::kStopped);
       connection.ForgetQuota();
     }
   }
-  context_.open_loop.reset();
+  context_.EndOpenLoop();
   WorkerReport report{
       .kind = WorkerReport::Kind::kReady, .worker = index_, .point = share_.point, .connections_up = context_.up};
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
   context_.connect_errors.clear();
-  context_.recorder = recorder_.get();
+  context_.RecordInto(recorder_.get());
   report_(std::move(report));
 }
 
@@ -362,7 +358,7 @@ void Worker::StartPoint(bool is_stopped) {
   run_delay_at_window_ = ThreadRunDelay();
   responses_before_window_ = 0;
   context_.first_free = nullptr;
-  if (share_.arrivals) context_.open_loop.emplace(*share_.arrivals, phase_start_);
+  if (share_.arrivals) context_.BeginOpenLoop(*share_.arrivals, phase_start_);
   if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0 && !context_.listen)
     core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
@@ -371,7 +367,7 @@ void Worker::StartPoint(bool is_stopped) {
   recorder_->counters.early_message_bytes = recorder_->counters.message_bytes;
   recorder_->named.ClearStreams();
   context_.start = phase_start_;
-  context_.next_slot = share_.first_slot;
+  context_.book.Number(share_.first_slot, share_.slot_stride);
   context_.settled = 0;
   if (share_.arrivals) {
     context_.pacer.LimitEach();  // the schedule has its own end
@@ -408,9 +404,7 @@ void Worker::Finish() {
   loop_.Post([this] {
     if (state_ != State::kRunning || context_.pacer.IsStopped()) return;
     if (!context_.open_loop) return context_.pacer.LimitTime(context_.now);
-    const std::uint64_t left = context_.open_loop->Cancel();
-    recorder_->counters.planned += left;
-    recorder_->counters[NeverSent::kStopped] += left;
+    context_.book.PlanUnsent(context_.open_loop->Cancel(), NeverSent::kStopped);
   });
 }
 
@@ -424,15 +418,8 @@ void Worker::EndPoint(Nanos grace, NeverSent reason) {
 // Open loop: what waits, and what has not fallen due of a number of slots, is never sent.
 void Worker::DropWaiting(NeverSent reason) {
   OpenLoop& open_loop = *context_.open_loop;
-  Counters& counters = recorder_->counters;
-  while (open_loop.HasWaiting()) {
-    (*recorder_)[Metric::kUnanswered].Record(context_.now - open_loop.Take());
-    ++counters[reason];
-    --context_.waiting;
-  }
-  const std::uint64_t left = open_loop.Cancel();
-  counters.planned += left;
-  counters[reason] += left;
+  while (open_loop.HasWaiting()) context_.book.GiveUp(open_loop.Take(), context_.now, reason);
+  context_.book.PlanUnsent(open_loop.Cancel(), reason);
 }
 
 void Worker::FinishPoint() {
@@ -443,15 +430,14 @@ void Worker::FinishPoint() {
     connection.ForgetQuota();
     connection.Close();
   }
-  recorder_->counters.planned += left;
-  recorder_->counters[context_.pacer.IsStopped() ? NeverSent::kStopped : context_.last_refusal] += left;
+  context_.book.PlanUnsent(left, context_.pacer.IsStopped() ? NeverSent::kStopped : context_.last_refusal);
   HandOver(true);
   core_sharing_.End();
   connections_.clear();
   recorder_.reset();
-  context_.recorder = nullptr;
-  context_.open_loop.reset();
-  context_.waiting = context_.in_flight = 0;
+  context_.RecordInto(nullptr);
+  context_.EndOpenLoop();
+  context_.book.Forget();
   state_ = State::kVacant;
 }
 
@@ -470,12 +456,12 @@ void Worker::HandOver(bool is_final) {
                       .connections_up = context_.up,
                       .window = window_,
                       .is_final = is_final};
-  report.pending = {.waiting = context_.waiting, .in_flight = context_.in_flight};
+  report.pending = {.waiting = context_.book.waiting(), .in_flight = context_.book.in_flight()};
   report.start_late = start_late_;
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
   context_.connect_errors.clear();
-  context_.recorder = recorder_.get();
+  context_.RecordInto(recorder_.get());
   window_ = static_cast<std::uint32_t>((context_.now - phase_start_) / kWindow);
   report_(std::move(report));
 }

@@ -1,7 +1,5 @@
 #include "common/expectation.h"
 
-#include <google/protobuf/descriptor.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -14,7 +12,6 @@
 #include "absl/strings/strip.h"
 #include "common/status_macros.h"
 #include "common/units.h"
-#include "protos/report.pb.h"
 
 namespace tidemark {
 namespace {
@@ -25,8 +22,7 @@ absl::Status Blame(absl::string_view text, absl::string_view why) {
 
 std::string FindingFigures() {
   std::vector<std::string> names;
-  const auto* const type = proto::StreamCounts::descriptor();
-  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+  for (const EndRow& row : kFindingRows) names.emplace_back(row.json);
   return absl::StrJoin(names, ", ");
 }
 
@@ -66,12 +62,14 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
     out.limit = *percent;
     return out;
   }
-  const auto* const finding = proto::StreamCounts::descriptor()->FindFieldByName(std::string(figure));
-  if (figure == "requests_per_s" || figure == "messages_per_s" || finding != nullptr) {
-    out.figure = finding != nullptr           ? Expectation::Figure::kFinding
+  const auto finding =
+      std::find_if(kFindingRows.begin(), kFindingRows.end(), [&](const EndRow& row) { return row.json == figure; });
+  const bool is_finding = finding != kFindingRows.end();
+  if (figure == "requests_per_s" || figure == "messages_per_s" || is_finding) {
+    out.figure = is_finding                   ? Expectation::Figure::kFinding
                  : figure == "messages_per_s" ? Expectation::Figure::kMessagesPerSecond
                                               : Expectation::Figure::kRequestsPerSecond;
-    if (finding != nullptr) out.finding = static_cast<Finding>(finding->index());
+    if (is_finding) out.finding = static_cast<Finding>(finding - kFindingRows.begin());
     const auto count = ParseCount(value);
     if (!count.ok()) return Blame(text, count.status().message());
     out.limit = static_cast<double>(*count);

@@ -28,7 +28,7 @@ struct Expectation {
 
 // Parses FIGURE<VALUE or FIGURE>VALUE (also <= and >=). Figures: mean, max, p50 to p99.999 with a duration, error_rate
 // with a percentage, requests_per_s with a count; of streams messages_per_s and the findings, by their names in
-// StreamCounts of report.proto, with a count.
+// common/outcomes.def, with a count.
 // Errors: InvalidArgument naming the text and the remedy.
 absl::StatusOr<Expectation> ParseExpectation(absl::string_view text);
 

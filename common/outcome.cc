@@ -9,39 +9,6 @@
 namespace tidemark {
 namespace {
 
-constexpr std::array<absl::string_view, kOutcomeCount> kOutcomeNames = {
-    "2xx",   "3xx",      "4xx",       "429",        "5xx",     "other status", "closed early",
-    "reset", "time-out", "malformed", "over limit", "cut off", "reply"};
-constexpr std::array<absl::string_view, kNeverSentCount> kNeverSentNames = {
-    "resolve", "connect refused", "connect time-out", "connect other", "TLS",
-    "cap",     "stopped",         "agent lost",       "upgrade"};
-constexpr std::array<absl::string_view, kConnectResultCount> kConnectNames = {
-    "established", "refused", "timed out", "failed", "TLS failed", "abandoned", "upgrade failed"};
-constexpr std::array<absl::string_view, kClosingCount> kClosingNames = {
-    "1000 normal",           "1001 going away", "1002 protocol error",
-    "1003 unsupported data", "no code",         "no close frame",
-    "1007 bad payload",      "1008 policy",     "1009 too big",
-    "1011 internal error",   "1012 restart",    "1013 try later",
-    "3000-4999 application", "other code"};
-
-constexpr std::array<absl::string_view, kFindingCount> kFindingNames = {"gaps",
-                                                                        "numbers lost",
-                                                                        "gaps while the generator was behind",
-                                                                        "duplicates",
-                                                                        "reordered",
-                                                                        "resets",
-                                                                        "unreadable",
-                                                                        "silences",
-                                                                        "reconnects",
-                                                                        "closed by the storm",
-                                                                        "held and closed",
-                                                                        "snapshots",
-                                                                        "suspect jumps",
-                                                                        "unsynced",
-                                                                        "checksums right",
-                                                                        "checksums wrong",
-                                                                        "ignored"};
-
 template <std::size_t N>
 std::uint64_t Sum(const std::array<std::uint64_t, N>& values) {
   return std::accumulate(values.begin(), values.end(), std::uint64_t{0});
@@ -66,12 +33,6 @@ bool Copy(const google::protobuf::RepeatedField<std::uint64_t>& in, std::array<s
 }
 
 }  // namespace
-
-absl::string_view Name(Outcome outcome) { return kOutcomeNames[static_cast<std::size_t>(outcome)]; }
-absl::string_view Name(NeverSent reason) { return kNeverSentNames[static_cast<std::size_t>(reason)]; }
-absl::string_view Name(ConnectResult result) { return kConnectNames[static_cast<std::size_t>(result)]; }
-absl::string_view Name(Finding finding) { return kFindingNames[static_cast<std::size_t>(finding)]; }
-absl::string_view Name(Closing closing) { return kClosingNames[static_cast<std::size_t>(closing)]; }
 
 Outcome OutcomeOfOtherStatus(int status) {
   switch (status / 100) {
@@ -167,36 +128,14 @@ std::uint64_t Counters::Complete() const {
 }
 
 void Counters::Add(const Counters& other) {
-  planned += other.planned;
-  sent += other.sent;
+#define COUNTER(field, shown, label) field += other.field;
+#include "common/counters.def"
   AddAll(never_sent, other.never_sent);
   AddAll(outcomes, other.outcomes);
   AddAll(connects, other.connects);
   AddAll(closings, other.closings);
   AddAll(findings, other.findings);
   AddAll(sent_by_request, other.sent_by_request);
-  success += other.success;
-  bytes_sent += other.bytes_sent;
-  bytes_received += other.bytes_received;
-  unsolicited_bytes += other.unsolicited_bytes;
-  messages += other.messages;
-  orphan_messages += other.orphan_messages;
-  pings += other.pings;
-  message_bytes += other.message_bytes;
-  early_messages += other.early_messages;
-  early_message_bytes += other.early_message_bytes;
-  untracked_events += other.untracked_events;
-  client_pings += other.client_pings;
-  pongs += other.pongs;
-  compressed_messages += other.compressed_messages;
-  tls_resumed += other.tls_resumed;
-  cpu_ns += other.cpu_ns;
-  run_delay_ns += other.run_delay_ns;
-  busy_ns += other.busy_ns;
-  failed_ns += other.failed_ns;
-  no_local_port += other.no_local_port;
-  no_descriptor += other.no_descriptor;
-  schedule_hash += other.schedule_hash;
 }
 
 std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
@@ -221,66 +160,23 @@ std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
 }
 
 void ToProto(const Counters& counters, const Pending& pending, proto::Counters* out) {
-  out->set_planned(counters.planned);
-  out->set_sent(counters.sent);
+  out->clear_sums();
+  for (const CounterRow& row : kCounterRows) out->add_sums(counters.*row.field);
   out->mutable_never_sent()->Assign(counters.never_sent.begin(), counters.never_sent.end());
   out->mutable_outcomes()->Assign(counters.outcomes.begin(), counters.outcomes.end());
   out->mutable_connects()->Assign(counters.connects.begin(), counters.connects.end());
-  out->set_success(counters.success);
-  out->set_bytes_sent(counters.bytes_sent);
-  out->set_bytes_received(counters.bytes_received);
-  out->set_unsolicited_bytes(counters.unsolicited_bytes);
-  out->set_messages(counters.messages);
-  out->set_orphan_messages(counters.orphan_messages);
-  out->set_pings(counters.pings);
-  out->set_message_bytes(counters.message_bytes);
-  out->set_early_messages(counters.early_messages);
-  out->set_early_message_bytes(counters.early_message_bytes);
-  out->set_untracked_events(counters.untracked_events);
-  out->set_client_pings(counters.client_pings);
-  out->set_pongs(counters.pongs);
-  if (Sum(counters.sent_by_request) != 0)
-    out->mutable_sent_by_request()->Assign(counters.sent_by_request.begin(), counters.sent_by_request.end());
-  out->set_compressed_messages(counters.compressed_messages);
   out->mutable_findings()->Assign(counters.findings.begin(), counters.findings.end());
   out->mutable_closings()->Assign(counters.closings.begin(), counters.closings.end());
-  out->set_tls_resumed(counters.tls_resumed);
-  out->set_cpu_ns(counters.cpu_ns);
-  out->set_run_delay_ns(counters.run_delay_ns);
-  out->set_busy_ns(counters.busy_ns);
-  out->set_failed_ns(counters.failed_ns);
-  out->set_no_local_port(counters.no_local_port);
-  out->set_no_descriptor(counters.no_descriptor);
-  out->set_schedule_hash(counters.schedule_hash);
+  if (Sum(counters.sent_by_request) != 0)
+    out->mutable_sent_by_request()->Assign(counters.sent_by_request.begin(), counters.sent_by_request.end());
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
 }
 
 bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) {
-  counters->planned = in.planned();
-  counters->sent = in.sent();
-  counters->success = in.success();
-  counters->bytes_sent = in.bytes_sent();
-  counters->bytes_received = in.bytes_received();
-  counters->unsolicited_bytes = in.unsolicited_bytes();
-  counters->messages = in.messages();
-  counters->orphan_messages = in.orphan_messages();
-  counters->pings = in.pings();
-  counters->message_bytes = in.message_bytes();
-  counters->early_messages = in.early_messages();
-  counters->early_message_bytes = in.early_message_bytes();
-  counters->untracked_events = in.untracked_events();
-  counters->client_pings = in.client_pings();
-  counters->pongs = in.pongs();
-  counters->compressed_messages = in.compressed_messages();
-  counters->tls_resumed = in.tls_resumed();
-  counters->cpu_ns = in.cpu_ns();
-  counters->run_delay_ns = in.run_delay_ns();
-  counters->busy_ns = in.busy_ns();
-  counters->failed_ns = in.failed_ns();
-  counters->no_local_port = in.no_local_port();
-  counters->no_descriptor = in.no_descriptor();
-  counters->schedule_hash = in.schedule_hash();
+  std::array<std::uint64_t, std::size(kCounterRows)> sums;
+  if (!Copy(in.sums(), sums)) return false;
+  for (std::size_t i = 0; i < sums.size(); ++i) counters->*kCounterRows[i].field = sums[i];
   pending->waiting = in.waiting();
   pending->in_flight = in.in_flight();
   return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&

@@ -11,88 +11,30 @@
 
 namespace tidemark {
 
-// How a sent request ended. Order is OutcomeCounts of report.proto.
+// The rows are in common/outcomes.def.
 enum class Outcome : std::uint8_t {
-  kStatus2xx,
-  kStatus3xx,
-  kStatus4xx,  // without 429
-  kStatus429,
-  kStatus5xx,
-  kStatusOther,  // any other final status
-  kClosedEarly,  // orderly close before the response was complete
-  kReset,        // the connection broke before the response was complete
-  kRequestTimeout,
-  kMalformed,  // not HTTP/1.x as RFC 9112 defines it
-  kOverLimit,  // header or body larger than our limits
-  kCutOff,     // still in flight when the run was stopped
-  kReply,      // of a WebSocket: its reply came
+#define OUTCOME(name, json, label) k##name,
+#include "common/outcomes.def"
   kCount
 };
-
-// Why a planned request was never sent. Order is NeverSentCounts of report.proto.
 enum class NeverSent : std::uint8_t {
-  kResolve,
-  kConnectRefused,
-  kConnectTimeout,
-  kConnectOther,
-  kTls,
-  kCap,
-  kStopped,
-  kAgentLost,
-  kUpgrade,
+#define NEVER_SENT(name, json, label) k##name,
+#include "common/outcomes.def"
   kCount
 };
-
-// How a connection attempt ended. Order is ConnectCounts of report.proto.
 enum class ConnectResult : std::uint8_t {
-  kEstablished,
-  kRefused,
-  kTimeout,
-  kOther,
-  kTlsFailed,
-  kAbandoned,
-  kUpgradeFailed,
+#define CONNECT_RESULT(name, json, label) k##name,
+#include "common/outcomes.def"
   kCount
 };
-
-// How the peer ended a WebSocket, by its close code (RFC 6455 section 7.4.1). Order is CloseCounts of report.proto.
 enum class Closing : std::uint8_t {
-  kNormal,         // 1000
-  kGoingAway,      // 1001
-  kProtocolError,  // 1002
-  kUnsupported,    // 1003
-  kNoCode,         // a close frame without a code
-  kNoFrame,        // the connection ended without a close frame
-  kBadPayload,     // 1007
-  kPolicy,         // 1008
-  kTooBig,         // 1009
-  kInternal,       // 1011
-  kRestart,        // 1012
-  kTryLater,       // 1013
-  kApplication,    // 3000 to 4999
-  kOther,
+#define CLOSING(name, json, label) k##name,
+#include "common/outcomes.def"
   kCount
 };
-
-// What listening to a stream brought to light. Order is StreamCounts of report.proto.
 enum class Finding : std::uint8_t {
-  kGap,        // runs of messages that never came ...
-  kLost,       // ... and how many numbers they had
-  kGapBehind,  // of the gaps, those that came while the generator itself was behind
-  kDuplicate,
-  kReordered,  // came late
-  kReset,      // the numbers began again
-  kUnread,     // messages without a value at one of the pointers, or that are no JSON
-  kSilence,    // connections that fell silent
-  kReconnect,  // connections that were lost while listening
-  kStorm,      // ... that we closed, to see them come back
-  kHeld,       // ... that we closed when they had been held for as long as the plan says
-  kSnapshot,   // messages that a stream begins with, or begins anew
-  kSuspect,    // after a snapshot, numbers that rose by more than one
-  kUnsynced,   // messages before a snapshot, or after a wrong checksum
-  kChecked,    // checksums that were right
-  kChecksumWrong,
-  kIgnored,  // messages that the plan says are no events
+#define FINDING(name, json, label) k##name,
+#include "common/outcomes.def"
   kCount
 };
 
@@ -102,11 +44,31 @@ inline constexpr std::size_t kNeverSentCount = static_cast<std::size_t>(NeverSen
 inline constexpr std::size_t kConnectResultCount = static_cast<std::size_t>(ConnectResult::kCount);
 inline constexpr std::size_t kClosingCount = static_cast<std::size_t>(Closing::kCount);
 
-absl::string_view Name(Outcome outcome);
-absl::string_view Name(NeverSent reason);
-absl::string_view Name(ConnectResult result);
-absl::string_view Name(Closing closing);
-absl::string_view Name(Finding finding);
+// How a report names one of them.
+struct EndRow {
+  absl::string_view json;
+  absl::string_view label;
+};
+inline constexpr std::array<EndRow, kOutcomeCount> kOutcomeRows = {{
+#define OUTCOME(name, json, label) {json, label},
+#include "common/outcomes.def"
+}};
+inline constexpr std::array<EndRow, kNeverSentCount> kNeverSentRows = {{
+#define NEVER_SENT(name, json, label) {json, label},
+#include "common/outcomes.def"
+}};
+inline constexpr std::array<EndRow, kConnectResultCount> kConnectResultRows = {{
+#define CONNECT_RESULT(name, json, label) {json, label},
+#include "common/outcomes.def"
+}};
+inline constexpr std::array<EndRow, kClosingCount> kClosingRows = {{
+#define CLOSING(name, json, label) {json, label},
+#include "common/outcomes.def"
+}};
+inline constexpr std::array<EndRow, kFindingCount> kFindingRows = {{
+#define FINDING(name, json, label) {json, label},
+#include "common/outcomes.def"
+}};
 
 // The class of a complete response with the given status (100 to 999); the first of those that are no 2xx.
 Outcome OutcomeOfOtherStatus(int status);
@@ -132,36 +94,14 @@ NeverSent NeverSentOf(ConnectResult result);
 
 // What is counted per request. All sums are since some start; plain integers, so that adding is exact.
 struct Counters {
-  std::uint64_t planned = 0;
-  std::uint64_t sent = 0;
+#define COUNTER(field, shown, label) std::uint64_t field = 0;
+#include "common/counters.def"
   std::array<std::uint64_t, kNeverSentCount> never_sent{};
   std::array<std::uint64_t, kOutcomeCount> outcomes{};
   std::array<std::uint64_t, kConnectResultCount> connects{};
   std::array<std::uint64_t, kClosingCount> closings{};  // WebSockets that the peer ended
   std::array<std::uint64_t, kFindingCount> findings{};
   std::array<std::uint64_t, kMaxRequests> sent_by_request{};  // of a mix
-  std::uint64_t success = 0;
-  std::uint64_t bytes_sent = 0;
-  std::uint64_t bytes_received = 0;
-  std::uint64_t unsolicited_bytes = 0;
-  std::uint64_t messages = 0;         // of WebSockets, received
-  std::uint64_t orphan_messages = 0;  // ... that were nobody's reply
-  std::uint64_t pings = 0;            // ... and answered
-  std::uint64_t client_pings = 0;     // sent by us, as frames or messages ...
-  std::uint64_t pongs = 0;            // ... and their answers
-  std::uint64_t compressed_messages = 0;
-  std::uint64_t message_bytes = 0;        // of the messages' payloads
-  std::uint64_t early_messages = 0;       // of these, before T0 ...
-  std::uint64_t early_message_bytes = 0;  // ... and their bytes
-  std::uint64_t untracked_events = 0;     // receipts that the fan-out has no room for
-  std::uint64_t tls_resumed = 0;
-  std::uint64_t cpu_ns = 0;
-  std::uint64_t run_delay_ns = 0;
-  std::uint64_t busy_ns = 0;        // integral over time of the requests in flight
-  std::uint64_t failed_ns = 0;      // sent to the end, of requests that are in no histogram
-  std::uint64_t no_local_port = 0;  // connection attempts that found no free local port ...
-  std::uint64_t no_descriptor = 0;  // ... or no free descriptor
-  std::uint64_t schedule_hash = 0;  // open loop: sum of Mix64(due - T0) over slots that fell due
 
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
   std::uint64_t& operator[](NeverSent reason) { return never_sent[static_cast<std::size_t>(reason)]; }
@@ -176,6 +116,19 @@ struct Counters {
 
   void Add(const Counters& other);
   bool operator==(const Counters&) const = default;
+};
+
+// See common/counters.def.
+enum class Shown : std::uint8_t { kAccount, kWebSocket, kPart };
+struct CounterRow {
+  absl::string_view name;
+  Shown shown;
+  absl::string_view label;
+  std::uint64_t Counters::*field;
+};
+inline constexpr CounterRow kCounterRows[] = {
+#define COUNTER(field, shown, label) {#field, Shown::shown, label, &Counters::field},
+#include "common/counters.def"
 };
 
 // Requests between plan and outcome: gauges, not sums.

@@ -23,7 +23,7 @@
 namespace tidemark {
 namespace {
 
-constexpr absl::string_view kHeader = "tidemark-journal 1\n";
+constexpr absl::string_view kHeader = "tidemark-journal 2\n";
 constexpr std::size_t kMaxAgents = 100'000;
 
 // Plays a journal's records, in their order, into the result of the run that wrote them.

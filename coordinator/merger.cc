@@ -160,7 +160,7 @@ absl::Status Merger::Finish() {
     for (const AgentSum& agent : agents_) sum.Add(agent.facts[i]);
     if (histograms_[i].Facts() != sum) {
       return absl::DataLossError(
-          absl::StrCat("the merged histogram '", kMetricNames[i], "' is not the sum of the agents'"));
+          absl::StrCat("the merged histogram '", Label(static_cast<Metric>(i)), "' is not the sum of the agents'"));
     }
   }
   const Counters sum = counters();

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "coordinator/report/phrases.h"
 
 namespace tidemark {
 
@@ -18,7 +19,7 @@ std::string ToCsv(const proto::Report& report) {
   for (const proto::Point& p : report.points()) {
     const proto::Latency& l = p.latency();
     const proto::Accounting& a = p.accounting();
-    const proto::OutcomeCounts& o = a.outcomes();
+    const auto ended = [&a](absl::string_view name) { return CountOf(a.outcomes(), name); };
     absl::StrAppend(&out, p.connections(), ",", p.total_requests(), ",", p.successful_requests(), ",",
                     p.failed_requests(), ",");
     absl::StrAppendFormat(&out, "%.6g,%.9g,%.9g,%.9g,", p.error_rate_percent(), p.duration_s(), p.requests_per_s(),
@@ -28,9 +29,9 @@ std::string ToCsv(const proto::Report& report) {
       absl::StrAppendFormat(&out, "%.3f,", value);
     }
     for (const std::uint64_t value :
-         {l.censored(), o.status_2xx(), o.status_3xx(), o.status_4xx(), o.status_429(), o.status_5xx(),
-          o.status_other(), o.closed_early(), o.reset(), o.request_timeout(), o.malformed(), o.over_limit(),
-          o.cut_off(), a.never_sent(), a.bytes_sent(), a.bytes_received()}) {
+         {l.censored(), ended("status_2xx"), ended("status_3xx"), ended("status_4xx"), ended("status_429"),
+          ended("status_5xx"), ended("status_other"), ended("closed_early"), ended("reset"), ended("request_timeout"),
+          ended("malformed"), ended("over_limit"), ended("cut_off"), a.never_sent(), a.bytes_sent(), a.bytes_received()}) {
       absl::StrAppend(&out, value, ",");
     }
     absl::StrAppendFormat(&out, "%.1f,%s,%d", p.generator_cpu_percent(), p.status(), p.rate_per_s());

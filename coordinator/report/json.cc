@@ -8,6 +8,7 @@
 
 #include "common/plan.h"
 #include "common/units.h"
+#include "protos/report.pb.h"
 
 namespace tidemark {
 namespace {
@@ -55,6 +56,14 @@ json::value ValueOf(const Message& message) {
     return json::value(json::string(FormatDuration(FromProto(duration))));
   }
   json::object object;
+  if (const auto* const counts = dynamic_cast<const proto::Counts*>(&message)) {
+    for (const proto::Count& count : counts->list()) object[count.name()] = count.count();
+    return object;
+  }
+  if (const auto* const latencies = dynamic_cast<const proto::NamedLatencies*>(&message)) {
+    for (const proto::NamedLatency& named : latencies->list()) object[named.name()] = ValueOf(named.latency());
+    return object;
+  }
   const auto& reflection = *message.GetReflection();
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor* field = message.GetDescriptor()->field(i);

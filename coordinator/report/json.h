@@ -8,7 +8,7 @@
 namespace tidemark {
 
 // One line. Every scalar field is printed, zero or not; messages and lists that are not set are left out; durations
-// are written with their unit ("30s"), bytes as text.
+// are written with their unit ("30s"), bytes as text, Counts and NamedLatencies as objects by name.
 std::string ToJson(const google::protobuf::Message& message);
 
 }  // namespace tidemark

@@ -13,16 +13,44 @@ std::string Quantile(const proto::Latency& latency, absl::string_view name, doub
   return absl::StrCat(is_bound ? ">=" : "", FormatLatency(micros));
 }
 
-std::uint64_t CountAt(const google::protobuf::Message& counts, std::size_t i) {
-  return counts.GetReflection()->GetUInt64(counts, counts.GetDescriptor()->field(static_cast<int>(i)));
+std::uint64_t CountOf(const proto::Counts& counts, absl::string_view name) {
+  for (const proto::Count& count : counts.list()) {
+    if (count.name() == name) return count.count();
+  }
+  return 0;
 }
 
-void AddByOrder(const google::protobuf::Message& from, google::protobuf::Message* to) {
-  const auto* const type = from.GetDescriptor();
-  for (int i = 0; i < type->field_count(); ++i) {
-    const auto* const field = type->field(i);
-    const auto* const reflection = to->GetReflection();
-    reflection->SetUInt64(to, field, reflection->GetUInt64(*to, field) + reflection->GetUInt64(from, field));
+std::string Terms(const proto::Counts& counts, absl::Span<const EndRow> rows) {
+  std::vector<std::string> terms;
+  for (const EndRow& row : rows) {
+    const std::uint64_t value = CountOf(counts, row.json);
+    if (value != 0) terms.push_back(absl::StrCat(row.label, " ", FormatCount(value)));
+  }
+  return terms.empty() ? "0" : absl::StrJoin(terms, " + ");
+}
+
+const proto::Latency* LatencyOf(const proto::Point& point, const MetricRow& metric) {
+  if (metric.json.empty()) return nullptr;
+  const auto* const field = proto::Point::descriptor()->FindFieldByName(std::string(metric.json));
+  if (field != nullptr) {
+    const auto& message = point.GetReflection()->GetMessage(point, field);
+    return point.GetReflection()->HasField(point, field) ? static_cast<const proto::Latency*>(&message) : nullptr;
+  }
+  for (const proto::NamedLatency& named : point.histograms().list()) {
+    if (named.name() == metric.json) return &named.latency();
+  }
+  return nullptr;
+}
+
+void AddCounts(const proto::Counts& from, proto::Counts* to) {
+  for (const proto::Count& count : from.list()) {
+    const auto found = std::find_if(to->mutable_list()->begin(), to->mutable_list()->end(),
+                                    [&](const proto::Count& other) { return other.name() == count.name(); });
+    if (found == to->mutable_list()->end()) {
+      *to->add_list() = count;
+    } else {
+      found->set_count(found->count() + count.count());
+    }
   }
 }
 

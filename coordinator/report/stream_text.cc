@@ -17,7 +17,7 @@ constexpr std::size_t kMaxName = 60;
 constexpr char kStreamRow[] = "%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s%8s%7s%7s%8s%10s%19s\n";
 
 void AppendStorm(const proto::Point& point, const std::string& who, std::string* out) {
-  const std::uint64_t closed = point.accounting().web_socket().streams().storm();
+  const std::uint64_t closed = CountOf(point.accounting().web_socket().streams(), "storm");
   if (closed == 0) return;
   absl::StrAppend(out, "  Storm    : ", who, FormatCount(closed), " closed, ", FormatCount(point.back().count()),
                   " subscribed again: 50 % in ", FormatLatency(point.back().p50_us()), ", 95 % in ",
@@ -109,7 +109,7 @@ std::string StreamTitles() {
 // What a point that listened has heard.
 std::string StreamRow(const std::string& name, const proto::Point& p) {
   const proto::WebSocketCounts& counts = p.accounting().web_socket();
-  const proto::StreamCounts& streams = counts.streams();
+  const auto found = [&counts](absl::string_view finding) { return FormatCount(CountOf(counts.streams(), finding)); };
   const proto::Latency& every = p.interval();
   const proto::Latency& stale = p.staleness();
   const std::uint64_t bytes = counts.message_bytes() - counts.early_message_bytes();
@@ -118,9 +118,8 @@ std::string StreamRow(const std::string& name, const proto::Point& p) {
                          absl::StrFormat("%.2f", rate / (1 << 20)), Quantile(every, "p50_us", every.p50_us()),
                          Quantile(every, "p99_us", every.p99_us()), Quantile(every, "max_us", every.max_us()),
                          Quantile(stale, "p50_us", stale.p50_us()), Quantile(stale, "p99_us", stale.p99_us()),
-                         Quantile(stale, "max_us", stale.max_us()), FormatCount(streams.gaps()),
-                         FormatCount(streams.duplicates()), FormatCount(streams.reordered()),
-                         FormatCount(streams.resets()), FormatCount(streams.silences()), p.verdict());
+                         Quantile(stale, "max_us", stale.max_us()), found("gaps"), found("duplicates"),
+                         found("reordered"), found("resets"), found("silences"), p.verdict());
 }
 
 void AppendStreams(const proto::Point& point, const std::string& who, std::string* out) {
@@ -150,11 +149,11 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
     absl::StrAppend(out, ", pings sent ", FormatCount(counts.client_pings()), " and pongs received ",
                     FormatCount(counts.pongs()));
   absl::StrAppend(out, "\n");
-  const proto::StreamCounts& streams = counts.streams();
-  if (streams.ByteSizeLong() != 0) absl::StrAppend(out, "  Streams  : ", Terms<Finding>(streams, kFindingCount), "\n");
-  AddByOrder(before.closings(), counts.mutable_closings());
-  if (counts.closings().ByteSizeLong() != 0)
-    absl::StrAppend(out, "  Closed   : by the target: ", Terms<Closing>(counts.closings(), kClosingCount), "\n");
+  const std::string findings = Terms(counts.streams(), kFindingRows);
+  if (findings != "0") absl::StrAppend(out, "  Streams  : ", findings, "\n");
+  AddCounts(before.closings(), counts.mutable_closings());
+  const std::string closings = Terms(counts.closings(), kClosingRows);
+  if (closings != "0") absl::StrAppend(out, "  Closed   : by the target: ", closings, "\n");
 }
 
 }  // namespace tidemark

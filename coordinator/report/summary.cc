@@ -23,45 +23,50 @@ namespace {
 
 double Micros(Nanos value) { return static_cast<double>(value) / 1e3; }
 
-// Copies `values` into the fields of `message` in order: the enum's order is the message's.
+// `values` by the names of their rows.
 template <std::size_t N>
-void FillByOrder(const std::array<std::uint64_t, N>& values, google::protobuf::Message* message) {
-  const auto* type = message->GetDescriptor();
-  for (std::size_t i = 0; i < N; ++i)
-    message->GetReflection()->SetUInt64(message, type->field(static_cast<int>(i)), values[i]);
+void FillCounts(const std::array<std::uint64_t, N>& values, const std::array<EndRow, N>& rows, proto::Counts* out) {
+  for (std::size_t i = 0; i < N; ++i) {
+    proto::Count* const count = out->add_list();
+    count->set_name(std::string(rows[i].json));
+    count->set_count(values[i]);
+  }
+}
+
+// The counters that are shown there, in the fields of their names, or in `others` if there is none.
+void FillCounters(const Counters& counters, Shown shown, google::protobuf::Message* message, proto::Counts* others) {
+  for (const CounterRow& row : kCounterRows) {
+    if (row.shown != shown) continue;
+    const auto* const field = message->GetDescriptor()->FindFieldByName(std::string(row.name));
+    if (field != nullptr) {
+      message->GetReflection()->SetUInt64(message, field, counters.*row.field);
+      continue;
+    }
+    proto::Count* const count = others->add_list();
+    count->set_name(std::string(row.name));
+    count->set_count(counters.*row.field);
+  }
 }
 
 void FillAccounting(const Counters& counters, const Pending& pending, proto::Accounting* out) {
-  out->set_planned(counters.planned);
-  out->set_sent(counters.sent);
+  FillCounters(counters, Shown::kAccount, out, out->mutable_counters());
+  if (out->counters().list().empty()) out->clear_counters();
   out->set_never_sent(counters.NeverSentTotal());
-  FillByOrder(counters.never_sent, out->mutable_never_sent_by_reason());
-  FillByOrder(counters.outcomes, out->mutable_outcomes());
-  FillByOrder(counters.connects, out->mutable_connections());
-  out->set_success(counters.success);
-  out->set_bytes_sent(counters.bytes_sent);
-  out->set_bytes_received(counters.bytes_received);
-  out->set_unsolicited_bytes(counters.unsolicited_bytes);
+  FillCounts(counters.never_sent, kNeverSentRows, out->mutable_never_sent_by_reason());
+  FillCounts(counters.outcomes, kOutcomeRows, out->mutable_outcomes());
+  FillCounts(counters.connects, kConnectResultRows, out->mutable_connections());
   const bool has_web_sockets =
       counters.messages + counters.pings + counters.client_pings + counters.pongs +
           std::accumulate(counters.closings.begin(), counters.closings.end(), std::uint64_t{0}) !=
       0;
   if (has_web_sockets) {
     proto::WebSocketCounts* const counts = out->mutable_web_socket();
-    counts->set_messages(counters.messages);
-    counts->set_orphan_messages(counters.orphan_messages);
-    counts->set_pings(counters.pings);
-    counts->set_client_pings(counters.client_pings);
-    counts->set_pongs(counters.pongs);
+    FillCounters(counters, Shown::kWebSocket, counts, counts->mutable_counters());
+    if (counts->counters().list().empty()) counts->clear_counters();
     counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
-    counts->set_message_bytes(counters.message_bytes);
-    counts->set_early_messages(counters.early_messages);
-    counts->set_early_message_bytes(counters.early_message_bytes);
-    counts->set_compressed_messages(counters.compressed_messages);
-    FillByOrder(counters.findings, counts->mutable_streams());
-    FillByOrder(counters.closings, counts->mutable_closings());
+    FillCounts(counters.findings, kFindingRows, counts->mutable_streams());
+    FillCounts(counters.closings, kClosingRows, counts->mutable_closings());
   }
-  out->set_tls_resumed(counters.tls_resumed);
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
   out->set_identity_holds(BrokenIdentity(counters, pending).empty());
@@ -191,6 +196,25 @@ void FillCloseReasons(const NamedCounts& named, proto::Point* out) {
   }
 }
 
+// Every metric of the table, in the field of its name or, if there is none, among the others.
+void FillLatencies(const Sums& sums, proto::Point* out) {
+  static const Histogram none;
+  for (std::size_t i = 0; i < kMetricRows.size(); ++i) {
+    const MetricRow& row = kMetricRows[i];
+    const Histogram& bounds = row.bounded_by == Metric::kCount ? none : sums[row.bounded_by];
+    if (row.json.empty() || (sums.histograms[i].IsEmpty() && bounds.IsEmpty())) continue;
+    const auto* const field = proto::Point::descriptor()->FindFieldByName(std::string(row.json));
+    const proto::Latency latency = SummariseLatency(sums.histograms[i], bounds);
+    if (field != nullptr) {
+      out->GetReflection()->MutableMessage(out, field)->CopyFrom(latency);
+      continue;
+    }
+    proto::NamedLatency* const named = out->mutable_histograms()->add_list();
+    named->set_name(std::string(row.json));
+    *named->mutable_latency() = latency;
+  }
+}
+
 void FillPoint(const Sums& sums, proto::Point* out) {
   const Counters& counters = sums.counters;
   out->set_total_requests(counters.planned);
@@ -208,30 +232,8 @@ void FillPoint(const Sums& sums, proto::Point* out) {
     out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
     out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
   }
-  static const Histogram none;
-  *out->mutable_latency() = SummariseLatency(sums[Metric::kService], sums[Metric::kCensored]);
-  *out->mutable_other_latency() = SummariseLatency(sums[Metric::kOther], none);
-  *out->mutable_first_byte() = SummariseLatency(sums[Metric::kFirstByte], none);
-  *out->mutable_lateness() = SummariseLatency(sums[Metric::kLateness], none);
-  *out->mutable_connect() = SummariseLatency(sums[Metric::kConnect], none);
-  *out->mutable_tls() = SummariseLatency(sums[Metric::kTls], none);
-  if (!sums[Metric::kUpgrade].IsEmpty()) *out->mutable_upgrade() = SummariseLatency(sums[Metric::kUpgrade], none);
-  if (!sums[Metric::kSubscribe].IsEmpty()) *out->mutable_subscribe() = SummariseLatency(sums[Metric::kSubscribe], none);
-  if (!sums[Metric::kFirstEvent].IsEmpty()) {
-    *out->mutable_first_event() = SummariseLatency(sums[Metric::kFirstEvent], none);
-    *out->mutable_interval() = SummariseLatency(sums[Metric::kInterval], none);
-    if (!sums[Metric::kReturn].IsEmpty()) *out->mutable_back() = SummariseLatency(sums[Metric::kReturn], none);
-    if (!sums[Metric::kStaleness].IsEmpty())
-      *out->mutable_staleness() = SummariseLatency(sums[Metric::kStaleness], none);
-  }
-  *out->mutable_response() = SummariseLatency(sums[Metric::kResponse], sums[Metric::kUnanswered]);
+  FillLatencies(sums, out);
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
-  if (!sums[Metric::kWire].IsEmpty()) {
-    *out->mutable_app_to_wire() = SummariseLatency(sums[Metric::kAppToWire], none);
-    *out->mutable_wire() = SummariseLatency(sums[Metric::kWire], none);
-    *out->mutable_wire_to_app() = SummariseLatency(sums[Metric::kWireToApp], none);
-  }
-  *out->mutable_loop_lag() = SummariseLatency(sums[Metric::kLoopLag], none);
   FillAccounting(counters, sums.pending, out->mutable_accounting());
   FillAccounting(sums.warmup, Pending(), out->mutable_warmup());
   out->set_unaccounted_requests_max(sums.unaccounted_max);

@@ -60,8 +60,8 @@ std::string AccountLine(const proto::Accounting& a) {
   absl::StrAppend(&line, " + never sent ", FormatCount(a.never_sent()));
   if (a.waiting() != 0) absl::StrAppend(&line, " + waiting ", FormatCount(a.waiting()));
   if (a.never_sent() != 0)
-    absl::StrAppend(&line, " (", Terms<NeverSent>(a.never_sent_by_reason(), kNeverSentCount), ")");
-  absl::StrAppend(&line, "; sent = ", Terms<Outcome>(a.outcomes(), kOutcomeCount));
+    absl::StrAppend(&line, " (", Terms(a.never_sent_by_reason(), kNeverSentRows), ")");
+  absl::StrAppend(&line, "; sent = ", Terms(a.outcomes(), kOutcomeRows));
   if (a.in_flight() != 0) absl::StrAppend(&line, " + in flight ", FormatCount(a.in_flight()));
   return absl::StrCat(line, a.identity_holds() ? "" : "  IDENTITY BROKEN");
 }
@@ -115,17 +115,22 @@ std::string LatencyDetail(const proto::Report& report) {
   std::string out;
   for (const proto::Point& p : report.points()) {
     absl::StrAppend(&out, "  ", p.connections(), " connections",
-                    p.rate_per_s() == 0 ? "" : absl::StrCat(", ", p.rate_per_s(), " per second"), "\n",
-                    LatencyLine("response", p.response()), LatencyLine("service", p.latency()),
-                    LatencyLine("not success", p.other_latency()), LatencyLine("first byte", p.first_byte()),
-                    LatencyLine("lateness", p.lateness()), LatencyLine("connect", p.connect()),
-                    LatencyLine("TLS", p.tls()), LatencyLine("upgrade", p.upgrade()),
-                    LatencyLine("subscribe", p.subscribe()), LatencyLine("first event", p.first_event()),
-                    LatencyLine("interval", p.interval()), LatencyLine("staleness", p.staleness()),
-                    LatencyLine("loop lag", p.loop_lag()), LatencyLine("app to wire", p.app_to_wire()),
-                    LatencyLine("wire", p.wire()), LatencyLine("wire to app", p.wire_to_app()));
+                    p.rate_per_s() == 0 ? "" : absl::StrCat(", ", p.rate_per_s(), " per second"), "\n");
+    for (const MetricRow& row : kMetricRows) {
+      if (const proto::Latency* const latency = LatencyOf(p, row)) absl::StrAppend(&out, LatencyLine(row.label, *latency));
+    }
   }
   return out;
+}
+
+// Counters that no sentence of their own tells of.
+std::string CountersOf(const proto::Counts& counts) {
+  std::vector<std::string> terms;
+  for (const CounterRow& row : kCounterRows) {
+    const std::uint64_t count = row.label.empty() ? 0 : CountOf(counts, row.name);
+    if (count != 0) terms.push_back(absl::StrCat(row.label, " ", FormatCount(count)));
+  }
+  return absl::StrJoin(terms, ", ");
 }
 
 // "p50 1.20ms +-1.3 %": how sure the quantiles of a point are.
@@ -265,9 +270,9 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");
     absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
   }
-  proto::ConnectCounts connections = total.accounting().connections();
-  AddByOrder(total.warmup().connections(), &connections);
-  absl::StrAppend(&out, "  Connect  : ", Terms<ConnectResult>(connections, kConnectResultCount));
+  proto::Counts connections = total.accounting().connections();
+  AddCounts(total.warmup().connections(), &connections);
+  absl::StrAppend(&out, "  Connect  : ", Terms(connections, kConnectResultRows));
   if (const std::uint64_t resumed = total.accounting().tls_resumed() + total.warmup().tls_resumed(); resumed != 0) {
     absl::StrAppend(&out, "; ", FormatCount(resumed), " TLS sessions resumed");
   }
@@ -278,6 +283,10 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   if (total.accounting().unsolicited_bytes() != 0) {
     absl::StrAppend(&out, ", ", FormatCount(total.accounting().unsolicited_bytes()), " bytes nobody had asked for");
   }
+  proto::Counts counters = total.accounting().counters();
+  AddCounts(total.accounting().web_socket().counters(), &counters);
+  if (const std::string terms = CountersOf(counters); !terms.empty())
+    absl::StrAppend(&out, "\n  Counted  : ", terms);
   absl::StrAppend(&out, "\n  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ",
                   report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
                   FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",

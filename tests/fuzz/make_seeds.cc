@@ -3,6 +3,7 @@
 
 #include "common/plan.h"
 #include "protos/agent.pb.h"
+#include "tests/support/edit_counters.h"
 #include "tests/support/shards.h"
 
 namespace {
@@ -36,7 +37,7 @@ void WriteControl(const std::string& folder) {
   *event.mutable_shard() = tidemark::MakeShards(rng, 0, 1, 1, 6).shards[0];
   std::ofstream(folder + "/shard", std::ios::binary) << '\1' << event.SerializeAsString();
   event.mutable_ready()->set_connections_up(3);
-  event.mutable_ready()->mutable_warmup()->set_planned(3);
+  tidemark::EditCounters(event.mutable_ready()->mutable_warmup(), [](tidemark::Counters* c) { c->planned = 3; });
   std::ofstream(folder + "/ready", std::ios::binary) << '\1' << event.SerializeAsString();
 }
 

@@ -188,7 +188,7 @@ TEST(ConnectionTest, WarmUpIsCountedApart) {
   plan.mutable_sweep()->set_warmup_requests_per_connection(3);
   PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.sent, 20u);
-  EXPECT_EQ(run.ready.warmup().sent(), 12u);
+  EXPECT_EQ(run.warmup.sent, 12u);
   EXPECT_EQ(run.ready.connections_up(), 4);
   EXPECT_EQ(requests.load(), 32);
 }

@@ -12,6 +12,7 @@
 #include "common/control_address.h"
 #include "common/plan.h"
 #include "coordinator/run.h"
+#include "tests/support/edit_counters.h"
 #include "tests/support/listening_agent.h"
 #include "tests/support/status_matchers.h"
 
@@ -126,7 +127,7 @@ TEST(HostilePeerTest, WhatAnAgentMayNotSayEndsItsStreamWithTheRule) {
       {"counters that do not add up",
        [](const proto::ShardKey& key, const auto& say) {
          proto::Event event = ShardOf(key);
-         event.mutable_shard()->mutable_counters()->set_sent(1);
+         EditCounters(event.mutable_shard()->mutable_counters(), [](Counters* c) { c->sent = 1; });
          say(event);
        },
        "shard 0: "},
@@ -161,7 +162,7 @@ TEST(HostilePeerTest, WhatAnAgentMayNotSayEndsItsStreamWithTheRule) {
       {"more messages before the start than there were",
        [](const proto::ShardKey& key, const auto& say) {
          proto::Event event = ShardOf(key);
-         event.mutable_shard()->mutable_counters()->set_early_messages(1);
+         EditCounters(event.mutable_shard()->mutable_counters(), [](Counters* c) { c->early_messages = 1; });
          say(event);
        },
        "that came before the start"},

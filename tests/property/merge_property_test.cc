@@ -97,8 +97,8 @@ TEST(MergeProperty, AnyOrderDuplicateResendAndRestartGivesTheSameBits) {
     EXPECT_EQ(merger->fan_out().Summarise().spread, spread);
     for (std::size_t i = 0; i < kMetricCount; ++i) {
       const Histogram& merged = merger->histogram(static_cast<Metric>(i));
-      ASSERT_EQ(merged, truth.histograms[i]) << kMetricNames[i];
-      ASSERT_EQ(EncodeV2(merged), EncodeV2(truth.histograms[i])) << kMetricNames[i];
+      ASSERT_EQ(merged, truth.histograms[i]) << Label(static_cast<Metric>(i));
+      ASSERT_EQ(EncodeV2(merged), EncodeV2(truth.histograms[i])) << Label(static_cast<Metric>(i));
     }
   }
 }

@@ -47,6 +47,7 @@ class EventLog {
 struct PointRun {
   proto::Ready ready;
   proto::Shard last;
+  Counters warmup;
   Counters counters;
   Pending pending;
 };
@@ -89,6 +90,8 @@ inline PointRun RunOnePoint(const proto::Plan& plan) {
   run.last =
       log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
   EXPECT_TRUE(run.last.is_final());
+  Pending none;
+  EXPECT_TRUE(FromProto(run.ready.warmup(), &run.warmup, &none));
   EXPECT_TRUE(FromProto(run.last.counters(), &run.counters, &run.pending));
   EXPECT_EQ(BrokenIdentity(run.counters, run.pending), "");
   return run;

@@ -22,7 +22,8 @@ std::vector<Include> IncludesOf(const std::string& room) {
   std::vector<Include> includes;
   const fs::path root(TIDEMARK_SOURCE_DIR);
   for (const auto& entry : fs::recursive_directory_iterator(root / room)) {
-    if (entry.path().extension() != ".h" && entry.path().extension() != ".cc") continue;
+    if (entry.path().extension() != ".h" && entry.path().extension() != ".cc" && entry.path().extension() != ".def")
+      continue;
     std::ifstream in(entry.path());
     for (std::string line; std::getline(in, line);) {
       std::smatch match;

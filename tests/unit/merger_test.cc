@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/histogram_codec.h"
+#include "tests/support/edit_counters.h"
 #include "tests/support/shards.h"
 #include "tests/support/status_matchers.h"
 
@@ -45,13 +46,13 @@ TEST(MergerTest, ALyingShardIsRefusedWholeAndNothingOfItIsAdded) {
       {"unknown metric", [](proto::Shard* s) { s->mutable_deltas(0)->mutable_summary()->set_metric(99); },
        "does not know"},
       {"metric twice", [](proto::Shard* s) { *s->add_deltas() = s->deltas(0); }, "twice"},
-      {"planned", [](proto::Shard* s) { s->mutable_counters()->set_planned(1); }, "planned 1 != sent"},
+      {"planned", [](proto::Shard* s) { EditCounters(s->mutable_counters(), [](Counters* c) { c->planned = 1; }); }, "planned 1 != sent"},
       {"outcome", [](proto::Shard* s) { s->mutable_counters()->set_outcomes(7, 5); }, "sent"},
-      {"successes", [](proto::Shard* s) { s->mutable_counters()->set_success(s->counters().success() - 1); },
+      {"successes", [](proto::Shard* s) { EditCounters(s->mutable_counters(), [](Counters* c) { --c->success; }); },
        "differ in number"},
       {"pending at the end",
        [](proto::Shard* s) {
-         s->mutable_counters()->set_planned(s->counters().planned() + 1);
+         EditCounters(s->mutable_counters(), [](Counters* c) { ++c->planned; });
          s->mutable_counters()->set_waiting(1);
        },
        "final, yet requests are pending"},
@@ -79,10 +80,12 @@ TEST(MergerTest, CountersThatGoBackwardsAreRefused) {
   proto::Shard shard = made.shards[1];
   proto::Counters* counters = shard.mutable_counters();
   *counters = made.shards[0].counters();
-  counters->set_planned(counters->planned() - 1);
-  counters->set_sent(counters->sent() - 1);
-  counters->set_outcomes(0, counters->outcomes(0) - 1);
-  counters->set_success(counters->success() - 1);
+  EditCounters(counters, [](Counters* c) {
+    --c->planned;
+    --c->sent;
+    --(*c)[Outcome::kStatus2xx];
+    --c->success;
+  });
   EXPECT_THAT(merger.Apply(shard), FailsWith("its counters went backwards"));
 }
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <set>
 
-#include "protos/report.pb.h"
 
 namespace tidemark {
 namespace {
@@ -79,10 +79,38 @@ TEST(OutcomeTest, CountersSurviveTheWire) {
   EXPECT_FALSE(FromProto(wire, &back, &pending));
 }
 
-TEST(OutcomeTest, TheReportHasAFieldForEachEntryOfEachEnum) {
-  EXPECT_EQ(static_cast<std::size_t>(proto::OutcomeCounts::descriptor()->field_count()), kOutcomeCount);
-  EXPECT_EQ(static_cast<std::size_t>(proto::NeverSentCounts::descriptor()->field_count()), kNeverSentCount);
-  EXPECT_EQ(static_cast<std::size_t>(proto::ConnectCounts::descriptor()->field_count()), kConnectResultCount);
+TEST(OutcomeTest, EveryCounterIsAddedAndSurvivesTheWire) {
+  Counters counters;
+  std::uint64_t next = 1;
+  for (const CounterRow& row : kCounterRows) counters.*row.field = next++;
+  counters.early_messages = counters.early_message_bytes = 0;
+  Counters twice = counters;
+  twice.Add(counters);
+  for (const CounterRow& row : kCounterRows) EXPECT_EQ(twice.*row.field, 2 * (counters.*row.field)) << row.name;
+  proto::Counters wire;
+  ToProto(counters, {}, &wire);
+  Counters back;
+  Pending pending;
+  ASSERT_TRUE(FromProto(wire, &back, &pending));
+  EXPECT_EQ(back, counters);
+}
+
+template <typename Rows>
+void ExpectDistinctNames(const Rows& rows) {
+  std::set<absl::string_view> names;
+  for (const auto& row : rows) {
+    EXPECT_FALSE(row.json.empty());
+    EXPECT_FALSE(row.label.empty());
+    EXPECT_TRUE(names.insert(row.json).second) << row.json;
+  }
+}
+
+TEST(OutcomeTest, EachRowHasANameOfItsOwn) {
+  ExpectDistinctNames(kOutcomeRows);
+  ExpectDistinctNames(kNeverSentRows);
+  ExpectDistinctNames(kConnectResultRows);
+  ExpectDistinctNames(kClosingRows);
+  ExpectDistinctNames(kFindingRows);
 }
 
 }  // namespace
