@@ -21,6 +21,8 @@ constexpr Nanos kMaxBackoff = kSecond;
 // Texts of connection errors that are told apart; more are counted under one.
 constexpr std::size_t kMaxErrorTexts = 8;
 
+constexpr char kClosedIdle[] = "the peer closed an idle connection";
+
 }  // namespace
 
 void Connection::Init(ConnectionContext* context, std::int64_t index, std::uint64_t quota) {
@@ -32,6 +34,7 @@ void Connection::Init(ConnectionContext* context, std::int64_t index, std::uint6
 void Connection::Open() {
   ConnectionContext& c = *context_;
   CHECK(state_ == State::kClosed);
+  if (!is_succeeding_) ReleaseHold();
   is_proven_ = false;
   sent_ = c.ReadClock();
   const SocketAddress* source = c.sources.empty() ? nullptr : &c.sources[index_ % c.sources.size()];
@@ -110,7 +113,8 @@ void Connection::OnHandshake() {
 void Connection::CountEstablished() {
   ConnectionContext& c = *context_;
   ++c.recorder->counters[ConnectResult::kEstablished];
-  ++c.up;
+  ReleaseHold();
+  c.ChangeUp(1);
   TimeoutWheel::Clear(this);
   SetInterest(EPOLLIN);
   state_ = State::kIdle;
@@ -184,12 +188,14 @@ void Connection::Rest(Nanos done) {
 void Connection::Think(Nanos until) {
   is_thinking_ = true;
   due_ = until;
+  if (state_ == State::kClosed) HoldClosed();
   web_socket_ != nullptr ? Watch(until) : context_->wheel->Schedule(this, until);
 }
 
 void Connection::Begin(std::uint64_t quota, Nanos due) {
   quota_ = quota;
   is_settled_ = false;
+  is_held_ = is_succeeding_ = false;  // whose connections are asked for is counted anew
   is_free_ = false;
   failures_ = 0;
   if (context_->open_loop) {
@@ -202,7 +208,7 @@ void Connection::Begin(std::uint64_t quota, Nanos due) {
     if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
     return;
   }
-  if (state_ == State::kBackoff) state_ = State::kClosed;
+  if (state_ == State::kBackoff) LeaveBackOff();
   if (web_socket_ != nullptr) web_socket_->room_since = due;
   return due > context_->now && context_->pacer.MayTake(quota_, due) ? Think(due) : TakeNext(due);
 }
@@ -221,7 +227,7 @@ void Connection::Send() {
   const IoResult io = c.stamp_every == 0 ? transport_.Send(request) : SendFirst();
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
-    return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
+    return FailConnect(Phase::kConnect, io.error, kClosedIdle);
   }
   state_ = State::kSending;
   sent_bytes_ = io.bytes;
@@ -274,7 +280,7 @@ void Connection::ContinueSending() {
   const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
   const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
-    if (sent_bytes_ == 0) return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
+    if (sent_bytes_ == 0) return FailConnect(Phase::kConnect, io.error, kClosedIdle);
     const int error = io.error == 0 ? ECONNRESET : io.error;
     return web_socket_ == nullptr ? FailRequest(error) : EndWebSocket(error);
   }
@@ -338,7 +344,11 @@ void Connection::CompleteResponse(Nanos done) {
   if (sent_bytes_ == 0) return FailRequest(EBADMSG);  // an answer to nothing
   const auto status = static_cast<std::size_t>(parser_.status());
   const bool is_success = status < c.success.size() && c.success[status];
-  c.book.Complete(SlotInHand(), first_byte_, done, OutcomeOfStatus(static_cast<int>(status)), is_success);
+  if (done - sent_ > c.timeout && IsLate(sent_, done)) [[unlikely]] {
+    c.book.Fail(SlotInHand(), Outcome::kRequestTimeout, done);
+  } else {
+    c.book.Complete(SlotInHand(), first_byte_, done, OutcomeOfStatus(static_cast<int>(status)), is_success);
+  }
   LeaveSlot();
   if (stamps_ != nullptr) [[unlikely]]
     RecordStamps();
@@ -347,8 +357,21 @@ void Connection::CompleteResponse(Nanos done) {
     state_ = State::kIdle;
   } else {
     Close();
+    HoldForSuccessor();
   }
   Rest(done);
+}
+
+// Whether an answer that was read at `done`, after its time-out, had come after it. The kernel's stamp tells, where
+// there is one; else an answer that may have lain unread while this thread stood still is not the target's fault.
+bool Connection::IsLate(Nanos sent, Nanos done) const {
+  const ConnectionContext& c = *context_;
+  const Nanos limit = sent + c.timeout;
+  bool is_ours =
+      c.stood_still_from <= limit && limit <= c.stood_still_to && done - c.stood_still_to < TimeoutWheel::kTick;
+  if (stamps_ != nullptr && stamps_->from_wire != 0) is_ours = stamps_->from_wire - stamps_->sent <= c.timeout;
+  if (is_ours) ++c.recorder->counters.late_by_us;
+  return !is_ours;
 }
 
 void Connection::OnIdleReadable() {
@@ -363,12 +386,23 @@ void Connection::OnIdleReadable() {
 // The connection is gone while nothing was in flight on it.
 void Connection::LoseIdle() {
   ConnectionContext& c = *context_;
-  if (has_slot_) return FailConnect(Phase::kConnect, ECONNRESET, "the peer closed an idle connection");
+  if (has_slot_) return FailConnect(Phase::kConnect, ECONNRESET, kClosedIdle);
+  if (web_socket_ == nullptr) ++c.recorder->counters.unannounced_closes;
   Close();
-  if (is_thinking_) return c.wheel->Schedule(this, due_);  // it opens again when its next slot is due
+  if (is_thinking_) {  // it opens again when its next slot is due
+    HoldClosed();
+    return c.wheel->Schedule(this, due_);
+  }
   // Before the start, and in an open loop, the connection is wanted; in a closed one it was done anyway.
   if (c.listen && !c.is_preparing) ++c.recorder->counters[Finding::kReconnect];
-  if ((c.is_preparing || c.open_loop || c.listen) && !c.pacer.IsStopped()) BackOff();
+  if ((c.is_preparing || c.open_loop || c.listen) && !c.pacer.IsStopped()) return ComeBack();
+  if (is_settled_) HoldClosed();
+}
+
+// A connection that is lost and wanted: at once if its peer has served it since it was opened, else after a pause.
+void Connection::ComeBack() {
+  const bool is_held_back = context_->listen && due_ != 0 && context_->listen->jitter != ListenRules::Jitter::kNone;
+  is_proven_ && !is_held_back ? Open() : BackOff();
 }
 
 void Connection::OnDeadline() {
@@ -387,7 +421,7 @@ void Connection::OnDeadline() {
     case State::kSubscribing:
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "subscribe: no ack in time");
     case State::kBackoff:
-      state_ = State::kClosed;
+      LeaveBackOff();
       return has_slot_ ? Open() : TakeNext(context_->now);
     case State::kSending:
     case State::kReceiving:
@@ -408,15 +442,25 @@ void Connection::FailConnect(Phase phase, int error, std::string text) {
   if (was_established && web_socket_ != nullptr) FailAllUnderWay(error);
   if (error == EADDRNOTAVAIL) ++c.recorder->counters.no_local_port;
   if (error == EMFILE || error == ENFILE) ++c.recorder->counters.no_descriptor;
-  if (!was_established) ++c.recorder->counters[result];
-  if (phase == Phase::kConnect) text = absl::StrCat("connect to ", text, ": ", std::strerror(error));
+  if (!was_established) {
+    ++c.recorder->counters[result];
+  } else if (web_socket_ == nullptr) {
+    ++c.recorder->counters.unannounced_closes;
+  }
+  if (phase == Phase::kConnect && !was_established)
+    text = absl::StrCat("connect to ", text, ": ", std::strerror(error));
+  if (std::exchange(is_succeeding_, false)) {
+    // No successor is up: the connection has been missing since it was to be opened.
+    ReleaseHold();
+    c.CountMissing(sent_);
+  }
   if (c.connect_errors.size() >= kMaxErrorTexts && c.connect_errors.count(text) == 0) text = "other errors";
   auto& entry = c.connect_errors[std::move(text)];
   entry.first = result;
   ++entry.second;
 
   Close();
-  failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
+  if (!was_established || !is_proven_) failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
   const NeverSent reason = NeverSentOf(result);
   const bool is_last = failures_ >= kMaxFailures && !c.pacer.IsTimed() && !c.open_loop;
   // A slot whose idle connection died may still go out on the next one.
@@ -424,12 +468,14 @@ void Connection::FailConnect(Phase phase, int error, std::string text) {
   if (has_slot_ && !is_kept) NeverSend(reason);
   if (c.pacer.IsStopped()) return Settle();
   if (is_last) return GiveUp(reason);
-  BackOff();
+  was_established ? ComeBack() : BackOff();
 }
 
 void Connection::BackOff() {
   ConnectionContext& c = *context_;
   state_ = State::kBackoff;
+  ++c.backing_off;
+  if (has_slot_) ++c.recorder->counters.waited_for_back_off;
   if (c.listen && due_ != 0 && c.listen->jitter != ListenRules::Jitter::kNone) {
     c.ReadClock();
     return c.wheel->Schedule(this, ComeBackAt());
@@ -437,10 +483,34 @@ void Connection::BackOff() {
   c.wheel->Schedule(this, c.ReadClock() + std::min(kMaxBackoff, kFirstBackoff << std::clamp(failures_ - 1, 0, 7)));
 }
 
+void Connection::LeaveBackOff() {
+  --context_->backing_off;
+  state_ = State::kClosed;
+}
+
+// We keep the connection closed ourselves: nobody asks for it until it is opened again.
+void Connection::HoldClosed() {
+  if (std::exchange(is_held_, true)) return;
+  context_->ChangeAsked(-1);
+}
+
+void Connection::ReleaseHold() {
+  is_succeeding_ = false;
+  if (!std::exchange(is_held_, false)) return;
+  context_->ChangeAsked(1);
+}
+
+// The end of the connection was announced, or is our own: the time that its successor takes to open is nobody's, unless
+// it fails to.
+void Connection::HoldForSuccessor() {
+  HoldClosed();
+  is_succeeding_ = true;
+}
+
 void Connection::GiveUp(NeverSent reason) {
   ConnectionContext& c = *context_;
   c.last_refusal = reason;
-  c.book.PlanUnsent(quota_, reason);
+  c.book.PlanUnsent(quota_, reason, c.now);
   quota_ = 0;
   Settle();
 }
@@ -490,7 +560,7 @@ void Connection::StopWaiting(NeverSent reason) {
     case State::kBackoff:
     case State::kClosed:
     case State::kIdle:
-      if (state_ == State::kBackoff) state_ = State::kClosed;
+      if (state_ == State::kBackoff) LeaveBackOff();
       if (has_slot_) NeverSend(reason);
       Settle();
   }
@@ -505,7 +575,7 @@ void Connection::CutOff() {
 }
 
 void Connection::NeverSend(NeverSent reason) {
-  context_->book.NeverSend(reason);
+  context_->book.NeverSend(reason, context_->now);
   has_slot_ = false;
 }
 
@@ -530,12 +600,14 @@ void Connection::Settle() {
   if (is_settled_ || (web_socket_ != nullptr && web_socket_->pipeline.size() > 0)) return;
   is_settled_ = true;
   ++context_->settled;
+  // Done with its slots, it is not asked for any more; one that has given up is.
+  if (state_ == State::kClosed && failures_ == 0) HoldClosed();
 }
 
 void Connection::Close() {
   if (web_socket_ != nullptr) FailAllUnderWay(ECANCELED);
   if (state_ >= State::kIdle && transport_.fd() >= 0) {
-    --context_->up;
+    context_->ChangeUp(-1);
     if (web_socket_ != nullptr && !web_socket_->is_closing && !web_socket_->is_amid_request) {
       AppendClose(kCloseNormal, static_cast<std::uint32_t>(context_->NextRandom()), &web_socket_->control);
       const IoResult io = transport_.Send(web_socket_->control);  // its answer is not waited for
@@ -546,6 +618,7 @@ void Connection::Close() {
     if (web_socket_->listener != nullptr) web_socket_->listener->End(context_->recorder);
     web_socket_.reset();
   }
+  if (state_ == State::kBackoff) LeaveBackOff();
   transport_.Close();
   spill_.reset();
   stamps_.reset();

@@ -79,19 +79,24 @@ struct ConnectionContext {
   KnownHeader known_header;
   std::uint64_t random = 0;  // state of NextRandom
   std::unique_ptr<JsonPointers> json;
-  std::vector<char> buffer;       // one read buffer for all
-  std::int64_t until_stamp = 1;   // requests up to the next one with kernel time stamps
-  std::int64_t settled = 0;  // connections with nothing left to do in this phase
-  std::int64_t up = 0;       // connections established now
-  int open_credits = 0;      // see Worker::OpenConnections
+  std::vector<char> buffer;      // one read buffer for all
+  std::int64_t until_stamp = 1;  // requests up to the next one with kernel time stamps
+  std::int64_t settled = 0;      // connections with nothing left to do in this phase
+  std::int64_t up = 0;           // connections established now
+  std::int64_t backing_off = 0;  // connections that wait before they are tried again
+  std::int64_t asked = 0;        // connections that should be up now: all but those that we hold closed ourselves
+  Nanos counted_to = 0;          // up to when the recorder knows of both
+  int open_credits = 0;          // see Worker::OpenConnections
   // Requests that are due go out together at the end of a turn: see Worker::Run.
   std::vector<Connection*> to_send;
   // Open loop: connections free to take a slot, longest first.
   Connection* first_free = nullptr;
   Connection* last_free = nullptr;
   bool is_in_turn = false;
-  Nanos now = 0;        // the latest clock reading of this thread
-  Nanos start = 0;      // T0 of the point; meaningful when not preparing
+  Nanos now = 0;               // the latest clock reading of this thread
+  Nanos start = 0;             // T0 of the point; meaningful when not preparing
+  Nanos stood_still_from = 0;  // when this thread last stood still ...
+  Nanos stood_still_to = 0;    // ... and until when
   Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
   NeverSent last_refusal = NeverSent::kConnectOther;
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
@@ -108,6 +113,34 @@ struct ConnectionContext {
   void EndOpenLoop() {
     open_loop.reset();
     book.CountFromDue(false);
+  }
+
+  // From T0 on, `connections` are asked for.
+  void BeginCounting(Nanos instant, std::int64_t connections) {
+    counted_to = instant;
+    asked = connections;
+  }
+  void EndCounting() { counted_to = TimeoutWheel::kNever; }
+  // Brings the integrals of the connections that are up, and of those that are asked for, up to `instant`.
+  void CountConnections(Nanos instant) {
+    if (is_preparing || instant <= counted_to) return;
+    const auto length = static_cast<std::uint64_t>(instant - counted_to);
+    recorder->counters.up_ns += static_cast<std::uint64_t>(up) * length;
+    recorder->counters.asked_ns += static_cast<std::uint64_t>(asked) * length;
+    counted_to = instant;
+  }
+  // One more connection was asked for since `from`.
+  void CountMissing(Nanos from) {
+    if (is_preparing || counted_to == TimeoutWheel::kNever) return;
+    recorder->counters.asked_ns += static_cast<std::uint64_t>(std::max<Nanos>(0, now - std::max(from, start)));
+  }
+  void ChangeUp(std::int64_t by) {
+    CountConnections(now);
+    up += by;
+  }
+  void ChangeAsked(std::int64_t by) {
+    CountConnections(now);
+    asked += by;
   }
 
   // Which request the slot sends.
@@ -267,11 +300,17 @@ class Connection : public TimeoutWheel::Node {
   void Think(Nanos until);
   void TakeNext(Nanos due);
   void KeepListening();
+  void HoldClosed();
+  void ReleaseHold();
   Nanos ComeBackAt();
   void TakeWaiting();
   void Settle();
   void FailConnect(Phase phase, int error, std::string text);
   void BackOff();
+  void LeaveBackOff();
+  bool IsLate(Nanos sent, Nanos done) const;
+  void ComeBack();
+  void HoldForSuccessor();
   void GiveUp(NeverSent reason);
   void FailRequest(int error);
   void NeverSend(NeverSent reason);
@@ -309,10 +348,12 @@ class Connection : public TimeoutWheel::Node {
   State state_ = State::kClosed;
   bool has_slot_ = false;
   bool is_settled_ = false;
-  bool is_thinking_ = false;  // idle or closed until due_, when it takes its next slot
-  bool is_free_ = false;      // in the list of those that are free
-  bool is_prompt_ = false;    // its slot found it free when it fell due
-  bool is_proven_ = false;    // the peer has answered on this connection
+  bool is_thinking_ = false;    // idle or closed until due_, when it takes its next slot
+  bool is_free_ = false;        // in the list of those that are free
+  bool is_prompt_ = false;      // its slot found it free when it fell due
+  bool is_proven_ = false;      // the peer has answered on this connection
+  bool is_held_ = false;        // we keep it closed ourselves
+  bool is_succeeding_ = false;  // held as long as the successor of a connection whose end was announced takes to open
 };
 
 }  // namespace tidemark

@@ -17,7 +17,8 @@ void Recorder::Add(const Recorder& other) {
   counters.Add(other.counters);
   for (const auto& [event, receipts] : other.events) AddReceipts(event, receipts);
   named.Add(other.named);
-  last_done = std::max(last_done, other.last_done);
+  last_end = std::max(last_end, other.last_end);
+  stood_still = std::max(stood_still, other.stood_still);
 }
 
 void Recorder::Clear() {
@@ -27,7 +28,8 @@ void Recorder::Clear() {
   counters = Counters();
   events.clear();
   named.Clear();
-  last_done = 0;
+  last_end = 0;
+  stood_still = 0;
 }
 
 }  // namespace tidemark

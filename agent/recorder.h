@@ -32,7 +32,8 @@ struct Recorder {
   Counters counters;
   absl::flat_hash_map<std::uint64_t, Receipts> events;  // fan-out, by the hash of the event; see AddReceipts
   NamedCounts named;                                    // of streams that are listened to, and closes
-  Nanos last_done = 0;                                  // instant of the last complete response; 0: none
+  Nanos last_end = 0;     // instant at which the last slot ended, was given up, or an event came; 0: none
+  Nanos stood_still = 0;  // the longest time for which a worker neither read nor waited
 
   Histogram& operator[](Metric metric) { return histograms[static_cast<std::size_t>(metric)]; }
   const Histogram& operator[](Metric metric) const { return histograms[static_cast<std::size_t>(metric)]; }

@@ -17,6 +17,7 @@ std::vector<proto::Shard> ShardSender::Add(const WorkerReport& report) {
   worker.delivered = report.window;
   worker.is_final = report.is_final;
   start_late_ = std::max(start_late_, report.start_late);
+  length_ = std::max(length_, report.length);
   worker.pending[report.window] = report.pending;
   auto& sum = windows_[report.window];
   if (sum == nullptr) sum = std::make_unique<Recorder>();
@@ -60,8 +61,8 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
     entry->set_count(receipts.count);
   }
   recorder->named.ToProto(&shard);
-  last_done_ = std::max(last_done_, recorder->last_done);
-  shard.set_last_done_ns(last_done_);
+  shard.set_length_ns(length_);
+  shard.set_stood_still_ns(recorder->stood_still);
   shard.set_start_late_ns(start_late_);
   // A worker's gauges are those of its last window up to this one.
   Pending pending;

@@ -37,7 +37,7 @@ class ShardSender {
   std::map<std::uint32_t, std::unique_ptr<Recorder>> windows_;  // not yet complete
   std::array<HistogramFacts, kMetricCount> cumulative_{};
   Counters counters_;
-  Nanos last_done_ = 0;
+  Nanos length_ = 0;
   Nanos start_late_ = 0;
 };
 

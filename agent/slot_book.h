@@ -52,10 +52,12 @@ class SlotBook {
     counters().schedule_hash += Mix64(static_cast<std::uint64_t>(since_start));
     Plan();
   }
-  // `count` slots that nobody takes any more.
-  void PlanUnsent(std::uint64_t count, NeverSent reason) {
+  // `count` slots that nobody takes any more, from `now` on.
+  void PlanUnsent(std::uint64_t count, NeverSent reason, Nanos now) {
+    if (count == 0) return;
     counters().planned += count;
     counters()[reason] += count;
+    recorder_->last_end = now;
   }
 
   // The first byte of a slot's request is with the kernel, since entry.sent. `is_prompt`: it found a free connection
@@ -72,15 +74,16 @@ class SlotBook {
     (*recorder_)[Metric::kLateness].Record(lateness);
   }
 
-  // A slot that waited is never sent.
-  void NeverSend(NeverSent reason) {
+  // A slot that waited is given up at `now`, and never sent.
+  void NeverSend(NeverSent reason, Nanos now) {
     --waiting_;
     ++counters()[reason];
+    recorder_->last_end = now;
   }
   // ... of an open loop, given up at `now`: its response took that long at least.
   void GiveUp(Nanos due, Nanos now, NeverSent reason) {
     LeaveUnanswered(due, now);
-    NeverSend(reason);
+    NeverSend(reason, now);
   }
   void LeaveUnanswered(Nanos due, Nanos now) {
     if (is_open_loop_) (*recorder_)[Metric::kUnanswered].Record(now - due);
@@ -95,7 +98,6 @@ class SlotBook {
     if (is_success && mix_ != nullptr) [[unlikely]]
       recorder[MetricOfRequest(mix_->IndexOf(entry.slot, stride_))].Record(done - entry.sent);
     recorder.counters.success += is_success ? 1 : 0;
-    recorder.last_done = done;
     End(outcome, done);
   }
 
@@ -128,6 +130,7 @@ class SlotBook {
     Integrate(instant);
     --in_flight_;
     ++counters()[outcome];
+    recorder_->last_end = instant;
   }
 
   Recorder* recorder_ = nullptr;

@@ -329,7 +329,12 @@ void Connection::TakeReply(Nanos now) {
     ++c.recorder->counters.orphan_messages;
     return;
   }
-  c.book.Complete(EntryOf(*request), first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
+  const SlotBook::Entry entry = EntryOf(*request);
+  if (now - entry.sent > c.timeout && IsLate(entry.sent, now)) {
+    c.book.Fail(entry, Outcome::kRequestTimeout, now);
+  } else {
+    c.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
+  }
   Prove();
   pipeline.Remove(request);
   WatchReplies();
@@ -448,8 +453,11 @@ void Connection::OnEvent(Nanos now) {
       .clock_offset = c.target_clock == nullptr ? 0 : c.target_clock->load(std::memory_order_relaxed),
       .behind_at = c.behind_at};
   if (!w.listener->Take(w.reader.payload(), w.reader.message_bytes(), arrival, c.recorder)) return;
-  c.recorder->last_done = now;
-  if (w.events++ == 0) w.first_event = now;
+  c.recorder->last_end = now;
+  if (w.events++ == 0) {
+    w.first_event = now;
+    Prove();
+  }
   if (const Nanos subscribed = std::exchange(w.subscribed, 0); subscribed != 0)
     (*c.recorder)[Metric::kFirstEvent].Record(now - subscribed);
   if (state_ == State::kIdle) WatchSilence(now);
@@ -466,6 +474,7 @@ void Connection::OnListenDeadline() {
   }
   ++c.recorder->counters[Finding::kHeld];
   Close();
+  HoldForSuccessor();
   Open();
 }
 
@@ -476,7 +485,9 @@ void Connection::Storm() {
   Close();
   due_ = c.now;
   if (c.listen->jitter == ListenRules::Jitter::kNone) return Open();
+  HoldClosed();
   state_ = State::kBackoff;
+  ++c.backing_off;
   c.wheel->Schedule(this, ComeBackAt());
 }
 

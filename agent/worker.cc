@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/numeric/int128.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "agent/machine.h"
@@ -31,6 +32,8 @@ constexpr Nanos kRunningWake = 50 * kMillisecond;
 // How long before a slot is due a spinning worker stops sleeping: a timer's usual lateness.
 constexpr Nanos kSpin = 50 * kMicrosecond;
 constexpr Nanos kIdleWake = 10 * kSecond;
+// A worker that neither read nor waited for so long stood still: what did not come meanwhile may have been there.
+constexpr Nanos kStoodStill = 100 * kMillisecond;
 // A worker that has not read for longer was behind: what its streams lack then may be its own fault.
 constexpr Nanos kStall = 150 * kMillisecond;
 
@@ -133,7 +136,10 @@ void Worker::Run() {
     const Nanos wake = std::max(context_.now, NextWake());
     const std::span<epoll_event> events = loop_.Wait(context_.now, wake);
     const Nanos turn_start = context_.ReadClock();
-    if (turn_start - kStall > wake) context_.behind_at = turn_start;
+    if (turn_start - wake > kStoodStill) [[unlikely]]
+      StandStill(turn_start - wake);
+    if (turn_start >= duration_end_) [[unlikely]]
+      CutDuration();
     // All responses of a turn are read before the next requests go out: a send between two reads would delay the
     // second one's time stamp, and wake the target for each request instead of once.
     context_.is_in_turn = true;
@@ -143,10 +149,19 @@ void Worker::Run() {
     context_.to_send.clear();
     loop_.RunPosted();
     AfterTurn();
-    if (context_.now - turn_start > kStall) context_.behind_at = context_.now;
+    if (context_.now - turn_start > kStoodStill) [[unlikely]]
+      StandStill(context_.now - turn_start);
     if (!events.empty() && recorder_ != nullptr) (*recorder_)[Metric::kLoopLag].Record(context_.now - turn_start);
   }
   connections_.clear();
+}
+
+// For `length`, up to now, this thread read nothing, although it should have.
+void Worker::StandStill(Nanos length) {
+  if (length > kStall) context_.behind_at = context_.now;
+  context_.stood_still_from = context_.now - length;
+  context_.stood_still_to = context_.now;
+  if (recorder_ != nullptr) recorder_->stood_still = std::max(recorder_->stood_still, length);
 }
 
 Nanos Worker::NextWake() const {
@@ -159,7 +174,7 @@ Nanos Worker::NextWake() const {
   }
   if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || wants_ticks_)
     return std::min(next_tick_, wake);
-  if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, cut_off_at_});
+  if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, duration_end_, cut_off_at_});
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
   return std::min({context_.now + kRunningWake, WindowEnd(), end});
 }
@@ -210,10 +225,10 @@ void Worker::AfterTurn() {
   if (context_.now >= cut_off_at_) {
     for (Connection& connection : connections_) connection.CutOff();
   }
-  const bool is_over = context_.open_loop
-                           ? context_.open_loop->IsExhausted() && context_.book.waiting() == 0 && context_.book.in_flight() == 0
-                           : context_.settled == share_.connections;
-  if (is_over) return FinishPoint();
+  const bool is_over = context_.open_loop ? context_.open_loop->IsExhausted() && context_.book.waiting() == 0 &&
+                                                context_.book.in_flight() == 0
+                                          : context_.settled == share_.connections;
+  if (is_over && duration_end_ == TimeoutWheel::kNever) return FinishPoint();
   if (storm_at_ != 0 && context_.now >= storm_at_) Storm();
   if (context_.ping_every != 0) PingDue();
   if (core_sharing_.IsOn())
@@ -227,6 +242,7 @@ void Worker::ReleaseDue() {
   while (open_loop.next_due() <= context_.now) {
     const bool is_first = !open_loop.HasWaiting();
     context_.book.FallDue(open_loop.Release());
+    if (context_.backing_off > 0 && context_.first_free == nullptr) ++recorder_->counters.waited_for_back_off;
     while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting(is_first);
   }
 }
@@ -307,8 +323,9 @@ void Worker::BeginWarmup() {
 }
 
 bool Worker::IsWarm() const {
-  return context_.open_loop ? context_.open_loop->IsExhausted() && context_.book.waiting() == 0 && context_.book.in_flight() == 0
-                            : context_.settled == share_.connections;
+  return context_.open_loop
+             ? context_.open_loop->IsExhausted() && context_.book.waiting() == 0 && context_.book.in_flight() == 0
+             : context_.settled == share_.connections;
 }
 
 void Worker::FinishPreparing() {
@@ -322,7 +339,7 @@ void Worker::FinishPreparing() {
       if (connection.IsSettled()) continue;
       connection.StopWaiting(NeverSent::kStopped);
       connection.CutOff();
-      context_.book.PlanUnsent(connection.quota(), NeverSent::kStopped);
+      context_.book.PlanUnsent(connection.quota(), NeverSent::kStopped, context_.now);
       connection.ForgetQuota();
     }
   }
@@ -353,10 +370,16 @@ void Worker::StartPoint(bool is_stopped) {
     storm_at_ = phase_start_ + FromProto(settings_.plan.web_socket().listen().storm().at());
   pinged_ = 0;
   window_ = 0;
+  length_ = 0;
+  is_draining_ = false;
+  duration_end_ = TimeoutWheel::kNever;
+  if (const Nanos length = PointLength(sweep); length != 0) duration_end_ = phase_start_ + length;
   cut_off_at_ = TimeoutWheel::kNever;
   cpu_at_window_ = ThreadCpuTime();
   run_delay_at_window_ = ThreadRunDelay();
   responses_before_window_ = 0;
+  last_end_ = 0;
+  context_.BeginCounting(phase_start_, share_.connections);
   context_.first_free = nullptr;
   if (share_.arrivals) context_.BeginOpenLoop(*share_.arrivals, phase_start_);
   if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0 && !context_.listen)
@@ -380,10 +403,14 @@ void Worker::StartPoint(bool is_stopped) {
   }
   if (is_stopped) context_.pacer.Stop();
   const auto quota = static_cast<std::uint64_t>(sweep.requests_per_connection());
-  // With a think time the first requests are spread evenly over it; without one all are due at once.
-  std::int64_t i = 0;
+  // With a think time the first requests are spread evenly over it, for all connections of the run together; without
+  // one all are due at once.
+  const std::int64_t all = std::max<std::int64_t>(1, PointAt(sweep, static_cast<int>(share_.point)).connections);
+  std::int64_t index = share_.first_connection;
   for (Connection& connection : connections_) {
-    connection.Begin(quota, phase_start_ + context_.think_time * i++ / share_.connections);
+    const auto delay = static_cast<Nanos>(absl::int128(context_.think_time) * (index % all) / all);
+    connection.Begin(quota, phase_start_ + delay);
+    index += share_.connection_stride;
   }
 }
 
@@ -396,6 +423,8 @@ void Worker::Stop(Nanos grace) {
       start_ = context_.now;
       StartPoint(true);
     }
+    duration_end_ = std::min(duration_end_, context_.now);
+    CutDuration();
     EndPoint(grace, NeverSent::kStopped);
   });
 }
@@ -403,9 +432,22 @@ void Worker::Stop(Nanos grace) {
 void Worker::Finish() {
   loop_.Post([this] {
     if (state_ != State::kRunning || context_.pacer.IsStopped()) return;
+    duration_end_ = std::min(duration_end_, context_.now);
     if (!context_.open_loop) return context_.pacer.LimitTime(context_.now);
-    context_.book.PlanUnsent(context_.open_loop->Cancel(), NeverSent::kStopped);
+    context_.book.PlanUnsent(context_.open_loop->Cancel(), NeverSent::kStopped, context_.now);
   });
+}
+
+// The point's duration is over: what comes from now on is drained, and in no rate. Once.
+void Worker::CutDuration() {
+  if (state_ != State::kRunning || is_draining_) return;
+  length_ = std::max<Nanos>(1, std::min(duration_end_, context_.now) - phase_start_);
+  duration_end_ = TimeoutWheel::kNever;
+  context_.book.Integrate(context_.now);
+  HandOver(false);
+  is_draining_ = true;
+  context_.EndCounting();
+  window_ = std::max(window_, static_cast<std::uint32_t>((length_ + kWindow - 1) / kWindow));
 }
 
 void Worker::EndPoint(Nanos grace, NeverSent reason) {
@@ -419,7 +461,7 @@ void Worker::EndPoint(Nanos grace, NeverSent reason) {
 void Worker::DropWaiting(NeverSent reason) {
   OpenLoop& open_loop = *context_.open_loop;
   while (open_loop.HasWaiting()) context_.book.GiveUp(open_loop.Take(), context_.now, reason);
-  context_.book.PlanUnsent(open_loop.Cancel(), reason);
+  context_.book.PlanUnsent(open_loop.Cancel(), reason, context_.now);
 }
 
 void Worker::FinishPoint() {
@@ -430,7 +472,8 @@ void Worker::FinishPoint() {
     connection.ForgetQuota();
     connection.Close();
   }
-  context_.book.PlanUnsent(left, context_.pacer.IsStopped() ? NeverSent::kStopped : context_.last_refusal);
+  context_.book.PlanUnsent(left, context_.pacer.IsStopped() ? NeverSent::kStopped : context_.last_refusal,
+                           context_.now);
   HandOver(true);
   core_sharing_.End();
   connections_.clear();
@@ -442,14 +485,24 @@ void Worker::FinishPoint() {
 }
 
 void Worker::HandOver(bool is_final) {
-  const Nanos cpu = ThreadCpuTime();
-  recorder_->counters.cpu_ns += static_cast<std::uint64_t>(cpu - cpu_at_window_);
-  cpu_at_window_ = cpu;
-  const Nanos run_delay = ThreadRunDelay();
-  recorder_->counters.run_delay_ns += static_cast<std::uint64_t>(run_delay - run_delay_at_window_);
-  run_delay_at_window_ = run_delay;
-  responses_before_window_ += recorder_->counters.Complete();
-  if (recorder_->last_done != 0) recorder_->last_done -= phase_start_;
+  Counters& counters = recorder_->counters;
+  if (is_draining_) {
+    counters.drained = counters.Complete();
+    counters.drained_success = counters.success;
+    counters.drained_messages = counters.messages;
+    counters.drained_busy_ns = counters.busy_ns;
+    recorder_->stood_still = 0;
+  } else {
+    const Nanos cpu = ThreadCpuTime();
+    counters.cpu_ns += static_cast<std::uint64_t>(cpu - cpu_at_window_);
+    cpu_at_window_ = cpu;
+    const Nanos run_delay = ThreadRunDelay();
+    counters.run_delay_ns += static_cast<std::uint64_t>(run_delay - run_delay_at_window_);
+    run_delay_at_window_ = run_delay;
+    context_.CountConnections(context_.now);
+    if (recorder_->last_end != 0) last_end_ = recorder_->last_end;
+  }
+  responses_before_window_ += counters.Complete();
   WorkerReport report{.kind = WorkerReport::Kind::kWindow,
                       .worker = index_,
                       .point = share_.point,
@@ -458,11 +511,14 @@ void Worker::HandOver(bool is_final) {
                       .is_final = is_final};
   report.pending = {.waiting = context_.book.waiting(), .in_flight = context_.book.in_flight()};
   report.start_late = start_late_;
+  report.length = length_ != 0                 ? length_
+                  : is_final && last_end_ != 0 ? last_end_ - phase_start_
+                                               : context_.now - phase_start_;
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
   context_.connect_errors.clear();
   context_.RecordInto(recorder_.get());
-  window_ = static_cast<std::uint32_t>((context_.now - phase_start_) / kWindow);
+  window_ = std::max(window_ + 1, static_cast<std::uint32_t>((context_.now - phase_start_) / kWindow));
   report_(std::move(report));
 }
 

@@ -44,6 +44,7 @@ struct WorkerReport {
   bool is_final = false;     // the worker has nothing left to do in this point
   Pending pending = {};
   Nanos start_late = 0;                          // of kWindow: how long after T0 the worker began
+  Nanos length = 0;                              // of kWindow: see Shard.length_ns
   std::unique_ptr<Recorder> recorder = nullptr;  // kReady: what happened before the start
   std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors = {};
 };
@@ -86,6 +87,7 @@ class Worker {
   enum class State { kVacant, kPreparing, kWarming, kReady, kRunning };
 
   void Run();
+  void StandStill(Nanos length);
   Nanos NextWake() const;
   Nanos WindowEnd() const;
   void AfterTurn();
@@ -97,6 +99,7 @@ class Worker {
   void ReleaseDue();
   void Storm();
   void PingDue();
+  void CutDuration();
   void EndPoint(Nanos grace, NeverSent reason);
   void DropWaiting(NeverSent reason);
   void FinishPoint();
@@ -121,13 +124,17 @@ class Worker {
   Nanos phase_start_ = 0;   // of preparing; then T0
   Nanos phase_limit_ = 0;   // when preparing ends at the latest
   Nanos last_progress_ = 0;
-  std::optional<Nanos> start_;  // T0, once armed
-  Nanos start_late_ = 0;        // how long after T0 the point was started
+  std::optional<Nanos> start_;                 // T0, once armed
+  Nanos start_late_ = 0;                       // how long after T0 the point was started
+  Nanos duration_end_ = TimeoutWheel::kNever;  // of the point, where it has a duration and this has not passed
+  Nanos length_ = 0;                           // of the point, once its duration has ended; 0: not yet
+  bool is_draining_ = false;
   Nanos cut_off_at_ = TimeoutWheel::kNever;
   bool wants_ticks_ = false;  // a storm or churn has deadlines of some ms
   Nanos storm_at_ = 0;        // 0: none is to come
   Nanos pinged_ = 0;          // pings sent in this point
   std::uint32_t window_ = 0;
+  Nanos last_end_ = 0;  // instant at which a slot last ended within the duration
   Nanos cpu_at_window_ = 0;
   Nanos run_delay_at_window_ = 0;
   std::uint64_t responses_before_window_ = 0;

@@ -55,8 +55,8 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
   const absl::string_view figure = all.substr(0, sign);
   absl::string_view value = all.substr(sign + 1);
   absl::ConsumePrefix(&value, "=");
-  if (figure == "error_rate") {
-    out.figure = Expectation::Figure::kErrorRate;
+  if (figure == "error_rate" || figure == "availability") {
+    out.figure = figure == "error_rate" ? Expectation::Figure::kErrorRate : Expectation::Figure::kAvailability;
     const auto percent = ParsePercent(value);
     if (!percent.ok()) return Blame(text, percent.status().message());
     out.limit = *percent;
@@ -65,8 +65,9 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
   const auto finding =
       std::find_if(kFindingRows.begin(), kFindingRows.end(), [&](const EndRow& row) { return row.json == figure; });
   const bool is_finding = finding != kFindingRows.end();
-  if (figure == "requests_per_s" || figure == "messages_per_s" || is_finding) {
+  if (figure == "requests_per_s" || figure == "messages_per_s" || figure == "dead_seconds" || is_finding) {
     out.figure = is_finding                   ? Expectation::Figure::kFinding
+                 : figure == "dead_seconds"   ? Expectation::Figure::kDeadSeconds
                  : figure == "messages_per_s" ? Expectation::Figure::kMessagesPerSecond
                                               : Expectation::Figure::kRequestsPerSecond;
     if (is_finding) out.finding = static_cast<Finding>(finding - kFindingRows.begin());
@@ -84,11 +85,10 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
     if (!quantile.ok()) return Blame(text, quantile.status().message());
     std::tie(out.numerator, out.denominator) = *quantile;
   } else {
-    return Blame(
-        text, absl::StrCat(
-                  "knows no figure '", figure,
-                  "'; there are mean, max, p50 to p99.999, error_rate, requests_per_s, and of streams messages_per_s, ",
-                  FindingFigures()));
+    return Blame(text, absl::StrCat("knows no figure '", figure,
+                                    "'; there are mean, max, p50 to p99.999, error_rate, availability, dead_seconds, "
+                                    "requests_per_s, and of streams messages_per_s, ",
+                                    FindingFigures()));
   }
   const auto duration = ParseDuration(value);
   if (!duration.ok()) return Blame(text, duration.status().message());

@@ -11,10 +11,19 @@
 namespace tidemark {
 
 // Latency figures are those of the headline metric: response in an open loop, service in a closed one, of streams their
-// staleness, or without event times the interval between messages. The error rate of streams is that of connections
-// that were not up at the start.
+// staleness, or without event times the interval between messages. The error rate of streams is that of connection
+// time: 100 % - availability.
 struct Expectation {
-  enum class Figure { kMean, kQuantile, kErrorRate, kRequestsPerSecond, kMessagesPerSecond, kFinding };
+  enum class Figure {
+    kMean,
+    kQuantile,
+    kErrorRate,
+    kAvailability,
+    kDeadSeconds,
+    kRequestsPerSecond,
+    kMessagesPerSecond,
+    kFinding
+  };
   Figure figure = Figure::kQuantile;
   std::uint64_t numerator = 0;  // of kQuantile: 99 / 100
   std::uint64_t denominator = 1;
@@ -27,9 +36,9 @@ struct Expectation {
 };
 
 // Parses FIGURE<VALUE or FIGURE>VALUE (also <= and >=). Figures: mean, max, p50 to p99.999 with a duration, error_rate
-// with a percentage, requests_per_s with a count; of streams messages_per_s and the findings, by their names in
-// common/outcomes.def, with a count.
-// Errors: InvalidArgument naming the text and the remedy.
+// and availability with a percentage, dead_seconds and requests_per_s with a count; of streams messages_per_s and the
+// findings, by their names in common/outcomes.def, with a count. Errors: InvalidArgument naming the text and the
+// remedy.
 absl::StatusOr<Expectation> ParseExpectation(absl::string_view text);
 
 // Parses the number behind the "p": "99" is 99/100, "99.9" is 999/1000. Errors: InvalidArgument unless 0 < it < 100

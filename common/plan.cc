@@ -304,6 +304,13 @@ int PointCount(const proto::Sweep& sweep) {
   return sweep.rates().empty() ? 1 : sweep.rates_size();
 }
 
+Nanos PointLength(const proto::Sweep& sweep) {
+  if (sweep.has_duration()) return FromProto(sweep.duration());
+  Nanos length = 0;
+  for (const proto::Stage& stage : sweep.stages()) length += FromProto(stage.has_hold() ? stage.hold() : stage.over());
+  return length;
+}
+
 SweepPoint PointAt(const proto::Sweep& sweep, int index) {
   if (!IsOpenLoop(sweep)) return {.connections = sweep.connections(index)};
   SweepPoint point{.connections = sweep.connections(0)};

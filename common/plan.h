@@ -54,6 +54,8 @@ bool IsOpenLoop(const proto::Sweep& sweep);
 // REQUIRES: the plan is valid, `index` < PointCount.
 int PointCount(const proto::Sweep& sweep);
 SweepPoint PointAt(const proto::Sweep& sweep, int index);
+// How long a point takes by the plan, as one by time or by stages does; 0 if it ends with a count of requests.
+Nanos PointLength(const proto::Sweep& sweep);
 
 // Fills every field that the user left out, so that a printed plan shows what will happen:
 // the sweep 10,50,100,500,1000 with 100 requests per connection after 10 for warm-up, 30 s time-outs, GET; an open

@@ -19,8 +19,16 @@ absl::Status DataLoss(const proto::ShardKey& key, absl::string_view what) {
 
 // What was added between two cumulative counts; false if any of them went down.
 bool Subtract(const Counters& now, const Counters& before, Counters* delta) {
-  bool is_monotonic = now.planned >= before.planned && now.sent >= before.sent && now.success >= before.success;
-  delta->success = now.success - before.success;
+  bool is_monotonic = true;
+  for (const CounterRow& row : kCounterRows) {
+    if (row.field == &Counters::schedule_hash) continue;  // a sum modulo 2^64
+    is_monotonic = is_monotonic && now.*row.field >= before.*row.field;
+    delta->*row.field = now.*row.field - before.*row.field;
+  }
+  for (std::size_t i = 0; i < kConnectResultCount; ++i) {
+    is_monotonic = is_monotonic && now.connects[i] >= before.connects[i];
+    delta->connects[i] = now.connects[i] - before.connects[i];
+  }
   for (std::size_t i = 0; i < kOutcomeCount; ++i) {
     is_monotonic = is_monotonic && now.outcomes[i] >= before.outcomes[i];
     delta->outcomes[i] = now.outcomes[i] - before.outcomes[i];
@@ -30,6 +38,15 @@ bool Subtract(const Counters& now, const Counters& before, Counters* delta) {
     delta->never_sent[i] = now.never_sent[i] - before.never_sent[i];
   }
   return is_monotonic;
+}
+
+std::uint64_t FailedConnects(const Counters& counters) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kConnectResultCount; ++i) {
+    const auto result = static_cast<ConnectResult>(i);
+    if (result != ConnectResult::kEstablished && result != ConnectResult::kAbandoned) sum += counters.connects[i];
+  }
+  return sum;
 }
 
 constexpr double kMicros = 1e3;
@@ -99,12 +116,13 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   agent.facts = facts;
   agent.counters = counters;
   agent.pending = pending;
-  agent.last_done = std::max<Nanos>(agent.last_done, shard.last_done_ns());
+  agent.length = std::max<Nanos>(agent.length, shard.length_ns());
   agent.start_late = std::max<Nanos>(agent.start_late, shard.start_late_ns());
   agent.last_window = std::max<std::int64_t>(agent.last_window, shard.window());
   agent.is_final = shard.is_final();
   ++agent.shards;
 
+  const bool is_listening = headline() == Metric::kInterval || headline() == Metric::kStaleness;
   if (!closed_.empty() && shard.window() <= closed_.back().second) {
     ++late_;
   } else {
@@ -112,6 +130,12 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     if (window == nullptr) window = std::make_unique<OpenWindow>();
     if (is_decoded[headline_]) window->latency.Add(decoded_[headline_]);
     window->delta.Add(delta);
+    constexpr auto kService = static_cast<std::size_t>(Metric::kService);
+    if (is_decoded[kService]) window->longest = std::max(window->longest, decoded_[kService].max());
+    const std::size_t gap = is_listening ? static_cast<std::size_t>(Metric::kInterval) : kService;
+    if (is_decoded[gap]) window->gaps.Add(decoded_[gap].Facts());
+    window->stood_still = std::max<Nanos>(window->stood_still, shard.stood_still_ns());
+    window->pending += pending.waiting + pending.in_flight;
   }
   CloseCompleteWindows();
   return absl::OkStatus();
@@ -137,6 +161,16 @@ void Merger::CloseWindow() {
                 .p50_us = static_cast<double>(latency.Quantile(50, 100)) / kMicros,
                 .p99_us = static_cast<double>(latency.Quantile(99, 100)) / kMicros,
                 .max_us = static_cast<double>(latency.max()) / kMicros,
+                .messages = window.delta.messages - window.delta.early_messages,
+                .planned = window.delta.planned,
+                .failed_connects = FailedConnects(window.delta),
+                .pending = window.pending,
+                .longest = window.longest,
+                .usual_gap = window.gaps.count == 0 ? 0 : static_cast<Nanos>(window.gaps.sum / window.gaps.count),
+                .stood_still = window.stood_still,
+                .availability = window.delta.asked_ns == 0 ? -1
+                                                           : static_cast<double>(window.delta.up_ns) /
+                                                                 static_cast<double>(window.delta.asked_ns),
                 .latency_v2 = ""};
   if (latency.count() > 0) sum.latency_v2 = EncodeV2(latency);
   closed_.push_back(std::move(sum));
@@ -195,9 +229,9 @@ Pending Merger::pending() const {
   return sum;
 }
 
-Nanos Merger::last_done() const {
+Nanos Merger::length() const {
   Nanos last = 0;
-  for (const AgentSum& agent : agents_) last = std::max(last, agent.last_done);
+  for (const AgentSum& agent : agents_) last = std::max(last, agent.length);
   return last;
 }
 

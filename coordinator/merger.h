@@ -31,8 +31,8 @@ struct AgentSum {
   std::vector<double> means;               // ... its mean in each shard that has any, ns
   proto::HostCounters host;                // since T0
   proto::TargetClockReading target_clock;  // the latest
-  Nanos last_done = 0;
-  Nanos start_late = 0;  // after T0, by its own clock
+  Nanos length = 0;                        // of its part of the point, from T0
+  Nanos start_late = 0;                    // after T0, by its own clock
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;
   bool is_final = false;
@@ -49,6 +49,15 @@ struct WindowSum {
   double p50_us = 0;
   double p99_us = 0;
   double max_us = 0;
+  // What dead seconds are told by:
+  std::uint64_t messages = 0;
+  std::uint64_t planned = 0;
+  std::uint64_t failed_connects = 0;
+  std::uint64_t pending = 0;    // at the window's end: waiting, or in flight
+  Nanos longest = 0;            // service time of its successes
+  Nanos usual_gap = 0;          // mean service time of its successes; of streams, mean interval between messages
+  Nanos stood_still = 0;        // the longest time for which a worker neither read nor waited
+  double availability = -1;     // connection time up / asked; negative: none was asked for
   std::string latency_v2 = {};  // HdrHistogram V2 of the headline metric; empty if nothing was recorded
 };
 
@@ -83,7 +92,8 @@ class Merger {
   const std::vector<WindowSum>& windows() const { return closed_; }
   Counters counters() const;
   Pending pending() const;
-  Nanos last_done() const;
+  // T0 to the end of the point: the longest of the agents' lengths.
+  Nanos length() const;
   // Shards whose window was closed already: counted in all sums, missing in the series.
   std::uint64_t late() const { return late_; }
 
@@ -95,6 +105,10 @@ class Merger {
   struct OpenWindow {
     Histogram latency;
     Counters delta;
+    Nanos longest = 0;
+    HistogramFacts gaps;
+    Nanos stood_still = 0;
+    std::uint64_t pending = 0;
   };
   void CloseWindow();
   void CloseCompleteWindows();

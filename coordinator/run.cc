@@ -465,7 +465,7 @@ Progress::Counts Run::CountsNow() const {
           .done = plan_.web_socket().has_listen() ? counters.messages : counters.Complete(),
           .errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal(),
           .p99 = point_->merger->histogram(point_->merger->headline()).Quantile(99, 100),
-          .running = point_->merger->last_done()};
+          .running = point_->merger->length()};
 }
 
 void Run::ShowProgress() {

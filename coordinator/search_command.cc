@@ -124,8 +124,10 @@ class Searcher {
     trial->set_level(level);
     *trial->mutable_point() = Summarise(result, plan).points(0);
     // Whole seconds alone, and not the first, in which all connections start at once.
-    Evidence evidence = EvidenceOf(result.points[0]);
+    Evidence evidence = EvidenceOf(plan, result.points[0]);
     const auto whole = static_cast<std::size_t>(duration / kSecond);
+    for (std::size_t i = whole; whole > 0 && i < evidence.seconds.size(); ++i)
+      evidence.seconds[whole - 1].Add(evidence.seconds[i]);  // drained: late, not left out
     if (evidence.seconds.size() > whole) evidence.seconds.resize(whole);
     if (evidence.seconds.size() >= 3) evidence.seconds.erase(evidence.seconds.begin());
     // What the generator adds makes a figure worse: what is met in spite of it is met, what is missed may be its fault.

@@ -196,10 +196,9 @@ Judgement Judge(const PointFacts& facts) {
   if (judgement.verdict != Verdict::kValid) return judgement;
   std::vector<double> means;
   for (const WindowSum& window : *facts.windows) {
+    if (window.second + 1 > facts.duration_s) break;  // cut short by the end, or after it
     if (facts.is_listening ? window.mean_us > 0 : window.success > 0) means.push_back(window.mean_us);
   }
-  // The last window is cut short by the end.
-  if (!means.empty()) means.pop_back();
   const Steadiness steady = FindSteadyState(means);
   if (steady.kind == Steadiness::Kind::kNever) {
     judgement.verdict = Verdict::kNotSteady;

@@ -32,6 +32,12 @@ Interval ErrorRate(const Evidence& evidence) {
   return {.low = 100 * std::max(0.0, centre - half), .high = 100 * std::min(1.0, centre + half)};
 }
 
+// In percent; of no time asked for, none.
+double Availability(const Evidence& evidence) {
+  return evidence.asked_ns == 0 ? 0
+                                : 100 * static_cast<double>(evidence.up_ns) / static_cast<double>(evidence.asked_ns);
+}
+
 Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
   Histogram all;
   for (const Histogram& second : evidence.seconds) all.Add(second);
@@ -54,6 +60,7 @@ Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
   const double seconds = static_cast<double>(std::max<Nanos>(evidence.duration, 1)) / 1e9;
   switch (e.figure) {
     case Expectation::Figure::kErrorRate: {
+      if (evidence.is_listening) return Exactly(100 - Availability(evidence));
       const double value = 100 * static_cast<double>(evidence.failed) /
                            static_cast<double>(std::max<std::uint64_t>(evidence.planned, 1));
       // To show that a rate is below x takes 4 / x requests without a failure, more than a short trial has: without one
@@ -62,7 +69,13 @@ Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
       return {value, is_plain ? Interval{.low = value, .high = value} : ErrorRate(evidence)};
     }
     case Expectation::Figure::kRequestsPerSecond:
-      return Exactly(static_cast<double>(evidence.responses) / seconds);
+      return {static_cast<double>(evidence.responses) / seconds,
+              {.low = static_cast<double>(evidence.responses) / seconds,
+               .high = static_cast<double>(evidence.responses + evidence.drained_success) / seconds}};
+    case Expectation::Figure::kAvailability:
+      return Exactly(Availability(evidence));
+    case Expectation::Figure::kDeadSeconds:
+      return Exactly(static_cast<double>(evidence.dead_seconds));
     case Expectation::Figure::kMessagesPerSecond:
       return Exactly(static_cast<double>(evidence.messages) / seconds);
     case Expectation::Figure::kFinding:
@@ -92,6 +105,11 @@ void Evidence::Add(const Evidence& other) {
   planned += other.planned;
   failed += other.failed;
   responses += other.responses;
+  drained_success += other.drained_success;
+  up_ns += other.up_ns;
+  asked_ns += other.asked_ns;
+  dead_seconds += other.dead_seconds;
+  is_listening = is_listening || other.is_listening;
   messages += other.messages;
   for (std::size_t i = 0; i < findings.size(); ++i) findings[i] += other.findings[i];
   duration += other.duration;

@@ -22,9 +22,14 @@ struct Evidence {
   Histogram unanswered = {};            // time-outs and the like: with the time at which they were given up
   std::uint64_t planned = 0;
   std::uint64_t failed = 0;
-  std::uint64_t responses = 0;
-  std::uint64_t messages = 0;  // of streams ...
+  std::uint64_t responses = 0;        // within the duration
+  std::uint64_t drained_success = 0;  // ... and successes after it
+  std::uint64_t messages = 0;         // of streams ...
   std::array<std::uint64_t, kFindingCount> findings = {};
+  std::uint64_t up_ns = 0;     // connection time that there was ...
+  std::uint64_t asked_ns = 0;  // ... and that was asked for
+  std::uint64_t dead_seconds = 0;
+  bool is_listening = false;  // the error rate is that of connection time
   Nanos duration = 0;
 
   void Add(const Evidence& other);
@@ -33,9 +38,9 @@ struct Evidence {
 enum class Answer { kMet, kMissed, kUnsure };
 
 // Whether `evidence` meets the expectation. By the 95 % interval of a quantile (batch means) or of an error rate
-// (Wilson 1927), if there is one: met if it lies on the right side of the limit, missed if on the other. Without an
-// interval a figure within a quarter of the limit is unsure. A quantile among the unanswered is never met; an error
-// rate without an error always is.
+// (Wilson 1927), if there is one; a rate of responses is unsure where what it lacks came after the end: met if it lies
+// on the right side of the limit, missed if on the other. Without an interval a figure within a quarter of the limit is
+// unsure. A quantile among the unanswered is never met; an error rate without an error always is.
 Answer Assess(const Expectation& expectation, const Evidence& evidence);
 
 // The same by the figure itself, without its uncertainty.

@@ -73,7 +73,7 @@ json::value ValueOf(const Message& message) {
       json::array array;
       for (int k = 0; k < size; ++k) array.push_back(FieldValue(message, field, k));
       object[field->name()] = std::move(array);
-    } else if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || reflection.HasField(message, field)) {
+    } else if (!field->has_presence() || reflection.HasField(message, field)) {
       object[field->name()] = FieldValue(message, field, -1);
     }
   }

@@ -15,6 +15,7 @@
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 #include "coordinator/analysis/confidence.h"
+#include "coordinator/analysis/dead_seconds.h"
 #include "coordinator/analysis/usl.h"
 #include "coordinator/verdict.h"
 
@@ -86,7 +87,35 @@ struct Sums {
   const Histogram& operator[](Metric metric) const { return histograms[static_cast<std::size_t>(metric)]; }
 };
 
-void AddPoint(const PointResult& point, Sums* sums) {
+// T0 to the end. An open loop that counts takes at least as long as its schedule.
+Nanos DurationOf(const proto::Plan& plan, const PointResult& point) {
+  const Nanos length = point.merger->length();
+  if (point.rate == 0 || plan.sweep().requests() == 0 || point.is_interrupted || length == 0) return length;
+  return std::max(
+      length, static_cast<Nanos>(1e9 * static_cast<double>(plan.sweep().requests()) / static_cast<double>(point.rate)));
+}
+
+// What became of each second of a point.
+std::vector<Second> SecondsJudged(const proto::Plan& plan, const PointResult& point) {
+  const bool is_listening = plan.web_socket().has_listen();
+  std::vector<SecondFacts> facts;
+  for (const WindowSum& window : point.merger->windows()) {
+    facts.push_back({.second = window.second,
+                     .success = is_listening ? window.messages : window.success,
+                     .failures = window.errors + window.failed_connects,
+                     .is_asked = window.planned + window.pending + window.requests + window.errors > 0,
+                     .longest = window.longest,
+                     .usual_gap = window.usual_gap,
+                     .stood_still = window.stood_still});
+  }
+  return JudgeSeconds(facts, DurationOf(plan, point), is_listening);
+}
+
+std::uint64_t CountSeconds(const std::vector<Second>& seconds, Second kind) {
+  return static_cast<std::uint64_t>(std::count(seconds.begin(), seconds.end(), kind));
+}
+
+void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
   const Merger& merger = *point.merger;
   sums->counters.Add(merger.counters());
   sums->pending.waiting += merger.pending().waiting;
@@ -95,7 +124,7 @@ void AddPoint(const PointResult& point, Sums* sums) {
   for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
-  sums->duration_s += static_cast<double>(merger.last_done()) / 1e9;
+  sums->duration_s += static_cast<double>(DurationOf(plan, point)) / 1e9;
   sums->unaccounted_max += point.unaccounted_max;
   sums->is_partial = sums->is_partial || point.is_partial;
   sums->is_interrupted = sums->is_interrupted || point.is_interrupted;
@@ -103,11 +132,6 @@ void AddPoint(const PointResult& point, Sums* sums) {
 
 const char* StatusOf(const Sums& sums) {
   return sums.is_partial ? "PARTIAL" : sums.is_interrupted ? "INTERRUPTED" : "COMPLETE";
-}
-
-// Connections of a point that were not up when it started.
-std::uint64_t NotUp(const PointResult& point) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, point.connections - point.connections_up));
 }
 
 bool IsListening(const Merger& merger) {
@@ -140,7 +164,7 @@ double FanOutErrorMicros(const RunResult& result, const PointResult& point) {
     drift_ppm = std::max(drift_ppm, drift == 0 ? kUsualDriftPpm : drift);
   }
   if (sharing < 2) return 0;
-  return Micros(point.start_skew_bound) + 2 * drift_ppm * static_cast<double>(point.merger->last_done()) / 1e9;
+  return Micros(point.start_skew_bound) + 2 * drift_ppm * static_cast<double>(point.merger->length()) / 1e9;
 }
 
 void FillFanOut(const RunResult& result, const PointResult& point, proto::Point* out) {
@@ -226,9 +250,10 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   }
   out->set_duration_s(sums.duration_s);
   if (sums.duration_s > 0) {
-    out->set_requests_per_s(static_cast<double>(counters.Complete()) / sums.duration_s);
-    out->set_success_per_s(static_cast<double>(counters.success) / sums.duration_s);
-    out->set_messages_per_s(static_cast<double>(counters.messages - counters.early_messages) / sums.duration_s);
+    const auto per_s = [&sums](std::uint64_t count) { return static_cast<double>(count) / sums.duration_s; };
+    out->set_requests_per_s(per_s(counters.Complete() - counters.drained));
+    out->set_success_per_s(per_s(counters.success - counters.drained_success));
+    out->set_messages_per_s(per_s(counters.messages - counters.early_messages - counters.drained_messages));
     out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
     out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
   }
@@ -240,8 +265,11 @@ void FillPoint(const Sums& sums, proto::Point* out) {
   out->set_status(StatusOf(sums));
 }
 
-void FillSeries(const Merger& merger, proto::Point* out) {
-  for (const WindowSum& window : merger.windows()) {
+// Of each second of the point; what was drained afterwards is in no second.
+void FillSeries(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
+  const std::vector<Second> seconds = SecondsJudged(plan, point);
+  for (const WindowSum& window : point.merger->windows()) {
+    if (static_cast<Nanos>(window.second) * kSecond >= DurationOf(plan, point)) break;
     proto::Window* row = out->add_series();
     row->set_second(window.second);
     row->set_requests(window.requests);
@@ -251,7 +279,22 @@ void FillSeries(const Merger& merger, proto::Point* out) {
     row->set_p50_us(window.p50_us);
     row->set_p99_us(window.p99_us);
     row->set_max_us(window.max_us);
+    if (window.availability >= 0 && !plan.sweep().new_connection())
+      row->set_availability_percent(100 * window.availability);
+    row->set_is_dead(window.second < seconds.size() && seconds[window.second] == Second::kDead);
   }
+}
+
+// How much of the connection time that was asked for there was, and the seconds without any service.
+void FillAvailability(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
+  const Counters counters = point.merger->counters();
+  if (counters.asked_ns != 0 && !plan.sweep().new_connection()) {
+    out->set_availability_percent(100 * static_cast<double>(counters.up_ns) / static_cast<double>(counters.asked_ns));
+    if (IsListening(*point.merger)) out->set_error_rate_percent(100 - out->availability_percent());
+  }
+  const std::vector<Second> seconds = SecondsJudged(plan, point);
+  out->set_dead_seconds(CountSeconds(seconds, Second::kDead));
+  out->set_generator_seconds(CountSeconds(seconds, Second::kGenerator));
 }
 
 void FillAgentRows(const PointResult& point, proto::Point* out) {
@@ -275,13 +318,15 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
       row->set_target_clock_steps(sum.target_clock.steps());
       out->set_staleness_error_us(std::max(out->staleness_error_us(), row->target_clock_error_us()));
     }
-    if (sum.last_done > 0)
-      row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.last_done));
+    if (sum.length > 0)
+      row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.length));
   }
 }
 
-void FillIntervals(const Merger& merger, proto::Latency* out) {
-  const std::vector<Histogram> windows = SecondsOf(merger);
+// What was drained is in the figures, but in no span of time.
+void FillIntervals(const Merger& merger, double duration_s, proto::Latency* out) {
+  std::vector<Histogram> windows = SecondsOf(merger);
+  windows.resize(std::min(windows.size(), static_cast<std::size_t>(std::ceil(duration_s))));
   struct Quantile {
     const char* name;
     std::uint64_t numerator;
@@ -308,9 +353,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   PointFacts facts{.is_open_loop = is_open_loop,
                    .is_spinning = plan.sweep().pace() == "spin",
                    .is_partial = point.is_partial || point.is_interrupted,
-                   // With nothing that was done, the time that there was.
-                   .duration_s = sums.duration_s > 0 ? sums.duration_s
-                                                     : static_cast<double>(FromProto(plan.sweep().duration())) / 1e9,
+                   .duration_s = sums.duration_s,
                    .counters = sums.counters,
                    .is_listening = plan.web_socket().has_listen(),
                    .measured = &sums[Metric::kService],
@@ -342,16 +385,20 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   out->set_verdict(std::string(name));
   out->set_verdict_reason(judgement.reason);
   for (const std::string& note : judgement.notes) out->add_verdict_notes(note);
+  if (const std::uint64_t closes = sums.counters.unannounced_closes; closes > 0) {
+    out->add_verdict_notes(
+        absl::StrCat("the target closed ", closes, " idle connections without announcing it (Connection: close)"));
+  }
   if (!is_open_loop && sums.duration_s > 0) {
-    out->set_utilisation_percent(static_cast<double>(sums.counters.busy_ns) / 1e7 / sums.duration_s /
-                                 static_cast<double>(point.connections) /
+    out->set_utilisation_percent(static_cast<double>(sums.counters.busy_ns - sums.counters.drained_busy_ns) / 1e7 /
+                                 sums.duration_s / static_cast<double>(point.connections) /
                                  static_cast<double>(std::max<std::int64_t>(1, plan.web_socket().pipeline())));
   }
 }
 
 void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
   if (plan.expect().empty()) return;
-  const Evidence evidence = EvidenceOf(point);
+  const Evidence evidence = EvidenceOf(plan, point);
   for (const std::string& text : plan.expect()) {
     const auto expectation = ParseExpectation(text);
     CHECK(expectation.ok());  // the plan is valid
@@ -365,7 +412,7 @@ void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Poin
 // An agent that was lost lived until the end of the last window that it delivered.
 double CoveragePercent(const PointResult& point, const proto::Sweep& sweep) {
   const double length =
-      static_cast<double>(sweep.has_duration() ? FromProto(sweep.duration()) : point.merger->last_done()) / 1e9;
+      static_cast<double>(sweep.has_duration() ? FromProto(sweep.duration()) : point.merger->length()) / 1e9;
   double planned = 0;
   double lived = 0;
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
@@ -477,7 +524,7 @@ proto::Latency SummariseLatency(const Histogram& complete, const Histogram& cens
   return out;
 }
 
-Evidence EvidenceOf(const PointResult& point) {
+Evidence EvidenceOf(const proto::Plan& plan, const PointResult& point) {
   const Merger& merger = *point.merger;
   const bool is_open_loop = merger.headline() == Metric::kResponse;
   const Counters counters = merger.counters();
@@ -485,14 +532,15 @@ Evidence EvidenceOf(const PointResult& point) {
                     .unanswered = merger.histogram(Metric::kCensored),
                     .planned = counters.planned,
                     .failed = counters.planned - counters.success,
-                    .responses = counters.Complete(),
-                    .messages = counters.messages - counters.early_messages,
+                    .responses = counters.Complete() - counters.drained,
+                    .drained_success = counters.drained_success,
+                    .messages = counters.messages - counters.early_messages - counters.drained_messages,
                     .findings = counters.findings,
-                    .duration = merger.last_done()};
-  if (IsListening(merger)) {
-    evidence.planned = static_cast<std::uint64_t>(point.connections);
-    evidence.failed = NotUp(point);
-  }
+                    .up_ns = counters.up_ns,
+                    .asked_ns = counters.asked_ns,
+                    .dead_seconds = CountSeconds(SecondsJudged(plan, point), Second::kDead),
+                    .is_listening = IsListening(merger),
+                    .duration = DurationOf(plan, point)};
   if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
   return evidence;
 }
@@ -510,25 +558,24 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   const bool is_open_loop = IsOpenLoop(plan.sweep());
   for (const PointResult& point : result.points) {
     auto sums = std::make_unique<Sums>();
-    AddPoint(point, sums.get());
-    AddPoint(point, total.get());
+    AddPoint(plan, point, sums.get());
+    AddPoint(plan, point, total.get());
     proto::Point* out = report.add_points();
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);
     out->set_rate_per_s(point.rate);
     FillPoint(*sums, out);
     FillMix(plan, *sums, out);
-    FillSeries(*point.merger, out);
+    FillSeries(plan, point, out);
     FillAgentRows(point, out);
     FillFanOut(result, point, out);
-    if (IsListening(*point.merger) && point.connections > 0)
-      out->set_error_rate_percent(100 * static_cast<double>(NotUp(point)) / static_cast<double>(point.connections));
+    FillAvailability(plan, point, out);
     FillStreams(point.merger->named(), sums->duration_s, out);
     FillCloseReasons(point.merger->named(), out);
     proto::Latency* headline = is_open_loop ? out->mutable_response() : out->mutable_latency();
     if (point.merger->headline() == Metric::kInterval) headline = out->mutable_interval();
     if (point.merger->headline() == Metric::kStaleness) headline = out->mutable_staleness();
-    FillIntervals(*point.merger, headline);
+    FillIntervals(*point.merger, sums->duration_s, headline);
     FillVerdict(result, point, *sums, is_open_loop, plan, out);
     FillExpected(plan, point, out);
     out->set_coverage_percent(CoveragePercent(point, plan.sweep()));
@@ -539,7 +586,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   }
   for (const PointResult& point : result.abandoned) {
     auto sums = std::make_unique<Sums>();
-    AddPoint(point, sums.get());
+    AddPoint(plan, point, sums.get());
     proto::Point* out = report.add_abandoned_points();
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);

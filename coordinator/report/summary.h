@@ -15,6 +15,6 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan);
 proto::Latency SummariseLatency(const Histogram& complete, const Histogram& censored);
 
 // What a point says about expectations.
-Evidence EvidenceOf(const PointResult& point);
+Evidence EvidenceOf(const proto::Plan& plan, const PointResult& point);
 
 }  // namespace tidemark

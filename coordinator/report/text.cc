@@ -32,6 +32,9 @@ std::string Row(const std::vector<std::string>& cells) {
 
 bool IsOpenLoop(const proto::Report& report) { return tidemark::IsOpenLoop(report.plan().sweep()); }
 
+// Never rounded up to 100 %.
+std::string Percent(double percent) { return absl::StrFormat("%.2f %%", std::min(percent, 99.99)); }
+
 std::string PointName(const proto::Point& p) {
   return absl::StrCat(p.rate_per_s() != 0 ? p.rate_per_s() : p.connections());
 }
@@ -59,8 +62,7 @@ std::string AccountLine(const proto::Accounting& a) {
   std::string line = absl::StrCat("planned ", FormatCount(a.planned()), " = sent ", FormatCount(a.sent()));
   absl::StrAppend(&line, " + never sent ", FormatCount(a.never_sent()));
   if (a.waiting() != 0) absl::StrAppend(&line, " + waiting ", FormatCount(a.waiting()));
-  if (a.never_sent() != 0)
-    absl::StrAppend(&line, " (", Terms(a.never_sent_by_reason(), kNeverSentRows), ")");
+  if (a.never_sent() != 0) absl::StrAppend(&line, " (", Terms(a.never_sent_by_reason(), kNeverSentRows), ")");
   absl::StrAppend(&line, "; sent = ", Terms(a.outcomes(), kOutcomeRows));
   if (a.in_flight() != 0) absl::StrAppend(&line, " + in flight ", FormatCount(a.in_flight()));
   return absl::StrCat(line, a.identity_holds() ? "" : "  IDENTITY BROKEN");
@@ -117,7 +119,8 @@ std::string LatencyDetail(const proto::Report& report) {
     absl::StrAppend(&out, "  ", p.connections(), " connections",
                     p.rate_per_s() == 0 ? "" : absl::StrCat(", ", p.rate_per_s(), " per second"), "\n");
     for (const MetricRow& row : kMetricRows) {
-      if (const proto::Latency* const latency = LatencyOf(p, row)) absl::StrAppend(&out, LatencyLine(row.label, *latency));
+      if (const proto::Latency* const latency = LatencyOf(p, row))
+        absl::StrAppend(&out, LatencyLine(row.label, *latency));
     }
   }
   return out;
@@ -166,6 +169,27 @@ void AppendCapacity(const proto::Capacity& c, std::string* out) {
   }
   absl::StrAppendFormat(out, "  Knee     : %s%.0f connections by power, %.0f by asymptotes, %.0f by Kneedle\n",
                         c.is_knee_clear() ? "" : "not clear, ", c.knee_power(), c.knee_crossing(), c.knee_kneedle());
+}
+
+// How long the target served nobody, and how much of the connection time that was asked for there was, if not all.
+void AppendService(const proto::Point& point, const std::string& who, const std::string& red, const std::string& reset,
+                   std::string* out) {
+  const bool has_missing = point.has_availability_percent() && point.availability_percent() < 100;
+  if (point.dead_seconds() > 0 || has_missing) {
+    absl::StrAppend(out, "  Service  : ", who);
+    if (point.dead_seconds() > 0)
+      absl::StrAppend(out, red, "DEAD for ", point.dead_seconds(), point.dead_seconds() == 1 ? " second" : " seconds",
+                      reset, has_missing ? ", " : "");
+    if (has_missing)
+      absl::StrAppend(out, "connections up for ", Percent(point.availability_percent()), " of the time asked for");
+    absl::StrAppend(out, "\n");
+  }
+  if (point.generator_seconds() > 0)
+    absl::StrAppend(out, "  Remark   : ", who, "nothing can be said of ", point.generator_seconds(),
+                    point.generator_seconds() == 1 ? " second" : " seconds", ": the generator itself stood still\n");
+  if (point.accounting().drained() > 0)
+    absl::StrAppend(out, "  Drained  : ", who, FormatCount(point.accounting().drained()),
+                    " responses came after the end: they are in the latencies and totals, and in no rate\n");
 }
 
 // A line for each request of a mix.
@@ -246,6 +270,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (!point.verdict_reason().empty())
       absl::StrAppend(&out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
     for (const std::string& note : point.verdict_notes()) absl::StrAppend(&out, "  Remark   : ", who, note, "\n");
+    AppendService(point, who, red, reset, &out);
     if (point.status() == "PARTIAL" && point.coverage_percent() > 0)
       absl::StrAppendFormat(&out, "  Coverage : %s%.1f %% of the planned connection time\n", who,
                             point.coverage_percent());
@@ -285,8 +310,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   }
   proto::Counts counters = total.accounting().counters();
   AddCounts(total.accounting().web_socket().counters(), &counters);
-  if (const std::string terms = CountersOf(counters); !terms.empty())
-    absl::StrAppend(&out, "\n  Counted  : ", terms);
+  if (const std::string terms = CountersOf(counters); !terms.empty()) absl::StrAppend(&out, "\n  Counted  : ", terms);
   absl::StrAppend(&out, "\n  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ",
                   report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
                   FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",

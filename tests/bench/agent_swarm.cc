@@ -40,7 +40,7 @@ WorkerReport MakeSecond(std::mt19937_64& rng, std::uint32_t second, bool is_fina
     recorder[Metric::kLateness].Record(static_cast<Nanos>(rng() % 20'000));
     recorder[Metric::kLoopLag].Record(static_cast<Nanos>(rng() % 50'000));
   }
-  recorder.last_done = (static_cast<Nanos>(second) + 1) * kSecond - 1;
+  recorder.last_end = (static_cast<Nanos>(second) + 1) * kSecond - 1;
   return report;
 }
 

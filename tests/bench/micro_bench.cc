@@ -75,7 +75,7 @@ void RecordAllOfARequest(benchmark::State& state) {
     recorder[Metric::kFirstByte].Record(done - sent + latency);
     ++recorder.counters.success;
     ++recorder.counters[Outcome::kStatus2xx];
-    recorder.last_done = done;
+    recorder.last_end = done;
   }
   benchmark::DoNotOptimize(recorder.counters.success);
 }

@@ -49,7 +49,7 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
         recorder.AddReceipts(rng() % 500, {.first = heard, .last = heard, .count = 1});
         recorder[Metric::kLateness].Record(static_cast<Nanos>(rng() % 1000) - 1);  // a clock error now and then
       }
-      recorder.last_done = static_cast<Nanos>(window) * kSecond + 1;
+      recorder.last_end = static_cast<Nanos>(window) * kSecond + 1;
       made.sum.Add(recorder);
       for (proto::Shard& shard : sender.Add(report)) made.shards.push_back(std::move(shard));
     }

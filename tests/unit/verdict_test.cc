@@ -88,6 +88,7 @@ TEST(VerdictTest, OfAStreamItsStalenessIsJudged) {
       << judgement.notes[0];
   for (std::uint32_t second = 0; second < 40; ++second)
     c.windows.push_back({.second = second, .mean_us = 20'000.0 * (1 + second)});
+  c.facts.duration_s = 40;
   judgement = Judge(c.facts);
   EXPECT_EQ(judgement.verdict, Verdict::kNotSteady);
   EXPECT_NE(judgement.reason.find("the staleness never settled"), std::string::npos) << judgement.reason;
@@ -133,6 +134,7 @@ TEST(VerdictTest, AClosedLoopIsJudgedByItsLoop) {
 
 TEST(VerdictTest, ALatencyThatGrowsIsNotSteady) {
   Case c;
+  c.facts.duration_s = 40;
   for (std::uint32_t second = 0; second < 40; ++second)
     c.windows.push_back({.second = second, .success = 100, .mean_us = 1'000.0 + 100.0 * second});
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kNotSteady);

@@ -1,0 +1,110 @@
+#include "coordinator/analysis/dead_seconds.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace tidemark {
+namespace {
+
+SecondFacts Served(std::uint32_t second, std::uint64_t success, Nanos time = kMillisecond) {
+  return {.second = second, .success = success, .is_asked = true, .longest = time, .usual_gap = time};
+}
+SecondFacts Failing(std::uint32_t second, std::uint64_t failures) {
+  return {.second = second, .failures = failures, .is_asked = true};
+}
+SecondFacts Silent(std::uint32_t second) { return {.second = second, .is_asked = true}; }
+
+std::int64_t Count(const std::vector<Second>& seconds, Second kind) {
+  return std::count(seconds.begin(), seconds.end(), kind);
+}
+
+TEST(DeadSecondsTest, ATargetThatIsKilledIsDeadFromThen) {
+  std::vector<SecondFacts> facts = {Served(0, 5'000), Served(1, 5'000), Served(2, 5'000)};
+  for (std::uint32_t i = 3; i < 15; ++i) facts.push_back(Failing(i, 20));
+  const auto seconds = JudgeSeconds(facts, 15 * kSecond, false);
+  ASSERT_EQ(seconds.size(), 15u);
+  EXPECT_EQ(Count(seconds, Second::kDead), 12);
+  EXPECT_EQ(seconds[2], Second::kServed);
+  EXPECT_EQ(seconds[3], Second::kDead);
+}
+
+TEST(DeadSecondsTest, OneThatSaysNothingForAWhileIsDeadThenAlthoughItAnswersLater) {
+  std::vector<SecondFacts> facts = {Served(0, 5'000), Served(1, 5'000), Silent(2), Silent(3),
+                                    Served(4, 5'000, 3 * kSecond)};
+  facts[4].usual_gap = kMillisecond;
+  const auto seconds = JudgeSeconds(facts, 5 * kSecond, false);
+  EXPECT_EQ(Count(seconds, Second::kDead), 2);
+  EXPECT_EQ(seconds[4], Second::kServed);
+}
+
+TEST(DeadSecondsTest, OneThatNeverAnswersIsDeadFromTheStart) {
+  std::vector<SecondFacts> facts;
+  for (std::uint32_t i = 0; i < 4; ++i) facts.push_back(Silent(i));
+  facts.push_back(Failing(4, 2));  // the time-outs, after the end
+  EXPECT_EQ(Count(JudgeSeconds(facts, 4 * kSecond, false), Second::kDead), 4);
+}
+
+TEST(DeadSecondsTest, ASlowTargetThatAnswersAllConnectionsAtOnceHasNone) {
+  for (const Nanos time : {2'500 * kMillisecond, 3 * kSecond, 10 * kSecond, kSecond + 100 * kMillisecond}) {
+    for (const std::uint64_t connections : {2u, 1'000u}) {
+      std::vector<SecondFacts> facts;
+      for (std::uint32_t i = 0; i < 35; ++i) facts.push_back(Silent(i));
+      for (Nanos done = time; done < 35 * kSecond; done += time)
+        facts[static_cast<std::size_t>(done / kSecond)] =
+            Served(static_cast<std::uint32_t>(done / kSecond), connections, time);
+      EXPECT_EQ(Count(JudgeSeconds(facts, 20 * kSecond, false), Second::kDead), 0) << time << " " << connections;
+    }
+  }
+}
+
+TEST(DeadSecondsTest, AFewRequestsASecondHaveNone) {
+  std::vector<SecondFacts> facts;
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    facts.push_back(i % 2 == 0 ? Served(i, 1) : SecondFacts{.second = i});
+  }
+  const auto seconds = JudgeSeconds(facts, 20 * kSecond, false);
+  EXPECT_EQ(Count(seconds, Second::kDead), 0);
+  EXPECT_EQ(Count(seconds, Second::kUnasked), 10);
+}
+
+TEST(DeadSecondsTest, OurOwnStandstillIsNotTheTargets) {
+  std::vector<SecondFacts> facts = {Served(0, 500), Served(1, 500), Served(2, 500)};
+  facts[2].stood_still = 1'500 * kMillisecond;  // nobody tells of second 3
+  facts.push_back(Silent(4));
+  facts.back().stood_still = 200 * kMillisecond;
+  facts.push_back(Served(5, 500));
+  const auto seconds = JudgeSeconds(facts, 6 * kSecond, false);
+  EXPECT_EQ(Count(seconds, Second::kDead), 0);
+  EXPECT_EQ(seconds[3], Second::kGenerator);
+  EXPECT_EQ(seconds[4], Second::kGenerator);
+  EXPECT_EQ(seconds[5], Second::kServed);
+}
+
+TEST(DeadSecondsTest, TenFailuresInARowAreDeathThoughAnOldRequestSucceedsLater) {
+  std::vector<SecondFacts> facts = {Served(0, 3), Failing(1, 10), Failing(2, 1), Served(3, 1, 3 * kSecond)};
+  EXPECT_EQ(Count(JudgeSeconds(facts, 4 * kSecond, false), Second::kDead), 2);
+}
+
+TEST(DeadSecondsTest, AStreamThatStopsIsDeadButOneThatTicksEachSecondOrInBurstsIsNot) {
+  std::vector<SecondFacts> stops;
+  for (std::uint32_t i = 0; i < 10; ++i) stops.push_back(i < 4 ? Served(i, 300, 10 * kMillisecond) : Silent(i));
+  EXPECT_EQ(Count(JudgeSeconds(stops, 10 * kSecond, true), Second::kDead), 6);
+  for (const Nanos period : {kSecond + 50 * kMillisecond, kSecond + 250 * kMillisecond, 2 * kSecond}) {
+    std::vector<SecondFacts> bursts;
+    for (std::uint32_t i = 0; i < 40; ++i) bursts.push_back(Silent(i));
+    for (Nanos at = 0; at < 40 * kSecond; at += period)
+      bursts[static_cast<std::size_t>(at / kSecond)] = Served(static_cast<std::uint32_t>(at / kSecond), 100, period);
+    EXPECT_EQ(Count(JudgeSeconds(bursts, 40 * kSecond, true), Second::kDead), 0) << period;
+  }
+}
+
+TEST(DeadSecondsTest, AStubOfALastSecondDoesNotCount) {
+  const std::vector<SecondFacts> facts = {Served(0, 5'000), Silent(1)};
+  EXPECT_EQ(JudgeSeconds(facts, kSecond + 50 * kMillisecond, false).size(), 1u);
+  EXPECT_EQ(JudgeSeconds(facts, kSecond + 150 * kMillisecond, false).size(), 2u);
+  EXPECT_TRUE(JudgeSeconds({}, 0, false).empty());
+}
+
+}  // namespace
+}  // namespace tidemark
