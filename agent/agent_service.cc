@@ -69,8 +69,8 @@ class Lease {
   Nanos end_ = 0;
   Mutex mutex_;
   CondVar changed_;
-  Nanos deadline_ GUARDED_BY(mutex_) = kNone;
-  bool is_over_ GUARDED_BY(mutex_) = false;
+  Nanos deadline_ ABSL_GUARDED_BY(mutex_) = kNone;
+  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

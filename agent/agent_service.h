@@ -50,8 +50,8 @@ class AgentService final : public proto::Agent::Service {
   const Options options_;
   const std::uint64_t incarnation_;
   Mutex mutex_;
-  std::string busy_with_ GUARDED_BY(mutex_);
-  std::shared_ptr<LiveRun> live_ GUARDED_BY(mutex_);
+  std::string busy_with_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<LiveRun> live_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Configures `builder` for `service`: limits. Ports are added by the caller.

@@ -43,7 +43,7 @@ class EventLoop {
   bool is_woken_ = false;  // loop thread: the last Wait saw the wake-up
   std::array<epoll_event, 256> events_;
   Mutex mutex_;
-  std::vector<absl::AnyInvocable<void()>> posted_ GUARDED_BY(mutex_);
+  std::vector<absl::AnyInvocable<void()>> posted_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Deadlines at 10 ms resolution, late by at most one tick, for any number of nodes. Pushing a deadline further out,

@@ -62,14 +62,14 @@ class LiveRun {
 
   Mutex owner_mutex_;  // which stream has the run
   CondVar changed_;
-  std::function<void()> cancel_ GUARDED_BY(owner_mutex_);  // null: none
-  int takers_ GUARDED_BY(owner_mutex_) = 0;                // streams that wait for it
-  bool is_over_ GUARDED_BY(owner_mutex_) = false;
+  std::function<void()> cancel_ ABSL_GUARDED_BY(owner_mutex_);  // null: none
+  int takers_ ABSL_GUARDED_BY(owner_mutex_) = 0;                // streams that wait for it
+  bool is_over_ ABSL_GUARDED_BY(owner_mutex_) = false;
 
   Mutex mutex_;  // what is said; held while a stream is written to
-  std::function<void(const proto::Event&)> write_ GUARDED_BY(mutex_);
-  Outbox<proto::Event> outbox_ GUARDED_BY(mutex_);
-  Inbox inbox_ GUARDED_BY(mutex_);
+  std::function<void(const proto::Event&)> write_ ABSL_GUARDED_BY(mutex_);
+  Outbox<proto::Event> outbox_ ABSL_GUARDED_BY(mutex_);
+  Inbox inbox_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tidemark

@@ -77,9 +77,9 @@ class Session {
 
   Mutex mutex_;
   CondVar changed_;
-  std::vector<WorkerReport> mailbox_ GUARDED_BY(mutex_);
-  std::optional<std::uint32_t> point_ GUARDED_BY(mutex_);  // the one that is prepared or running
-  bool is_closing_ GUARDED_BY(mutex_) = false;
+  std::vector<WorkerReport> mailbox_ ABSL_GUARDED_BY(mutex_);
+  std::optional<std::uint32_t> point_ ABSL_GUARDED_BY(mutex_);  // the one that is prepared or running
+  bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread sender_;
 };
 

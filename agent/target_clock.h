@@ -78,8 +78,8 @@ class TargetClock {
   std::atomic<Nanos> offset_ = 0;
   Mutex mutex_;
   CondVar changed_;
-  Reading reading_ GUARDED_BY(mutex_);
-  bool is_closing_ GUARDED_BY(mutex_) = false;
+  Reading reading_ ABSL_GUARDED_BY(mutex_);
+  bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -11,20 +11,20 @@
 
 namespace tidemark {
 
-class LOCKABLE Mutex {
+class ABSL_LOCKABLE Mutex {
  public:
-  void Lock() EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
-  void Unlock() UNLOCK_FUNCTION() { mutex_.unlock(); }
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
+  void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
 
  private:
   friend class CondVar;
   std::mutex mutex_;
 };
 
-class SCOPED_LOCKABLE MutexLock {
+class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
-  explicit MutexLock(Mutex* mutex) EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) { mutex_->Lock(); }
-  ~MutexLock() UNLOCK_FUNCTION() { mutex_->Unlock(); }
+  explicit MutexLock(Mutex* mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) { mutex_->Lock(); }
+  ~MutexLock() ABSL_UNLOCK_FUNCTION() { mutex_->Unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 
@@ -35,13 +35,13 @@ class SCOPED_LOCKABLE MutexLock {
 // Wake-ups may be spurious: callers loop on their condition.
 class CondVar {
  public:
-  void Wait(Mutex* mutex) EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+  void Wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     condition_.wait(lock);
     lock.release();
   }
   // Returns after a notification or `timeout`, whichever comes first.
-  void WaitFor(Mutex* mutex, Nanos timeout) EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+  void WaitFor(Mutex* mutex, Nanos timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     // An absolute system-clock wait: libstdc++'s steady-clock wait uses a call that ThreadSanitizer
     // of clang 14 does not intercept.

@@ -222,7 +222,7 @@ absl::StatusOr<Target> ParseTarget(absl::string_view url) {
   if (url.empty()) return Invalid("target", "is missing; write http://HOST:PORT/PATH");
   if (url.size() > kMaxUrlBytes) return error("is longer than 16 KiB");
   if (absl::StartsWith(url, "unix:")) return ParseUnixTarget(url);
-  const auto parsed = boost::urls::parse_uri(boost::urls::string_view(url.data(), url.size()));
+  const auto parsed = boost::urls::parse_uri({url.data(), url.size()});
   if (!parsed) return error("is no URL; write http://HOST:PORT/PATH");
   const boost::urls::url_view& view = *parsed;
   Target target;

@@ -57,7 +57,7 @@ struct AgentLink::Stream {
   std::thread reader;
   Mutex mutex;
   CondVar ended;
-  bool has_ended GUARDED_BY(mutex) = false;
+  bool has_ended ABSL_GUARDED_BY(mutex) = false;
   bool is_finished = false;  // by us
 
   void Read(std::size_t agent, RunEvents* events) {

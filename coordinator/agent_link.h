@@ -41,7 +41,7 @@ class RunEvents {
  private:
   Mutex mutex_;
   CondVar changed_;
-  std::deque<RunEvent> events_ GUARDED_BY(mutex_);
+  std::deque<RunEvent> events_ ABSL_GUARDED_BY(mutex_);
 };
 
 // One Execute stream, with a thread that reads it. Threads: one, besides its own.

@@ -41,7 +41,7 @@ class EventLog {
  private:
   Mutex mutex_;
   CondVar changed_;
-  std::vector<proto::Event> events_ GUARDED_BY(mutex_);
+  std::vector<proto::Event> events_ ABSL_GUARDED_BY(mutex_);
 };
 
 struct PointRun {
