@@ -42,11 +42,12 @@ absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceilin
 // The clock of the plan's target, read for the first time.
 absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan& plan, const TargetGuard& guard) {
   const proto::Listen& listen = plan.web_socket().listen();
-  TargetClock::Settings settings{.pointer = listen.clock().time(),
+  TIDEMARK_ASSIGN_OR_RETURN(Target target, ParseTarget(listen.clock().url()));
+  TargetClock::Settings settings{.target = std::move(target),
+                                 .pointer = listen.clock().time(),
                                  .unit = *ParseTimeUnit("time_unit", listen.clock().time_unit()),
                                  .every = FromProto(listen.clock().every()),
                                  .timeout = FromProto(plan.connect_timeout())};
-  TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(listen.clock().url()));
   bool is_overridden = false;
   TIDEMARK_ASSIGN_OR_RETURN(std::vector<SocketAddress> addresses,
                             ResolveTarget(settings.target, plan.resolve(), &is_overridden));
