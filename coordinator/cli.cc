@@ -1,6 +1,7 @@
 #include "coordinator/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <optional>
 #include <random>
 #include <sstream>

@@ -1,6 +1,7 @@
 #include "coordinator/selftest_command.h"
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>

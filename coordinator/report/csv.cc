@@ -1,5 +1,7 @@
 #include "coordinator/report/csv.h"
 
+#include <cstdint>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "coordinator/report/phrases.h"

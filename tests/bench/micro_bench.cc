@@ -1,6 +1,7 @@
 // What the small parts cost: recording, merging, encoding, decoding, the schedule.
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <random>
 
 #include "agent/recorder.h"

@@ -1,4 +1,5 @@
 // Acceptance tests that need whole programs and stand in no other file: see docs/acceptance.md for all of them.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

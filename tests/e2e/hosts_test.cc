@@ -1,6 +1,9 @@
 // Five agents, a coordinator and a target, each on a host of its own.
 #include "tests/e2e/hosts.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "tests/e2e/programs.h"
 
 namespace tidemark {

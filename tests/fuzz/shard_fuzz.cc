@@ -1,4 +1,5 @@
 // Shards from a hostile agent: whatever they hold, the merged result stays a valid one.
+#include <algorithm>
 #include <cstdint>
 
 #include "common/check.h"

@@ -1,6 +1,7 @@
 // Intervals in virtual time: no clock but the simulation's.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 

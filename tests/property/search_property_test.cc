@@ -1,6 +1,7 @@
 // A19: the search for the highest rate, in virtual time.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "coordinator/analysis/search.h"

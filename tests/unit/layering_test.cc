@@ -1,8 +1,12 @@
-// The rooms' walls: who includes whom, and who may know gRPC, Beast and OpenSSL. See DESIGN.md "The house".
+// The rooms' walls: who includes whom, who may know gRPC, Beast and OpenSSL, and that what is named is included.
+// See DESIGN.md "The house".
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <regex>
 #include <set>
 #include <string>
@@ -78,6 +82,62 @@ TEST(LayeringTest, FewFilesKnowTheHeavyLibraries) {
              {"agent/response_parser", "agent/request_source", "agent/target_clock", "agent/transport", "agent/tls",
               "agent/web_socket"});
   ExpectOnly("coordinator", kBeast, {"coordinator/certs_command"});
+}
+
+// Adds the headers that `file` includes, itself or through files of ours.
+void AddReached(const std::map<std::string, std::set<std::string>>& includes, const std::string& file,
+                std::set<std::string>* reached) {
+  const auto found = includes.find(file);
+  if (found == includes.end()) return;
+  for (const std::string& header : found->second) {
+    if (reached->insert(header).second) AddReached(includes, header, reached);
+  }
+}
+
+// Whether `text` names std::`name`, outside of comments.
+bool Names(const std::string& text, const std::string& name) {
+  const std::string whole = "std::" + name;
+  for (std::size_t at = text.find(whole); at != std::string::npos; at = text.find(whole, at + 1)) {
+    const char next = at + whole.size() < text.size() ? text[at + whole.size()] : ' ';
+    if (std::isalnum(static_cast<unsigned char>(next)) != 0 || next == '_') continue;
+    const std::size_t line = text.rfind('\n', at) + 1;
+    if (text.find("//", line) > at) return true;
+  }
+  return false;
+}
+
+// The library of one release brings headers along that the next one's leaves out: g++ 14 without <cstdint> knows no
+// std::uint16_t where g++ 12 did.
+TEST(LayeringTest, WhatIsNamedOfTheLibraryIsIncluded) {
+  const std::map<std::string, std::vector<std::string>> kNames = {
+      {"algorithm",
+       {"min", "max", "clamp", "sort", "stable_sort", "find", "find_if", "any_of", "all_of", "none_of", "count_if",
+        "max_element", "min_element", "lower_bound", "upper_bound", "nth_element", "reverse", "shuffle", "unique"}},
+      {"cmath", {"sqrt", "log", "exp", "pow", "floor", "ceil", "isnan", "isfinite", "llround", "lround", "round"}},
+      {"cstdint",
+       {"int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "uintptr_t"}},
+      {"cstring", {"memcpy", "memmove", "memset", "memcmp", "memchr", "strlen", "strerror"}},
+      {"functional", {"function"}},
+      {"limits", {"numeric_limits"}},
+      {"numeric", {"accumulate", "iota", "gcd"}},
+      {"optional", {"optional", "nullopt"}},
+      {"thread", {"thread", "this_thread"}},
+  };
+  std::map<std::string, std::set<std::string>> includes;
+  for (const char* room : {"common", "agent", "coordinator", "tests"}) {
+    for (const Include& i : IncludesOf(room)) includes[i.file].insert(i.header);
+  }
+  for (const auto& [file, headers] : includes) {
+    std::set<std::string> reached;
+    AddReached(includes, file, &reached);
+    std::ifstream in(fs::path(TIDEMARK_SOURCE_DIR) / file);
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    for (const auto& [header, names] : kNames) {
+      if (reached.count(header) != 0) continue;
+      for (const std::string& name : names)
+        EXPECT_FALSE(Names(text, name)) << file << " names std::" << name << " and includes no <" << header << ">";
+    }
+  }
 }
 
 }  // namespace
