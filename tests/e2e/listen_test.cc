@@ -310,7 +310,7 @@ boost::json::value ListenWithAStandstill(const Mock& mock, const std::string& di
   agent.process().Signal(SIGSTOP);
   std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
   agent.process().Signal(SIGCONT);
-  EXPECT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
+  EXPECT_EQ(process.Wait(), 0) << process.Err();
   return boost::json::parse(Slurp(dir / "run.json"));
 }
 

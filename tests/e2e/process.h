@@ -90,7 +90,7 @@ class Process {
 
   // The longest that a program may take: the long forms of tests run for minutes.
   static std::chrono::seconds DefaultLimit() {
-    return std::chrono::seconds(std::getenv("TIDEMARK_FULL") != nullptr ? 900 : 120);
+    return std::chrono::seconds(std::getenv("TIDEMARK_FULL") != nullptr ? 900 : 300);
   }
 
   // The exit code; -signal if it died of one; kills it after `limit` and returns -1000.
@@ -126,7 +126,7 @@ class Process {
 
   // Waits until stdout holds a line that starts with `prefix`; returns the rest of that line.
   std::string WaitForLine(const std::string& prefix) {
-    for (int i = 0; i < 10'000; ++i) {
+    for (int i = 0; i < 30'000; ++i) {  // a minute
       std::istringstream lines(Out());
       for (std::string line; std::getline(lines, line);) {
         if (line.rfind(prefix, 0) == 0 && !lines.eof()) return line.substr(prefix.size());

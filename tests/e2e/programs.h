@@ -221,7 +221,7 @@ class Nginx {
   void Quit() {
     if (process_ == nullptr) return;
     process_->Signal(SIGQUIT);
-    process_->Wait(std::chrono::seconds(30));
+    process_->Wait();
     process_.reset();
   }
   // Lines of the access log per status (first column), after Quit.
@@ -244,7 +244,7 @@ class Nginx {
            ";\nscgi_temp_path " + (dir_ / "s") + ";\nkeepalive_requests 1000000;\nserver {\n" + server + "\n}\n}\n";
   }
   void WaitUntilItAnswers() {
-    for (int i = 0; i < 2'000 && !std::filesystem::exists(dir_ / "pid") && process_->IsRunning(); ++i) {
+    for (int i = 0; i < 12'000 && !std::filesystem::exists(dir_ / "pid") && process_->IsRunning(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     EXPECT_TRUE(process_->IsRunning()) << process_->Err() << Slurp(dir_ / "error.log");

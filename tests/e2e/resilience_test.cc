@@ -22,7 +22,7 @@ TEST(ResilienceTest, ABrokenStreamIsTakenUpAgainAndNothingIsCountedTwice) {
     WaitForAnswers(mock, 1'200 * (i + 1), &process);
     relay.Cut();
   }
-  ASSERT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
+  ASSERT_EQ(process.Wait(), 0) << process.Err();
   const auto report = ReadJson(dir / "run.json");
   EXPECT_EQ(At(report, "status").as_string(), "COMPLETE");
   EXPECT_GE(Int(report, "agents.1.resumed_streams"), 2);
@@ -44,7 +44,7 @@ TEST(ResilienceTest, ABreakAtAnyStageIsTakenUpAgain) {
     std::this_thread::sleep_for(std::chrono::milliseconds(737));
     relay.Cut();
   }
-  ASSERT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
+  ASSERT_EQ(process.Wait(), 0) << process.Err();
   const auto report = ReadJson(dir / "run.json");
   EXPECT_GE(Int(report, "agents.0.resumed_streams"), 3);
   EXPECT_EQ(WithWarmup(report, "sent"), Int(mock.Truth(), "parsed"));
@@ -64,7 +64,7 @@ TEST(ResilienceTest, APartitionLongerThanTheLeaseLosesTheAgent) {
   relay.Stall(true);
   std::this_thread::sleep_for(std::chrono::milliseconds(4'000));
   EXPECT_NE(second.process().Err().find("the coordinator was silent for 3 s"), std::string::npos);
-  ASSERT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
+  ASSERT_EQ(process.Wait(), 0) << process.Err();
   const auto report = ReadJson(dir / "run.json");
   EXPECT_EQ(At(report, "abandoned_points").as_array().size(), 1u);
   EXPECT_EQ(At(report, "points.0.status").as_string(), "COMPLETE");
@@ -82,7 +82,7 @@ TEST(ResilienceTest, ALostAgentsPointIsMadeAgainByTheOthers) {
                    "json=" + (dir / "run.json"), mock.Url("/mock/delay=2ms")});
   WaitForAnswers(mock, 1'000, &process);
   agents[1]->process().Signal(SIGKILL);
-  ASSERT_EQ(process.Wait(std::chrono::seconds(60)), 0) << process.Err();
+  ASSERT_EQ(process.Wait(), 0) << process.Err();
   const auto report = ReadJson(dir / "run.json");
   EXPECT_EQ(At(report, "status").as_string(), "COMPLETE");
   EXPECT_EQ(Int(report, "total.accounting.sent"), 9 * 500 + 10 * 500);

@@ -164,7 +164,7 @@ TEST(SecurityTest, AgentsAreListedAndTheirRunStopped) {
   EXPECT_EQ(other.Wait(), 1);
   Process stop({TIDEMARK_BINARY, "stop", id, flag[0], flag[1]});
   EXPECT_EQ(stop.Wait(), 0) << stop.Err();
-  EXPECT_EQ(run.Wait(std::chrono::seconds(20)), 3) << run.Err();
+  EXPECT_EQ(run.Wait(), 3) << run.Err();
   EXPECT_NE(run.Err().find("the run was stopped by"), std::string::npos) << run.Err();
   EXPECT_EQ(TidemarkRun({flag[0], flag[1], "-c", "4", "-n", "100", mock.Url()}).code, 0);
 }

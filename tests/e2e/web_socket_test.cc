@@ -161,7 +161,7 @@ TEST(WebSocketE2eTest, Websocketd) {
     close(fd);
     return is_there;
   };
-  for (int i = 0; i < 500 && server.IsRunning() && !listens(); ++i)
+  for (int i = 0; i < 6'000 && server.IsRunning() && !listens(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   ExpectEcho("ws://127.0.0.1:" + std::to_string(free.port) + "/");
 }

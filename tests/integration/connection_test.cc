@@ -156,7 +156,7 @@ TEST(ConnectionTest, ADeadTargetEndsACountedRunInTime) {
   EXPECT_EQ(run.counters[NeverSent::kConnectRefused], 10'000u);
   EXPECT_EQ(run.ready.connections_up(), 0);
   EXPECT_GT(run.ready.errors_size(), 0);
-  EXPECT_LT(MonotonicNow() - begin, 10 * kSecond);
+  EXPECT_LT(MonotonicNow() - begin, 60 * kSecond);
 }
 
 TEST(ConnectionTest, TotalsAndDurationsEndAPoint) {

@@ -43,7 +43,7 @@ proto::Failure FailureAfter(const std::string& address, const std::vector<proto:
   RunEvents events;
   AgentLink link(0, Dial(address, {}, ""), &events);
   for (const proto::Command& command : commands) link.Send(command);
-  while (const auto event = events.Pop(MonotonicNow() + 10 * kSecond)) {
+  while (const auto event = events.Pop(MonotonicNow() + 60 * kSecond)) {
     if (event->kind == RunEvent::Kind::kStreamEnd) break;
     if (event->event.has_failure()) return event->event.failure();
   }
@@ -88,7 +88,7 @@ TEST(ControlTest, AgentsThatCannotServeAreNamedWithTheRemedy) {
 TEST(ControlTest, WaitingTakesTheFirstAgentsThatAnswer) {
   ListeningAgent first;
   ListeningAgent second;
-  const auto found = FindAgents(At({first.address(), "127.0.0.1:1", second.address()}, 2, 10 * kSecond));
+  const auto found = FindAgents(At({first.address(), "127.0.0.1:1", second.address()}, 2, 60 * kSecond));
   ASSERT_OK(found);
   EXPECT_EQ(found->size(), 2u);
 }
@@ -98,7 +98,7 @@ TEST(ControlTest, OneRunAtATimeAndTheSecondIsToldWhoHoldsIt) {
   RunEvents events;
   auto link = std::make_unique<AgentLink>(0, Dial(agent.address(), {}, ""), &events);
   ASSERT_TRUE(link->Send(OpenCommand()));
-  ASSERT_TRUE(events.Pop(MonotonicNow() + 10 * kSecond)->event.has_opened());
+  ASSERT_TRUE(events.Pop(MonotonicNow() + 60 * kSecond)->event.has_opened());
   const proto::Failure failure = FailureAfter(agent.address(), {OpenCommand()});
   EXPECT_EQ(failure.exit_code(), 2);
   EXPECT_NE(failure.message().find("busy with run r1 of tester"), std::string::npos) << failure.message();
@@ -139,7 +139,7 @@ TEST(ControlTest, CommandsOutOfTurnEndTheStreamWithAReason) {
 TEST(ControlTest, TheAgentInProcessAnswersLikeAnyOther) {
   const auto local = LocalAgent::Start({});
   ASSERT_OK(local);
-  const auto who = Describe((*local)->Dial(), "in process", MonotonicNow() + 5 * kSecond);
+  const auto who = Describe((*local)->Dial(), "in process", MonotonicNow() + 60 * kSecond);
   ASSERT_OK(who);
   EXPECT_EQ(who->protocol_version(), kProtocolVersion);
   EXPECT_THAT(LocalAgent::Start({"no/such"}), FailsWith("--allow-target"));

@@ -217,7 +217,7 @@ std::string EndOf(const std::string& address, const std::vector<proto::Command>&
   for (const proto::Command& command : commands) link.Send(command);
   link.Finish();
   std::string end;
-  while (const auto event = events.Pop(MonotonicNow() + 10 * kSecond)) {
+  while (const auto event = events.Pop(MonotonicNow() + 60 * kSecond)) {
     if (event->event.has_failure()) end = event->event.failure().message();
     if (event->kind == RunEvent::Kind::kStreamEnd) return end.empty() ? event->reason : end;
   }

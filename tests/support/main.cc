@@ -1,6 +1,7 @@
 // main of every test binary: a broken pipe is an error to handle, not a signal to die of.
-// With --attempts=N the tests run in a child process, and once more if they failed, N times at most: for tests that
-// judge times, which a busy machine can spoil. What is wrong in the code fails each time.
+// With --judges-times the tests run in a child process, and this one watches the machine meanwhile. Where they fail and
+// other programs were in their way, it says "[  SPOILT  ]" and how busy the machine was: scripts/test runs them again.
+// A crash, or what a sanitizer finds (exit code 66), has nothing to do with time, and is never spoilt.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -8,41 +9,49 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+
+#include "tests/support/machine_watch.h"
 
 namespace {
 
-// Takes --attempts=N out of the arguments; 1 if it is not there.
-int TakeAttempts(int* argc, char** argv) {
-  constexpr char kFlag[] = "--attempts=";
-  if (*argc < 2 || std::strncmp(argv[*argc - 1], kFlag, sizeof kFlag - 1) != 0) return 1;
-  --*argc;
-  return std::atoi(argv[*argc] + sizeof kFlag - 1);
+// Takes --judges-times out of the arguments, where it stands last; false if it is not there.
+bool TakeJudgesTimes(int* argc, char** argv) {
+  if (*argc < 2 || std::strcmp(argv[*argc - 1], "--judges-times") != 0) return false;
+  argv[--*argc] = nullptr;
+  return true;
 }
 
-// True in the process that runs the tests; else *status is that of its end.
-bool BecomeChild(int* status) {
-  const pid_t child = fork();
-  if (child == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (child <= 0) return true;  // without a child, here
-  int raw = 0;
-  waitpid(child, &raw, 0);
-  *status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 1;
-  return false;
+// The exit code of `tests`, watched.
+int Watch(pid_t tests) {
+  tidemark::MachineWatch watch(getpid());
+  int status = 0;
+  while (waitpid(tests, &status, WNOHANG) == 0) watch.Sleep();
+  watch.EndSlice();
+  if (!WIFEXITED(status)) {
+    std::printf("the tests ended by signal %d\n", WTERMSIG(status));
+    return 1;
+  }
+  const int code = WEXITSTATUS(status);
+  const char* const mark = code == 1 && watch.seen().WasDisturbed() ? "[  SPOILT  ]" : "[ MACHINE  ]";
+  std::printf("%s %s\n", mark, watch.seen().ToString().c_str());
+  return code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  const int attempts = TakeAttempts(&argc, argv);
-  for (int attempt = 1; attempt < attempts; ++attempt) {
-    int status = 0;
-    if (BecomeChild(&status)) break;
-    if (status == 0) return 0;
-    std::printf("attempt %d of %d failed; once more\n", attempt, attempts);
-    std::fflush(stdout);
+  if (TakeJudgesTimes(&argc, argv)) {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const pid_t watcher = getpid();
+    const pid_t child = fork();
+    if (child > 0) return Watch(child);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (child < 0 || getppid() != watcher) {
+      std::perror("the tests cannot be watched");
+      return 1;
+    }
   }
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

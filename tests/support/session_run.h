@@ -25,7 +25,7 @@ class EventLog {
   }
   // Waits for the first event that `matches`; a default event after `limit`.
   template <typename Matches>
-  proto::Event WaitFor(Matches matches, Nanos limit = 30 * kSecond) {
+  proto::Event WaitFor(Matches matches, Nanos limit = 120 * kSecond) {
     const Nanos deadline = MonotonicNow() + limit;
     MutexLock lock(&mutex_);
     while (true) {
@@ -58,7 +58,7 @@ inline proto::Plan PlanFor(const std::string& url, std::int64_t connections, std
   plan.mutable_sweep()->add_connections(connections);
   plan.mutable_sweep()->set_requests_per_connection(requests_per_connection);
   plan.set_threads(2);
-  *plan.mutable_timeout() = ToDurationProto(5 * kSecond);
+  *plan.mutable_timeout() = ToDurationProto(60 * kSecond);
   ApplyDefaults(&plan);
   return plan;
 }
