@@ -62,16 +62,18 @@ class SlotBook {
 
   // The first byte of a slot's request is with the kernel, since entry.sent. `is_prompt`: it found a free connection
   // when it fell due.
-  void MarkSent(const Entry& entry, bool is_prompt) {
+  [[gnu::always_inline]] void MarkSent(const Entry& entry, bool is_prompt) {
+    Recorder& recorder = *recorder_;
     --waiting_;
-    Integrate(entry.sent);
+    IntegrateInto(&recorder, entry.sent);
     ++in_flight_;
-    ++counters().sent;
+    ++recorder.counters.sent;
     if (mix_ != nullptr) [[unlikely]]
-      ++counters().sent_by_request[mix_->IndexOf(entry.slot, stride_)];
+      ++recorder.counters.sent_by_request[mix_->IndexOf(entry.slot, stride_)];
     const Nanos lateness = entry.sent - entry.due;
-    if (is_prompt) (*recorder_)[Metric::kPacing].Record(lateness);
-    (*recorder_)[Metric::kLateness].Record(lateness);
+    if (is_prompt) [[unlikely]]
+      recorder[Metric::kPacing].Record(lateness);
+    recorder[Metric::kLateness].Record(lateness);
   }
 
   // A slot that waited is given up at `now`, and never sent.
@@ -90,7 +92,8 @@ class SlotBook {
   }
 
   // A complete response, or a reply: its first byte was read at `first_byte`, its last at `done`.
-  void Complete(const Entry& entry, Nanos first_byte, Nanos done, Outcome outcome, bool is_success) {
+  [[gnu::always_inline]] void Complete(const Entry& entry, Nanos first_byte, Nanos done, Outcome outcome,
+                                       bool is_success) {
     Recorder& recorder = *recorder_;
     recorder[is_success ? Metric::kService : Metric::kOther].Record(done - entry.sent);
     recorder[Metric::kFirstByte].Record(first_byte - entry.sent);
@@ -98,26 +101,23 @@ class SlotBook {
     if (is_success && mix_ != nullptr) [[unlikely]]
       recorder[MetricOfRequest(mix_->IndexOf(entry.slot, stride_))].Record(done - entry.sent);
     recorder.counters.success += is_success ? 1 : 0;
-    End(outcome, done);
+    End(&recorder, outcome, done);
   }
 
   // A request that has no response: one that timed out or was cut off took that long at least; of others nothing is
   // known.
-  void Fail(const Entry& entry, Outcome outcome, Nanos now) {
+  [[gnu::noinline]] void Fail(const Entry& entry, Outcome outcome, Nanos now) {
     if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
       (*recorder_)[Metric::kCensored].Record(now - entry.sent);
       LeaveUnanswered(entry.due, now);
     } else {
       counters().failed_ns += static_cast<std::uint64_t>(now - entry.sent);
     }
-    End(outcome, now);
+    End(recorder_, outcome, now);
   }
 
   // Brings the integral of Little's law up to `instant`.
-  void Integrate(Nanos instant) {
-    counters().busy_ns += in_flight_ * static_cast<std::uint64_t>(instant - flight_changed_);
-    flight_changed_ = instant;
-  }
+  void Integrate(Nanos instant) { IntegrateInto(recorder_, instant); }
 
   std::uint64_t waiting() const { return waiting_; }
   std::uint64_t in_flight() const { return in_flight_; }
@@ -126,11 +126,15 @@ class SlotBook {
 
  private:
   Counters& counters() { return recorder_->counters; }
-  void End(Outcome outcome, Nanos instant) {
-    Integrate(instant);
+  [[gnu::always_inline]] void IntegrateInto(Recorder* recorder, Nanos instant) {
+    recorder->counters.busy_ns += in_flight_ * static_cast<std::uint64_t>(instant - flight_changed_);
+    flight_changed_ = instant;
+  }
+  [[gnu::always_inline]] void End(Recorder* recorder, Outcome outcome, Nanos instant) {
+    IntegrateInto(recorder, instant);
     --in_flight_;
-    ++counters()[outcome];
-    recorder_->last_end = instant;
+    ++recorder->counters[outcome];
+    recorder->last_end = instant;
   }
 
   Recorder* recorder_ = nullptr;

@@ -23,7 +23,7 @@ void Histogram::Add(const Histogram& other) {
   first_slot_ = std::min(first_slot_, other.first_slot_);
   last_slot_ = std::max(last_slot_, other.last_slot_);
   count_ += other.count_;
-  sum_ += other.sum_;
+  AddSum(other.sum());
   min_ = std::min(min_, other.min_);
   max_ = std::max(max_, other.max_);
   overflow_ += other.overflow_;
@@ -31,7 +31,7 @@ void Histogram::Add(const Histogram& other) {
 }
 
 void Histogram::AddFacts(const HistogramFacts& facts) {
-  sum_ += facts.sum;
+  AddSum(facts.sum);
   min_ = std::min(min_, facts.min);
   max_ = std::max(max_, facts.max);
   if (facts.min <= facts.max) {  // as Record would have; what lies above the range is in the last slot
@@ -51,7 +51,7 @@ void Histogram::Clear() {
   first_slot_ = HistogramLayout::kSlotCount;
   last_slot_ = 0;
   count_ = 0;
-  sum_ = 0;
+  sum_low_ = sum_high_ = 0;
   min_ = std::numeric_limits<Nanos>::max();
   max_ = 0;
   overflow_ = 0;
@@ -60,7 +60,7 @@ void Histogram::Clear() {
 
 HistogramFacts Histogram::Facts() const {
   HistogramFacts facts{
-      .count = count_, .sum = sum_, .min = min_, .max = max_, .overflow = overflow_, .clock_error = clock_error_};
+      .count = count_, .sum = sum(), .min = min_, .max = max_, .overflow = overflow_, .clock_error = clock_error_};
   ForEach([&facts](std::uint32_t slot, std::uint64_t count) { facts.hash += count * Mix64(slot); });
   return facts;
 }

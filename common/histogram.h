@@ -103,7 +103,9 @@ class Histogram {
     }
     ++slots_[slot];
     ++count_;
-    sum_ += static_cast<std::uint64_t>(value);
+    // By hand: of a sum of absl::uint128 g++ 12 makes six instructions more.
+    sum_low_ += static_cast<std::uint64_t>(value);
+    sum_high_ += sum_low_ < static_cast<std::uint64_t>(value) ? 1 : 0;
     if (value < min_) {
       min_ = value;
       if (slot < first_slot_) first_slot_ = slot;
@@ -137,8 +139,8 @@ class Histogram {
   std::uint64_t clock_error() const { return clock_error_; }
   Nanos min() const { return count_ == 0 ? 0 : min_; }
   Nanos max() const { return max_; }
-  absl::uint128 sum() const { return sum_; }
-  double Mean() const { return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
+  absl::uint128 sum() const { return absl::MakeUint128(sum_high_, sum_low_); }
+  double Mean() const { return count_ == 0 ? 0 : static_cast<double>(sum()) / static_cast<double>(count_); }
 
   HistogramFacts Facts() const;
 
@@ -158,11 +160,18 @@ class Histogram {
   bool operator==(const Histogram& other) const { return Facts() == other.Facts() && slots_ == other.slots_; }
 
  private:
+  void AddSum(absl::uint128 more) {
+    const absl::uint128 total = sum() + more;
+    sum_low_ = absl::Uint128Low64(total);
+    sum_high_ = absl::Uint128High64(total);
+  }
+
   std::vector<std::uint64_t, ZeroedAllocator<std::uint64_t>> slots_;
   std::uint32_t first_slot_ = HistogramLayout::kSlotCount;  // above last_slot_: none
   std::uint32_t last_slot_ = 0;
   std::uint64_t count_ = 0;
-  absl::uint128 sum_ = 0;
+  std::uint64_t sum_low_ = 0;
+  std::uint64_t sum_high_ = 0;
   Nanos min_ = std::numeric_limits<Nanos>::max();
   Nanos max_ = 0;
   std::uint64_t overflow_ = 0;
