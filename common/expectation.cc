@@ -28,6 +28,27 @@ std::string FindingFigures() {
 
 }  // namespace
 
+std::string Expectation::InReport() const {
+  switch (figure) {
+    case Figure::kErrorRate:
+      return "Point.error_rate_percent";
+    case Figure::kAvailability:
+      return "Point.availability_percent";
+    case Figure::kDeadSeconds:
+      return "Point.dead_seconds";
+    case Figure::kRequestsPerSecond:
+      return "Point.requests_per_s";
+    case Figure::kMessagesPerSecond:
+      return "Point.messages_per_s";
+    case Figure::kFinding:
+      return absl::StrCat("streams.", kFindingRows[static_cast<std::size_t>(finding)].json);
+    case Figure::kMean:
+    case Figure::kQuantile:
+      return "";
+  }
+  return "";
+}
+
 absl::StatusOr<std::pair<std::uint64_t, std::uint64_t>> ParsePercentile(absl::string_view text) {
   const std::size_t point = text.find('.');
   const std::size_t decimals = point == absl::string_view::npos ? 0 : text.size() - point - 1;

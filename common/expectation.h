@@ -32,7 +32,11 @@ struct Expectation {
   double limit = 0;                 // ns, percent, or a count
   std::string text;                 // as the user wrote it, without blanks
 
-  bool IsOfStreams() const { return figure == Figure::kMessagesPerSecond || figure == Figure::kFinding; }
+  bool IsLatency() const { return figure == Figure::kMean || figure == Figure::kQuantile; }
+  // The figure of a report, as common/measured names it: "Point.requests_per_s"; of latencies, which every plan
+  // measures,
+  // "".
+  std::string InReport() const;
 };
 
 // Parses FIGURE<VALUE or FIGURE>VALUE (also <= and >=). Figures: mean, max, p50 to p99.999 with a duration, error_rate

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/expectation.h"
+#include "common/measured.h"
 #include "common/metric.h"
 #include "common/status_macros.h"
 #include "common/units.h"
@@ -631,14 +632,14 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
                    absl::StrCat("'", plan.on_agent_loss().substr(0, 32), "'; write redo, continue or fail"));
   }
   if (plan.expect_size() > 100) return Invalid("expect", "more than 100 entries");
+  const Measured measured(plan);
   for (const std::string& text : plan.expect()) {
     const auto expectation = ParseExpectation(text);
     if (!expectation.ok()) return Invalid("expect", expectation.status().message());
-    const bool is_listening = plan.web_socket().has_listen();
-    if (!is_listening && expectation->IsOfStreams())
-      return Invalid("expect", absl::StrCat("'", text, "' is of streams; give --listen, or web_socket.listen"));
-    if (is_listening && expectation->figure == Expectation::Figure::kRequestsPerSecond)
-      return Invalid("expect", absl::StrCat("'", text, "': listening requests nothing; write messages_per_s"));
+    const std::string figure = expectation->InReport();
+    if (!measured.Has(figure))
+      return Invalid("expect",
+                     absl::StrCat("'", expectation->text, "' is not measured: ", WhyNotMeasured(measured, figure)));
   }
   const auto statuses = ParseStatusSet(plan.expect_status());
   if (!statuses.ok()) return statuses.status();

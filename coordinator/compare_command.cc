@@ -98,10 +98,12 @@ absl::Status CheckComparable(const std::vector<Result>& results) {
 
 // The latency that a point is about.
 const json::value* Headline(const json::value& point) {
-  const json::value* const response = Find(point, {"response"});
-  const json::value* const count = response == nullptr ? nullptr : Find(*response, {"count"});
-  const bool is_open_loop = count != nullptr && count->is_number() && count->to_number<double>() > 0;
-  return is_open_loop ? response : Find(point, {"latency"});
+  for (const char* name : {"response", "staleness", "interval"}) {
+    const json::value* const latency = Find(point, {name});
+    const json::value* const count = latency == nullptr ? nullptr : Find(*latency, {"count"});
+    if (count != nullptr && count->is_number() && count->to_number<double>() > 0) return latency;
+  }
+  return Find(point, {"latency"});
 }
 
 // One value per run; empty if a run lacks it.
@@ -172,6 +174,7 @@ std::string PointName(const json::value& point) {
 
 int Print(const std::vector<Result>& before, const std::vector<Result>& after) {
   int exit_code = kExitOk;
+  bool has_figures = false;
   std::printf("%zu runs against %zu; latency, after / before, 95 %% interval\n", before.size(), after.size());
   const auto& points = Find(before[0].report, {"points"})->as_array();
   for (std::size_t i = 0; i < points.size(); ++i) {
@@ -179,6 +182,7 @@ int Print(const std::vector<Result>& before, const std::vector<Result>& after) {
       const std::vector<double> a = Figures(before, i, name);
       const std::vector<double> b = Figures(after, i, name);
       if (a.empty() || b.empty()) continue;
+      has_figures = true;
       const Comparison c = CompareRuns(a, b);
       const std::string row = absl::StrFormat("  %8s  %-9s %8s -> %8s", PointName(points[i]), name,
                                               FormatLatency(c.before), FormatLatency(c.after));
@@ -194,7 +198,9 @@ int Print(const std::vector<Result>& before, const std::vector<Result>& after) {
       if (c.change == Change::kRegressed) exit_code = kExitExpectation;
     }
   }
-  return exit_code;
+  if (has_figures) return exit_code;
+  std::fputs("tidemark: compare: not all of these results have a latency above 0; nothing was compared\n", stderr);
+  return kExitUsage;
 }
 
 }  // namespace

@@ -43,8 +43,9 @@ absl::Status WriteOutput(const Output& output, const RunResult& result, const pr
     case Output::Format::kHgrm: {
       const std::vector<std::string> tags = PointTags(result.points);
       for (std::size_t i = 0; i < result.points.size(); ++i) {
-        TIDEMARK_RETURN_IF_ERROR(WriteFile(PathForPoint(output.path, tags[i], tags.size()),
-                                           ToHgrm(result.points[i].merger->histogram(Metric::kService))));
+        TIDEMARK_RETURN_IF_ERROR(
+            WriteFile(PathForPoint(output.path, tags[i], tags.size()),
+                      ToHgrm(result.points[i].merger->histogram(result.points[i].merger->headline()))));
       }
     }
   }
@@ -61,6 +62,10 @@ void PrintNotes(const RunResult& result) {
 }
 
 int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options) {
+  if (result.exit_code == kExitOk && !HasSuccess(result, plan)) {
+    result.Note(kExitTarget, WhyNoSuccess(result, plan));
+    Fail(0, result.notes.back());
+  }
   proto::Report report = Summarise(result, plan);
   for (const proto::Point& point : report.points()) {
     const bool is_refused =

@@ -75,7 +75,7 @@ RunResult Run::Execute() {
   }
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     agents_[i].link.reset();
-    result_.agents[i].set_clock_drift_ppm(agents_[i].drift.Ppm().value_or(0));
+    if (const auto drift = agents_[i].drift.Ppm()) result_.agents[i].set_clock_drift_ppm(*drift);
   }
   events_->EndRun();
   if (journal_ != nullptr) journal_->End(result_);
@@ -243,6 +243,7 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
     if (agents_[i].is_lost) continue;
     slowest = std::max(slowest, agents_[i].clock.slowest());
     error = std::max(error, agents_[i].clock.round_trip() / 2);
+    if (!agents_[i].clock.IsKnown()) continue;
     result_.agents[i].set_clock_error_us(static_cast<double>(agents_[i].clock.round_trip()) / 2e3);
     result_.agents[i].set_clock_offset_ns(agents_[i].clock.offset());
   }
@@ -461,9 +462,12 @@ Progress::Counts Run::CountsNow() const {
   std::int64_t up = 0;
   for (const AgentState& agent : agents_) up += agent.up;
   const Counters counters = point_->merger->counters();
+  const bool is_listening = plan_.web_socket().has_listen();
+  std::optional<std::uint64_t> errors;
+  if (!is_listening) errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal();
   return {.up = up,
-          .done = plan_.web_socket().has_listen() ? counters.messages : counters.Complete(),
-          .errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal(),
+          .done = is_listening ? counters.messages : counters.Complete(),
+          .errors = errors,
           .p99 = point_->merger->histogram(point_->merger->headline()).Quantile(99, 100),
           .running = point_->merger->length()};
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 
@@ -47,6 +48,37 @@ absl::Status AddWarmup(const proto::Counters& warmup,
     point->warmup_connects[metric].Add(decoded);
   }
   return absl::OkStatus();
+}
+
+namespace {
+
+Counters SumOf(const RunResult& result) {
+  Counters sum;
+  for (const PointResult& point : result.points) sum.Add(point.merger->counters());
+  return sum;
+}
+
+}  // namespace
+
+bool HasSuccess(const RunResult& result, const proto::Plan& plan) {
+  const Counters sum = SumOf(result);
+  return (plan.web_socket().has_listen() ? sum.messages - sum.early_messages : sum.success) != 0;
+}
+
+std::string WhyNoSuccess(const RunResult& result, const proto::Plan& plan) {
+  const std::string target = absl::StrCat("target ", plan.target(), ": ");
+  if (plan.web_socket().has_listen()) return absl::StrCat(target, "not one message came; does it send any, unasked?");
+  const Counters sum = SumOf(result);
+  if (sum.planned == 0) return absl::StrCat(target, "not one request fell due; run it longer");
+  std::vector<std::string> ends;
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) {
+    if (sum.outcomes[i] != 0) ends.push_back(absl::StrCat(Name(static_cast<Outcome>(i)), " ", sum.outcomes[i]));
+  }
+  for (std::size_t i = 0; i < kNeverSentCount; ++i) {
+    if (sum.never_sent[i] != 0)
+      ends.push_back(absl::StrCat("never sent (", Name(static_cast<NeverSent>(i)), ") ", sum.never_sent[i]));
+  }
+  return absl::StrCat(target, "not one of ", sum.planned, " requests succeeded: ", absl::StrJoin(ends, ", "));
 }
 
 void ClosePoint(PointResult* point, int exit_code, RunResult* result) {

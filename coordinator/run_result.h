@@ -63,6 +63,12 @@ std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_co
 absl::Status AddWarmup(const proto::Counters& warmup,
                        const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects, PointResult* point);
 
+// Whether any request succeeded, or while listening any message came. Without, a run has nothing to tell of the target
+// but that.
+bool HasSuccess(const RunResult& result, const proto::Plan& plan);
+// One line for a run without a success: "target URL: not one of 100 requests succeeded: reset 100".
+std::string WhyNoSuccess(const RunResult& result, const proto::Plan& plan);
+
 // Closes the windows of a point that has ended, and notes what is missing of it, with `exit_code` if anything is.
 void ClosePoint(PointResult* point, int exit_code, RunResult* result);
 

@@ -17,6 +17,7 @@
 #include "coordinator/fleet.h"
 #include "coordinator/report/files.h"
 #include "coordinator/report/json.h"
+#include "coordinator/report/phrases.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/run.h"
 #include "coordinator/signal_watcher.h"
@@ -63,12 +64,15 @@ class Searcher {
     const SearchResult result = FindHighest(
         options_.search, expectations_, [this](std::int64_t level, Nanos duration) { return Try(level, duration); },
         [this](const Trial& trial) { Show(trial); });
-    report_.set_met(result.met);
-    report_.set_missed(result.missed);
+    if (result.met != 0) report_.set_met(result.met);
+    if (result.missed != 0) report_.set_missed(result.missed);
     for (const std::int64_t level : result.unsure) report_.add_unsure(level);
     report_.set_is_confirmed(result.is_confirmed);
     report_.set_is_monotone(result.is_monotone);
     if (result.met == 0 && result.missed != 0) exit_code_ = GraverExit(exit_code_, kExitExpectation);
+    if (!result.trials.empty() && !has_success_)
+      Note(kExitTarget, absl::StrCat("target ", options_.plan.target(), ": not one ",
+                                     IsListening() ? "message came" : "request succeeded", ", in any trial"));
     if (!result.is_complete && exit_code_ == kExitOk)
       Note(kExitStrict, "too many trials: the answers contradict each other; make them longer (-d)");
     report_.set_exit_code(exit_code_);
@@ -82,6 +86,10 @@ class Searcher {
 
  private:
   bool IsListening() const { return options_.plan.web_socket().has_listen(); }
+  std::string Rate(const proto::Point& point) const {
+    if (!point.has_duration_s()) return "-";
+    return absl::StrFormat("%.0f", IsListening() ? point.messages_per_s() : point.requests_per_s());
+  }
   const char* Unit() const { return options_.is_rate_search ? "rate" : "conns"; }
 
   void Note(int exit_code, const std::string& text) {
@@ -120,6 +128,7 @@ class Searcher {
       exit_code_ = GraverExit(exit_code_, result.exit_code);
       return std::nullopt;
     }
+    has_success_ = has_success_ || HasSuccess(result, plan);
     proto::SearchTrial* const trial = report_.add_trials();
     trial->set_level(level);
     *trial->mutable_point() = Summarise(result, plan).points(0);
@@ -158,10 +167,11 @@ class Searcher {
                                     : IsListening()           ? point.interval()
                                     : options_.is_rate_search ? point.response()
                                                               : point.latency();
-    std::fprintf(stderr, "%9lld %9s %9.0f %10s %8.2f%%  %s%s%s%s\n", static_cast<long long>(trial.level),
-                 FormatDuration((trial.duration + kSecond / 2) / kSecond * kSecond).c_str(),
-                 IsListening() ? point.messages_per_s() : point.requests_per_s(),
-                 FormatLatency(latency.p99_us()).c_str(), point.error_rate_percent(), Word(trial.answer),
+    const std::string errors =
+        point.has_error_rate_percent() ? absl::StrFormat("%.2f%%", point.error_rate_percent()) : "-";
+    std::fprintf(stderr, "%9lld %9s %9s %10s %9s  %s%s%s%s\n", static_cast<long long>(trial.level),
+                 FormatDuration((trial.duration + kSecond / 2) / kSecond * kSecond).c_str(), Rate(point).c_str(),
+                 Quantile(latency, "p99_us", latency.p99_us()).c_str(), errors.c_str(), Word(trial.answer),
                  open.empty() ? "" : ": ", absl::StrJoin(open, ", ").c_str(),
                  trial.is_confirmation ? " (confirmation)" : "");
   }
@@ -171,12 +181,18 @@ class Searcher {
   RunEvents* const events_;
   std::vector<Expectation> expectations_;
   proto::SearchReport report_;
+  bool has_success_ = false;
   int exit_code_ = kExitOk;
 };
 
 std::string ToText(const proto::SearchReport& report, const Searcher& searcher) {
   std::string out;
   const std::string expected = absl::StrJoin(report.plan().expect(), " and ");
+  for (const proto::Expected& entry : report.trials(0).point().expected()) {
+    if (!report.plan().web_socket().has_listen() || entry.of().empty()) continue;
+    absl::StrAppend(&out, "Latencies are of the ", entry.of(), "\n");
+    break;
+  }
   if (report.met() == 0) {
     absl::StrAppend(
         &out, report.missed() == 0 ? "No answer" : absl::StrCat("Missed already at ", searcher.Level(report.missed())),

@@ -20,6 +20,7 @@ struct WorkerTime {
 };
 WorkerTime WorkerTimeOf(const PointFacts& facts) {
   const double busy_s = facts.duration_s * std::max(facts.workers, 1);
+  if (busy_s <= 0) return {};  // no time has a share
   return {.computed = static_cast<double>(facts.counters.cpu_ns) / 1e9 / busy_s,
           .waited = static_cast<double>(facts.counters.run_delay_ns) / 1e9 / busy_s};
 }

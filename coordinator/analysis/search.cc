@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/measured.h"
+
 namespace tidemark {
 namespace {
 
@@ -16,15 +18,15 @@ constexpr double kNormal = 1.959964;  // of the normal distribution, 97.5 %
 struct Estimate {
   double value = 0;
   Interval interval = {};
-  bool is_unknown = false;  // nothing was answered, or the quantile lies among what was not
+  bool is_unknown = false;  // nothing to measure, or the quantile lies among what was not answered
 };
 
 Estimate Exactly(double value) { return {value, {.low = value, .high = value}}; }
 Estimate WithGuard(double value) { return {value, {.low = value / kGuard, .high = value * kGuard}}; }
 
-// Wilson's interval of failed / planned, in percent.
+// Wilson's interval of failed / planned, in percent.  REQUIRES: planned > 0.
 Interval ErrorRate(const Evidence& evidence) {
-  const double n = std::max<double>(1, static_cast<double>(evidence.planned));
+  const auto n = static_cast<double>(evidence.planned);
   const double p = static_cast<double>(evidence.failed) / n;
   const double z2 = kNormal * kNormal;
   const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
@@ -32,10 +34,30 @@ Interval ErrorRate(const Evidence& evidence) {
   return {.low = 100 * std::max(0.0, centre - half), .high = 100 * std::min(1.0, centre + half)};
 }
 
-// In percent; of no time asked for, none.
+// In percent.  REQUIRES: asked_ns > 0.
 double Availability(const Evidence& evidence) {
-  return evidence.asked_ns == 0 ? 0
-                                : 100 * static_cast<double>(evidence.up_ns) / static_cast<double>(evidence.asked_ns);
+  return 100 * static_cast<double>(evidence.up_ns) / static_cast<double>(evidence.asked_ns);
+}
+
+// Whether there was nothing to measure the figure of: no request, message, or time.
+bool IsUnknown(const Expectation& e, const Evidence& evidence) {
+  switch (e.figure) {
+    case Expectation::Figure::kErrorRate:
+      return evidence.is_listening ? evidence.asked_ns == 0 : evidence.planned == 0;
+    case Expectation::Figure::kAvailability:
+      return evidence.asked_ns == 0;
+    case Expectation::Figure::kDeadSeconds:
+    case Expectation::Figure::kRequestsPerSecond:
+    case Expectation::Figure::kMessagesPerSecond:
+      return evidence.duration <= 0;
+    case Expectation::Figure::kFinding:
+      return evidence.messages == 0 && evidence.findings[static_cast<std::size_t>(e.finding)] == 0 &&
+             IsOfMessages(e.finding);
+    case Expectation::Figure::kMean:
+    case Expectation::Figure::kQuantile:
+      return false;  // EstimateLatency looks
+  }
+  return false;
 }
 
 Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
@@ -57,12 +79,12 @@ Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
 }
 
 Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
-  const double seconds = static_cast<double>(std::max<Nanos>(evidence.duration, 1)) / 1e9;
+  if (IsUnknown(e, evidence)) return {.is_unknown = true};
+  const double seconds = static_cast<double>(evidence.duration) / 1e9;
   switch (e.figure) {
     case Expectation::Figure::kErrorRate: {
       if (evidence.is_listening) return Exactly(100 - Availability(evidence));
-      const double value = 100 * static_cast<double>(evidence.failed) /
-                           static_cast<double>(std::max<std::uint64_t>(evidence.planned, 1));
+      const double value = 100 * static_cast<double>(evidence.failed) / static_cast<double>(evidence.planned);
       // To show that a rate is below x takes 4 / x requests without a failure, more than a short trial has: without one
       // it is taken as it is. None allowed means that none must have been seen.
       const bool is_plain = evidence.failed == 0 || e.limit == 0;

@@ -40,7 +40,8 @@ enum class Answer { kMet, kMissed, kUnsure };
 // Whether `evidence` meets the expectation. By the 95 % interval of a quantile (batch means) or of an error rate
 // (Wilson 1927), if there is one; a rate of responses is unsure where what it lacks came after the end: met if it lies
 // on the right side of the limit, missed if on the other. Without an interval a figure within a quarter of the limit is
-// unsure. A quantile among the unanswered is never met; an error rate without an error always is.
+// unsure. A quantile among the unanswered is never met, nor a figure of which there was nothing to measure: latencies
+// without an answer, findings without a message, rates without time; an error rate without an error always is.
 Answer Assess(const Expectation& expectation, const Evidence& evidence);
 
 // The same by the figure itself, without its uncertainty.

@@ -7,6 +7,8 @@
 
 namespace tidemark {
 
+// A cell is empty if its figure is absent. All columns are numbers but for `status` and `verdict`. New columns come at
+// the end.
 std::string ToCsv(const proto::Report& report);
 
 }  // namespace tidemark

@@ -62,8 +62,9 @@ std::vector<std::string> PointTags(const std::vector<PointResult>& points) {
 }
 
 std::string ToHlog(const RunResult& result) {
-  std::string out = absl::StrCat("#[tidemark ", TIDEMARK_VERSION, ", run ", result.run,
-                                 ": service time of successes, ns]\n", "#[Histogram log format version 1.3]\n");
+  const Metric headline = result.points.empty() ? Metric::kService : result.points[0].merger->headline();
+  std::string out = absl::StrCat("#[tidemark ", TIDEMARK_VERSION, ", run ", result.run, ": ", Label(headline),
+                                 ", ns]\n#[Histogram log format version 1.3]\n");
   absl::StrAppendFormat(&out, "#[StartTime: %.3f (seconds since epoch), %s]\n", result.started_wall_s,
                         result.started_at);
   absl::StrAppend(&out, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
@@ -101,22 +102,23 @@ std::string ToHgrm(const Histogram& histogram) {
       if (seen == histogram.count()) break;
     }
   });
-  double mean = 0;
-  double deviation = 0;
   if (histogram.count() > 0) {
+    double deviation = 0;
     absl::StrAppendFormat(&out, "%s %s %10d\n", FormatHalfUp(HighestMillis(last_slot), 12, 3), FormatHalfUp(1.0, 2, 12),
                           seen);
-    mean = sum / total;
+    const double mean = sum / total;
     histogram.ForEach([&](std::uint32_t slot, std::uint64_t count) {
       deviation += (MedianOf(slot) - mean) * (MedianOf(slot) - mean) * static_cast<double>(count);
     });
     deviation = std::sqrt(deviation / total);
+    absl::StrAppendFormat(&out, "#[Mean    = %s, StdDeviation   = %s]\n", FormatHalfUp(mean / kNanosPerMilli, 12, 3),
+                          FormatHalfUp(deviation / kNanosPerMilli, 12, 3));
+    absl::StrAppendFormat(&out, "#[Max     = %s, Total count    = %12d]\n",
+                          FormatHalfUp(HighestMillis(last_slot), 12, 3), histogram.count());
+  } else {
+    absl::StrAppendFormat(&out, "#[Mean    = %12s, StdDeviation   = %12s]\n", "-", "-");
+    absl::StrAppendFormat(&out, "#[Max     = %12s, Total count    = %12d]\n", "-", 0);
   }
-  absl::StrAppendFormat(&out, "#[Mean    = %s, StdDeviation   = %s]\n", FormatHalfUp(mean / kNanosPerMilli, 12, 3),
-                        FormatHalfUp(deviation / kNanosPerMilli, 12, 3));
-  absl::StrAppendFormat(&out, "#[Max     = %s, Total count    = %12d]\n",
-                        FormatHalfUp(histogram.count() == 0 ? 0.0 : HighestMillis(last_slot), 12, 3),
-                        histogram.count());
   absl::StrAppendFormat(&out, "#[Buckets = %12d, SubBuckets     = %12d]\n", 32, 2 * HistogramLayout::kHalfCount);
   return out;
 }

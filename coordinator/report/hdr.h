@@ -15,11 +15,12 @@ namespace tidemark {
 // ".2", ".3", ...
 std::vector<std::string> PointTags(const std::vector<PointResult>& points);
 
-// Histogram log format 1.3: a line per point and second, tagged, values in ns, maxima in ms.
+// Histogram log format 1.3: a line per point and second with a value of the headline latency, tagged, values in ns,
+// maxima in ms.
 std::string ToHlog(const RunResult& result);
 
 // Percentile distribution of one histogram in ms with 5 ticks per half distance, line by line what HdrHistogram's
-// HistogramLogProcessor writes for the same data.
+// HistogramLogProcessor writes for the same data; the mean and the maximum of no values are "-".
 std::string ToHgrm(const Histogram& histogram);
 
 // One interval of a .hlog.

@@ -6,82 +6,109 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/plan.h"
 #include "common/units.h"
+#include "coordinator/report/decimal.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {
 namespace {
 
-namespace json = boost::json;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-json::value ValueOf(const Message& message);
+void AppendMessage(const Message& message, std::string* out);
+
+void AppendText(const std::string& text, std::string* out) {
+  absl::StrAppend(out, std::string(boost::json::serialize(boost::json::string_view(text))));
+}
 
 // Field `field` of `message`, or its element `index` if that is not negative.
-json::value FieldValue(const Message& message, const FieldDescriptor* field, int index) {
+void AppendValue(const Message& message, const FieldDescriptor* field, int index, std::string* out) {
   const auto& reflection = *message.GetReflection();
   const bool is_list = index >= 0;
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return ValueOf(is_list ? reflection.GetRepeatedMessage(message, field, index)
-                             : reflection.GetMessage(message, field));
+      return AppendMessage(
+          is_list ? reflection.GetRepeatedMessage(message, field, index) : reflection.GetMessage(message, field), out);
     case FieldDescriptor::CPPTYPE_BOOL:
-      return reflection.GetBool(message, field);
+      return absl::StrAppend(out, reflection.GetBool(message, field) ? "true" : "false");
     case FieldDescriptor::CPPTYPE_INT32:
-      return reflection.GetInt32(message, field);
+      return absl::StrAppend(out, reflection.GetInt32(message, field));
     case FieldDescriptor::CPPTYPE_INT64:
-      return is_list ? reflection.GetRepeatedInt64(message, field, index) : reflection.GetInt64(message, field);
+      return absl::StrAppend(
+          out, is_list ? reflection.GetRepeatedInt64(message, field, index) : reflection.GetInt64(message, field));
     case FieldDescriptor::CPPTYPE_UINT32:
-      return reflection.GetUInt32(message, field);
+      return absl::StrAppend(out, reflection.GetUInt32(message, field));
     case FieldDescriptor::CPPTYPE_UINT64:
-      return reflection.GetUInt64(message, field);
+      return absl::StrAppend(out, reflection.GetUInt64(message, field));
     case FieldDescriptor::CPPTYPE_DOUBLE: {
       const double value = reflection.GetDouble(message, field);
-      return std::isfinite(value) ? json::value(value) : json::value(nullptr);
+      return absl::StrAppend(out, std::isfinite(value) ? Decimal(value) : "null");
     }
-    default: {
-      const std::string text =
-          is_list ? reflection.GetRepeatedString(message, field, index) : reflection.GetString(message, field);
-      return json::value(json::string(text));
-    }
+    default:
+      return AppendText(
+          is_list ? reflection.GetRepeatedString(message, field, index) : reflection.GetString(message, field), out);
   }
 }
 
-json::value ValueOf(const Message& message) {
+bool IsPrinted(const Message& message, const FieldDescriptor* field) {
+  const auto& reflection = *message.GetReflection();
+  if (field->is_repeated()) return reflection.FieldSize(message, field) != 0;
+  const bool is_of_plan = field->file() == proto::Plan::descriptor()->file();
+  const bool is_number = field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE &&
+                         field->cpp_type() != FieldDescriptor::CPPTYPE_STRING && !field->has_presence();
+  return (is_number && !is_of_plan) || reflection.HasField(message, field);
+}
+
+void AppendMessage(const Message& message, std::string* out) {
   if (message.GetDescriptor()->full_name() == "google.protobuf.Duration") {
     google::protobuf::Duration duration;
     duration.CopyFrom(message);
-    return json::value(json::string(FormatDuration(FromProto(duration))));
+    return AppendText(FormatDuration(FromProto(duration)), out);
   }
-  json::object object;
   if (const auto* const counts = dynamic_cast<const proto::Counts*>(&message)) {
-    for (const proto::Count& count : counts->list()) object[count.name()] = count.count();
-    return object;
+    const auto entry = [](std::string* list, const proto::Count& count) {
+      absl::StrAppend(list, "\"", count.name(), "\":", count.count());
+    };
+    return absl::StrAppend(out, "{", absl::StrJoin(counts->list(), ",", entry), "}");
   }
   if (const auto* const latencies = dynamic_cast<const proto::NamedLatencies*>(&message)) {
-    for (const proto::NamedLatency& named : latencies->list()) object[named.name()] = ValueOf(named.latency());
-    return object;
+    const auto entry = [](std::string* list, const proto::NamedLatency& named) {
+      absl::StrAppend(list, "\"", named.name(), "\":");
+      AppendMessage(named.latency(), list);
+    };
+    return absl::StrAppend(out, "{", absl::StrJoin(latencies->list(), ",", entry), "}");
   }
-  const auto& reflection = *message.GetReflection();
+  out->push_back('{');
+  const char* separator = "";
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor* field = message.GetDescriptor()->field(i);
-    if (field->is_repeated()) {
-      const int size = reflection.FieldSize(message, field);
-      if (size == 0) continue;
-      json::array array;
-      for (int k = 0; k < size; ++k) array.push_back(FieldValue(message, field, k));
-      object[field->name()] = std::move(array);
-    } else if (!field->has_presence() || reflection.HasField(message, field)) {
-      object[field->name()] = FieldValue(message, field, -1);
+    if (!IsPrinted(message, field)) continue;
+    absl::StrAppend(out, separator, "\"", field->name(), "\":");
+    separator = ",";
+    if (!field->is_repeated()) {
+      AppendValue(message, field, -1, out);
+      continue;
     }
+    const int size = message.GetReflection()->FieldSize(message, field);
+    for (int k = 0; k < size; ++k) {
+      out->push_back(k == 0 ? '[' : ',');
+      AppendValue(message, field, k, out);
+    }
+    out->push_back(']');
   }
-  return object;
+  out->push_back('}');
 }
 
 }  // namespace
 
-std::string ToJson(const Message& message) { return json::serialize(ValueOf(message)) + "\n"; }
+std::string ToJson(const Message& message) {
+  std::string out;
+  AppendMessage(message, &out);
+  return out + "\n";
+}
 
 }  // namespace tidemark

@@ -7,8 +7,10 @@
 
 namespace tidemark {
 
-// One line. Every scalar field is printed, zero or not; messages and lists that are not set are left out; durations
-// are written with their unit ("30s"), bytes as text, Counts and NamedLatencies as objects by name.
+// One line. A field that can be absent is printed if it is set; of the others every number, zero or not, and texts and
+// lists that are not empty. Of a plan only what it says is printed, as in a plan file. Durations are written with their
+// unit ("30s"), bytes as text, numbers as Decimal does; what is not finite is null. Counts and NamedLatencies are
+// objects by name.
 std::string ToJson(const google::protobuf::Message& message);
 
 }  // namespace tidemark

@@ -13,11 +13,25 @@ std::string Quantile(const proto::Latency& latency, absl::string_view name, doub
   return absl::StrCat(is_bound ? ">=" : "", FormatLatency(micros));
 }
 
-std::uint64_t CountOf(const proto::Counts& counts, absl::string_view name) {
+std::string Mean(const proto::Latency& latency) {
+  return latency.has_mean_us() ? FormatLatency(latency.mean_us()) : "-";
+}
+
+const proto::Count* FindCount(const proto::Counts& counts, absl::string_view name) {
   for (const proto::Count& count : counts.list()) {
-    if (count.name() == name) return count.count();
+    if (count.name() == name) return &count;
   }
-  return 0;
+  return nullptr;
+}
+
+std::uint64_t CountOf(const proto::Counts& counts, absl::string_view name) {
+  const proto::Count* const found = FindCount(counts, name);
+  return found == nullptr ? 0 : found->count();
+}
+
+std::string CountOrDash(const proto::Counts& counts, absl::string_view name) {
+  const proto::Count* const found = FindCount(counts, name);
+  return found == nullptr ? "-" : FormatCount(found->count());
 }
 
 std::string Terms(const proto::Counts& counts, absl::Span<const EndRow> rows) {

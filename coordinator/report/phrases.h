@@ -14,11 +14,20 @@
 
 namespace tidemark {
 
-// A figure that is a lower bound, because requests were given up before it, prints as ">=x".
+// A figure that is a lower bound, because requests were given up before it, prints as ">=x"; one of no values as "-".
 std::string Quantile(const proto::Latency& latency, absl::string_view name, double micros);
 
-// The count of that name; 0 if there is none.
+// The mean, or "-" of no values.
+std::string Mean(const proto::Latency& latency);
+
+// The count of that name; null if there is none: it was not looked for.
+const proto::Count* FindCount(const proto::Counts& counts, absl::string_view name);
+
+// Its number; 0 if there is none.
 std::uint64_t CountOf(const proto::Counts& counts, absl::string_view name);
+
+// Its number as text; "-" if there is none.
+std::string CountOrDash(const proto::Counts& counts, absl::string_view name);
 
 // "2xx 1,000 + reset 3": the counts that are not zero, by the labels of `rows`; "0" if all are.
 std::string Terms(const proto::Counts& counts, absl::Span<const EndRow> rows);

@@ -34,8 +34,8 @@ std::string Progress::Line() const {
     absl::StrAppendFormat(&line, ", %s/s", FormatCount(static_cast<std::uint64_t>(rate)));
   }
   if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
-  absl::StrAppendFormat(&line, ", %s errors, %.1fs", FormatCount(counts_.errors),
-                        static_cast<double>(MonotonicNow() - begin_) / 1e9);
+  if (counts_.errors) absl::StrAppendFormat(&line, ", %s errors", FormatCount(*counts_.errors));
+  absl::StrAppendFormat(&line, ", %.1fs", static_cast<double>(MonotonicNow() - begin_) / 1e9);
   return line;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -16,7 +17,7 @@ class Progress {
   struct Counts {
     std::int64_t up = 0;
     std::uint64_t done = 0;
-    std::uint64_t errors = 0;
+    std::optional<std::uint64_t> errors = 0;  // none while listening, which requests nothing
     Nanos p99 = 0;
     Nanos running = 0;  // T0 to the last complete response; 0: not running yet
   };

@@ -20,20 +20,27 @@ void AppendStorm(const proto::Point& point, const std::string& who, std::string*
   const std::uint64_t closed = CountOf(point.accounting().web_socket().streams(), "storm");
   if (closed == 0) return;
   absl::StrAppend(out, "  Storm    : ", who, FormatCount(closed), " closed, ", FormatCount(point.back().count()),
-                  " subscribed again: 50 % in ", FormatLatency(point.back().p50_us()), ", 95 % in ",
-                  FormatLatency(point.back().p95_us()), ", the last in ", FormatLatency(point.back().max_us()),
-                  " (of those that are back)\n");
+                  " subscribed again");
+  if (point.back().count() != 0) {
+    absl::StrAppend(out, ": 50 % in ", FormatLatency(point.back().p50_us()), ", 95 % in ",
+                    FormatLatency(point.back().p95_us()), ", the last in ", FormatLatency(point.back().max_us()),
+                    " (of those that are back)");
+  }
+  absl::StrAppend(out, "\n");
 }
 
 void AppendFanOut(const proto::Point& point, const std::string& who, std::string* out) {
   if (!point.has_fan_out()) return;
   const proto::FanOut& fan_out = point.fan_out();
-  absl::StrAppend(out, "  Fan-out  : ", who, FormatCount(fan_out.events()), " events, ",
-                  FormatCount(fan_out.full_events()), " of them heard of by ", FormatCount(fan_out.most_receipts()),
-                  " connections, all by ", FormatCount(fan_out.least_receipts()), " or more; first to last: p50 ",
-                  FormatLatency(fan_out.spread().p50_us()), ", p99 ", FormatLatency(fan_out.spread().p99_us()),
-                  ", max ", FormatLatency(fan_out.spread().max_us()));
-  if (fan_out.error_us() > 0) absl::StrAppend(out, ", between agents within ", FormatLatency(fan_out.error_us()));
+  absl::StrAppend(out, "  Fan-out  : ", who, FormatCount(fan_out.events()), " events");
+  if (fan_out.events() != 0) {
+    absl::StrAppend(out, ", ", FormatCount(fan_out.full_events()), " of them heard of by ",
+                    FormatCount(fan_out.most_receipts()), " connections, all by ",
+                    FormatCount(fan_out.least_receipts()), " or more; first to last: p50 ",
+                    FormatLatency(fan_out.spread().p50_us()), ", p99 ", FormatLatency(fan_out.spread().p99_us()),
+                    ", max ", FormatLatency(fan_out.spread().max_us()));
+  }
+  if (fan_out.has_error_us()) absl::StrAppend(out, ", between agents within ", FormatLatency(fan_out.error_us()));
   if (fan_out.single_events() != 0)
     absl::StrAppend(out, "; besides ", FormatCount(fan_out.single_events()), " that one connection alone heard of");
   if (fan_out.untracked() != 0)
@@ -71,9 +78,10 @@ void AppendNames(const proto::Point& point, const std::string& who, std::string*
   const int shown = std::min(point.streams_size(), kMaxRows);
   for (int i = 0; i < shown; ++i) {
     const proto::StreamRow& stream = point.streams(i);
-    absl::StrAppend(
-        out, "  Stream   : ", who, Printable(stream.name(), kMaxName), ": ", FormatCount(stream.messages()),
-        absl::StrFormat(" messages, %.1f/s, %s/s", stream.messages_per_s(), FormatBytes(stream.bytes_per_s())));
+    absl::StrAppend(out, "  Stream   : ", who, Printable(stream.name(), kMaxName), ": ", FormatCount(stream.messages()),
+                    " messages");
+    if (stream.has_messages_per_s())
+      absl::StrAppendFormat(out, ", %.1f/s, %s/s", stream.messages_per_s(), FormatBytes(stream.bytes_per_s()));
     if (stream.gaps() != 0) absl::StrAppend(out, ", ", FormatCount(stream.gaps()), " gaps");
     if (stream.lost() != 0) absl::StrAppend(out, ", ", FormatCount(stream.lost()), " numbers lost");
     absl::StrAppend(out, "\n");
@@ -109,17 +117,19 @@ std::string StreamTitles() {
 // What a point that listened has heard.
 std::string StreamRow(const std::string& name, const proto::Point& p) {
   const proto::WebSocketCounts& counts = p.accounting().web_socket();
-  const auto found = [&counts](absl::string_view finding) { return FormatCount(CountOf(counts.streams(), finding)); };
+  const auto found = [&counts](absl::string_view finding) { return CountOrDash(counts.streams(), finding); };
   const proto::Latency& every = p.interval();
   const proto::Latency& stale = p.staleness();
   const std::uint64_t bytes = counts.message_bytes() - counts.early_message_bytes();
-  const double rate = p.duration_s() > 0 ? static_cast<double>(bytes) / p.duration_s() : 0;
-  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), absl::StrFormat("%.0f", p.messages_per_s()),
-                         absl::StrFormat("%.2f", rate / (1 << 20)), Quantile(every, "p50_us", every.p50_us()),
-                         Quantile(every, "p99_us", every.p99_us()), Quantile(every, "max_us", every.max_us()),
-                         Quantile(stale, "p50_us", stale.p50_us()), Quantile(stale, "p99_us", stale.p99_us()),
-                         Quantile(stale, "max_us", stale.max_us()), found("gaps"), found("duplicates"),
-                         found("reordered"), found("resets"), found("silences"), p.verdict());
+  const std::string rate = p.has_duration_s() ? absl::StrFormat("%.0f", p.messages_per_s()) : "-";
+  const std::string mebibytes =
+      p.has_duration_s() ? absl::StrFormat("%.2f", static_cast<double>(bytes) / p.duration_s() / (1 << 20)) : "-";
+  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), rate, mebibytes,
+                         Quantile(every, "p50_us", every.p50_us()), Quantile(every, "p99_us", every.p99_us()),
+                         Quantile(every, "max_us", every.max_us()), Quantile(stale, "p50_us", stale.p50_us()),
+                         Quantile(stale, "p99_us", stale.p99_us()), Quantile(stale, "max_us", stale.max_us()),
+                         found("gaps"), found("duplicates"), found("reordered"), found("resets"), found("silences"),
+                         p.verdict());
 }
 
 void AppendStreams(const proto::Point& point, const std::string& who, std::string* out) {

@@ -13,10 +13,12 @@
 #include "common/check.h"
 #include "common/expectation.h"
 #include "common/histogram_codec.h"
+#include "common/measured.h"
 #include "common/plan.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/analysis/dead_seconds.h"
 #include "coordinator/analysis/usl.h"
+#include "coordinator/report/absent.h"
 #include "coordinator/verdict.h"
 
 namespace tidemark {
@@ -49,6 +51,7 @@ void FillCounters(const Counters& counters, Shown shown, google::protobuf::Messa
   }
 }
 
+// What the plan does not measure is filled in as zero, as elsewhere here; DropUnmeasured takes it out.
 void FillAccounting(const Counters& counters, const Pending& pending, proto::Accounting* out) {
   FillCounters(counters, Shown::kAccount, out, out->mutable_counters());
   if (out->counters().list().empty()) out->clear_counters();
@@ -56,18 +59,12 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
   FillCounts(counters.never_sent, kNeverSentRows, out->mutable_never_sent_by_reason());
   FillCounts(counters.outcomes, kOutcomeRows, out->mutable_outcomes());
   FillCounts(counters.connects, kConnectResultRows, out->mutable_connections());
-  const bool has_web_sockets =
-      counters.messages + counters.pings + counters.client_pings + counters.pongs +
-          std::accumulate(counters.closings.begin(), counters.closings.end(), std::uint64_t{0}) !=
-      0;
-  if (has_web_sockets) {
-    proto::WebSocketCounts* const counts = out->mutable_web_socket();
-    FillCounters(counters, Shown::kWebSocket, counts, counts->mutable_counters());
-    if (counts->counters().list().empty()) counts->clear_counters();
-    counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
-    FillCounts(counters.findings, kFindingRows, counts->mutable_streams());
-    FillCounts(counters.closings, kClosingRows, counts->mutable_closings());
-  }
+  proto::WebSocketCounts* const counts = out->mutable_web_socket();
+  FillCounters(counters, Shown::kWebSocket, counts, counts->mutable_counters());
+  if (counts->counters().list().empty()) counts->clear_counters();
+  counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
+  FillCounts(counters.findings, kFindingRows, counts->mutable_streams());
+  FillCounts(counters.closings, kClosingRows, counts->mutable_closings());
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
   out->set_identity_holds(BrokenIdentity(counters, pending).empty());
@@ -80,6 +77,8 @@ struct Sums {
   Counters warmup;
   std::array<Histogram, kMetricCount> histograms;
   double duration_s = 0;
+  std::uint64_t dead_seconds = 0;
+  std::uint64_t generator_seconds = 0;
   std::uint64_t unaccounted_max = 0;
   bool is_partial = false;
   bool is_interrupted = false;
@@ -125,6 +124,9 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
   sums->duration_s += static_cast<double>(DurationOf(plan, point)) / 1e9;
+  const std::vector<Second> seconds = SecondsJudged(plan, point);
+  sums->dead_seconds += CountSeconds(seconds, Second::kDead);
+  sums->generator_seconds += CountSeconds(seconds, Second::kGenerator);
   sums->unaccounted_max += point.unaccounted_max;
   sums->is_partial = sums->is_partial || point.is_partial;
   sums->is_interrupted = sums->is_interrupted || point.is_interrupted;
@@ -140,7 +142,6 @@ bool IsListening(const Merger& merger) {
 
 // What each request of a mix came to.
 void FillMix(const proto::Plan& plan, const Sums& sums, proto::Point* out) {
-  static const Histogram none;
   for (int i = 0; plan.requests_size() > 1 && i < plan.requests_size(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Histogram& service = sums[MetricOfRequest(index)];
@@ -148,40 +149,42 @@ void FillMix(const proto::Plan& plan, const Sums& sums, proto::Point* out) {
     result->set_name(plan.requests(i).name());
     result->set_sent(sums.counters.sent_by_request[index]);
     result->set_success(service.count() + service.clock_error());
-    *result->mutable_latency() = SummariseLatency(service, none);
+    *result->mutable_latency() = SummariseLatency(service);
   }
 }
 
 // Of several agents, an instant is right as far as their starts and the drift of their clocks since then are known.
-double FanOutErrorMicros(const RunResult& result, const PointResult& point) {
+// Nothing of one agent, whose instants are all of one clock.
+std::optional<double> FanOutErrorMicros(const RunResult& result, const PointResult& point) {
   constexpr double kUsualDriftPpm = 30;
   int sharing = 0;
   double drift_ppm = 0;
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
     if (point.shares[i] == 0) continue;
     ++sharing;
-    const double drift = std::abs(result.agents[i].clock_drift_ppm());
-    drift_ppm = std::max(drift_ppm, drift == 0 ? kUsualDriftPpm : drift);
+    const proto::AgentInfo& agent = result.agents[i];
+    drift_ppm = std::max(drift_ppm, agent.has_clock_drift_ppm() ? std::abs(agent.clock_drift_ppm()) : kUsualDriftPpm);
   }
-  if (sharing < 2) return 0;
+  if (sharing < 2) return std::nullopt;
   return Micros(point.start_skew_bound) + 2 * drift_ppm * static_cast<double>(point.merger->length()) / 1e9;
 }
 
-void FillFanOut(const RunResult& result, const PointResult& point, proto::Point* out) {
+void FillFanOut(const RunResult& result, const PointResult& point, const proto::Plan& plan, proto::Point* out) {
   const FanOut& fan_out = point.merger->fan_out();
   const std::uint64_t untracked = fan_out.untracked() + point.merger->counters().untracked_events;
-  if (fan_out.IsEmpty() && untracked == 0) return;
-  static const Histogram none;
+  if (plan.web_socket().listen().fan_out().empty()) return;
   const FanOut::Result sum = fan_out.Summarise();
   proto::FanOut* const entry = out->mutable_fan_out();
   entry->set_events(sum.events);
   entry->set_single_events(sum.single_events);
   entry->set_receipts(sum.receipts);
-  entry->set_least_receipts(sum.least);
-  entry->set_most_receipts(sum.most);
+  if (sum.events != 0) {
+    entry->set_least_receipts(sum.least);
+    entry->set_most_receipts(sum.most);
+  }
   entry->set_full_events(sum.full_events);
-  *entry->mutable_spread() = SummariseLatency(sum.spread, none);
-  entry->set_error_us(FanOutErrorMicros(result, point));
+  *entry->mutable_spread() = SummariseLatency(sum.spread);
+  if (const auto error = FanOutErrorMicros(result, point)) entry->set_error_us(*error);
   entry->set_untracked(untracked);
 }
 
@@ -193,15 +196,16 @@ void FillStreams(const NamedCounts& named, double duration_s, proto::Point* out)
   std::sort(streams.begin(), streams.end(), [](const auto& a, const auto& b) {
     return std::tie(b.second.messages, a.first) < std::tie(a.second.messages, b.first);
   });
-  const double per_s = duration_s > 0 ? 1 / duration_s : 0;
   for (std::size_t i = 0; i < std::min(streams.size(), kMaxStreamRows); ++i) {
     const auto& [name, sum] = streams[i];
     proto::StreamRow* const row = out->add_streams();
     row->set_name(name);
     row->set_messages(sum.messages);
     row->set_bytes(sum.bytes);
-    row->set_messages_per_s(static_cast<double>(sum.messages) * per_s);
-    row->set_bytes_per_s(static_cast<double>(sum.bytes) * per_s);
+    if (duration_s > 0) {
+      row->set_messages_per_s(static_cast<double>(sum.messages) / duration_s);
+      row->set_bytes_per_s(static_cast<double>(sum.bytes) / duration_s);
+    }
     row->set_gaps(sum.gaps);
     row->set_lost(sum.lost);
   }
@@ -222,11 +226,10 @@ void FillCloseReasons(const NamedCounts& named, proto::Point* out) {
 
 // Every metric of the table, in the field of its name or, if there is none, among the others.
 void FillLatencies(const Sums& sums, proto::Point* out) {
-  static const Histogram none;
   for (std::size_t i = 0; i < kMetricRows.size(); ++i) {
     const MetricRow& row = kMetricRows[i];
-    const Histogram& bounds = row.bounded_by == Metric::kCount ? none : sums[row.bounded_by];
-    if (row.json.empty() || (sums.histograms[i].IsEmpty() && bounds.IsEmpty())) continue;
+    if (row.json.empty()) continue;
+    const Histogram* const bounds = row.bounded_by == Metric::kCount ? nullptr : &sums[row.bounded_by];
     const auto* const field = proto::Point::descriptor()->FindFieldByName(std::string(row.json));
     const proto::Latency latency = SummariseLatency(sums.histograms[i], bounds);
     if (field != nullptr) {
@@ -239,24 +242,46 @@ void FillLatencies(const Sums& sums, proto::Point* out) {
   }
 }
 
-void FillPoint(const Sums& sums, proto::Point* out) {
+// Connection time that there was of that which was asked for. Nothing of none.
+std::optional<double> AvailabilityPercent(const Counters& counters) {
+  if (counters.asked_ns == 0) return std::nullopt;
+  return 100 * static_cast<double>(counters.up_ns) / static_cast<double>(counters.asked_ns);
+}
+
+// The share of requests that did not succeed; of streams, of connection time. Nothing of none.
+std::optional<double> ErrorRatePercent(const Measured& measured, const Counters& counters) {
+  if (measured.Has(Need::kListening)) {
+    const auto availability = AvailabilityPercent(counters);
+    return availability ? std::optional(100 - *availability) : std::nullopt;
+  }
+  if (counters.planned == 0) return std::nullopt;
+  return 100.0 * static_cast<double>(counters.planned - counters.success) / static_cast<double>(counters.planned);
+}
+
+// What is of the seconds, per second, or a share of the time. Nothing of no time.
+void FillRates(const Sums& sums, proto::Point* out) {
+  if (sums.duration_s <= 0) return;
+  const Counters& counters = sums.counters;
+  const auto per_s = [&sums](std::uint64_t count) { return static_cast<double>(count) / sums.duration_s; };
+  out->set_duration_s(sums.duration_s);
+  out->set_requests_per_s(per_s(counters.Complete() - counters.drained));
+  out->set_success_per_s(per_s(counters.success - counters.drained_success));
+  out->set_messages_per_s(per_s(counters.messages - counters.early_messages - counters.drained_messages));
+  out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
+  out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
+  out->set_dead_seconds(sums.dead_seconds);
+  out->set_generator_seconds(sums.generator_seconds);
+}
+
+void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   const Counters& counters = sums.counters;
   out->set_total_requests(counters.planned);
   out->set_successful_requests(counters.success);
   out->set_failed_requests(counters.planned - counters.success);
-  if (counters.planned > 0) {
-    out->set_error_rate_percent(100.0 * static_cast<double>(counters.planned - counters.success) /
-                                static_cast<double>(counters.planned));
-  }
-  out->set_duration_s(sums.duration_s);
-  if (sums.duration_s > 0) {
-    const auto per_s = [&sums](std::uint64_t count) { return static_cast<double>(count) / sums.duration_s; };
-    out->set_requests_per_s(per_s(counters.Complete() - counters.drained));
-    out->set_success_per_s(per_s(counters.success - counters.drained_success));
-    out->set_messages_per_s(per_s(counters.messages - counters.early_messages - counters.drained_messages));
-    out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
-    out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
-  }
+  if (const auto rate = ErrorRatePercent(measured, counters)) out->set_error_rate_percent(*rate);
+  const auto availability = AvailabilityPercent(counters);
+  if (availability && measured.Has("Point.availability_percent")) out->set_availability_percent(*availability);
+  FillRates(sums, out);
   FillLatencies(sums, out);
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
   FillAccounting(counters, sums.pending, out->mutable_accounting());
@@ -275,26 +300,16 @@ void FillSeries(const proto::Plan& plan, const PointResult& point, proto::Point*
     row->set_requests(window.requests);
     row->set_success(window.success);
     row->set_errors(window.errors);
-    row->set_mean_us(window.mean_us);
-    row->set_p50_us(window.p50_us);
-    row->set_p99_us(window.p99_us);
-    row->set_max_us(window.max_us);
+    if (!window.latency_v2.empty()) {  // else nothing succeeded in it
+      row->set_mean_us(window.mean_us);
+      row->set_p50_us(window.p50_us);
+      row->set_p99_us(window.p99_us);
+      row->set_max_us(window.max_us);
+    }
     if (window.availability >= 0 && !plan.sweep().new_connection())
       row->set_availability_percent(100 * window.availability);
     row->set_is_dead(window.second < seconds.size() && seconds[window.second] == Second::kDead);
   }
-}
-
-// How much of the connection time that was asked for there was, and the seconds without any service.
-void FillAvailability(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
-  const Counters counters = point.merger->counters();
-  if (counters.asked_ns != 0 && !plan.sweep().new_connection()) {
-    out->set_availability_percent(100 * static_cast<double>(counters.up_ns) / static_cast<double>(counters.asked_ns));
-    if (IsListening(*point.merger)) out->set_error_rate_percent(100 - out->availability_percent());
-  }
-  const std::vector<Second> seconds = SecondsJudged(plan, point);
-  out->set_dead_seconds(CountSeconds(seconds, Second::kDead));
-  out->set_generator_seconds(CountSeconds(seconds, Second::kGenerator));
 }
 
 void FillAgentRows(const PointResult& point, proto::Point* out) {
@@ -306,16 +321,18 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
     row->set_planned(sum.counters.planned);
     row->set_sent(sum.counters.sent);
     row->set_success(sum.counters.success);
-    row->set_p50_us(Micros(sum.p50));
-    row->set_p99_us(Micros(sum.p99));
-    row->set_max_us(Micros(sum.max));
+    if (sum.facts[static_cast<std::size_t>(point.merger->headline())].count != 0) {
+      row->set_p50_us(Micros(sum.p50));
+      row->set_p99_us(Micros(sum.p99));
+      row->set_max_us(Micros(sum.max));
+    }
     row->set_shards(sum.shards);
-    if (sum.target_clock.readings() + sum.target_clock.failures() != 0) {
+    row->set_target_clock_readings(sum.target_clock.readings());
+    row->set_target_clock_failures(sum.target_clock.failures());
+    row->set_target_clock_steps(sum.target_clock.steps());
+    if (sum.target_clock.readings() != 0) {
       row->set_target_clock_offset_us(Micros(sum.target_clock.offset_ns()));
       row->set_target_clock_error_us(Micros(sum.target_clock.error_ns()));
-      row->set_target_clock_readings(sum.target_clock.readings());
-      row->set_target_clock_failures(sum.target_clock.failures());
-      row->set_target_clock_steps(sum.target_clock.steps());
       out->set_staleness_error_us(std::max(out->staleness_error_us(), row->target_clock_error_us()));
     }
     if (sum.length > 0)
@@ -406,11 +423,13 @@ void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Poin
     entry->set_text(expectation->text);
     entry->set_is_met(IsMet(*expectation, evidence));
     entry->set_is_clear(Assess(*expectation, evidence) != Answer::kUnsure);
+    if (expectation->IsLatency())
+      entry->set_of(std::string(kMetricRows[static_cast<std::size_t>(point.merger->headline())].json));
   }
 }
 
 // An agent that was lost lived until the end of the last window that it delivered.
-double CoveragePercent(const PointResult& point, const proto::Sweep& sweep) {
+std::optional<double> CoveragePercent(const PointResult& point, const proto::Sweep& sweep) {
   const double length =
       static_cast<double>(sweep.has_duration() ? FromProto(sweep.duration()) : point.merger->length()) / 1e9;
   double planned = 0;
@@ -422,19 +441,22 @@ double CoveragePercent(const PointResult& point, const proto::Sweep& sweep) {
     lived += agent.is_final || length == 0 ? share
                                            : share * std::min(1.0, static_cast<double>(agent.last_window + 1) / length);
   }
-  return planned == 0 ? 0 : 100 * lived / planned;
+  if (planned == 0) return std::nullopt;
+  return 100 * lived / planned;
 }
 
-// How far apart the first and the last agent began, those without a part in the point left out.
-double StartSkewMicros(const Merger& merger) {
-  std::optional<Nanos> first;
-  Nanos last = 0;
-  for (const AgentSum& agent : merger.agents()) {
-    if (agent.counters.planned == 0) continue;
-    first = std::min(first.value_or(agent.start_late), agent.start_late);
-    last = std::max(last, agent.start_late);
+// How far apart the first and the last agent began, those without a part in the point left out; and how surely that is
+// known. Nothing of a single agent.
+void FillStartSkew(const PointResult& point, proto::Point* out) {
+  std::vector<Nanos> starts;
+  for (std::size_t i = 0; i < point.shares.size(); ++i) {
+    if (point.shares[i] > 0 && point.merger->agents()[i].shards > 0)
+      starts.push_back(point.merger->agents()[i].start_late);
   }
-  return Micros(last - first.value_or(last));
+  if (starts.size() < 2) return;
+  const auto [first, last] = std::minmax_element(starts.begin(), starts.end());
+  out->set_start_skew_us(Micros(*last - *first));
+  out->set_start_skew_bound_us(Micros(point.start_skew_bound));
 }
 
 // Throughput over connections, from the points that the generator did not hold back. The first and the last second of a
@@ -494,24 +516,27 @@ void FillCapacity(const RunResult& result, const proto::Report& report, proto::C
 
 }  // namespace
 
-proto::Latency SummariseLatency(const Histogram& complete, const Histogram& censored) {
+proto::Latency SummariseLatency(const Histogram& complete, const Histogram* censored) {
   proto::Latency out;
   std::optional<Histogram> merged;
-  if (censored.count() > 0) {
+  const bool has_bounds = censored != nullptr && censored->count() > 0;
+  if (has_bounds) {
     merged.emplace(complete);
-    merged->Add(censored);
+    merged->Add(*censored);
   }
   const Histogram& all = merged ? *merged : complete;
   const auto put = [&](const char* name, std::uint64_t numerator, std::uint64_t denominator,
                        void (proto::Latency::*set)(double)) {
+    if (all.count() == 0) return;
     const Nanos value = all.Quantile(numerator, denominator);
     (out.*set)(Micros(value));
-    if (censored.count() > 0 && value >= censored.min()) out.add_at_least(name);
+    if (has_bounds && value >= censored->min()) out.add_at_least(name);
   };
   out.set_count(complete.count());
-  out.set_censored(censored.count());
-  out.set_mean_us(complete.Mean() / 1e3);
-  out.set_min_us(Micros(complete.min()));
+  if (complete.count() != 0) {
+    out.set_mean_us(complete.Mean() / 1e3);
+    out.set_min_us(Micros(complete.min()));
+  }
   put("p50_us", 50, 100, &proto::Latency::set_p50_us);
   put("p90_us", 90, 100, &proto::Latency::set_p90_us);
   put("p95_us", 95, 100, &proto::Latency::set_p95_us);
@@ -519,8 +544,13 @@ proto::Latency SummariseLatency(const Histogram& complete, const Histogram& cens
   put("p99_9_us", 999, 1000, &proto::Latency::set_p99_9_us);
   put("p99_99_us", 9999, 10000, &proto::Latency::set_p99_99_us);
   put("max_us", 1, 1, &proto::Latency::set_max_us);
-  out.set_overflow(complete.overflow() + censored.overflow());
-  out.set_clock_error(complete.clock_error() + censored.clock_error());
+  out.set_overflow(complete.overflow());
+  out.set_clock_error(complete.clock_error());
+  if (censored != nullptr) {
+    out.set_censored(censored->count());
+    out.set_overflow(complete.overflow() + censored->overflow());
+    out.set_clock_error(complete.clock_error() + censored->clock_error());
+  }
   return out;
 }
 
@@ -556,6 +586,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   proto::Merge* merge = report.mutable_merge();
   bool is_exact = true;
   const bool is_open_loop = IsOpenLoop(plan.sweep());
+  const Measured measured(plan);
   for (const PointResult& point : result.points) {
     auto sums = std::make_unique<Sums>();
     AddPoint(plan, point, sums.get());
@@ -564,12 +595,11 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);
     out->set_rate_per_s(point.rate);
-    FillPoint(*sums, out);
+    FillPoint(measured, *sums, out);
     FillMix(plan, *sums, out);
     FillSeries(plan, point, out);
     FillAgentRows(point, out);
-    FillFanOut(result, point, out);
-    FillAvailability(plan, point, out);
+    FillFanOut(result, point, plan, out);
     FillStreams(point.merger->named(), sums->duration_s, out);
     FillCloseReasons(point.merger->named(), out);
     proto::Latency* headline = is_open_loop ? out->mutable_response() : out->mutable_latency();
@@ -578,9 +608,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillIntervals(*point.merger, sums->duration_s, headline);
     FillVerdict(result, point, *sums, is_open_loop, plan, out);
     FillExpected(plan, point, out);
-    out->set_coverage_percent(CoveragePercent(point, plan.sweep()));
-    out->set_start_skew_bound_us(Micros(point.start_skew_bound));
-    out->set_start_skew_us(StartSkewMicros(*point.merger));
+    if (const auto coverage = CoveragePercent(point, plan.sweep())) out->set_coverage_percent(*coverage);
+    FillStartSkew(point, out);
     merge->set_late(merge->late() + point.merger->late());
     is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();
   }
@@ -591,11 +620,11 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);
     out->set_rate_per_s(point.rate);
-    FillPoint(*sums, out);
+    FillPoint(measured, *sums, out);
     FillMix(plan, *sums, out);
     FillAgentRows(point, out);
   }
-  FillPoint(*total, report.mutable_total());
+  FillPoint(measured, *total, report.mutable_total());
   FillMix(plan, *total, report.mutable_total());
   if (!is_open_loop && !plan.web_socket().has_listen() && result.points.size() > 1)
     FillCapacity(result, report, report.mutable_capacity());
@@ -606,6 +635,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   report.set_status(StatusOf(*total));
   report.set_exit_code(result.exit_code);
   for (const std::string& note : result.notes) report.add_notes(note);
+  DropUnmeasured(measured, &report);
   return report;
 }
 

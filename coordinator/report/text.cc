@@ -42,20 +42,20 @@ std::string PointName(const proto::Point& p) {
 // The latencies of an open loop count from the due time; the service times, which leave out what waited, follow below.
 std::string PointRow(const std::string& name, const proto::Point& p, bool is_open) {
   const proto::Latency& l = is_open ? p.response() : p.latency();
-  return Row({name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()),
-              FormatCount(p.failed_requests()), absl::StrFormat("%.2f", p.error_rate_percent()),
-              absl::StrFormat("%.0f", p.requests_per_s()), l.count() == 0 ? "-" : FormatLatency(l.mean_us()),
-              Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
-              Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
-              Quantile(l, "max_us", l.max_us()), FormatLatency(p.duration_s() * 1e6), p.verdict()});
+  return Row(
+      {name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()), FormatCount(p.failed_requests()),
+       p.has_error_rate_percent() ? absl::StrFormat("%.2f", p.error_rate_percent()) : "-",
+       p.has_requests_per_s() ? absl::StrFormat("%.0f", p.requests_per_s()) : "-", Mean(l),
+       Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
+       Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us()),
+       p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
 }
 
 std::string ServiceRow(const proto::Point& p) {
   const proto::Latency& l = p.latency();
-  return Row({"", "", "", "", "", "service", l.count() == 0 ? "-" : FormatLatency(l.mean_us()),
-              Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
-              Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
-              Quantile(l, "max_us", l.max_us())});
+  return Row({"", "", "", "", "", "service", Mean(l), Quantile(l, "p50_us", l.p50_us()),
+              Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()), Quantile(l, "p99_us", l.p99_us()),
+              Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us())});
 }
 
 std::string AccountLine(const proto::Accounting& a) {
@@ -104,9 +104,10 @@ std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
   if (l.count() == 0 && l.censored() == 0) return "";
   std::string line = absl::StrFormat(
       "    %-11s n %12s  mean %8s  min %8s  p50 %8s  p90 %8s  p99 %8s  p99.9 %8s  p99.99 %8s  max %8s\n", name,
-      FormatCount(l.count()), FormatLatency(l.mean_us()), FormatLatency(l.min_us()), Quantile(l, "p50_us", l.p50_us()),
-      Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()),
-      Quantile(l, "p99_99_us", l.p99_99_us()), Quantile(l, "max_us", l.max_us()));
+      FormatCount(l.count()), Mean(l), l.has_min_us() ? FormatLatency(l.min_us()) : "-",
+      Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p99_us", l.p99_us()),
+      Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "p99_99_us", l.p99_99_us()),
+      Quantile(l, "max_us", l.max_us()));
   if (l.overflow() + l.clock_error() != 0) {
     absl::StrAppend(&line, "      above 1 h: ", l.overflow(), ", negative (clock stepped): ", l.clock_error(), "\n");
   }
@@ -163,7 +164,7 @@ void AppendCapacity(const proto::Capacity& c, std::string* out) {
                           FormatCount(static_cast<std::uint64_t>(c.max_requests_per_s())));
   } else {
     absl::StrAppendFormat(out, "largest at %.0f connections", c.peak_connections());
-    if (c.peak_connections_high() > 0)
+    if (c.has_peak_connections_high())
       absl::StrAppendFormat(out, " (%.0f to %.0f)", c.peak_connections_low(), c.peak_connections_high());
     absl::StrAppend(out, ": ", FormatCount(static_cast<std::uint64_t>(c.max_requests_per_s())), "/s\n");
   }
@@ -212,9 +213,10 @@ void AppendAgents(const proto::Report& report, std::string* out) {
   for (int i = 0; i < std::min(report.agents_size(), kMaxAgentLines); ++i) {
     const proto::AgentInfo& agent = report.agents(i);
     absl::StrAppend(
-        out, "  Agent ", i, "  : ", agent.address(), ", ", agent.workers(),
-        agent.workers() == 1 ? " worker" : " workers", agent.target_addresses().empty() ? "" : ", target ",
-        absl::StrJoin(agent.target_addresses(), " "), agent.left_out_addresses().empty() ? "" : ", nothing listens on ",
+        out, "  Agent ", i, "  : ", agent.address(),
+        agent.has_workers() ? absl::StrCat(", ", agent.workers(), agent.workers() == 1 ? " worker" : " workers") : "",
+        agent.target_addresses().empty() ? "" : ", target ", absl::StrJoin(agent.target_addresses(), " "),
+        agent.left_out_addresses().empty() ? "" : ", nothing listens on ",
         absl::StrJoin(agent.left_out_addresses(), " "), agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "",
         agent.permission().empty() ? "" : ", with permission: ", agent.permission(),
         agent.resumed_streams() == 0 ? "" : absl::StrCat(", stream resumed ", agent.resumed_streams(), " times"),
@@ -225,7 +227,7 @@ void AppendAgents(const proto::Report& report, std::string* out) {
   for (const proto::Point& point : report.points()) {
     std::vector<std::pair<double, std::uint32_t>> p99s;
     for (const proto::AgentRow& row : point.agents()) {
-      if (row.success() > 0) p99s.emplace_back(row.p99_us(), row.agent());
+      if (row.has_p99_us()) p99s.emplace_back(row.p99_us(), row.agent());
     }
     if (p99s.empty()) continue;
     std::sort(p99s.begin(), p99s.end());
@@ -233,6 +235,18 @@ void AppendAgents(const proto::Report& report, std::string* out) {
                     " to ", FormatLatency(p99s.back().first), " (agent ", p99s.back().second, "), median ",
                     FormatLatency(p99s[p99s.size() / 2].first), "\n");
   }
+}
+
+void AppendGenerator(const proto::Point& total, std::string* out) {
+  std::vector<std::string> parts;
+  if (total.has_generator_cpu_percent()) {
+    parts.push_back(absl::StrFormat("CPU %.0f %% of one core", total.generator_cpu_percent()));
+    parts.push_back(absl::StrFormat("waited for a core %.0f %%", total.generator_wait_percent()));
+  }
+  if (total.has_lateness())
+    parts.push_back("lateness p99 " + Quantile(total.lateness(), "p99_us", total.lateness().p99_us()));
+  parts.push_back("loop lag p99 " + Quantile(total.loop_lag(), "p99_us", total.loop_lag().p99_us()));
+  absl::StrAppend(out, "  Generator: ", absl::StrJoin(parts, ", "), "\n");
 }
 
 }  // namespace
@@ -274,7 +288,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (point.status() == "PARTIAL" && point.coverage_percent() > 0)
       absl::StrAppendFormat(&out, "  Coverage : %s%.1f %% of the planned connection time\n", who,
                             point.coverage_percent());
-    if (point.has_wire()) {
+    if (point.wire().count() != 0) {
       absl::StrAppendFormat(
           &out, "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n", who,
           FormatCount(point.wire().count()), FormatLatency(point.app_to_wire().p50_us()),
@@ -283,7 +297,9 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     AppendMix(point, who, &out);
     AppendStreams(point, who, &out);
     for (const proto::Expected& expected : point.expected()) {
-      absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(),
+      // What a latency is of is said where it need not be what comes to mind.
+      const std::string of = IsListening(report) && !expected.of().empty() ? absl::StrCat(" of ", expected.of()) : "";
+      absl::StrAppend(&out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(), of,
                       expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,
                       expected.is_clear() ? "" : ", but not clearly: the limit is within its interval", "\n");
     }
@@ -293,7 +309,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   if (report.has_capacity()) AppendCapacity(report.capacity(), &out);
   if (!IsListening(report)) {
     absl::StrAppend(&out, "  Account  : ", AccountLine(total.accounting()), "\n");
-    absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
+    if (total.warmup().planned() != 0)
+      absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
   }
   proto::Counts connections = total.accounting().connections();
   AddCounts(total.warmup().connections(), &connections);
@@ -315,10 +332,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
                   report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
                   FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",
                   report.merge().rejected(), " rejected, ", report.merge().late(), " late\n");
-  absl::StrAppendFormat(
-      &out, "  Generator: CPU %.0f %% of one core, waited for a core %.0f %%, lateness p99 %s, loop lag p99 %s\n",
-      total.generator_cpu_percent(), total.generator_wait_percent(), FormatLatency(total.lateness().p99_us()),
-      FormatLatency(total.loop_lag().p99_us()));
+  AppendGenerator(total, &out);
   AppendAgents(report, &out);
   for (const std::string& note : report.notes()) absl::StrAppend(&out, red, "  Note     : ", note, reset, "\n");
   return out;

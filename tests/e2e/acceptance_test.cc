@@ -46,7 +46,7 @@ TEST(AcceptanceTest, ALostAgentCostsWhatItHadNotDelivered) {
   std::this_thread::sleep_for(std::chrono::milliseconds(seconds * 500 + 50));
   agents[3]->process().Signal(SIGKILL);
   EXPECT_EQ(process.Wait(), 3) << process.Err();
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  const boost::json::value report = ReadReport(dir / "run.json");
   EXPECT_EQ(At(report, "points.0.verdict").as_string(), "PARTIAL");
   EXPECT_NEAR(Number(report, "points.0.coverage_percent"), 95, 0.5);
   const auto counted = Int(report, "total.accounting.outcomes.status_2xx");
@@ -71,7 +71,7 @@ TEST(AcceptanceTest, TheNextPointIsDividedAmongThoseWhoAreLeft) {
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   agents[1]->process().Signal(SIGKILL);
   EXPECT_EQ(process.Wait(), 3) << process.Err();
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  const boost::json::value report = ReadReport(dir / "run.json");
   ASSERT_EQ(At(report, "points").as_array().size(), 2u);
   EXPECT_EQ(At(report, "points.0.status").as_string(), "PARTIAL");
   EXPECT_EQ(At(report, "points.1.status").as_string(), "COMPLETE");

@@ -132,7 +132,7 @@ TEST(BadInputTest, ATargetThatDiesMidRunEndsTheRunWithItsErrorsCounted) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   mock.process().Signal(SIGKILL);
   EXPECT_EQ(process.Wait(), 0);
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  const boost::json::value report = ReadReport(dir / "run.json");
   EXPECT_EQ(Int(report, "total.total_requests"), 1'000'000);
   EXPECT_GT(Int(report, "total.accounting.never_sent_by_reason.connect_refused"), 0);
   EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());

@@ -217,6 +217,7 @@ class ChaosRun {
       EXPECT_TRUE(is_coordinator_dead_ || code != 0) << err;
       return;
     }
+    AbsenceCheck::Json(text);
     const auto report = boost::json::parse(text);
     for (const auto& point : AllPoints(report)) EXPECT_TRUE(At(point, "accounting.identity_holds").as_bool()) << err;
     const auto truth = arena_.target().Truth();

@@ -23,7 +23,7 @@ TEST(HdrInteropTest, JavaReadsOurLogAndMakesTheSamePercentileFile) {
                "hlog=" + (dir / "run.hlog"), "-o", "hgrm=" + (dir / "run.hgrm"), "-o", "json=" + (dir / "run.json"),
                mock.Url("/mock/delay=lognormal:1ms:0.9")});
   ASSERT_EQ(run.Wait(), 0) << run.Err();
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  const boost::json::value report = ReadReport(dir / "run.json");
   const auto ours = ParseHlog(Slurp(dir / "run.hlog"));
   ASSERT_TRUE(ours.ok()) << ours.status();
 

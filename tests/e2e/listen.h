@@ -1,6 +1,7 @@
 // Runs that listen to the mock's streams, and what their reports say.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -35,13 +36,20 @@ inline boost::json::value Listen(const Mock& mock, const std::string& directives
   return run.report;
 }
 
-// Of the point and before its start.
+// Of the point and before its start; at least one of them must have it.
 inline std::int64_t WebSockets(const boost::json::value& report, const std::string& name) {
   std::int64_t sum = 0;
-  for (const char* part : {"total.accounting", "total.warmup"}) {
-    if (At(report, part).as_object().contains("web_socket"))
-      sum += Int(report, std::string(part) + ".web_socket." + name);
+  bool has_it = false;
+  for (const std::string part : {"/total/accounting/web_socket/", "/total/warmup/web_socket/"}) {
+    std::string pointer = part + name;
+    std::replace(pointer.begin(), pointer.end(), '.', '/');
+    boost::json::error_code ignored;
+    const boost::json::value* const value = report.find_pointer(pointer, ignored);
+    if (value == nullptr) continue;
+    has_it = true;
+    sum += value->to_number<std::int64_t>();
   }
+  EXPECT_TRUE(has_it) << "no " << name;
   return sum;
 }
 inline std::int64_t Streams(const boost::json::value& report, const std::string& name) {

@@ -84,7 +84,7 @@ TEST(ListenTimingTest, TheTargetsOwnClockCorrectsStaleness) {
 // A stream of 20 ms that stops: it is silent after ten times its usual interval, long before the 10 s of the default.
 TEST(ListenTimingTest, ASilenceIsJudgedByWhatIsUsual) {
   Mock mock;
-  for (const auto& [factor, silences] : {std::pair("10", 5), std::pair("1000", 0), std::pair("0", 0)}) {
+  for (const auto& [factor, silences] : {std::pair("10", 5), std::pair("1000", 0)}) {
     const boost::json::value report = Listen(mock, "stream=20ms,count=50", "5", "2s",
                                              absl::StrCat("web_socket: {listen: {silence_factor: ", factor, "}}\n"));
     EXPECT_EQ(Streams(report, "silences"), silences) << factor;

@@ -98,7 +98,7 @@ TEST(NetTest, ANameThatMovesToAPublicAddressIsNotFollowed) {
   while (Int(mock.Truth(), "parsed") < 50 && run.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   std::ofstream(dir / "hosts", std::ios::trunc) << "127.0.0.1 localhost\n203.0.113.7 moving.test\n";
   ASSERT_EQ(run.Wait(), 0) << run.Err();
-  const auto report = boost::json::parse(Slurp(out / "run.json"));
+  const auto report = ReadReport(out / "run.json");
   EXPECT_EQ(Int(report, "total.failed_requests"), 0);
   EXPECT_EQ(Int(report, "total.accounting.sent"), Int(mock.Truth(), "parsed"));
   // The next run resolves it anew, and is refused.

@@ -255,7 +255,7 @@ TEST(OpenLoopTest, CtrlCEndsTheScheduleAndTheAccountAddsUp) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
     process.Signal(SIGINT);
     EXPECT_EQ(process.Wait(std::chrono::seconds(10)), 130) << process.Err();
-    const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+    const boost::json::value report = ReadReport(dir / "run.json");
     EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());
     EXPECT_GT(Int(report, "total.accounting.sent"), 500);
     // A number of requests is a promise: those that never fell due are accounted for. A duration is none.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/absence.h"
 #include "tests/e2e/process.h"
 #include "tests/support/listener.h"
 
@@ -36,17 +37,27 @@ struct RunOutcome {
   boost::json::value report;  // null if none was written
 };
 
-// Runs `tidemark run ARGUMENTS...` with a JSON report.
+// The report at `path`, which says nothing that was not measured.
+inline boost::json::value ReadReport(const std::string& path) {
+  const std::string text = Slurp(path);
+  AbsenceCheck::Json(text);
+  return boost::json::parse(text);
+}
+
+// Runs `tidemark run ARGUMENTS...` with a JSON report, and a CSV that must agree with it.
 inline RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix = {}) {
   TempDir dir;
-  arguments.insert(arguments.begin(), {TIDEMARK_BINARY, "run", "-o", "json=" + (dir / "run.json")});
+  arguments.insert(arguments.begin(),
+                   {TIDEMARK_BINARY, "run", "-o", "json=" + (dir / "run.json"), "-o", "csv=" + (dir / "run.csv")});
   arguments.insert(arguments.begin(), prefix.begin(), prefix.end());
   Process process(arguments);
   RunOutcome outcome;
   outcome.code = process.Wait();
   outcome.out = process.Out();
   outcome.err = process.Err();
-  if (const std::string json = Slurp(dir / "run.json"); !json.empty()) outcome.report = boost::json::parse(json);
+  if (!std::filesystem::exists(dir / "run.json")) return outcome;
+  outcome.report = ReadReport(dir / "run.json");
+  AbsenceCheck::Csv(Slurp(dir / "run.csv"), outcome.report);
   return outcome;
 }
 

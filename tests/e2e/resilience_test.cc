@@ -8,7 +8,7 @@
 namespace tidemark {
 namespace {
 
-boost::json::value ReadJson(const std::string& path) { return boost::json::parse(Slurp(path)); }
+boost::json::value ReadJson(const std::string& path) { return ReadReport(path); }
 
 TEST(ResilienceTest, ABrokenStreamIsTakenUpAgainAndNothingIsCountedTwice) {
   Mock mock;

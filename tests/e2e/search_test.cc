@@ -13,7 +13,7 @@ RunOutcome Search(std::vector<std::string> arguments, const std::vector<std::str
   outcome.code = process.Wait();
   outcome.out = process.Out();
   outcome.err = process.Err();
-  if (const std::string json = Slurp(dir / "answer.json"); !json.empty()) outcome.report = boost::json::parse(json);
+  if (std::filesystem::exists(dir / "answer.json")) outcome.report = ReadReport(dir / "answer.json");
   return outcome;
 }
 
@@ -63,7 +63,7 @@ TEST(SearchE2eTest, NothingMetIsExit99) {
   const RunOutcome search =
       Search({"--rate", "--from", "4", "-d", "1s", "--expect", "p50<1ms", mock.Url("/mock/delay=20ms")});
   EXPECT_EQ(search.code, 99) << search.err;
-  EXPECT_EQ(Int(search.report, "met"), 0);
+  EXPECT_FALSE(search.report.as_object().contains("met"));
   EXPECT_EQ(Int(search.report, "missed"), 1);
 }
 
@@ -75,7 +75,7 @@ TEST(SearchE2eTest, CtrlCKeepsTheTrialsMade) {
   std::this_thread::sleep_for(std::chrono::milliseconds(2'500));
   process.Signal(SIGINT);
   EXPECT_EQ(process.Wait(std::chrono::seconds(10)), 130) << process.Err();
-  const boost::json::value report = boost::json::parse(Slurp(dir / "answer.json"));
+  const boost::json::value report = ReadReport(dir / "answer.json");
   EXPECT_FALSE(At(report, "trials").as_array().empty());
   EXPECT_FALSE(At(report, "is_confirmed").as_bool());
 }

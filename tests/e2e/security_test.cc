@@ -120,7 +120,7 @@ TEST(SecurityTest, ASecretIsAtTheAgentAndNowhereElse) {
     EXPECT_TRUE(HasInMemory(agent.process().pid(), secret));
   }
   ASSERT_EQ(run.Wait(), 0) << run.Err();
-  const auto report = boost::json::parse(Slurp(dir / "run.json"));
+  const auto report = ReadReport(dir / "run.json");
   EXPECT_EQ(Int(report, "total.failed_requests"), 0);
   EXPECT_GT(Int(report, "total.successful_requests"), 0);
   command.push_back("--dry-run");

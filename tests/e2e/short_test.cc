@@ -48,7 +48,7 @@ TEST(ShortE2e, CtrlCDrainsReportsAndLeavesTheAgentsFree) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   process.Signal(SIGINT);
   EXPECT_EQ(process.Wait(), 130);
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  const boost::json::value report = ReadReport(dir / "run.json");
   EXPECT_EQ(At(report, "status").as_string(), "INTERRUPTED");
   EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());
   EXPECT_EQ(Int(report, "total.accounting.sent"), Int(mock.Truth(), "parsed"));

@@ -25,7 +25,7 @@ TEST(SignalsTest, AnAgentKilledMidRunLeavesAPartialPointThatStillAddsUp) {
   WaitForAnswers(mock, 8'000, &process);
   agents[1]->process().Signal(SIGKILL);
   EXPECT_EQ(process.Wait(std::chrono::seconds(30)), 3);
-  const boost::json::value report = boost::json::parse(Slurp(dir / "run.json"));
+  const boost::json::value report = ReadReport(dir / "run.json");
   EXPECT_EQ(At(report, "status").as_string(), "PARTIAL");
   EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());
   EXPECT_NE(At(report, "agents.1.lost").as_string(), "");
