@@ -13,6 +13,8 @@ void StreamSum::Add(const StreamSum& other) {
   bytes += other.bytes;
   gaps += other.gaps;
   lost += other.lost;
+  lost_late += other.lost_late;
+  silences += other.silences;
 }
 
 StreamSum& NamedCounts::Stream(absl::string_view name) {
@@ -56,6 +58,8 @@ void NamedCounts::ToProto(proto::Shard* shard) const {
     out->set_bytes(sum.bytes);
     out->set_gaps(sum.gaps);
     out->set_lost(sum.lost);
+    out->set_lost_late(sum.lost_late);
+    out->set_silences(sum.silences);
   }
   for (const auto& [close, count] : closes_) {
     proto::CloseSum* const out = shard->add_closes();
@@ -68,7 +72,8 @@ void NamedCounts::ToProto(proto::Shard* shard) const {
 absl::Status NamedCounts::Check(const proto::Shard& shard) {
   for (const proto::StreamSum& sum : shard.streams()) {
     const bool is_sane = sum.name().size() <= kMaxStreamName && sum.messages() <= kMaxCount &&
-                         sum.bytes() <= kMaxCount && sum.gaps() <= kMaxCount && sum.lost() <= kMaxCount;
+                         sum.bytes() <= kMaxCount && sum.gaps() <= kMaxCount && sum.lost() <= kMaxCount &&
+                         sum.lost_late() <= kMaxCount && sum.silences() <= kMaxCount;
     if (!is_sane) return absl::DataLossError("what came of a stream makes no sense");
   }
   for (const proto::CloseSum& sum : shard.closes()) {
@@ -80,7 +85,13 @@ absl::Status NamedCounts::Check(const proto::Shard& shard) {
 
 void NamedCounts::Add(const proto::Shard& shard) {
   for (const proto::StreamSum& sum : shard.streams()) {
-    Stream(sum.name()).Add({.messages = sum.messages(), .bytes = sum.bytes(), .gaps = sum.gaps(), .lost = sum.lost()});
+    Stream(sum.name())
+        .Add({.messages = sum.messages(),
+              .bytes = sum.bytes(),
+              .gaps = sum.gaps(),
+              .lost = sum.lost(),
+              .lost_late = sum.lost_late(),
+              .silences = sum.silences()});
   }
   for (const proto::CloseSum& sum : shard.closes()) CountClose(sum.code(), sum.reason(), sum.count());
 }

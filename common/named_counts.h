@@ -19,6 +19,8 @@ struct StreamSum {
   std::uint64_t bytes = 0;  // of the messages' payloads
   std::uint64_t gaps = 0;
   std::uint64_t lost = 0;
+  std::uint64_t lost_late = 0;
+  std::uint64_t silences = 0;
 
   void Add(const StreamSum& other);
   bool operator==(const StreamSum&) const = default;

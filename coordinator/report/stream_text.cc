@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/outcome.h"
 #include "coordinator/report/phrases.h"
 
@@ -84,6 +85,8 @@ void AppendNames(const proto::Point& point, const std::string& who, std::string*
       absl::StrAppendFormat(out, ", %.1f/s, %s/s", stream.messages_per_s(), FormatBytes(stream.bytes_per_s()));
     if (stream.gaps() != 0) absl::StrAppend(out, ", ", FormatCount(stream.gaps()), " gaps");
     if (stream.lost() != 0) absl::StrAppend(out, ", ", FormatCount(stream.lost()), " numbers lost");
+    if (stream.lost_late() != 0) absl::StrAppend(out, ", ", FormatCount(stream.lost_late()), " of them came late");
+    if (stream.silences() != 0) absl::StrAppend(out, ", fell silent ", FormatCount(stream.silences()), "x");
     absl::StrAppend(out, "\n");
   }
   const std::uint64_t more = static_cast<std::uint64_t>(point.streams_size() - shown) + point.streams_left_out();
@@ -105,6 +108,20 @@ void AppendCloseReasons(const proto::Point& point, const std::string& who, std::
   }
   if (point.close_reasons_size() > kMaxRows)
     absl::StrAppend(out, "  ... and ", point.close_reasons_size() - kMaxRows, " more reasons\n");
+}
+
+// What made us close, with the code that we sent if one could be sent.
+std::string OwnCloses(const proto::Counts& counts) {
+  std::vector<std::string> terms;
+  for (const auto& [code, finding] : {std::pair<const char*, Finding>{"1002 for ", Finding::kViolation},
+                                      {"1007 for ", Finding::kBadPayload},
+                                      {"1009 for ", Finding::kOversized},
+                                      {"", Finding::kPingFlood}}) {
+    const EndRow& row = kFindingRows[static_cast<std::size_t>(finding)];
+    const std::uint64_t count = CountOf(counts, row.json);
+    if (count != 0) terms.push_back(absl::StrCat(code, row.label, " ", FormatCount(count)));
+  }
+  return absl::StrJoin(terms, " + ");
 }
 
 }  // namespace
@@ -154,7 +171,9 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
     absl::StrAppend(out, ", of them ", FormatCount(counts.orphan_messages()), " nobody's reply");
   if (counts.missing_replies() != 0)
     absl::StrAppend(out, ", ", FormatCount(counts.missing_replies()), " replies missing");
-  if (counts.pings() != 0) absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings of the target answered");
+  if (counts.pings() != 0)
+    absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings of the target, ", FormatCount(counts.pongs_sent()),
+                    " pongs sent");
   if (counts.client_pings() + counts.pongs() != 0)
     absl::StrAppend(out, ", pings sent ", FormatCount(counts.client_pings()), " and pongs received ",
                     FormatCount(counts.pongs()));
@@ -164,6 +183,9 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
   AddCounts(before.closings(), counts.mutable_closings());
   const std::string closings = Terms(counts.closings(), kClosingRows);
   if (closings != "0") absl::StrAppend(out, "  Closed   : by the target: ", closings, "\n");
+  AddCounts(before.streams(), counts.mutable_streams());
+  if (const std::string own = OwnCloses(counts.streams()); !own.empty())
+    absl::StrAppend(out, "  Closed   : by us: ", own, "\n");
 }
 
 }  // namespace tidemark

@@ -208,6 +208,8 @@ void FillStreams(const NamedCounts& named, double duration_s, proto::Point* out)
     }
     row->set_gaps(sum.gaps);
     row->set_lost(sum.lost);
+    row->set_lost_late(sum.lost_late);
+    row->set_silences(sum.silences);
   }
   out->set_streams_left_out(streams.size() - static_cast<std::size_t>(out->streams_size()));
 }

@@ -9,7 +9,7 @@ namespace {
 
 TEST(NamedCountsTest, GoOverTheWireAndAddUp) {
   NamedCounts one;
-  one.Stream("a").Add({.messages = 2, .bytes = 30, .gaps = 1, .lost = 4});
+  one.Stream("a").Add({.messages = 2, .bytes = 30, .gaps = 1, .lost = 4, .lost_late = 3, .silences = 2});
   one.Stream("b").gaps = 1;  // found when the connection had closed
   one.Stream("c");
   one.CountClose(4004, "no data");
@@ -24,7 +24,8 @@ TEST(NamedCountsTest, GoOverTheWireAndAddUp) {
     sum.Add(shard);
   }
   sum.Add(one);
-  EXPECT_EQ(sum.streams().at("a"), (StreamSum{.messages = 8, .bytes = 120, .gaps = 4, .lost = 16}));
+  EXPECT_EQ(sum.streams().at("a"),
+            (StreamSum{.messages = 8, .bytes = 120, .gaps = 4, .lost = 16, .lost_late = 12, .silences = 8}));
   EXPECT_EQ(sum.streams().at("b").gaps, 4u);
   EXPECT_EQ(sum.closes(), (NamedCounts::Closes{{{4004, "no data"}, 8}, {{1001, ""}, 4}}));
   sum.Clear();
