@@ -25,6 +25,12 @@ constexpr char kClosedIdle[] = "the peer closed an idle connection";
 
 }  // namespace
 
+void ConnectErrors::Entry::Add(const Entry& other) {
+  result = other.result;
+  count += other.count;
+  if (detail.empty()) detail = other.detail;
+}
+
 void Connection::Init(ConnectionContext* context, std::int64_t index, std::uint64_t quota) {
   context_ = context;
   index_ = static_cast<std::uint32_t>(index);
@@ -280,6 +286,7 @@ void Connection::ContinueSending() {
   const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
   const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+    if (web_socket_ != nullptr) CountBreak();
     if (sent_bytes_ == 0) return FailConnect(Phase::kConnect, io.error, kClosedIdle);
     const int error = io.error == 0 ? ECONNRESET : io.error;
     return web_socket_ == nullptr ? FailRequest(error) : EndWebSocket(error);
@@ -419,7 +426,7 @@ void Connection::OnDeadline() {
     case State::kUpgrading:
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "upgrade: no answer in time");
     case State::kSubscribing:
-      return FailConnect(Phase::kUpgrade, ETIMEDOUT, "subscribe: no ack in time");
+      return FailConnect(Phase::kUpgrade, ETIMEDOUT, "subscribe: no ack in time", HeardInstead());
     case State::kBackoff:
       LeaveBackOff();
       return has_slot_ ? Open() : TakeNext(context_->now);
@@ -435,7 +442,7 @@ void Connection::OnDeadline() {
 }
 
 // The attempt to get a connection failed. A slot that waited for it is never sent; after a pause comes the next one.
-void Connection::FailConnect(Phase phase, int error, std::string text) {
+void Connection::FailConnect(Phase phase, int error, std::string text, std::string detail) {
   ConnectionContext& c = *context_;
   const ConnectResult result = ConnectResultOf(phase, error);
   const bool was_established = state_ >= State::kIdle;
@@ -454,10 +461,9 @@ void Connection::FailConnect(Phase phase, int error, std::string text) {
     ReleaseHold();
     c.CountMissing(sent_);
   }
-  if (c.connect_errors.size() >= kMaxErrorTexts && c.connect_errors.count(text) == 0) text = "other errors";
-  auto& entry = c.connect_errors[std::move(text)];
-  entry.first = result;
-  ++entry.second;
+  auto& errors = c.connect_errors.by_text;
+  if (errors.size() >= kMaxErrorTexts && errors.count(text) == 0) text = "other errors";
+  errors[std::move(text)].Add({.result = result, .count = 1, .detail = std::move(detail)});
 
   Close();
   if (!was_established || !is_proven_) failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
@@ -611,7 +617,7 @@ void Connection::Close() {
     if (web_socket_ != nullptr && !web_socket_->is_closing && !web_socket_->is_amid_request) {
       AppendClose(kCloseNormal, static_cast<std::uint32_t>(context_->NextRandom()), &web_socket_->control);
       const IoResult io = transport_.Send(web_socket_->control);  // its answer is not waited for
-      if (io.kind == IoResult::Kind::kDone) context_->recorder->counters.bytes_sent += io.bytes;
+      if (io.kind == IoResult::Kind::kDone) CountControlSent(io.bytes);
     }
   }
   if (web_socket_ != nullptr) {

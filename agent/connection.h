@@ -26,11 +26,21 @@ namespace tidemark {
 
 class Connection;
 
+// Connection attempts that failed, by what is said of all of the kind. Bounded.
+struct ConnectErrors {
+  struct Entry {
+    ConnectResult result = ConnectResult::kOther;
+    std::int64_t count = 0;
+    std::string detail = {};  // of one of them, as the reply that refused it
+
+    void Add(const Entry& other);
+  };
+  std::map<std::string, Entry> by_text;
+};
+
 // How a connection listens.
 struct ListenRules {
   StreamRules streams;
-  Nanos silence = 0;
-  std::int64_t silence_factor = 0;    // of the connection's mean interval; 0: not looked at
   Nanos hold = TimeoutWheel::kNever;  // churn
   enum class Jitter : std::uint8_t { kNone, kFixed, kFull };
   Jitter jitter = Jitter::kNone;  // of a storm
@@ -99,7 +109,7 @@ struct ConnectionContext {
   Nanos stood_still_to = 0;    // ... and until when
   Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
   NeverSent last_refusal = NeverSent::kConnectOther;
-  std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors;  // by text; bounded
+  ConnectErrors connect_errors;
 
   void RecordInto(Recorder* current) {
     recorder = current;
@@ -192,6 +202,9 @@ class Connection : public TimeoutWheel::Node {
   // Sends what keeps the connection alive, if it is up and not in the midst of a message.
   void Ping();
 
+  // It has waited for an ack since `instant` or longer: what came instead, in a sentence. Else empty.
+  std::string LacksAckSince(Nanos instant) const;
+
   // Ends a request in flight as cut off, and closes.
   void CutOff();
 
@@ -223,8 +236,18 @@ class Connection : public TimeoutWheel::Node {
 
   struct WebSocket {
     FrameReader reader;
-    std::string key;      // sent with the upgrade
-    std::string control;  // what is to be sent before the next request: the upgrade, pongs, a close
+    std::string key;                       // sent with the upgrade
+    std::string control;                   // what is to be sent before the next request: the upgrade, pongs, a close
+    std::uint64_t control_sent = 0;        // bytes of it that have gone out
+    std::vector<std::uint64_t> pong_ends;  // where in it the pongs end that have not gone out
+    int write_error = 0;                   // a write has failed; what has come can still be read
+    struct Heard {
+      std::string message;    // the last one that was no ack
+      bool is_event = false;  // ... it is one of a stream
+      int close_code = 0;     // 0: no close frame has come
+      std::string close_reason;
+    };
+    std::unique_ptr<Heard> heard;  // while subscribing, safe to print
     bool is_closing = false;
     bool is_deflated = false;
     bool is_amid_request = false;  // nothing may come between the parts of one: a frame, or a TLS record, is half sent
@@ -242,8 +265,6 @@ class Connection : public TimeoutWheel::Node {
     std::size_t subscriptions = 0;             // that were sent
     std::size_t acks = 0;                      // that came
     Nanos subscribed = 0;                      // when events were due to begin; 0 once one has come
-    Nanos first_event = 0;                     // when the first one came ...
-    std::int64_t events = 0;                   // ... and how many have
     std::unique_ptr<StreamListener> listener;  // while listening
   };
 
@@ -282,9 +303,17 @@ class Connection : public TimeoutWheel::Node {
   bool TakeAck(Nanos now);
   void OnSubscribed(Nanos now);
   void WatchSilence(Nanos now);
+  StreamListener::Arrival ArrivalAt(Nanos now) const;
   void OnEvent(Nanos now);
   void OnListenDeadline();
   bool FlushControl();
+  void CountControlSent(std::size_t bytes);
+  void EndStream(const IoResult& io);
+  void CountBreak();
+  void EndViolated();
+  void HearWhileSubscribing(bool is_event);
+  void HearCloseWhileSubscribing();
+  std::string HeardInstead() const;
   bool HasControlToSend();
   // The bytes of the request in its hands.
   const std::string& RequestNow() {
@@ -305,7 +334,7 @@ class Connection : public TimeoutWheel::Node {
   Nanos ComeBackAt();
   void TakeWaiting();
   void Settle();
-  void FailConnect(Phase phase, int error, std::string text);
+  void FailConnect(Phase phase, int error, std::string text, std::string detail = "");
   void BackOff();
   void LeaveBackOff();
   bool IsLate(Nanos sent, Nanos done) const;

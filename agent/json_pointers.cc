@@ -20,6 +20,8 @@ struct JsonPointers::State {
   std::vector<char> buffer;
   simdjson::ondemand::document document;
   bool is_json = false;
+  std::vector<absl::string_view> items;
+  std::unique_ptr<JsonPointers> inner;
 
   // A document in which a call has found an error that is no mere absence may not be asked again: simdjson has let go
   // of its parser then.
@@ -117,6 +119,29 @@ std::optional<JsonPointers::Instant> JsonPointers::GetInstant(const std::string&
   absl::string_view text;
   if (!Get(pointer, &text)) return std::nullopt;
   return unit == kRfc3339 ? InstantOfText(text) : InstantOfDecimal(text, unit);
+}
+
+bool JsonPointers::ReadItems(const std::string& pointer) {
+  State& s = *state_;
+  s.items.clear();
+  simdjson::ondemand::array found;
+  if (!s.IsReadable() || s.document.at_pointer(pointer).get(found) != simdjson::SUCCESS) return false;
+  for (auto item : found) {
+    simdjson::ondemand::value value;
+    std::string_view text;
+    if (item.get(value) != simdjson::SUCCESS || simdjson::to_json_string(value).get(text) != simdjson::SUCCESS)
+      return false;
+    s.items.emplace_back(text.data(), text.size());
+  }
+  return true;
+}
+
+const std::vector<absl::string_view>& JsonPointers::items() const { return state_->items; }
+
+JsonPointers& JsonPointers::Inner(std::size_t level) {
+  if (level == 0) return *this;
+  if (state_->inner == nullptr) state_->inner = std::make_unique<JsonPointers>();
+  return state_->inner->Inner(level - 1);
 }
 
 bool JsonPointers::GetPairs(const std::string& pointer,

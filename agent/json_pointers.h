@@ -34,6 +34,13 @@ class JsonPointers {
   // object, numbers as they are written. Nothing if there is no such array; false if one of its items is neither.
   bool GetPairs(const std::string& pointer, std::vector<std::pair<absl::string_view, absl::string_view>>* pairs);
 
+  // Finds the items of the array at `pointer` ("": the message itself), as text; false if there is none, or it is
+  // broken. They are views that are valid until the next Read.
+  bool ReadItems(const std::string& pointer);
+  const std::vector<absl::string_view>& items() const;
+  // A reader for what is inside of such items; `level`: 1 for the items of this one, 2 for those of these, ...
+  JsonPointers& Inner(std::size_t level);
+
  private:
   struct State;
   const std::unique_ptr<State> state_;

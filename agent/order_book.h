@@ -27,6 +27,9 @@ class OrderBook {
 
   // A snapshot begins: the book is empty.
   void Begin();
+  // Changes are missing: it is not synced until the next snapshot.
+  void Lose() { is_synced_ = false; }
+  bool is_synced() const { return is_synced_; }
   // Takes the changes of one message. Errors: false if one is no decimal; the book is not synced any more.
   bool Apply(const Levels& bids, const Levels& asks);
   // Compares with what the message says. A book that was wrong is not synced until the next snapshot.

@@ -296,15 +296,12 @@ void Session::SendEvents() {
 void Session::Handle(WorkerReport report) {
   const auto worker = static_cast<std::size_t>(report.worker);
   up_[worker] = report.connections_up;
-  for (auto& [text, entry] : report.connect_errors) {
-    auto& sum = connect_errors_[text];
-    sum.first = entry.first;
-    sum.second += entry.second;
-  }
+  for (const auto& [text, entry] : report.connect_errors.by_text) connect_errors_.by_text[text].Add(entry);
   switch (report.kind) {
     case WorkerReport::Kind::kProgress: {
       proto::Event event;
       event.mutable_progress()->set_connections_up(std::accumulate(up_.begin(), up_.end(), std::int64_t{0}));
+      event.mutable_progress()->set_remark(report.remark);
       emit_(event);
       return;
     }
@@ -364,13 +361,13 @@ void Session::SendReady() {
     if (!before_start_[metric].IsEmpty())
       ToProto(before_start_[metric], static_cast<std::uint32_t>(metric), ready->add_connects());
   }
-  for (const auto& [text, entry] : connect_errors_) {
+  for (const auto& [text, entry] : connect_errors_.by_text) {
     proto::ConnectError* error = ready->add_errors();
-    error->set_text(text);
-    error->set_result(static_cast<std::uint32_t>(entry.first));
-    error->set_count(entry.second);
+    error->set_text(entry.detail.empty() ? text : absl::StrCat(text, "; ", entry.detail));
+    error->set_result(static_cast<std::uint32_t>(entry.result));
+    error->set_count(entry.count);
   }
-  connect_errors_.clear();
+  connect_errors_.by_text.clear();
   before_start_.Clear();
   ready_count_ = 0;
   emit_(event);

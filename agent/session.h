@@ -71,7 +71,7 @@ class Session {
   // The sender thread's own.
   std::optional<ShardSender> shards_;
   Recorder before_start_;  // sum of the workers' reports of kind kReady
-  std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors_;
+  ConnectErrors connect_errors_;
   std::vector<std::int64_t> up_;
   int ready_count_ = 0;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -18,35 +17,19 @@ constexpr Nanos kCatchUp = kSecond;
 // Streams of one connection that are told apart.
 constexpr std::size_t kMaxStreams = 1'024;
 constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
-
-bool NumberAt(const std::string& pointer, JsonPointers* json, std::uint64_t* number) {
-  absl::string_view text;
-  return json->Get(pointer, &text) && absl::SimpleAtoi(text, number) && *number < kMaxNumber;
-}
+// The mean interval of a connection, or of a stream, says what is usual when it has had so many events. Shorter
+// silences than kLeastSilence are the scheduler's.
+constexpr std::int64_t kUsualEvents = 16;
+constexpr Nanos kLeastSilence = 100 * kMillisecond;
+// With each event so many streams are looked at in turn: what has fallen silent is found when the others have had so
+// many events as there are streams, and it costs the same however many there are.
+constexpr int kLooks = 2;
 
 struct Numbers {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   bool is_beginning = false;  // of a stream, or of one that begins anew
 };
-
-// What SequenceAudit wants to know of the message that `json` has read. `is_first`: of its stream.
-std::optional<Numbers> NumbersOf(const StreamRules& rules, bool is_first, JsonPointers* json) {
-  Numbers numbers;
-  if (!NumberAt(rules.number, json, &numbers.last)) return std::nullopt;
-  numbers.first = numbers.last;
-  if (rules.has_ranges && (!NumberAt(rules.first, json, &numbers.first) || numbers.first > numbers.last))
-    return std::nullopt;
-  if (!rules.is_linked) return numbers;
-  absl::string_view previous;
-  const bool has_previous = json->Get(rules.previous, &previous);
-  // OKX: the message before a snapshot has the number -1. Deribit: a snapshot points to none.
-  numbers.is_beginning = has_previous ? previous == "-1" : is_first;
-  if (numbers.is_beginning) return numbers;
-  if (!NumberAt(rules.previous, json, &numbers.first)) return std::nullopt;
-  ++numbers.first;
-  return numbers;
-}
 
 // The same for all agents: FNV-1a of name and number, mixed.
 std::uint64_t EventHash(absl::string_view stream, absl::string_view event) {
@@ -71,60 +54,156 @@ bool Match::IsIn(JsonPointers* json) const {
 
 StreamRules StreamRules::Of(const proto::Listen& listen) {
   const proto::Sequence& sequence = listen.sequence();
-  StreamRules rules{.stream = listen.stream(),
-                    .time = listen.time(),
+  const std::vector<std::string> arrays = ArraysOf(listen.events());
+  const auto place = [&arrays](const std::string& pointer) { return PlaceOf(arrays, pointer); };
+  StreamRules rules{.arrays = arrays,
+                    .stream = place(listen.stream()),
+                    .time = place(listen.time()),
                     .time_unit = *ParseTimeUnit("time_unit", listen.time_unit()),
-                    .number = sequence.number(),
-                    .first = sequence.first(),
-                    .previous = sequence.previous(),
+                    .number = place(sequence.number()),
+                    .first = place(sequence.first()),
+                    .previous = place(sequence.previous()),
                     .has_ranges = sequence.rule() == "range",
                     .is_linked = sequence.rule() == "link",
+                    .is_of_connection = sequence.scope() == "connection",
                     .has_snapshots = !sequence.snapshot().empty(),
+                    .snapshot_level = 0,
                     .snapshot = Match::Of(sequence.snapshot()),
-                    .bids = sequence.bids(),
-                    .asks = sequence.asks(),
+                    .bids = place(sequence.bids()),
+                    .asks = place(sequence.asks()),
                     .depth = static_cast<std::size_t>(sequence.depth()),
-                    .event = listen.fan_out(),
-                    .ignore = {}};
-  for (const std::string& match : listen.ignore()) rules.ignore.push_back(Match::Of(match));
+                    .event = place(listen.fan_out()),
+                    .ignore = {},
+                    .silence = FromProto(listen.silence()),
+                    .silence_factor = listen.silence_factor()};
+  const auto put = [&place](Match* match, std::size_t* level) {
+    Place at = place(match->pointer);
+    *level = at.level;
+    match->pointer = std::move(at.pointer);
+  };
+  put(&rules.snapshot, &rules.snapshot_level);
+  for (const std::string& match : listen.ignore()) {
+    Ignored& ignored = rules.ignore.emplace_back(Ignored{.match = Match::Of(match)});
+    put(&ignored.match, &ignored.level);
+  }
   return rules;
 }
 
-bool StreamListener::Take(absl::string_view message, std::uint64_t bytes, const Arrival& arrival, Recorder* recorder) {
-  Counters& counters = recorder->counters;
-  if (rules_.MustRead()) json_.Read(message);
-  for (const Match& match : rules_.ignore) {
-    if (!match.IsIn(&json_)) continue;
-    ++counters[Finding::kIgnored];
-    return false;
+Nanos StreamRules::Patience(Nanos first_event, Nanos last_event, std::int64_t events) const {
+  Nanos longest = silence == 0 ? std::numeric_limits<Nanos>::max() / 2 : silence;
+  if (silence_factor != 0 && events >= kUsualEvents) {
+    const Nanos usual = (last_event - first_event) / (events - 1);
+    longest = std::min(longest, std::max(kLeastSilence, usual * silence_factor));
   }
+  return longest;
+}
+
+bool StreamListener::Take(absl::string_view message, std::uint64_t bytes, const Arrival& arrival, Recorder* recorder) {
+  ++messages_;
+  has_event_ = false;
+  if (rules_.MustRead()) json_.Read(message);
+  if (IsIgnored(0)) {
+    ++recorder->counters[Finding::kIgnored];
+    PassNumbers(0, arrival, recorder);
+  } else if (rules_.arrays.empty()) {
+    TakeEvent(bytes, arrival, recorder);
+  } else {
+    TakeItems(1, false, arrival, recorder);
+  }
+  if (has_event_) Hear(arrival, recorder);
+  return has_event_;
+}
+
+void StreamListener::PassOver(absl::string_view message, const Arrival& arrival, Recorder* recorder) {
+  if (rules_.number.empty()) return;
+  json_.Read(message);
+  PassNumbers(0, arrival, recorder);
+}
+
+bool StreamListener::IsIgnored(std::size_t level) {
+  return std::any_of(rules_.ignore.begin(), rules_.ignore.end(), [&](const StreamRules::Ignored& ignored) {
+    return ignored.level == level && ignored.match.IsIn(&At(level));
+  });
+}
+
+void StreamListener::TakeItems(std::size_t level, bool is_passed, const Arrival& arrival, Recorder* recorder) {
+  Counters& counters = recorder->counters;
+  if (!is_passed && rules_.number.level + 1 == level && !rules_.number.empty()) {
+    // The numbers are of what holds the items.
+    absl::string_view name;
+    Stream* stream = nullptr;
+    const bool is_read = rules_.is_of_connection || (FindStream(&name, &stream) && stream != nullptr);
+    if (!is_read || !Audit(name, stream, arrival, recorder)) ++counters[Finding::kUnread];
+  }
+  JsonPointers& outer = At(level - 1);
+  if (!outer.ReadItems(rules_.arrays[level - 1])) {
+    if (is_passed) return;
+    ++counters[Finding::kUnread];
+    has_event_ = true;
+    return;
+  }
+  for (const absl::string_view item : outer.items()) {
+    At(level).Read(item);
+    if (is_passed) {
+      PassNumbers(level, arrival, recorder);
+    } else if (IsIgnored(level)) {
+      ++counters[Finding::kIgnored];
+      PassNumbers(level, arrival, recorder);
+    } else if (level < rules_.arrays.size()) {
+      TakeItems(level + 1, false, arrival, recorder);
+    } else {
+      ++counters[Finding::kEvent];
+      TakeEvent(item.size(), arrival, recorder);
+    }
+  }
+}
+
+// What has been read at `level` is no event. Numbers of what holds it have been audited.
+void StreamListener::PassNumbers(std::size_t level, const Arrival& arrival, Recorder* recorder) {
+  if (rules_.number.empty() || !rules_.asks.empty() || rules_.number.level < level) return;
+  if (rules_.number.level > level) return TakeItems(level + 1, true, arrival, recorder);
+  absl::string_view text;
+  const bool has_all = Get(rules_.number, &text) && (rules_.previous.empty() || Get(rules_.previous, &text)) &&
+                       (rules_.is_of_connection || rules_.stream.empty() || Get(rules_.stream, &text));
+  if (!has_all) return;
+  absl::string_view name;
+  Stream* stream = nullptr;
+  if (!rules_.is_of_connection) FindStream(&name, &stream);
+  if (rules_.is_of_connection || stream != nullptr) Audit(name, stream, arrival, recorder);
+}
+
+void StreamListener::TakeEvent(std::uint64_t bytes, const Arrival& arrival, Recorder* recorder) {
+  Counters& counters = recorder->counters;
+  has_event_ = true;
   absl::string_view name;
   Stream* stream = nullptr;
   bool is_read = FindStream(&name, &stream);
   if (stream == nullptr) {
     ++counters[Finding::kUnread];
-    return true;
+    return;
   }
   StreamSum& sum = SumOf(name, recorder);
   ++sum.messages;
   sum.bytes += bytes;
-  const Nanos before = std::exchange(stream->last, arrival.now);
-  if (before != 0) (*recorder)[Metric::kInterval].Record(arrival.now - before);
+  if (stream->events++ == 0) {
+    stream->first = arrival.now;
+  } else if (stream->message != messages_) {
+    (*recorder)[Metric::kInterval].Record(arrival.now - stream->last);
+  }
+  stream->last = arrival.now;
+  stream->message = messages_;
+  stream->is_silent = false;
   is_read = (rules_.time.empty() || RecordStaleness(arrival, recorder)) && is_read;
   is_read = (rules_.event.empty() || RecordReceipt(name, arrival, recorder)) && is_read;
-  if (rules_.has_snapshots) {
-    is_read = AuditSnapshots(stream, &sum, &counters) && is_read;
-  } else if (!rules_.number.empty()) {
-    is_read = AuditNumbers(arrival, before, stream, &sum, &counters) && is_read;
-  }
+  if (!rules_.number.empty() && rules_.number.level == rules_.arrays.size())
+    is_read = Audit(name, stream, arrival, recorder) && is_read;
   if (!is_read) ++counters[Finding::kUnread];
-  return true;
 }
 
 // Of a message without a name, the stream of those that have none. None if there are too many, or its name is too long.
 bool StreamListener::FindStream(absl::string_view* name, Stream** stream) {
   absl::string_view text;
-  const bool is_named = rules_.stream.empty() || json_.Get(rules_.stream, &text);
+  const bool is_named = rules_.stream.empty() || Get(rules_.stream, &text);
   auto found = streams_.find(text);
   if (found == streams_.end()) {
     if (streams_.size() >= kMaxStreams || text.size() > NamedCounts::kMaxStreamName) return false;
@@ -136,7 +215,7 @@ bool StreamListener::FindStream(absl::string_view* name, Stream** stream) {
 }
 
 bool StreamListener::RecordStaleness(const Arrival& arrival, Recorder* recorder) {
-  const auto instant = json_.GetInstant(rules_.time, rules_.time_unit);
+  const auto instant = At(rules_.time.level).GetInstant(rules_.time.pointer, rules_.time_unit);
   if (!instant) return false;
   (*recorder)[Metric::kStaleness].Record(WallNow() + arrival.clock_offset - instant->at);
   return true;
@@ -144,43 +223,85 @@ bool StreamListener::RecordStaleness(const Arrival& arrival, Recorder* recorder)
 
 bool StreamListener::RecordReceipt(absl::string_view stream, const Arrival& arrival, Recorder* recorder) {
   absl::string_view event;
-  if (!json_.Get(rules_.event, &event)) return false;
+  if (!Get(rules_.event, &event)) return false;
   const Nanos since = arrival.since_start;
   if (since >= 0) recorder->AddReceipts(EventHash(stream, event), {.first = since, .last = since, .count = 1});
   return true;
 }
 
-bool StreamListener::AuditNumbers(const Arrival& arrival, Nanos before, Stream* stream, StreamSum* sum,
-                                  Counters* counters) {
-  const auto numbers = NumbersOf(rules_, before == 0, &json_);
-  if (!numbers) return false;
+bool StreamListener::NumberAt(const Place& place, std::uint64_t* number) {
+  absl::string_view text;
+  return Get(place, &text) && absl::SimpleAtoi(text, number) && *number < kMaxNumber;
+}
+
+// By the plan's rule. `stream` is null if the numbers go over all streams.
+bool StreamListener::Audit(absl::string_view name, Stream* stream, const Arrival& arrival, Recorder* recorder) {
+  Counters& counters = recorder->counters;
+  if (rules_.is_of_connection) return AuditNumbers(arrival, &sequence_, &unnamed_, &counters);
+  StreamSum& sum = SumOf(name, recorder);
+  return rules_.has_snapshots ? AuditSnapshots(stream, &sum, &counters)
+                              : AuditNumbers(arrival, &stream->sequence, &sum, &counters);
+}
+
+bool StreamListener::AuditNumbers(const Arrival& arrival, Sequence* sequence, StreamSum* sum, Counters* counters) {
+  Numbers numbers;
+  if (!NumberAt(rules_.number, &numbers.last)) return false;
+  numbers.first = numbers.last;
+  if (rules_.has_ranges && (!NumberAt(rules_.first, &numbers.first) || numbers.first > numbers.last)) return false;
+  if (rules_.is_linked) {
+    absl::string_view previous;
+    const bool has_previous = Get(rules_.previous, &previous);
+    // OKX: the message before a snapshot has the number -1. Deribit: a snapshot points to none.
+    numbers.is_beginning = has_previous ? previous == "-1" : !sequence->audit.HasBegun();
+    if (!numbers.is_beginning) {
+      if (!NumberAt(rules_.previous, &numbers.first)) return false;
+      ++numbers.first;
+    }
+  }
+  const Nanos before = std::exchange(sequence->last, arrival.now);
   const bool is_behind = before <= arrival.behind_at || arrival.now - arrival.behind_at < kCatchUp;
-  Count(numbers->is_beginning ? stream->audit.Begin(numbers->last)
-                              : stream->audit.Add(numbers->first, numbers->last, rules_.is_linked, is_behind),
+  Count(numbers.is_beginning
+            ? sequence->audit.Begin(numbers.last)
+            : sequence->audit.Add(
+                  numbers.first, numbers.last,
+                  {.is_linked = rules_.is_linked, .is_behind = is_behind, .is_early = arrival.since_start < 0}),
         sum, counters);
   return true;
 }
 
 // Of a stream of snapshots and changes: by its number, or by the checksum of the book.
 bool StreamListener::AuditSnapshots(Stream* stream, StreamSum* sum, Counters* counters) {
-  const bool is_snapshot = rules_.snapshot.IsIn(&json_);
+  const bool is_snapshot = rules_.snapshot.IsIn(&At(rules_.snapshot_level));
+  if (!rules_.asks.empty()) return AuditBook(is_snapshot, stream, counters);
   std::uint64_t number = 0;
-  if (!NumberAt(rules_.number, &json_, &number)) return false;
-  if (!rules_.asks.empty()) return AuditBook(number, is_snapshot, stream, counters);
+  if (!NumberAt(rules_.number, &number)) return false;
   Count(stream->snapshots.Add(number, is_snapshot), sum, counters);
   return true;
 }
 
-bool StreamListener::AuditBook(std::uint64_t checksum, bool is_snapshot, Stream* stream, Counters* counters) {
+// What a message changes it changes, whether or not it has a checksum that can be read: else the next one would look
+// wrong, and the target be blamed.
+bool StreamListener::AuditBook(bool is_snapshot, Stream* stream, Counters* counters) {
+  if (stream->book == nullptr) stream->book = std::make_unique<OrderBook>(rules_.depth);
+  OrderBook& book = *stream->book;
+  (*counters)[Finding::kSnapshot] += is_snapshot ? 1 : 0;
+  if (is_snapshot) book.Begin();
   OrderBook::Levels bids;
   OrderBook::Levels asks;
-  if (stream->book == nullptr) stream->book = std::make_unique<OrderBook>(rules_.depth);
-  (*counters)[Finding::kSnapshot] += is_snapshot ? 1 : 0;
-  if (is_snapshot) stream->book->Begin();
-  const bool is_read = checksum <= std::numeric_limits<std::uint32_t>::max() && json_.GetPairs(rules_.bids, &bids) &&
-                       json_.GetPairs(rules_.asks, &asks) && stream->book->Apply(bids, asks);
-  if (!is_read) return false;
-  switch (stream->book->Verify(static_cast<std::uint32_t>(checksum))) {
+  if (!At(rules_.bids.level).GetPairs(rules_.bids.pointer, &bids) ||
+      !At(rules_.asks.level).GetPairs(rules_.asks.pointer, &asks) || !book.Apply(bids, asks)) {
+    book.Lose();
+    return false;
+  }
+  absl::string_view text;
+  if (!Get(rules_.number, &text)) {
+    if (bids.empty() && asks.empty()) return false;
+    ++(*counters)[book.is_synced() ? Finding::kUnchecked : Finding::kUnsynced];
+    return true;
+  }
+  std::uint32_t checksum = 0;
+  if (!absl::SimpleAtoi(text, &checksum)) return false;
+  switch (book.Verify(checksum)) {
     case OrderBook::Check::kUnsynced:
       ++(*counters)[Finding::kUnsynced];
       break;
@@ -194,18 +315,48 @@ bool StreamListener::AuditBook(std::uint64_t checksum, bool is_snapshot, Stream*
   return true;
 }
 
+// The message has brought events.
+void StreamListener::Hear(const Arrival& arrival, Recorder* recorder) {
+  if (events_ != 0 && arrival.now - last_.now > Patience()) awake_since_ = arrival.now;
+  if (events_++ == 0) first_event_ = arrival.now;
+  last_ = arrival;
+  for (int i = 0; i < kLooks && streams_.size() > 1; ++i) {
+    if (looked_at_ == streams_.end()) looked_at_ = streams_.begin();
+    LookForSilence(&*looked_at_++, recorder);
+  }
+}
+
+// A stream that is silent while its connection is not. What we did not read in time may have come, and a silence of the
+// whole connection is a finding of its own.
+void StreamListener::LookForSilence(Streams::value_type* entry, Recorder* recorder) {
+  Stream& stream = entry->second;
+  if (stream.events == 0 || stream.is_silent) return;
+  const Nanos since = std::max({stream.last, awake_since_, last_.behind_at});
+  if (last_.now - since <= rules_.Patience(stream.first, stream.last, stream.events)) return;
+  stream.is_silent = true;  // once, until its next event
+  ++recorder->counters[Finding::kStreamSilence];
+  ++SumOf(entry->first, recorder).silences;
+}
+
 void StreamListener::End(Recorder* recorder) {
-  for (auto& [name, stream] : streams_) Count(stream.audit.End(), &SumOf(name, recorder), &recorder->counters);
+  for (auto& entry : streams_) {
+    if (streams_.size() > 1) LookForSilence(&entry, recorder);
+    Count(entry.second.sequence.audit.End(), &SumOf(entry.first, recorder), &recorder->counters);
+  }
+  Count(sequence_.audit.End(), &unnamed_, &recorder->counters);
 }
 
 void StreamListener::Count(const SequenceAudit::Findings& findings, StreamSum* sum, Counters* counters) const {
   // How far a link points back says nothing of how many messages there were.
   const std::uint64_t lost = rules_.is_linked ? 0 : findings.lost;
+  const std::uint64_t lost_late = rules_.is_linked ? 0 : findings.lost_late;
   sum->gaps += findings.gaps;
   sum->lost += lost;
+  sum->lost_late += lost_late;
   Counters& c = *counters;
   c[Finding::kGap] += findings.gaps;
   c[Finding::kLost] += lost;
+  c[Finding::kLostLate] += lost_late;
   c[Finding::kGapBehind] += findings.gaps_behind;
   c[Finding::kDuplicate] += findings.duplicates;
   c[Finding::kReordered] += findings.reordered;

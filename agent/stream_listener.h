@@ -13,6 +13,7 @@
 #include "agent/recorder.h"
 #include "agent/sequence_audit.h"
 #include "common/clock.h"
+#include "common/place.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
@@ -28,29 +29,40 @@ struct Match {
   bool IsIn(JsonPointers* json) const;
 };
 
-// What is looked for in the messages; pointers that are empty are not.
+// What is looked for in the messages; places that are empty are not.
 struct StreamRules {
-  std::string stream;
-  std::string time;
+  std::vector<std::string> arrays = {};  // where the events are, level by level; none: a message is an event
+  Place stream;
+  Place time;
   Nanos time_unit = kMillisecond;
-  std::string number;    // of the message
-  std::string first;     // number with which it begins
-  std::string previous;  // number of the one before it
+  Place number;    // of the message, or the event
+  Place first;     // number with which it begins
+  Place previous;  // number of the one before it
   bool has_ranges = false;
   bool is_linked = false;
+  bool is_of_connection = false;  // the numbers go over all streams of a connection
   bool has_snapshots = false;
-  Match snapshot;    // a message with it begins the numbers, or the book, anew
-  std::string bids;  // of books that have a checksum, which is their number
-  std::string asks;
+  std::size_t snapshot_level = 0;
+  Match snapshot;  // a message with it begins the numbers, or the book, anew
+  Place bids;      // of books that have a checksum, which is their number
+  Place asks;
   std::size_t depth = 0;
-  std::string event;          // fan-out
-  std::vector<Match> ignore;  // messages with one of these are no events
+  Place event;  // fan-out
+  struct Ignored {
+    std::size_t level = 0;
+    Match match = {};
+  };
+  std::vector<Ignored> ignore;      // messages, or events, with one of these are no events
+  Nanos silence = 0;                // a connection, or a stream of it, without an event for that long; 0: none is
+  std::int64_t silence_factor = 0;  // ... or for so many times its mean interval; 0: that is not looked at
 
   // REQUIRES: the plan that `listen` is of is valid.
   static StreamRules Of(const proto::Listen& listen);
   bool MustRead() const {
-    return !stream.empty() || !time.empty() || !number.empty() || !event.empty() || !ignore.empty();
+    return !arrays.empty() || !stream.empty() || !time.empty() || !number.empty() || !event.empty() || !ignore.empty();
   }
+  // How long what has had so many events, the first and the last of them at these instants, may be silent.
+  Nanos Patience(Nanos first_event, Nanos last_event, std::int64_t events) const;
 };
 
 // The streams of one connection. Owner: the connection, for its life.  Threads: one worker.
@@ -66,37 +78,74 @@ class StreamListener {
     Nanos clock_offset = 0;  // what the target's clock shows more than our wall clock
     Nanos behind_at = 0;     // when our own reader last was behind
   };
-  // Records what the message of so many `bytes` says. False if it is no event.
+  // Records what the message of so many `bytes` says. False if it brings no event.
   bool Take(absl::string_view message, std::uint64_t bytes, const Arrival& arrival, Recorder* recorder);
+  // A message that is none of the streams', as an ack: if it carries a number, that is one of the sequence all the
+  // same.
+  void PassOver(absl::string_view message, const Arrival& arrival, Recorder* recorder);
   // No further message comes on this connection.
   void End(Recorder* recorder);
 
+  // Whether there has been an event.
+  bool HasHeard() const { return events_ != 0; }
+  // How long the connection may be silent after its last event.
+  Nanos Patience() const { return rules_.Patience(first_event_, last_.now, events_); }
+
  private:
-  struct Stream {
+  // Numbers that should follow each other.
+  struct Sequence {
     SequenceAudit audit;
+    Nanos last = 0;  // when the last of them came
+  };
+  struct Stream {
+    Sequence sequence;
     SnapshotAudit snapshots;
     std::unique_ptr<OrderBook> book;
-    Nanos last = 0;  // when the last message came
+    Nanos first = 0;  // when the first event came ...
+    Nanos last = 0;   // ... and the last one
+    std::int64_t events = 0;
+    std::uint64_t message = 0;  // that brought the last event
+    bool is_silent = false;
   };
+  using Streams = std::map<std::string, Stream, std::less<>>;
 
-  // Each is false if the message lacks what the rules ask for.
+  // Reads the items below level `level` - 1, which has been read. `is_passed`: only their numbers count.
+  void TakeItems(std::size_t level, bool is_passed, const Arrival& arrival, Recorder* recorder);
+  void TakeEvent(std::uint64_t bytes, const Arrival& arrival, Recorder* recorder);
+  void PassNumbers(std::size_t level, const Arrival& arrival, Recorder* recorder);
+  bool IsIgnored(std::size_t level);
+  // Each is false if the message, or the event, lacks what the rules ask for.
   bool FindStream(absl::string_view* name, Stream** stream);
   bool RecordStaleness(const Arrival& arrival, Recorder* recorder);
   bool RecordReceipt(absl::string_view stream, const Arrival& arrival, Recorder* recorder);
-  bool AuditNumbers(const Arrival& arrival, Nanos before, Stream* stream, StreamSum* sum, Counters* counters);
+  bool Audit(absl::string_view name, Stream* stream, const Arrival& arrival, Recorder* recorder);
+  bool AuditNumbers(const Arrival& arrival, Sequence* sequence, StreamSum* sum, Counters* counters);
   bool AuditSnapshots(Stream* stream, StreamSum* sum, Counters* counters);
-  bool AuditBook(std::uint64_t checksum, bool is_snapshot, Stream* stream, Counters* counters);
+  bool AuditBook(bool is_snapshot, Stream* stream, Counters* counters);
 
+  void Hear(const Arrival& arrival, Recorder* recorder);
+  void LookForSilence(Streams::value_type* entry, Recorder* recorder);
   void Count(const SequenceAudit::Findings& findings, StreamSum* sum, Counters* counters) const;
   // Of the current interval; streams without names have none of their own.
   StreamSum& SumOf(absl::string_view stream, Recorder* recorder) {
     return rules_.stream.empty() ? unnamed_ : recorder->named.Stream(stream);
   }
+  JsonPointers& At(std::size_t level) { return level == 0 ? json_ : json_.Inner(level); }
+  bool Get(const Place& place, absl::string_view* value) { return At(place.level).Get(place.pointer, value); }
+  bool NumberAt(const Place& place, std::uint64_t* number);
 
   const StreamRules& rules_;
   JsonPointers& json_;
-  std::map<std::string, Stream, std::less<>> streams_;
+  Streams streams_;
+  Streams::iterator looked_at_ = streams_.end();  // by LookForSilence, last
+  Sequence sequence_;                             // over all streams
   StreamSum unnamed_;
+  std::uint64_t messages_ = 0;
+  bool has_event_ = false;  // the message that is being read
+  Nanos first_event_ = 0;
+  Arrival last_ = {};  // of the last event
+  std::int64_t events_ = 0;
+  Nanos awake_since_ = 0;  // when the connection as a whole last ended a silence
 };
 
 }  // namespace tidemark

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "agent/connection.h"
 
 namespace tidemark {
@@ -13,10 +14,24 @@ namespace {
 
 // Pongs that a peer may leave unread.
 constexpr std::size_t kMaxControlBytes = 64 << 10;
-// The mean interval of a connection says what is usual when it has had so many messages. Shorter silences than
-// kLeastSilence are the scheduler's.
-constexpr std::int64_t kUsualEvents = 16;
-constexpr Nanos kLeastSilence = 100 * kMillisecond;
+// Of a message that is printed.
+constexpr std::size_t kMaxHeard = 256;
+
+// At most kMaxHeard bytes of a message, as UTF-8 that is safe on a terminal: control characters become '?', and of what
+// is no text each byte beyond ASCII. REQUIRES: text is UTF-8.
+std::string Inert(absl::string_view message, bool is_text) {
+  std::string out;
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(message[i]);
+    const bool begins_character = !is_text || (byte & 0xc0) != 0x80;
+    if (out.size() + 3 >= kMaxHeard && begins_character) return out + "...";
+    const bool is_c1 =
+        is_text && byte == 0xc2 && i + 1 < message.size() && static_cast<unsigned char>(message[i + 1]) < 0xa0;
+    if (is_c1) ++i;
+    out += byte < 0x20 || byte == 0x7f || is_c1 || (!is_text && byte >= 0x80) ? '?' : message[i];
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -93,6 +108,7 @@ void Connection::SendControl() {
     w.control_at = c.control_interval == 0 ? 0 : c.now + c.control_interval;
     if (std::exchange(w.has_pong, false)) {
       AppendFrame(Opcode::kPong, w.pong, mask(), &w.control);
+      w.pong_ends.push_back(w.control_sent + w.control.size());
     } else if (w.subscriptions < c.subscribe.size()) {
       AppendFrame(Opcode::kText, c.subscribe[w.subscriptions++], mask(), &w.control);
     } else {
@@ -137,14 +153,51 @@ bool Connection::TakeAck(Nanos now) {
   if (c.ack.pointer.empty()) return false;
   c.json->Read(web_socket_->reader.payload());
   if (!c.ack.IsIn(c.json.get())) return false;
+  if (c.listen) web_socket_->listener->PassOver(web_socket_->reader.payload(), ArrivalAt(now), c.recorder);
   if (++web_socket_->acks < c.subscribe.size()) return true;
   (*c.recorder)[Metric::kSubscribe].Record(now - sent_);
   OnSubscribed(now);
   return true;
 }
 
+// Keeps what the target said instead of an ack. An event of a stream says less of why than another message does.
+void Connection::HearWhileSubscribing(bool is_event) {
+  WebSocket& w = *web_socket_;
+  if (w.heard == nullptr) w.heard = std::make_unique<WebSocket::Heard>();
+  WebSocket::Heard& heard = *w.heard;
+  if (is_event && !heard.message.empty() && !heard.is_event) return;
+  heard.is_event = is_event;
+  heard.message = Inert(w.reader.payload(), w.reader.is_text());
+}
+
+void Connection::HearCloseWhileSubscribing() {
+  WebSocket& w = *web_socket_;
+  if (w.heard == nullptr) w.heard = std::make_unique<WebSocket::Heard>();
+  w.heard->close_code = w.reader.close_code();
+  w.heard->close_reason = Inert(w.reader.payload(), true);
+}
+
+std::string Connection::HeardInstead() const {
+  if (web_socket_->heard == nullptr) return "no message came";
+  const WebSocket::Heard& heard = *web_socket_->heard;
+  std::string text;
+  if (heard.close_code != 0) {
+    text = absl::StrCat("it closed with code ", heard.close_code, " and ",
+                        heard.close_reason.empty() ? "no reason" : absl::StrCat("'", heard.close_reason, "'"));
+  }
+  if (heard.message.empty() && !text.empty()) return text;
+  return absl::StrCat(text, text.empty() ? "" : "; ", "the last message was '", heard.message, "'");
+}
+
+std::string Connection::LacksAckSince(Nanos instant) const {
+  if (state_ != State::kSubscribing || sent_ > instant) return "";
+  return absl::StrCat("subscribe: no ack ", context_->ack.pointer, "=", context_->ack.value, " for ",
+                      (context_->now - sent_) / kSecond, " s; ", HeardInstead());
+}
+
 void Connection::OnSubscribed(Nanos now) {
   ConnectionContext& c = *context_;
+  web_socket_->heard.reset();
   web_socket_->subscribed = now;
   CountEstablished();
   if (c.listen) {
@@ -165,11 +218,7 @@ void Connection::OnFramesReadable() {
   while (true) {
     const IoResult io = transport_.Receive(c.buffer.data(), c.buffer.size());
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
-    if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
-      ++c.recorder->counters[Closing::kNoFrame];
-      web_socket_->is_closing = true;
-      return EndWebSocket(io.error);
-    }
+    if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) return EndStream(io);
     const Nanos now = c.ReadClock();
     if (first_byte_ == 0) first_byte_ = now;
     c.recorder->counters.bytes_received += io.bytes;
@@ -177,6 +226,38 @@ void Connection::OnFramesReadable() {
     if (!TakeFrames(absl::string_view(c.buffer.data(), io.bytes), now)) return;
     if (!transport_.is_tls() && io.bytes < c.buffer.size()) return;  // drained
   }
+}
+
+// No further byte comes. A write that failed had found the reset before: the kernel tells of it once.
+void Connection::EndStream(const IoResult& io) {
+  const int error = io.kind == IoResult::Kind::kFailed ? io.error : web_socket_->write_error;
+  if (error == 0) {
+    ++context_->recorder->counters[Closing::kNoFrame];
+    web_socket_->is_closing = true;
+  } else {
+    CountBreak();
+  }
+  EndWebSocket(error);
+}
+
+// The connection broke: once, whether a read or a write meets it.
+void Connection::CountBreak() {
+  if (std::exchange(web_socket_->is_closing, true)) return;
+  ++context_->recorder->counters[Closing::kReset];
+}
+
+// The target has broken a rule, or a limit: says so in a close frame, and ends the connection.
+void Connection::EndViolated() {
+  ConnectionContext& c = *context_;
+  WebSocket& w = *web_socket_;
+  const int code = w.reader.close_code();
+  ++c.recorder->counters[code == kCloseTooBig       ? Finding::kOversized
+                         : code == kCloseBadPayload ? Finding::kBadPayload
+                                                    : Finding::kViolation];
+  AppendClose(code, static_cast<std::uint32_t>(c.NextRandom()), &w.control);
+  FlushControl();
+  w.is_closing = true;
+  EndWebSocket(code == kCloseTooBig ? EMSGSIZE : EBADMSG);
 }
 
 // False if the connection is closed, or another one has taken its place.
@@ -204,7 +285,9 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
         web_socket_->has_pong = true;
         SendControl();
         if (web_socket_->control.size() > kMaxControlBytes) {
-          EndWebSocket(EMSGSIZE);  // it pings, and does not read
+          ++counters[Finding::kPingFlood];
+          web_socket_->is_closing = true;  // no close frame would go out
+          EndWebSocket(EMSGSIZE);
           return false;
         }
         if (!FlushControl()) return false;
@@ -217,16 +300,14 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
       case FrameReader::Event::kClose:
         ++counters[ClosingOf(reader.close_code())];
         c.recorder->named.CountClose(static_cast<std::uint32_t>(reader.close_code()), reader.payload());
+        if (state_ == State::kSubscribing) HearCloseWhileSubscribing();
         AppendClose(reader.close_code(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
-        if (!FlushControl()) return false;
+        FlushControl();
         web_socket_->is_closing = true;
         EndWebSocket(0);
         return false;
       case FrameReader::Event::kFailed:
-        AppendClose(reader.close_code(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
-        if (!FlushControl()) return false;
-        web_socket_->is_closing = true;
-        EndWebSocket(reader.close_code() == kCloseTooBig ? EMSGSIZE : EBADMSG);
+        EndViolated();
         return false;
     }
   }
@@ -239,8 +320,10 @@ void Connection::SendMessage() {
   const std::string& frame = RequestNow();
   sent_ = c.ReadClock();
   const IoResult io = transport_.Send(frame);
-  if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed)
+  if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+    CountBreak();
     return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
+  }
   state_ = State::kSending;
   sent_bytes_ = io.bytes;
   c.recorder->counters.bytes_sent += io.bytes;
@@ -302,9 +385,14 @@ void Connection::OnMessage(Nanos now) {
   if (IsPong()) {
     --web_socket_->unanswered_pings;
     ++c.recorder->counters.pongs;
+    if (c.listen) web_socket_->listener->PassOver(web_socket_->reader.payload(), ArrivalAt(now), c.recorder);
   } else if (state_ == State::kSubscribing) {
     // Events may come before the last ack.
-    if (!TakeAck(now)) c.listen ? OnEvent(now) : void(++c.recorder->counters.orphan_messages);
+    if (!TakeAck(now)) {
+      const std::uint64_t unread = c.recorder->counters[Finding::kUnread];
+      c.listen ? OnEvent(now) : void(++c.recorder->counters.orphan_messages);
+      HearWhileSubscribing(c.listen && c.recorder->counters[Finding::kUnread] == unread);
+    }
   } else {
     c.listen ? OnEvent(now) : TakeReply(now);
   }
@@ -391,22 +479,38 @@ bool Connection::HasControlToSend() {
   return true;
 }
 
-// Sends what waits in front of the next request, unless one is half sent. False if the connection broke and is gone.
+// So many bytes of what waits in front of the next request have gone out.
+void Connection::CountControlSent(std::size_t bytes) {
+  WebSocket& w = *web_socket_;
+  Counters& counters = context_->recorder->counters;
+  counters.bytes_sent += bytes;
+  w.control_sent += bytes;
+  w.control.erase(0, bytes);
+  const auto out = std::upper_bound(w.pong_ends.begin(), w.pong_ends.end(), w.control_sent);
+  counters.pongs_sent += static_cast<std::uint64_t>(out - w.pong_ends.begin());
+  w.pong_ends.erase(w.pong_ends.begin(), out);
+}
+
+// Sends what waits in front of the next request, unless one is half sent. False if the upgrade could not go out, and
+// the connection is gone. After it, a connection that is broken is left to its reader: what the target said before, as
+// why it closes, has come and is not read yet.
 bool Connection::FlushControl() {
   std::string& control = web_socket_->control;
   if (control.empty() || web_socket_->is_amid_request) return true;
-  const IoResult io = transport_.Send(control);
+  const IoResult io =
+      web_socket_->write_error == 0 ? transport_.Send(control) : IoResult{.kind = IoResult::Kind::kFailed};
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
-    if (state_ < State::kIdle) {
+    if (state_ < State::kSubscribing) {
       FailConnect(Phase::kUpgrade, io.error, "upgrade: the target closed the connection");
-    } else {
-      web_socket_->is_closing = true;
-      EndWebSocket(io.error == 0 ? ECONNRESET : io.error);
+      return false;
     }
-    return false;
+    if (web_socket_->write_error == 0) web_socket_->write_error = io.error == 0 ? ECONNRESET : io.error;
+    control.clear();
+    web_socket_->pong_ends.clear();
+    SetInterest(EPOLLIN);
+    return true;
   }
-  context_->recorder->counters.bytes_sent += io.bytes;
-  control.erase(0, io.bytes);
+  CountControlSent(io.bytes);
   const bool wants_room = !control.empty() || state_ == State::kSending;
   SetInterest(wants_room ? EPOLLIN | EPOLLOUT : EPOLLIN);
   return true;
@@ -414,8 +518,14 @@ bool Connection::FlushControl() {
 
 // The WebSocket is over; what was in flight on it ends with `error`, as OutcomeOf reads it.
 void Connection::EndWebSocket(int error) {
-  if (state_ == State::kSubscribing)
-    return FailConnect(Phase::kUpgrade, EPROTO, "subscribe: the target closed the connection before the last ack");
+  if (state_ == State::kSubscribing) {
+    const bool is_ours = error == EBADMSG || error == EMSGSIZE;
+    return FailConnect(Phase::kUpgrade, EPROTO,
+                       is_ours      ? "subscribe: the target broke the protocol before the last ack"
+                       : error == 0 ? "subscribe: the target closed the connection before the last ack"
+                                    : "subscribe: the target reset the connection before the last ack",
+                       HeardInstead());
+  }
   const bool had_some = web_socket_->pipeline.size() > 0;
   FailAllUnderWay(error == ETIMEDOUT ? ECANCELED : error);
   if (state_ == State::kSending) return FailRequest(error);
@@ -433,31 +543,26 @@ void Connection::KeepListening() {
 
 // A message has just come, or may come: how long it may be silent from now on.
 void Connection::WatchSilence(Nanos now) {
-  const ListenRules& rules = *context_->listen;
   const WebSocket& w = *web_socket_;
-  Nanos longest = rules.silence;
-  if (rules.silence_factor != 0 && w.events >= kUsualEvents) {
-    const Nanos usual = (now - w.first_event) / (w.events - 1);
-    longest = std::min(longest, std::max(kLeastSilence, usual * rules.silence_factor));
-  }
-  Watch(std::min(now + longest, w.close_at));
+  Watch(std::min(now + w.listener->Patience(), w.close_at));
+}
+
+StreamListener::Arrival Connection::ArrivalAt(Nanos now) const {
+  const ConnectionContext& c = *context_;
+  return {.now = now,
+          .since_start = c.is_preparing ? -1 : now - c.start,
+          .clock_offset = c.target_clock == nullptr ? 0 : c.target_clock->load(std::memory_order_relaxed),
+          .behind_at = c.behind_at};
 }
 
 // A message of a stream that is listened to.
 void Connection::OnEvent(Nanos now) {
   ConnectionContext& c = *context_;
   WebSocket& w = *web_socket_;
-  const StreamListener::Arrival arrival{
-      .now = now,
-      .since_start = c.is_preparing ? -1 : now - c.start,
-      .clock_offset = c.target_clock == nullptr ? 0 : c.target_clock->load(std::memory_order_relaxed),
-      .behind_at = c.behind_at};
-  if (!w.listener->Take(w.reader.payload(), w.reader.message_bytes(), arrival, c.recorder)) return;
+  const bool is_first = !w.listener->HasHeard();
+  if (!w.listener->Take(w.reader.payload(), w.reader.message_bytes(), ArrivalAt(now), c.recorder)) return;
   c.recorder->last_end = now;
-  if (w.events++ == 0) {
-    w.first_event = now;
-    Prove();
-  }
+  if (is_first) Prove();
   if (const Nanos subscribed = std::exchange(w.subscribed, 0); subscribed != 0)
     (*c.recorder)[Metric::kFirstEvent].Record(now - subscribed);
   if (state_ == State::kIdle) WatchSilence(now);

@@ -34,13 +34,13 @@ constexpr Nanos kSpin = 50 * kMicrosecond;
 constexpr Nanos kIdleWake = 10 * kSecond;
 // A worker that neither read nor waited for so long stood still: what did not come meanwhile may have been there.
 constexpr Nanos kStoodStill = 100 * kMillisecond;
+// An ack that has not come for so long is worth a remark.
+constexpr Nanos kLongAck = 5 * kSecond;
 // A worker that has not read for longer was behind: what its streams lack then may be its own fault.
 constexpr Nanos kStall = 150 * kMillisecond;
 
 ListenRules RulesOf(const proto::Listen& listen) {
-  ListenRules rules{.streams = StreamRules::Of(listen),
-                    .silence = FromProto(listen.silence()),
-                    .silence_factor = listen.silence_factor()};
+  ListenRules rules{.streams = StreamRules::Of(listen)};
   if (listen.has_hold()) rules.hold = FromProto(listen.hold());
   if (listen.has_storm()) {
     rules.delay = FromProto(listen.storm().delay());
@@ -204,7 +204,8 @@ void Worker::AfterTurn() {
       report_({.kind = WorkerReport::Kind::kProgress,
                .worker = index_,
                .point = share_.point,
-               .connections_up = context_.up});
+               .connections_up = context_.up,
+               .remark = RemarkOnAcks()});
     }
     return;
   }
@@ -234,6 +235,18 @@ void Worker::AfterTurn() {
   if (core_sharing_.IsOn())
     core_sharing_.Review(context_.now, responses_before_window_ + recorder_->counters.Complete());
   if (context_.now >= WindowEnd()) HandOver(false);
+}
+
+// Once in a point, if a connection waits for its ack for long: what came instead. Else empty.
+std::string Worker::RemarkOnAcks() {
+  if (has_remarked_ || context_.ack.pointer.empty()) return "";
+  for (const Connection& connection : connections_) {
+    const std::string text = connection.LacksAckSince(context_.now - kLongAck);
+    if (text.empty()) continue;
+    has_remarked_ = true;
+    return text;
+  }
+  return "";
 }
 
 // Open loop: slots that have fallen due wait, and free connections take them.
@@ -279,6 +292,7 @@ void Worker::Prepare(const WorkerShare& share) {
     wheel_.SkipTo(phase_start_);
     phase_limit_ = phase_start_ + PrepareLimit(settings_.plan, share_);
     last_progress_ = next_tick_ = phase_start_;
+    has_remarked_ = false;
     while (spare_.size() < kSpareRecorders) spare_.push_back(std::make_unique<Recorder>());
     recorder_ = TakeRecorder();
     context_.RecordInto(recorder_.get());
@@ -287,7 +301,7 @@ void Worker::Prepare(const WorkerShare& share) {
     context_.book.Number(share_.first_slot, share_.slot_stride);
     context_.settled = 0;
     context_.open_credits = kOpenCredits;
-    context_.connect_errors.clear();
+    context_.connect_errors.by_text.clear();
     const auto warmup = static_cast<std::uint64_t>(settings_.plan.sweep().warmup_requests_per_connection());
     for (std::int64_t i = 0; i < share_.connections; ++i) {
       connections_.emplace_back().Init(&context_, share_.first_connection + i * share_.connection_stride, warmup);
@@ -348,7 +362,7 @@ void Worker::FinishPreparing() {
       .kind = WorkerReport::Kind::kReady, .worker = index_, .point = share_.point, .connections_up = context_.up};
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
-  context_.connect_errors.clear();
+  context_.connect_errors.by_text.clear();
   context_.RecordInto(recorder_.get());
   report_(std::move(report));
 }
@@ -516,7 +530,7 @@ void Worker::HandOver(bool is_final) {
                                                : context_.now - phase_start_;
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
-  context_.connect_errors.clear();
+  context_.connect_errors.by_text.clear();
   context_.RecordInto(recorder_.get());
   window_ = std::max(window_ + 1, static_cast<std::uint32_t>((context_.now - phase_start_) / kWindow));
   report_(std::move(report));

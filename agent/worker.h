@@ -46,7 +46,8 @@ struct WorkerReport {
   Nanos start_late = 0;                          // of kWindow: how long after T0 the worker began
   Nanos length = 0;                              // of kWindow: see Shard.length_ns
   std::unique_ptr<Recorder> recorder = nullptr;  // kReady: what happened before the start
-  std::map<std::string, std::pair<ConnectResult, std::int64_t>> connect_errors = {};
+  ConnectErrors connect_errors = {};
+  std::string remark = {};  // of kProgress: what keeps connections from coming up
 };
 
 // Threads: Prepare, Start, Stop, Recycle from any thread; the thread itself starts with the object and ends with it.
@@ -100,6 +101,7 @@ class Worker {
   void Storm();
   void PingDue();
   void CutDuration();
+  std::string RemarkOnAcks();
   void EndPoint(Nanos grace, NeverSent reason);
   void DropWaiting(NeverSent reason);
   void FinishPoint();
@@ -124,6 +126,7 @@ class Worker {
   Nanos phase_start_ = 0;   // of preparing; then T0
   Nanos phase_limit_ = 0;   // when preparing ends at the latest
   Nanos last_progress_ = 0;
+  bool has_remarked_ = false;                  // that an ack does not come
   std::optional<Nanos> start_;                 // T0, once armed
   Nanos start_late_ = 0;                       // how long after T0 the point was started
   Nanos duration_end_ = TimeoutWheel::kNever;  // of the point, where it has a duration and this has not passed

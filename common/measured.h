@@ -35,6 +35,7 @@ enum class Need : std::uint8_t {
   kStorm,
   kHold,
   kIgnore,
+  kSeveral,   // messages that have several events
   kPointers,  // messages are read
   kSilence,   // one that fits into a point, or a factor
   kOrder,     // numbers that follow each other: the rules consecutive, range and link

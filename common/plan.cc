@@ -11,10 +11,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "common/expectation.h"
 #include "common/measured.h"
 #include "common/metric.h"
+#include "common/place.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 
@@ -444,7 +446,7 @@ absl::Status CheckText(const google::protobuf::Message& message, const std::stri
 // "POINTER=VALUE".
 absl::Status CheckMatch(absl::string_view field, const std::string& match) {
   if (absl::StartsWith(match, "/") && absl::StrContains(match, "=")) return absl::OkStatus();
-  return Invalid(field, absl::StrCat("'", match.substr(0, 64), "' is not POINTER=VALUE; write /op=subscribe"));
+  return Invalid(field, absl::StrCat("'", match.substr(0, 64), "' is not POINTER=VALUE; write /success=true"));
 }
 
 absl::Status CheckPointer(absl::string_view field, const std::string& pointer) {
@@ -469,11 +471,59 @@ absl::Status CheckSequence(const proto::Sequence& sequence) {
                    "{rule: link, previous: /pu, number: /u}, {rule: snapshot, snapshot: /type=snapshot, number: /u} or "
                    "{rule: checksum, snapshot: /type=snapshot, bids: /b, asks: /a, number: /checksum}");
   }
+  if (!sequence.scope().empty() && sequence.scope() != "stream" &&
+      !(sequence.scope() == "connection" && !rule.empty() && !has_snapshot))
+    return Invalid("web_socket.listen.sequence.scope",
+                   absl::StrCat("'", sequence.scope().substr(0, 16),
+                                "'; write stream, or of consecutive numbers, ranges and links connection"));
   for (const std::string* pointer :
        {&sequence.number(), &sequence.first(), &sequence.previous(), &sequence.bids(), &sequence.asks()})
     TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.sequence", *pointer));
   if (has_snapshot) TIDEMARK_RETURN_IF_ERROR(CheckMatch("web_socket.listen.sequence.snapshot", sequence.snapshot()));
   return CheckRange("web_socket.listen.sequence.depth", sequence.depth(), 0, 1'000);
+}
+
+// How many arrays of events the pointer leads through. Errors: a "*" that is none of theirs.
+absl::StatusOr<std::size_t> EventDepth(absl::string_view field, const std::string& events, const std::string& pointer) {
+  const Place place = PlaceOf(ArraysOf(events), pointer);
+  if (absl::StrContains(absl::StrCat(place.pointer, "/"), "/*/"))
+    return Invalid(field,
+                   absl::StrCat("'", pointer.substr(0, 64), "' has a * that is not of web_socket.listen.events"));
+  return place.level;
+}
+
+// Where events are, and that what belongs together is in the same place.
+absl::Status CheckEvents(const proto::Listen& listen) {
+  const std::string field = "web_socket.listen.events";
+  const std::string& events = listen.events();
+  TIDEMARK_RETURN_IF_ERROR(CheckPointer(field, events));
+  if (absl::StrContains(absl::StrReplaceAll(events, {{"/*", ""}}), "*") || absl::StrContains(events, "/*/*") ||
+      std::count(events.begin(), events.end(), '*') > 4)
+    return Invalid(field, absl::StrCat("'", events.substr(0, 64), "' is no array; write /data, or /events/*/trades"));
+  const auto depth = [&events](const char* name, const std::string& pointer) {
+    return EventDepth(absl::StrCat("web_socket.listen.", name), events, pointer);
+  };
+  const auto of_match = [](const std::string& match) { return match.substr(0, match.find('=')); };
+  const proto::Sequence& sequence = listen.sequence();
+  TIDEMARK_ASSIGN_OR_RETURN(const std::size_t stream, depth("stream", listen.stream()));
+  TIDEMARK_ASSIGN_OR_RETURN(const std::size_t number, depth("sequence.number", sequence.number()));
+  TIDEMARK_ASSIGN_OR_RETURN(const std::size_t snapshot, depth("sequence.snapshot", of_match(sequence.snapshot())));
+  TIDEMARK_RETURN_IF_ERROR(depth("time", listen.time()).status());
+  TIDEMARK_RETURN_IF_ERROR(depth("fan_out", listen.fan_out()).status());
+  for (const std::string& match : listen.ignore()) TIDEMARK_RETURN_IF_ERROR(depth("ignore", of_match(match)).status());
+  for (const std::string* pointer : {&sequence.first(), &sequence.previous(), &sequence.bids(), &sequence.asks()}) {
+    TIDEMARK_ASSIGN_OR_RETURN(const std::size_t other, depth("sequence", *pointer));
+    if (!pointer->empty() && other != number)
+      return Invalid("web_socket.listen.sequence",
+                     absl::StrCat("'", *pointer, "' is not where '", sequence.number(),
+                                  "' is: both are of the message, ", "or both of the event"));
+  }
+  if (snapshot > number)
+    return Invalid("web_socket.listen.sequence.snapshot", "is of the event, and the numbers are of the message");
+  if (!sequence.number().empty() && sequence.scope() != "connection" && stream > number)
+    return Invalid("web_socket.listen.sequence",
+                   "the numbers are of the message, and the streams of the events in it; write scope: connection");
+  return absl::OkStatus();
 }
 
 absl::Status CheckTargetClock(const proto::Listen& listen) {
@@ -519,6 +569,7 @@ absl::Status CheckListen(const proto::Plan& plan) {
   const proto::Sequence& sequence = listen.sequence();
   TIDEMARK_RETURN_IF_ERROR(CheckSequence(sequence));
   TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.fan_out", listen.fan_out()));
+  TIDEMARK_RETURN_IF_ERROR(CheckEvents(listen));
   if (listen.has_clock()) TIDEMARK_RETURN_IF_ERROR(CheckTargetClock(listen));
   const proto::Sweep& sweep = plan.sweep();
   if (!sweep.has_duration() || IsOpenLoop(sweep) || sweep.warmup_requests_per_connection() != 0 ||

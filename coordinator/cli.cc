@@ -112,7 +112,8 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->allow_extra_args(false);
   web_socket->add_option(
       "--ack", f->ack,
-      "POINTER=VALUE of a message that answers a --subscribe, as /op=subscribe; default: none is awaited");
+      "POINTER=VALUE of a message that answers a --subscribe, and is in no refusal, as /result=null or /success=true; "
+      "default: none is awaited");
   web_socket->add_option("--pipeline", f->pipeline, "requests that a connection has under way at once; default 1")
       ->type_name("COUNT");
   web_socket->add_flag("--deflate", f->is_deflated, "offer permessage-deflate, each message compressed by itself");

@@ -8,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/check.h"
@@ -17,6 +18,7 @@
 #include "common/plan.h"
 #include "common/split.h"
 #include "coordinator/analysis/confidence.h"
+#include "coordinator/report/phrases.h"
 
 namespace tidemark {
 namespace {
@@ -29,6 +31,7 @@ constexpr int kArmRoundTrips = 10;
 constexpr Nanos kMaxArmMargin = 5 * kSecond;
 // An agent answers a heartbeat and sends a shard each second; one that is silent for longer is lost.
 constexpr Nanos kSilenceLimit = 5 * kSecond;
+constexpr std::size_t kMaxRemark = 1'000;   // bytes of what an agent remarks
 constexpr Nanos kOpenLimit = 30 * kSecond;  // includes the agent's name resolution
 constexpr Nanos kAnswerLimit = 10 * kSecond;
 constexpr Nanos kPollInterval = 100 * kMillisecond;
@@ -149,6 +152,7 @@ bool Run::TryPoint(std::uint32_t index, PointResult* point) {
   if (plan_.sweep().has_warmup()) prepare_limit += FromProto(plan_.sweep().warmup()) + FromProto(plan_.timeout());
   bool is_going = WaitForAll([](const AgentState& agent) { return agent.is_ready; }, prepare_limit, "preparing");
   for (const AgentState& agent : agents_) point->connections_up += agent.up;
+  if (is_going) SayWhatIsNotUp(*point);
   if (is_going && index == 0 && !TargetAnswers(*point)) {
     is_going = false;
     is_failed_ = true;
@@ -163,6 +167,7 @@ bool Run::TryPoint(std::uint32_t index, PointResult* point) {
 }
 
 void Run::Prepare(std::uint32_t index, PointResult* point) {
+  has_remark_ = false;
   const proto::Sweep& sweep = plan_.sweep();
   seconds_looked_at_ = 0;
   std::vector<std::int64_t> living;  // 1, or 0 of an agent that was lost before
@@ -210,21 +215,35 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   if (journal_ != nullptr) journal_->BeginPoint(index, *point);
 }
 
-// False if not one connection could be opened: then the target is at fault, and there is nothing to measure.
-bool Run::TargetAnswers(const PointResult& point) {
-  if (point.connections_up > 0 || point.warmup.sent > 0) return true;
+// The most frequent error of the connections that are not up; null if there is none.
+const proto::ConnectError* Run::MostFrequentError() const {
   const proto::ConnectError* most = nullptr;
   for (const AgentState& agent : agents_) {
     for (const proto::ConnectError& error : agent.errors) {
       if (most == nullptr || error.count() > most->count()) most = &error;
     }
   }
+  return most;
+}
+
+void Run::SayWhatIsNotUp(const PointResult& point) {
+  const proto::ConnectError* const most = MostFrequentError();
+  if (most == nullptr || point.connections_up == 0 || point.connections_up >= point.connections) return;
+  progress_->Say(absl::StrCat(point.connections - point.connections_up, " of ", point.connections,
+                              " connections are not up when the point starts: ", Printable(most->text(), kMaxRemark)));
+}
+
+// False if not one connection could be opened: then the target is at fault, and there is nothing to measure.
+bool Run::TargetAnswers(const PointResult& point) {
+  if (point.connections_up > 0 || point.warmup.sent > 0) return true;
+  const proto::ConnectError* const most = MostFrequentError();
   if (most == nullptr) return true;
   const char* remedy = "is the server running, and the port right?";
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed))
     remedy = "check the certificate and --cacert, or use --insecure";
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kUpgradeFailed))
     remedy = "does it serve WebSockets at this path, with these headers?";
+  if (absl::StartsWith(most->text(), "subscribe: ")) remedy = "are web_socket.subscribe and web_socket.ack right?";
   result_.Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), "; ", remedy));
   return false;
 }
@@ -391,6 +410,8 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
     }
     case proto::Event::kProgress:
       agent->up = event.progress().connections_up();
+      if (!event.progress().remark().empty() && !std::exchange(has_remark_, true))
+        progress_->Say(Printable(event.progress().remark(), kMaxRemark));
       return ShowProgress();
     case proto::Event::kReady: {
       agent->is_ready = true;

@@ -61,6 +61,8 @@ class Run {
   void Prepare(std::uint32_t index, PointResult* point);
   bool SynchroniseAndArm(std::uint32_t index, PointResult* point);
   void EndPoint(PointResult* point);
+  const proto::ConnectError* MostFrequentError() const;
+  void SayWhatIsNotUp(const PointResult& point);
   bool TargetAnswers(const PointResult& point);
 
   // Handles events until `is_done(agent)` holds for every agent that is not lost; false if the run must end.
@@ -98,6 +100,7 @@ class Run {
   bool is_failed_ = false;
   bool must_redo_ = false;   // an agent was lost; the point is made again by the others
   bool is_running_ = false;  // between Arm and the last final shard
+  bool has_remark_ = false;  // of the point: an agent has said what keeps connections from coming up
 };
 
 }  // namespace tidemark

@@ -72,11 +72,11 @@ std::string WhyNoSuccess(const RunResult& result, const proto::Plan& plan) {
   if (sum.planned == 0) return absl::StrCat(target, "not one request fell due; run it longer");
   std::vector<std::string> ends;
   for (std::size_t i = 0; i < kOutcomeCount; ++i) {
-    if (sum.outcomes[i] != 0) ends.push_back(absl::StrCat(Name(static_cast<Outcome>(i)), " ", sum.outcomes[i]));
+    if (sum.outcomes[i] != 0) ends.push_back(absl::StrCat(kOutcomeRows[i].label, " ", sum.outcomes[i]));
   }
   for (std::size_t i = 0; i < kNeverSentCount; ++i) {
     if (sum.never_sent[i] != 0)
-      ends.push_back(absl::StrCat("never sent (", Name(static_cast<NeverSent>(i)), ") ", sum.never_sent[i]));
+      ends.push_back(absl::StrCat("never sent (", kNeverSentRows[i].label, ") ", sum.never_sent[i]));
   }
   return absl::StrCat(target, "not one of ", sum.planned, " requests succeeded: ", absl::StrJoin(ends, ", "));
 }

@@ -13,7 +13,7 @@ namespace tidemark {
 inline constexpr char kDepthRange[] = R"(
 web_socket:
   subscribe: ['{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":1}']
-  ack: /id=1
+  ack: /result=null
   listen:
     time: /T
     time_unit: us

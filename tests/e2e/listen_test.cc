@@ -1,7 +1,12 @@
 // Streams that are listened to: what the mock put wrong is found, and nothing else.
 #include "tests/e2e/listen.h"
 
+#include <filesystem>
+
 #include "absl/strings/str_cat.h"
+#include "agent/order_book.h"
+#include "tests/support/raw_server.h"
+#include "tests/support/web_socket_server.h"
 
 namespace tidemark {
 namespace {
@@ -106,7 +111,7 @@ TEST(ListenTest, EachFamilysMessagesAreReadByItsOwnRules) {
   Mock mock;
   constexpr char kFaults[] = ",stream=10ms,count=149,gap=50,dup=30,swap=45";
   for (const FamilyCase& test : {
-           FamilyCase{"family=binance,feed=trade", "/id=7",
+           FamilyCase{"family=binance,feed=trade", "/result=null",
                       R"({"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":7})",
                       "{time: /E, sequence: {rule: consecutive, number: /t}}"},
            FamilyCase{"family=binance", "/result=null", R"({"method":"SUBSCRIBE","params":["btcusdt@depth"],"id":1})",
@@ -115,6 +120,10 @@ TEST(ListenTest, EachFamilysMessagesAreReadByItsOwnRules) {
                       R"({"id":"1","op":"subscribe","args":[{"channel":"books","instId":"BTC-USDT"}]})",
                       "{time: /data/0/ts, stream: /arg/channel, sequence: {rule: link, previous: /data/0/prevSeqId, "
                       "number: /data/0/seqId}}"},
+           FamilyCase{"family=okx,feed=trade", "/event=subscribe",
+                      R"({"id":"1","op":"subscribe","args":[{"channel":"trades","instId":"BTC-USDT"}]})",
+                      "{events: /data, time: /data/*/ts, stream: /arg/instId, sequence: {rule: consecutive, number: "
+                      "/data/*/tradeId}}"},
            FamilyCase{"family=okx,feed=trade", "/event=subscribe",
                       R"({"id":"1","op":"subscribe","args":[{"channel":"trades","instId":"BTC-USDT"}]})",
                       "{time: /data/0/ts, sequence: {rule: consecutive, number: /data/0/tradeId}}"},
@@ -155,10 +164,10 @@ TEST(ListenTest, SnapshotsBeginAnewAndJumpsAreSuspect) {
 TEST(ListenTest, EachStreamIsCountedByItsName) {
   Mock mock;
   const auto agents = StartAgents(2);
-  const boost::json::value report = Listen(
-      mock, "stream=10ms,symbols=3,count=290,gap=50", "10", "3500ms",
-      "web_socket: {subscribe: [x], ack: /id=1, listen: {stream: /s, sequence: {rule: consecutive, number: /k}}}\n",
-      AgentsFlag(agents));
+  const boost::json::value report = Listen(mock, "stream=10ms,symbols=3,count=290,gap=50", "10", "3500ms",
+                                           "web_socket: {subscribe: [x], ack: /result=null, listen: {stream: /s, "
+                                           "sequence: {rule: consecutive, number: /k}}}\n",
+                                           AgentsFlag(agents));
   const boost::json::value truth = mock.Truth();
   const auto& streams = At(report, "points.0.streams").as_array();
   ASSERT_EQ(streams.size(), 3u);
@@ -222,7 +231,7 @@ TEST(ListenTest, ExpectationsMayBeOfFindings) {
 constexpr char kKraken[] = R"(
 web_socket:
   subscribe: ['{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"],"depth":10},"req_id":1}']
-  ack: /method=subscribe
+  ack: /success=true
   listen:
     stream: /data/0/symbol
     time: /data/0/timestamp
@@ -334,8 +343,8 @@ TEST(ListenTest, AGapThatOurOwnStandstillMadeIsOurs) {
 
 TEST(ListenTest, ChurnConnectsHoldsAndCloses) {
   Mock mock;
-  const boost::json::value report =
-      Listen(mock, "stream=20ms", "10", "3s", "web_socket: {subscribe: [x], ack: /id=1, listen: {hold: 200ms}}\n");
+  const boost::json::value report = Listen(mock, "stream=20ms", "10", "3s",
+                                           "web_socket: {subscribe: [x], ack: /result=null, listen: {hold: 200ms}}\n");
   const std::int64_t held = Streams(report, "held");
   EXPECT_GE(held, 10 * 10);  // of 15 each: connecting and the wheel's ticks take their time
   EXPECT_LE(held, 10 * 15);
@@ -371,9 +380,174 @@ TEST(ListenTest, SilenceAndWhatCannotBeReadAreSaid) {
   Mock mock;
   const boost::json::value report =
       Listen(mock, "stream=10ms,count=20", "3", "2s",
-             "web_socket: {subscribe: [x], ack: /id=1, listen: {silence: 500ms, time: /nowhere}}\n");
+             "web_socket: {subscribe: [x], ack: /result=null, listen: {silence: 500ms, time: /nowhere}}\n");
   EXPECT_EQ(Streams(report, "silences"), 3);
   EXPECT_EQ(Streams(report, "unread"), 60);
+}
+
+// What each family says to a subscription that it does not like is no ack of the examples, and is shown.
+TEST(ListenTest, NoExampleTakesARefusalForAnAck) {
+  Mock mock;
+  TempDir dir;
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(TIDEMARK_SOURCE_DIR "/examples")) {
+    std::string plan = Slurp(entry.path().string());
+    if (plan.find("  ack:") == std::string::npos) continue;
+    const std::size_t at = plan.find("target: ");
+    const std::string target = plan.substr(at, plan.find('\n', at) - at);
+    const std::size_t family = target.find("family=");
+    plan.replace(
+        at, target.size(),
+        "target: ws" + mock.Url("/mock/refuse=1,stream=1s").substr(4) +
+            (family == std::string::npos ? "" : "," + target.substr(family, target.find(',', family) - family)));
+    for (std::size_t clock = plan.find("    clock:"); clock != std::string::npos; clock = plan.find("    clock:"))
+      plan.erase(clock, plan.find('\n', clock) + 1 - clock);
+    Spill(dir / "plan.yaml", plan);
+    const RunOutcome run = TidemarkRun({dir / "plan.yaml", "-c", "2", "--connect-timeout", "300ms"});
+    EXPECT_EQ(run.code, 5) << entry.path() << run.err;
+    EXPECT_NE(run.err.find("subscribe: no ack in time; the last message was '{"), std::string::npos)
+        << entry.path() << run.err;
+    EXPECT_NE(run.err.find("error"), std::string::npos) << entry.path() << run.err;
+    ++count;
+  }
+  EXPECT_GE(count, 4);
+}
+
+// Before the time is up it is said what came, if it is no ack.
+TEST(ListenTest, AnAckThatNeverMatchesIsToldSoon) {
+  Mock mock;
+  const RunOutcome run =
+      TidemarkRun({"--subscribe", R"({"id":7})", "--ack", "/op=subscribe", "--listen", "-d", "1s", "-c", "2",
+                   "--connect-timeout", "5700ms", "ws" + mock.Url("/mock/subscribe=1,stream=1h").substr(4)});
+  EXPECT_EQ(run.code, 5);
+  EXPECT_NE(run.err.find(R"(no ack /op=subscribe for 5 s; the last message was '{"result":null,"id":7}')"),
+            std::string::npos)
+      << run.err;
+  EXPECT_NE(
+      run.err.find(R"(subscribe: no ack in time; the last message was '{"result":null,"id":7}'; are web_socket.)"),
+      std::string::npos)
+      << run.err;
+}
+
+// What a raw server says to each connection that has come up.
+struct Scripted {
+  std::vector<std::string> frames;
+  Nanos between = 0;
+  int connections = 1;  // that say it; later ones say nothing
+
+  boost::json::value Listen(const std::string& listen, RunOutcome* outcome = nullptr) const {
+    std::atomic<int> served{0};
+    RawServer server([&](int fd) {
+      if (!GrantUpgrade(fd)) return;
+      if (++served <= connections) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));  // the point has begun, or will soon
+        for (const std::string& frame : frames) {
+          SendAll(fd, frame);
+          std::this_thread::sleep_for(std::chrono::nanoseconds(between));
+        }
+      }
+      while (ReadFrame(fd).opcode != -1) {
+      }
+    });
+    TempDir dir;
+    Spill(dir / "plan.yaml", absl::StrCat("target: ws://127.0.0.1:", server.port(),
+                                          "/\nsweep: {connections: [1], duration: 3s}\nmax_response_bytes: 10k\n",
+                                          "web_socket: {listen: ", listen, "}\n"));
+    const RunOutcome run = TidemarkRun({dir / "plan.yaml"});
+    EXPECT_EQ(run.code, 0) << run.err;
+    if (outcome != nullptr) *outcome = run;
+    return run.report;
+  }
+};
+
+TEST(ListenTest, WhatCameWhenItWasGivenUpIsLate) {
+  Scripted server;
+  for (int i = 1; i < 40; ++i) {
+    if (i != 5 && i != 6) server.frames.push_back(ServerFrame(1, absl::StrCat(R"({"s":"A","n":)", i, "}")));
+  }
+  server.frames.push_back(ServerFrame(1, R"({"s":"A","n":6})"));
+  RunOutcome run;
+  const auto report = server.Listen("{stream: /s, sequence: {rule: consecutive, number: /n}}", &run);
+  EXPECT_EQ(Streams(report, "gaps"), 1);
+  EXPECT_EQ(Streams(report, "lost"), 2);
+  EXPECT_EQ(Streams(report, "lost_late"), 1);
+  EXPECT_EQ(Streams(report, "reordered"), 1);
+  EXPECT_EQ(Streams(report, "duplicates"), 0);
+  EXPECT_EQ(Int(report, "points.0.streams.0.lost_late"), 1);
+  EXPECT_NE(run.out.find("1 gaps, 2 numbers lost, 1 of them came late"), std::string::npos) << run.out;
+}
+
+TEST(ListenTest, ABookMayChangeWithoutAChecksum) {
+  OrderBook book(10);
+  book.Begin();
+  Scripted server;
+  for (int i = 0; i < 30; ++i) {
+    const std::string size = absl::StrCat(i + 1, ".5");
+    book.Apply({{"100.1", size}}, {});
+    const std::string sum = i % 3 == 1 ? "" : absl::StrCat(R"(,"checksum":)", book.Checksum());
+    server.frames.push_back(
+        ServerFrame(1, absl::StrCat(R"({"type":")", i == 0 ? "snapshot" : "update",
+                                    R"(","data":[{"symbol":"BTC/USD","bids":[{"price":100.1,"qty":)", size,
+                                    R"(}],"asks":[])", sum, "}]}")));
+  }
+  const auto report = server.Listen(
+      "{stream: /data/0/symbol, sequence: {rule: checksum, snapshot: /type=snapshot, number: /data/0/checksum, "
+      "bids: /data/0/bids, asks: /data/0/asks}}");
+  EXPECT_EQ(Streams(report, "checked"), 20);
+  EXPECT_EQ(Streams(report, "unchecked"), 10);
+  EXPECT_EQ(Streams(report, "checksum_wrong") + Streams(report, "unsynced") + Streams(report, "unread"), 0);
+}
+
+// Coinbase's Advanced Trade: trades in arrays of arrays, and one sequence over all channels.
+TEST(ListenTest, SeveralEventsInAMessageAndOneSequenceOverAllChannels) {
+  Scripted server;
+  for (int i = 0; i < 30; ++i) {
+    if (i == 20) continue;
+    server.frames.push_back(ServerFrame(
+        1, absl::StrCat(i % 5 == 0 ? R"({"channel":"heartbeats","events":[{"heartbeat_counter":1}],"sequence_num":)"
+                                   : R"({"channel":"market_trades","events":[{"type":"update","trades":[)"
+                                     R"({"product_id":"BTC-USD","time":"2026-11-26T10:00:00Z"},)"
+                                     R"({"product_id":"ETH-USD","time":"2026-11-26T10:00:00Z"}]}],"sequence_num":)",
+                        i, "}")));
+  }
+  RunOutcome run;
+  const auto report = server.Listen(
+      "{events: /events/*/trades, stream: /events/*/trades/*/product_id, time: /events/*/trades/*/time, time_unit: "
+      "rfc3339, ignore: [/channel=heartbeats], sequence: {rule: consecutive, number: /sequence_num, scope: "
+      "connection}}",
+      &run);
+  EXPECT_EQ(Streams(report, "events"), 2 * 24);
+  EXPECT_EQ(Streams(report, "ignored"), 5);
+  EXPECT_EQ(Streams(report, "gaps"), 1);
+  EXPECT_EQ(Streams(report, "lost"), 1);
+  EXPECT_EQ(Streams(report, "unread"), 0);
+  EXPECT_EQ(Int(report, "points.0.streams.0.messages"), 24);
+  EXPECT_EQ(At(report, "points.0.streams").as_array().size(), 2u);
+}
+
+TEST(ListenTest, AStreamThatFallsSilentIsNamed) {
+  Scripted server{.frames = {}, .between = 5 * kMillisecond};
+  for (int i = 0; i < 150; ++i) {
+    server.frames.push_back(
+        ServerFrame(1, absl::StrCat(R"({"s":"S)", i < 50 ? i % 5 : i % 4, R"("})")));  // S4 ends after 250 ms
+  }
+  RunOutcome run;
+  const auto report = server.Listen("{stream: /s, silence: 300ms}", &run);
+  EXPECT_EQ(Streams(report, "stream_silences"), 1);
+  EXPECT_NE(run.out.find("S4: 10 messages"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find(", fell silent 1x"), std::string::npos) << run.out;
+  EXPECT_EQ(Int(report, "points.0.streams.4.silences"), 1);
+  EXPECT_LE(Streams(report, "silences"), 1);  // of the connection, when the server has said all
+}
+
+TEST(ListenTest, WhoClosedForWhatIsSaidThoughNothingWasReceived) {
+  const Scripted server{.frames = {ServerFrame(0, "a piece of nothing")}};
+  RunOutcome run;
+  const auto report = server.Listen("{}", &run);
+  EXPECT_EQ(Streams(report, "violations"), 1);
+  EXPECT_EQ(Streams(report, "reconnects"), 1);
+  EXPECT_EQ(WebSockets(report, "messages"), 0);
+  EXPECT_NE(run.out.find("  Closed   : by us: 1002 for protocol violations 1\n"), std::string::npos) << run.out;
 }
 
 TEST(ListenTest, WhatIsWrongInAPlanIsSaidInALine) {

@@ -30,7 +30,7 @@ TEST(ListenTimingTest, FanOutIsThatOfTheMocksOwnRecord) {
   Mock mock;
   const auto agents = StartAgents(2);
   const std::string listen =
-      "web_socket: {subscribe: [x], ack: /id=1, listen: {time: /T, time_unit: us, fan_out: /k, "
+      "web_socket: {subscribe: [x], ack: /result=null, listen: {time: /T, time_unit: us, fan_out: /k, "
       "sequence: {rule: consecutive, number: /k}}}\n";
   const boost::json::value report =
       Listen(mock, "stream=20ms,common=1,count=120,gap=17", "100", "4s", listen, AgentsFlag(agents));
@@ -92,7 +92,7 @@ TEST(ListenTimingTest, ASilenceIsJudgedByWhatIsUsual) {
 }
 
 std::string Storm(const std::string& storm) {
-  return "web_socket: {subscribe: [x], ack: /id=1, listen: {storm: {at: 1s, percent: 100, " + storm + "}}}\n";
+  return "web_socket: {subscribe: [x], ack: /result=null, listen: {storm: {at: 1s, percent: 100, " + storm + "}}}\n";
 }
 
 // When the last `count` subscriptions came, after the first client had closed, ascending.
@@ -145,7 +145,7 @@ TEST(ListenTimingTest, FullJitterKeepsAConnectRateLimit) {
 TEST(ListenTimingTest, AControlRateKeepsWhatThePeerAllows) {
   Mock mock;
   const std::string many =
-      "web_socket: {subscribe: [a, b, c, d, e, f, g, h], ack: /id=1, ping: {every: 100ms}, listen: {}";
+      "web_socket: {subscribe: [a, b, c, d, e, f, g, h], ack: /result=null, ping: {every: 100ms}, listen: {}";
   const boost::json::value kept =
       Listen(mock, "stream=50ms,messages=5", "5", "4s", many + ", control_rate: 4}\n", {"--connect-timeout", "10s"});
   EXPECT_EQ(Fault(mock.Truth(), "client messages"), 0);

@@ -1,63 +1,21 @@
 // An agent's WebSockets against servers that do what servers should not.
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/server_frames.h"
 #include "tests/support/session_run.h"
+#include "tests/support/web_socket_server.h"
 
 namespace tidemark {
 namespace {
 
 std::string Url(const RawServer& server) { return absl::StrCat("ws://127.0.0.1:", server.port(), "/stream"); }
 
-std::string ReadHeader(int fd) {
-  std::string text;
-  for (char byte; text.find("\r\n\r\n") == std::string::npos && recv(fd, &byte, 1, 0) == 1;) text += byte;
-  return text;
-}
-
-// Reads the request for an upgrade, and grants it; `extra`: header lines. False if the client is gone.
-bool Upgrade(int fd, const std::string& extra = "") {
-  const std::string request = ReadHeader(fd);
-  const std::string name = "Sec-WebSocket-Key: ";
-  const std::size_t at = request.find(name);
-  if (at == std::string::npos) return false;
-  const std::string text = request.substr(at + name.size(), 24) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  unsigned char digest[SHA_DIGEST_LENGTH];
-  SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  unsigned char accept[64];
-  EVP_EncodeBlock(accept, digest, sizeof digest);
-  SendAll(fd, absl::StrCat("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
-                           "Sec-WebSocket-Accept: ", reinterpret_cast<const char*>(accept), "\r\n", extra, "\r\n"));
-  return true;
-}
-
-struct ClientFrame {
-  int opcode = -1;  // none: the client is gone
-  std::string payload;
-};
-
-// Reads one frame of up to 125 bytes, which must be masked.
-ClientFrame ReadFrame(int fd) {
-  unsigned char header[6];
-  if (recv(fd, header, sizeof header, MSG_WAITALL) != sizeof header) return {};
-  EXPECT_NE(header[1] & 0x80, 0);
-  ClientFrame frame{.opcode = header[0] & 0x0f, .payload = std::string(header[1] & 0x7f, '\0')};
-  if (!frame.payload.empty()) {
-    if (recv(fd, frame.payload.data(), frame.payload.size(), MSG_WAITALL) < 0) return {};
-    for (std::size_t i = 0; i < frame.payload.size(); ++i)
-      frame.payload[i] = static_cast<char>(frame.payload[i] ^ header[2 + i % 4]);
-  }
-  return frame;
-}
-
 // Upgrades, then answers each message with `answer`, in pieces, until the client goes.
 Script Answering(std::string answer, std::size_t piece = 1 << 20) {
   return [answer, piece](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     while (ReadFrame(fd).opcode == 1) {
       for (std::size_t at = 0; at < answer.size(); at += piece) SendAll(fd, answer.substr(at, piece));
     }
@@ -88,7 +46,7 @@ TEST(WebSocketTest, RepliesInPiecesOfEverySizeAreComplete) {
   for (std::size_t piece = 1; piece <= reply.size(); ++piece) {
     std::atomic<int> pongs{0};
     RawServer server([&](int fd) {
-      if (!Upgrade(fd)) return;
+      if (!GrantUpgrade(fd)) return;
       for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
         for (std::size_t at = 0; at < reply.size(); at += piece) SendAll(fd, reply.substr(at, piece));
         frame = ReadFrame(fd);
@@ -118,9 +76,9 @@ TEST(WebSocketTest, EachRefusalOfAnUpgradeIsNamed) {
 }
 
 TEST(WebSocketTest, AnUpgradeThatBreaksTheRulesIsNone) {
-  RawServer wrong_protocol([](int fd) { Upgrade(fd, "Sec-WebSocket-Protocol: other\r\n"); });
+  RawServer wrong_protocol([](int fd) { GrantUpgrade(fd, "Sec-WebSocket-Protocol: other\r\n"); });
   EXPECT_GT(ConnectErrors(RunOnePoint(Messages(Url(wrong_protocol), 1, 3)), "'other', which was not offered"), 0);
-  RawServer extension([](int fd) { Upgrade(fd, "Sec-WebSocket-Extensions: x\r\n"); });
+  RawServer extension([](int fd) { GrantUpgrade(fd, "Sec-WebSocket-Extensions: x\r\n"); });
   EXPECT_GT(ConnectErrors(RunOnePoint(Messages(Url(extension), 1, 3)), "an extension that was not offered"), 0);
   RawServer silent([](int fd) { ReadHeader(fd); });
   EXPECT_GT(ConnectErrors(RunOnePoint(Messages(Url(silent), 1, 3)), "closed the connection"), 0);
@@ -157,7 +115,7 @@ TEST_P(BadAnswers, AreOutcomesAndTheCloseSaysWhy) {
   const BadAnswer& bad = GetParam();
   std::atomic<int> closes{0};
   RawServer server([&](int fd) {
-    if (!Upgrade(fd) || ReadFrame(fd).opcode != 1) return;
+    if (!GrantUpgrade(fd) || ReadFrame(fd).opcode != 1) return;
     SendAll(fd, bad.bytes);
     const ClientFrame frame = ReadFrame(fd);
     if (frame.opcode != 8 || frame.payload.size() < 2) return;
@@ -188,16 +146,25 @@ TEST(WebSocketTest, HowTheTargetClosesIsCounted) {
   EXPECT_EQ(run.counters[Outcome::kReply], 4u);
   EXPECT_EQ(run.counters[Closing::kRestart], 4u);
   RawServer rude([](int fd) {
-    if (Upgrade(fd)) ReadFrame(fd);
+    if (GrantUpgrade(fd)) ReadFrame(fd);
   });
   PointRun other = RunOnePoint(Messages(Url(rude), 1, 4));
   EXPECT_EQ(other.counters[Outcome::kClosedEarly], 4u);
   EXPECT_EQ(other.counters[Closing::kNoFrame], 4u);
+  EXPECT_EQ(other.counters[Closing::kReset], 0u);
+  RawServer hard([](int fd) {
+    if (GrantUpgrade(fd)) ReadFrame(fd);
+    ResetOnClose(fd);
+  });
+  PointRun reset = RunOnePoint(Messages(Url(hard), 1, 4));
+  EXPECT_EQ(reset.counters[Outcome::kReset], 4u);
+  EXPECT_EQ(reset.counters[Closing::kReset], 4u);
+  EXPECT_EQ(reset.counters[Closing::kNoFrame], 0u);
 }
 
 TEST(WebSocketTest, AReplyIsKnownByItsId) {
   RawServer server([](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
       // What is no JSON, has no id, or another one, is nobody's reply.
       SendAll(fd, ServerFrame(1, "no JSON") + ServerFrame(1, "{\"e\":\"trade\"}") +
@@ -224,7 +191,7 @@ proto::Plan Pipelined(const RawServer& server, std::int64_t depth, std::int64_t 
 
 TEST(WebSocketTest, SeveralRequestsAreUnderWayAndRepliesMayComeInAnyOrder) {
   RawServer server([](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     while (true) {
       std::string replies;
       for (int i = 0; i < 4; ++i) {  // all of them before the first reply, which is the last one's
@@ -245,7 +212,7 @@ TEST(WebSocketTest, AMissingReplyIsTimedOutAndTheOthersGoOn) {
   std::atomic<int> connections{0};
   RawServer server([&connections](int fd) {
     ++connections;
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     std::string late;
     int count = 0;
     for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
@@ -271,7 +238,7 @@ TEST(WebSocketTest, WithoutIdsAMissingReplyEndsTheConnection) {
   std::atomic<int> connections{0};
   RawServer server([&connections](int fd) {
     const bool is_first = connections++ == 0;
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
       if (!is_first) SendAll(fd, ServerFrame(1, "reply"));
     }
@@ -289,7 +256,7 @@ TEST(WebSocketTest, WithoutIdsAMissingReplyEndsTheConnection) {
 
 TEST(WebSocketTest, ACloseEndsAllThatIsUnderWay) {
   RawServer server([](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     for (int i = 0; i < 3; ++i) ReadFrame(fd);
     SendAll(fd, ServerClose(1012));
   });
@@ -301,7 +268,7 @@ TEST(WebSocketTest, ACloseEndsAllThatIsUnderWay) {
 // Open loop: slots go to connections with room, and all that is planned is accounted for.
 TEST(WebSocketTest, AnOpenLoopFillsPipelinesToo) {
   RawServer server([](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));  // at most 500 a second
       SendAll(fd, ServerFrame(1, frame.payload));
@@ -319,9 +286,10 @@ TEST(WebSocketTest, AnOpenLoopFillsPipelinesToo) {
 // Subscriptions and pongs share the rate; of pings that come faster the last is answered.
 TEST(WebSocketTest, ARateForControlMessagesIsKept) {
   std::vector<std::pair<Nanos, ClientFrame>> frames;  // of the server's thread, until it has ended
+  std::uint64_t pongs_sent = 0;
   std::atomic<int> ended{0};
   RawServer server([&frames, &ended](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     for (int i = 0; i < 20; ++i) SendAll(fd, ServerFrame(9, "ping " + std::to_string(i)));
     for (ClientFrame frame = ReadFrame(fd); frame.opcode != 8 && frame.opcode != -1; frame = ReadFrame(fd))
       frames.emplace_back(MonotonicNow(), frame);
@@ -337,6 +305,7 @@ TEST(WebSocketTest, ARateForControlMessagesIsKept) {
   {
     PointRun run = RunOnePoint(plan);
     EXPECT_EQ(run.counters.pings + run.warmup.pings, 20u);
+    pongs_sent = run.counters.pongs_sent + run.warmup.pongs_sent;
   }
   ASSERT_EQ(Settled(ended, 1), 1);
   ASSERT_GE(frames.size(), 6u);
@@ -350,11 +319,12 @@ TEST(WebSocketTest, ARateForControlMessagesIsKept) {
   EXPECT_EQ(subscriptions.size(), 5u);
   EXPECT_EQ(pongs.back(), "ping 19");
   EXPECT_LE(pongs.size(), 3u);
+  EXPECT_EQ(pongs_sent, pongs.size());  // of 20 pings
 }
 
 TEST(WebSocketTest, ATargetThatPingsAndDoesNotReadIsGivenUp) {
   RawServer server([](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     const std::string pings = [] {
       std::string text;
       for (int i = 0; i < 1'000; ++i) text += ServerFrame(9, std::string(125, 'p'));
@@ -367,12 +337,14 @@ TEST(WebSocketTest, ATargetThatPingsAndDoesNotReadIsGivenUp) {
   PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.success, 0u);
   EXPECT_EQ(run.counters.OutcomeTotal() + run.counters.NeverSentTotal(), 1u);
+  EXPECT_GE(run.counters[Finding::kPingFlood], 1u);
+  EXPECT_LT(run.counters.pongs_sent, run.counters.pings);
 }
 
 TEST(WebSocketTest, ALongMessageGoesOutWholeToASlowReaderAndThePongsBehindIt) {
   std::atomic<int> pongs{0};
   RawServer server([&pongs](int fd) {
-    if (!Upgrade(fd)) return;
+    if (!GrantUpgrade(fd)) return;
     unsigned char header[14];
     if (recv(fd, header, sizeof header, MSG_WAITALL) != sizeof header) return;
     std::string payload(8 << 20, '\0');
@@ -395,6 +367,7 @@ TEST(WebSocketTest, ALongMessageGoesOutWholeToASlowReaderAndThePongsBehindIt) {
   const PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.success, 3u);
   EXPECT_EQ(Settled(pongs, 30), 30);
+  EXPECT_EQ(run.counters.pongs_sent, 30u);
 }
 
 }  // namespace

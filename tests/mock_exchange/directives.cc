@@ -156,6 +156,10 @@ absl::Status ParseOne(absl::string_view name, absl::string_view value, Directive
     out->must_subscribe = value == "1";
     return absl::OkStatus();
   }
+  if (name == "refuse") {
+    out->must_refuse = value == "1";
+    return absl::OkStatus();
+  }
   for (const auto& [key, count] :
        std::initializer_list<std::pair<absl::string_view, std::int64_t*>>{{"connect_rate", &out->connect_rate},
                                                                           {"messages", &out->client_messages},

@@ -25,6 +25,7 @@ enum class Fault { kNone, kReset, kHang, kGarbage, kTruncate, kOversize, kClose 
 //   stream=100ms                    a WebSocket that pushes depth updates at that interval instead of echoing; with it
 //     count=N                         ends the updates after so many; the connection stays
 //     subscribe=1                     ... begins when a message has come, which it acks as Binance does
+//     refuse=1                        ... or refuses it, in the family's words
 //     size=BYTES                      ... with so much padding
 //     conflate=1                      leaves out what falls due while the client does not read
 //     connect_rate=N                  refuses more than N upgrades within a second, with 429
@@ -73,6 +74,7 @@ struct Directives {
   Nanos stream = 0;  // interval; 0: none
   std::int64_t stream_count = 0;
   bool must_subscribe = false;
+  bool must_refuse = false;
   std::int64_t connect_rate = 0;
   Nanos ping = 0;
   Nanos need = 0;

@@ -193,6 +193,24 @@ std::vector<std::string> AcksOf(Family family, absl::string_view text) {
   return {};
 }
 
+std::string RefusalOf(Family family, absl::string_view text) {
+  const boost::json::value request = Parse(text);
+  switch (family) {
+    case Family::kBinance:
+      return absl::StrCat(R"({"error":{"code":2,"msg":"Invalid request: unknown stream"},"id":)", Field(request, "id"),
+                          "}");
+    case Family::kBybit:
+      return absl::StrCat(R"({"success":false,"ret_msg":"error:handler not found","conn_id":"mock","req_id":)",
+                          Field(request, "req_id"), R"(,"op":"subscribe"})");
+    case Family::kOkx:
+      return R"({"event":"error","code":"60018","msg":"Wrong URL or channel doesn't exist","connId":"a4d3ae55"})";
+    case Family::kKraken:
+      return absl::StrCat(R"({"error":"Currency pair not supported","method":"subscribe","success":false,"req_id":)",
+                          Field(request, "req_id"), "}");
+  }
+  return "";
+}
+
 std::optional<std::string> PongOf(Family family, absl::string_view message) {
   if (family == Family::kOkx && message == "ping") return "pong";
   const bool is_bybit = family == Family::kBybit && absl::StrContains(message, R"("op":"ping")");

@@ -67,6 +67,8 @@ std::string TextOf(Family family, Feed feed, const Update& update, const MockBoo
 
 // What the exchange answers to a subscription: one message, or for OKX one for each of its arguments.
 std::vector<std::string> AcksOf(Family family, absl::string_view request);
+// What it answers to one that it does not like.
+std::string RefusalOf(Family family, absl::string_view request);
 // What it answers to a ping in a text message; none if this is not one.
 std::optional<std::string> PongOf(Family family, absl::string_view message);
 // That it will close the connection.

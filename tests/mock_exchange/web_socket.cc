@@ -54,7 +54,7 @@ class Pusher {
     const auto [accept_error] = co_await socket_.async_accept(request, kAwait);
     if (accept_error) co_return;
     ++truth_.upgraded;
-    is_subscribed_ = !d_.must_subscribe;
+    is_subscribed_ = !d_.must_subscribe && !d_.must_refuse;
     heard_ = MonotonicNow();
     socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
       if (kind != websocket::frame_type::close) Hear();
@@ -97,6 +97,8 @@ class Pusher {
       const absl::string_view message(static_cast<const char*>(buffer.cdata().data()), buffer.size());
       if (const auto pong = PongOf(d_.family, message)) {
         replies_.push_back(*pong);
+      } else if (d_.must_refuse) {
+        replies_.push_back(RefusalOf(d_.family, message));
       } else if (d_.must_subscribe) {
         for (std::string& ack : AcksOf(d_.family, message)) replies_.push_back(std::move(ack));
         is_subscribed_ = true;

@@ -48,6 +48,34 @@ TEST(JsonPointersTest, BrokenMessagesMayBeAskedAgain) {
   EXPECT_EQ(value, "7");
 }
 
+TEST(JsonPointersTest, ItemsOfAnArrayAreTextThatCanBeReadInTurn) {
+  JsonPointers json;
+  json.Read(R"({"data":[ {"a":[1,{"b":2}]} , "x", 12.50 ,null,[]],"o":{},"e":[]})");
+  ASSERT_TRUE(json.ReadItems("/data"));
+  ASSERT_EQ(json.items().size(), 5u);
+  absl::string_view value;
+  JsonPointers& inner = json.Inner(1);
+  inner.Read(json.items()[0]);
+  EXPECT_TRUE(json.Get("/data/1", &value));  // which leaves the items as they are
+  ASSERT_TRUE(inner.ReadItems("/a"));
+  json.Inner(2).Read(inner.items()[1]);
+  EXPECT_TRUE(json.Inner(2).Get("/b", &value));
+  EXPECT_EQ(value, "2");
+  inner.Read(json.items()[2]);
+  EXPECT_FALSE(inner.Get("/a", &value));
+  EXPECT_FALSE(json.ReadItems("/o"));
+  EXPECT_FALSE(json.ReadItems("/none"));
+  EXPECT_TRUE(json.ReadItems("/e"));
+  EXPECT_TRUE(json.items().empty());
+  json.Read(R"([1,2])");
+  EXPECT_TRUE(json.ReadItems(""));
+  EXPECT_EQ(json.items().size(), 2u);
+  for (const char* broken : {R"([1,2)", R"([{"a":1},{"b")", "{}", "7", "", "nonsense"}) {
+    json.Read(broken);
+    EXPECT_FALSE(json.ReadItems("")) << broken;
+  }
+}
+
 struct InstantCase {
   const char* json;
   Nanos unit;

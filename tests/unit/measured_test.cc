@@ -187,6 +187,7 @@ TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
       "Accounting.identity_holds",
       "WebSocketCounts.messages",
       "WebSocketCounts.pings",
+      "WebSocketCounts.pongs_sent",
       "WebSocketCounts.closings",
       "WebSocketCounts.message_bytes",
       "WebSocketCounts.early_messages",

@@ -131,6 +131,44 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
   }
 }
 
+TEST(PlanTest, WhatBelongsTogetherIsInTheSameEvents) {
+  const auto with = [](void (*spoil)(proto::Listen*)) {
+    proto::Plan plan;
+    plan.set_target("ws://127.0.0.1:1/");
+    plan.mutable_sweep()->add_connections(1);
+    *plan.mutable_sweep()->mutable_duration() = ToDurationProto(kSecond);
+    proto::Listen* const listen = plan.mutable_web_socket()->mutable_listen();
+    listen->set_events("/events/*/trades");
+    listen->set_stream("/events/*/trades/*/product_id");
+    listen->mutable_sequence()->set_rule("consecutive");
+    listen->mutable_sequence()->set_number("/sequence_num");
+    listen->mutable_sequence()->set_scope("connection");
+    spoil(listen);
+    ApplyDefaults(&plan);
+    return ValidatePlan(plan);
+  };
+  EXPECT_OK(with([](proto::Listen*) {}));
+  EXPECT_OK(with([](proto::Listen* l) {
+    l->set_events("/*");
+    l->set_stream("/*/s");
+  }));
+  EXPECT_THAT(with([](proto::Listen* l) { l->set_events("data"); }), FailsWith("web_socket.listen.events: 'data'"));
+  EXPECT_THAT(with([](proto::Listen* l) { l->set_events("/a*"); }), FailsWith("'/a*' is no array"));
+  EXPECT_THAT(with([](proto::Listen* l) { l->set_events("/a/*/*"); }), FailsWith("is no array"));
+  EXPECT_THAT(with([](proto::Listen* l) { l->set_time("/data/*/ts"); }),
+              FailsWith("web_socket.listen.time: '/data/*/ts' has a * that is not of web_socket.listen.events"));
+  EXPECT_THAT(with([](proto::Listen* l) { l->clear_events(); }), FailsWith("web_socket.listen.stream"));
+  EXPECT_THAT(with([](proto::Listen* l) { l->mutable_sequence()->clear_scope(); }),
+              FailsWith("write scope: connection"));
+  EXPECT_THAT(with([](proto::Listen* l) { l->mutable_sequence()->set_scope("all"); }),
+              FailsWith("sequence.scope: 'all'"));
+  EXPECT_THAT(with([](proto::Listen* l) {
+                l->mutable_sequence()->set_rule("link");
+                l->mutable_sequence()->set_previous("/events/*/trades/*/p");
+              }),
+              FailsWith("both are of the message, or both of the event"));
+}
+
 TEST(PlanTest, CredentialsAreNotPrinted) {
   proto::Plan plan = Valid();
   for (const char* header :

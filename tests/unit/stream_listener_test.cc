@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "common/plan.h"
+
 namespace tidemark {
 namespace {
 
@@ -141,6 +145,294 @@ TEST_F(StreamListenerTest, WhatIsNoEventIsIgnoredAndNothingElse) {
   EXPECT_TRUE(Hear(R"({"channel":"book","E":1})"));
   EXPECT_EQ((*this)[Finding::kIgnored], 2u);
   EXPECT_EQ((*this)[Finding::kUnread], 0u);
+}
+
+// OKX and Bybit (trades): what all events share is in the message, and each has what is its own.
+TEST_F(StreamListenerTest, OneMessageMayBringSeveralEvents) {
+  proto::Listen listen;
+  listen.set_events("/data");
+  listen.set_stream("/arg/instId");
+  listen.set_time("/data/*/ts");
+  listen.set_fan_out("/data/*/tradeId");
+  listen.mutable_sequence()->set_rule("consecutive");
+  listen.mutable_sequence()->set_number("/data/*/tradeId");
+  Listen(listen);
+  EXPECT_TRUE(Hear(R"({"arg":{"channel":"trades","instId":"BTC-USDT"},
+                       "data":[{"tradeId":"1","ts":"1700000000001"},{"tradeId":"2","ts":"1700000000002"}]})"));
+  EXPECT_TRUE(Hear(R"({"arg":{"channel":"trades","instId":"BTC-USDT"},
+                       "data":[{"tradeId":"4","ts":"1700000000003"},{"tradeId":"4","ts":"1700000000003"}, {}]})"));
+  listener_->End(&recorder_);
+  EXPECT_EQ((*this)[Finding::kEvent], 5u);
+  EXPECT_EQ((*this)[Finding::kGap], 1u);  // 3
+  EXPECT_EQ((*this)[Finding::kDuplicate], 1u);
+  EXPECT_EQ((*this)[Finding::kUnread], 1u);  // {}
+  EXPECT_EQ(recorder_.named.streams().at("BTC-USDT").messages, 5u);
+  EXPECT_EQ(recorder_[Metric::kStaleness].count(), 4u);
+  EXPECT_EQ(recorder_[Metric::kInterval].count(), 1u);  // between messages, not within one
+  EXPECT_EQ(recorder_.events.size(), 3u);
+}
+
+// Binance (all tickers): the message is the array, and each item of another stream.
+TEST_F(StreamListenerTest, TheMessageItselfMayBeTheArray) {
+  proto::Listen listen;
+  listen.set_events("/*");
+  listen.set_stream("/*/s");
+  listen.set_time("/*/E");
+  Listen(listen);
+  EXPECT_TRUE(Hear(R"([{"e":"24hrTicker","E":1700000000000,"s":"BTCUSDT"},{"E":1700000000000,"s":"ETHUSDT"}])"));
+  EXPECT_EQ(recorder_.named.streams().size(), 2u);
+  EXPECT_EQ(recorder_.named.streams().at("ETHUSDT").messages, 1u);
+  EXPECT_FALSE(Hear("[]"));  // brings nothing
+  EXPECT_EQ((*this)[Finding::kUnread], 0u);
+  for (const char* message : {R"({"result":null,"id":1})", "no JSON", R"([{"E":1)"}) EXPECT_TRUE(Hear(message));
+  EXPECT_EQ((*this)[Finding::kUnread], 3u);
+  EXPECT_EQ((*this)[Finding::kEvent], 2u);
+}
+
+// Coinbase (Advanced Trade): arrays in an array, one sequence over all channels of a connection, and a channel that the
+// plan ignores has its share of the numbers.
+TEST_F(StreamListenerTest, NumbersMayGoOverAllChannelsAndThoseThatAreIgnored) {
+  proto::Listen listen;
+  listen.set_events("/events/*/trades");
+  listen.set_stream("/events/*/trades/*/product_id");
+  listen.set_time("/events/*/trades/*/time");
+  listen.set_time_unit("rfc3339");
+  listen.add_ignore("/channel=heartbeats");
+  listen.mutable_sequence()->set_rule("consecutive");
+  listen.mutable_sequence()->set_number("/sequence_num");
+  listen.mutable_sequence()->set_scope("connection");
+  Listen(listen);
+  const auto trades = [](int number) {
+    return R"({"channel":"market_trades","sequence_num":)" + std::to_string(number) +
+           R"(,"events":[{"type":"update","trades":[
+               {"trade_id":"12","product_id":"ETH-USD","time":"2026-11-26T10:00:00.5Z"},
+               {"trade_id":"77","product_id":"BTC-USD","time":"2026-11-26T10:00:00.6Z"}]},
+             {"type":"update","trades":[{"trade_id":"78","product_id":"BTC-USD","time":"2026-11-26T10:00:00.7Z"}]}]})";
+  };
+  listener_->PassOver(R"({"channel":"subscriptions","sequence_num":0,"events":[{"subscriptions":{}}]})", arrival_,
+                      &recorder_);
+  EXPECT_TRUE(Hear(trades(1)));
+  EXPECT_FALSE(Hear(R"({"channel":"heartbeats","sequence_num":2,"events":[{"heartbeat_counter":"1"}]})"));
+  EXPECT_TRUE(Hear(trades(3)));
+  listener_->PassOver(R"({"channel":"subscriptions","sequence_num":4,"events":[{"subscriptions":{}}]})", arrival_,
+                      &recorder_);
+  EXPECT_TRUE(Hear(trades(5)));
+  EXPECT_TRUE(Hear(trades(7)));
+  listener_->End(&recorder_);
+  EXPECT_EQ((*this)[Finding::kGap], 1u);  // 6
+  EXPECT_EQ((*this)[Finding::kLost], 1u);
+  EXPECT_EQ((*this)[Finding::kDuplicate] + (*this)[Finding::kReset] + (*this)[Finding::kUnread], 0u);
+  EXPECT_EQ((*this)[Finding::kIgnored], 1u);
+  EXPECT_EQ((*this)[Finding::kEvent], 4u * 3);
+  EXPECT_EQ(recorder_.named.streams().at("BTC-USD").messages, 4u * 2);
+  EXPECT_EQ(recorder_.named.streams().at("BTC-USD").gaps, 0u);  // it is the connection's
+}
+
+// Without scope, too: a connection without names is one stream, and what is ignored of it carries its numbers.
+TEST_F(StreamListenerTest, WhatIsIgnoredHasItsNumberInTheSequence) {
+  proto::Listen listen;
+  listen.add_ignore("/channel=heartbeat");
+  listen.mutable_sequence()->set_rule("consecutive");
+  listen.mutable_sequence()->set_number("/n");
+  Listen(listen);
+  EXPECT_TRUE(Hear(R"({"n":1})"));
+  EXPECT_FALSE(Hear(R"({"channel":"heartbeat","n":2})"));
+  EXPECT_TRUE(Hear(R"({"n":3})"));
+  EXPECT_FALSE(Hear(R"({"channel":"heartbeat","n":5})"));
+  EXPECT_FALSE(Hear(R"({"channel":"heartbeat"})"));  // has none, and none is missing
+  EXPECT_TRUE(Hear(R"({"n":6})"));
+  listener_->End(&recorder_);
+  EXPECT_EQ((*this)[Finding::kIgnored], 3u);
+  EXPECT_EQ((*this)[Finding::kGap], 1u);
+  EXPECT_EQ((*this)[Finding::kLost], 1u);
+  EXPECT_EQ((*this)[Finding::kUnread], 0u);
+}
+
+// Numbers of the message, whose events are of its stream: each message has one, however many events it brings.
+TEST_F(StreamListenerTest, ANumberOfTheMessageIsAuditedOnce) {
+  proto::Listen listen;
+  listen.set_events("/data");
+  listen.set_stream("/topic");
+  listen.mutable_sequence()->set_rule("range");
+  listen.mutable_sequence()->set_first("/U");
+  listen.mutable_sequence()->set_number("/u");
+  Listen(listen);
+  for (const char* message : {R"({"topic":"a","U":1,"u":3,"data":[1,2,3]})", R"({"topic":"a","U":4,"u":4,"data":[4]})",
+                              R"({"topic":"a","U":6,"u":7,"data":[]})", R"({"topic":"a","data":[8,9]})"})
+    Hear(message);
+  listener_->End(&recorder_);
+  EXPECT_EQ((*this)[Finding::kEvent], 6u);
+  EXPECT_EQ((*this)[Finding::kGap], 1u);
+  EXPECT_EQ((*this)[Finding::kDuplicate], 0u);
+  EXPECT_EQ((*this)[Finding::kUnread], 1u);
+}
+
+// Ten streams on a connection, of which one falls silent, comes back, and falls silent again.
+TEST_F(StreamListenerTest, AStreamFallsSilentWhileOthersGoOn) {
+  proto::Listen listen;
+  listen.set_stream("/s");
+  *listen.mutable_silence() = ToDurationProto(2 * kSecond);
+  Listen(listen);
+  const auto round = [&](bool has_last) {
+    for (int i = 0; i < (has_last ? 10 : 9); ++i) Hear("{\"s\":\"s" + std::to_string(i) + "\"}");
+  };
+  for (int i = 0; i < 20; ++i) round(true);
+  for (int i = 0; i < 100; ++i) round(false);  // 9 s
+  EXPECT_EQ((*this)[Finding::kStreamSilence], 1u);
+  round(true);
+  for (int i = 0; i < 20; ++i) round(false);  // 1.8 s
+  EXPECT_EQ((*this)[Finding::kStreamSilence], 1u);
+  for (int i = 0; i < 5; ++i) round(false);
+  EXPECT_EQ((*this)[Finding::kStreamSilence], 2u);
+  EXPECT_EQ(recorder_.named.streams().at("s9").silences, 2u);
+  EXPECT_EQ(recorder_.named.streams().at("s8").silences, 0u);
+}
+
+TEST_F(StreamListenerTest, AStreamsUsualIntervalSaysWhatIsUnusual) {
+  proto::Listen listen;
+  listen.set_stream("/s");
+  listen.set_silence_factor(20);
+  Listen(listen);
+  for (int i = 0; i < 1'000; ++i) {
+    Hear(R"({"s":"often"})");
+    if (i % 40 == 0) Hear(R"({"s":"seldom"})");
+    if (i < 100) Hear(R"({"s":"gone"})");
+  }
+  listener_->End(&recorder_);
+  EXPECT_EQ((*this)[Finding::kStreamSilence], 1u);
+  EXPECT_EQ(recorder_.named.streams().at("gone").silences, 1u);
+}
+
+// When all of a connection was silent, or we did not read, no stream of it is to blame.
+TEST_F(StreamListenerTest, ASilenceOfTheConnectionIsNoneOfItsStreams) {
+  proto::Listen listen;
+  listen.set_stream("/s");
+  *listen.mutable_silence() = ToDurationProto(kSecond);
+  Listen(listen);
+  const auto both = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      Hear(R"({"s":"a"})");
+      Hear(R"({"s":"b"})");
+    }
+  };
+  both(50);
+  arrival_.now += 5 * kSecond;
+  for (int i = 0; i < 20; ++i) Hear(R"({"s":"a"})");  // b comes a moment later
+  both(50);
+  EXPECT_EQ((*this)[Finding::kStreamSilence], 0u);
+  for (int i = 0; i < 90; ++i) Hear(R"({"s":"a"})");
+  arrival_.behind_at = arrival_.now;
+  for (int i = 0; i < 90; ++i) Hear(R"({"s":"a"})");
+  EXPECT_EQ((*this)[Finding::kStreamSilence], 0u);
+  for (int i = 0; i < 20; ++i) Hear(R"({"s":"a"})");
+  EXPECT_EQ((*this)[Finding::kStreamSilence], 1u);
+  EXPECT_EQ(recorder_.named.streams().at("b").silences, 1u);
+}
+
+TEST_F(StreamListenerTest, WhatComesWhenItWasGivenUpIsTakenOffTheLost) {
+  proto::Listen listen;
+  listen.set_stream("/s");
+  listen.mutable_sequence()->set_rule("consecutive");
+  listen.mutable_sequence()->set_number("/n");
+  Listen(listen);
+  const auto hear = [&](int number) { Hear(R"({"s":"a","n":)" + std::to_string(number) + "}"); };
+  hear(1);
+  for (int i = 4; i < 24; ++i) hear(i);
+  hear(3);
+  listener_->End(&recorder_);
+  EXPECT_EQ((*this)[Finding::kLost], 2u);
+  EXPECT_EQ((*this)[Finding::kLostLate], 1u);
+  EXPECT_EQ((*this)[Finding::kReordered], 1u);
+  EXPECT_EQ((*this)[Finding::kDuplicate], 0u);
+  EXPECT_EQ(recorder_.named.streams().at("a").lost_late, 1u);
+}
+
+// Kraken's book: a change without a checksum changes it, and so does one whose checksum cannot be read.
+class BookListenerTest : public StreamListenerTest {
+ protected:
+  void SetUp() override {
+    proto::Listen listen;
+    proto::Sequence* const sequence = listen.mutable_sequence();
+    sequence->set_rule("checksum");
+    sequence->set_snapshot("/type=snapshot");
+    sequence->set_number("/data/0/checksum");
+    sequence->set_bids("/data/0/bids");
+    sequence->set_asks("/data/0/asks");
+    sequence->set_depth(10);
+    Listen(listen);
+    book_.Begin();
+  }
+  // The message that makes this change to the true book; `checksum`: of "{...}", if there is one.
+  std::string Change(const std::string& type, const std::string& price, const std::string& size,
+                     const std::string& checksum = "right") {
+    book_.Apply({{price, size}}, {});
+    const std::string sum = checksum == "right" ? std::to_string(book_.Checksum()) : checksum;
+    return R"({"channel":"book","type":")" + type + R"(","data":[{"bids":[{"price":)" + price + R"(,"qty":)" + size +
+           R"(}],"asks":[])" + (sum.empty() ? "" : R"(,"checksum":)" + sum) + "}]}";
+  }
+  OrderBook book_{10};
+};
+
+TEST_F(BookListenerTest, AChangeWithoutAChecksumIsAChangeAllTheSame) {
+  Hear(Change("snapshot", "100.1", "1.5"));
+  Hear(Change("update", "100.2", "2.5", ""));
+  Hear(Change("update", "100.3", "3.5"));
+  Hear(Change("update", "100.4", "4.5", "\"?\""));
+  Hear(Change("update", "100.5", "5.5", "99999999999"));
+  Hear(Change("update", "100.6", "6.5"));
+  EXPECT_EQ((*this)[Finding::kChecksumWrong] + (*this)[Finding::kUnsynced], 0u);
+  EXPECT_EQ((*this)[Finding::kChecked], 3u);
+  EXPECT_EQ((*this)[Finding::kUnchecked], 1u);
+  EXPECT_EQ((*this)[Finding::kUnread], 2u);
+}
+
+TEST_F(BookListenerTest, ASnapshotWithoutAChecksumBeginsABook) {
+  Hear(Change("snapshot", "100.1", "1.5", ""));
+  Hear(Change("update", "100.2", "2.5"));
+  EXPECT_EQ((*this)[Finding::kChecked], 1u);
+  EXPECT_EQ((*this)[Finding::kUnchecked], 1u);
+  EXPECT_EQ((*this)[Finding::kSnapshot], 1u);
+}
+
+// What cannot be read may have been a change: the target is not to blame for what follows.
+TEST_F(BookListenerTest, AfterAChangeThatCannotBeReadNothingIsKnown) {
+  Hear(Change("snapshot", "100.1", "1.5"));
+  Hear(R"({"type":"update","data":[{"bids":[7],"asks":[],"checksum":1}]})");
+  Hear(Change("update", "100.2", "2.5"));
+  EXPECT_EQ((*this)[Finding::kChecksumWrong], 0u);
+  EXPECT_EQ((*this)[Finding::kUnread], 1u);
+  EXPECT_EQ((*this)[Finding::kUnsynced], 1u);
+  Hear(R"({"type":"update","data":[{"symbol":"x"}]})");  // neither changes nor a checksum
+  EXPECT_EQ((*this)[Finding::kUnread], 2u);
+}
+
+// Several books in one message.
+TEST_F(StreamListenerTest, EachItemMayBeOfABookOfItsOwn) {
+  proto::Listen listen;
+  listen.set_events("/data");
+  listen.set_stream("/data/*/symbol");
+  proto::Sequence* const sequence = listen.mutable_sequence();
+  sequence->set_rule("checksum");
+  sequence->set_snapshot("/type=snapshot");
+  sequence->set_number("/data/*/checksum");
+  sequence->set_bids("/data/*/bids");
+  sequence->set_asks("/data/*/asks");
+  sequence->set_depth(10);
+  Listen(listen);
+  std::map<std::string, OrderBook> books;
+  std::string data;
+  for (const char* symbol : {"BTC/USD", "ETH/USD"}) {
+    OrderBook& book = books.try_emplace(symbol, 10).first->second;
+    book.Begin();
+    book.Apply({{"100.1", symbol[0] == 'B' ? "1.5" : "2.5"}}, {});
+    data += std::string(data.empty() ? "" : ",") + R"({"symbol":")" + symbol + R"(","bids":[[100.1,)" +
+            (symbol[0] == 'B' ? "1.5" : "2.5") + R"(]],"asks":[],"checksum":)" + std::to_string(book.Checksum()) + "}";
+  }
+  Hear(R"({"type":"snapshot","data":[)" + data + "]}");
+  Hear(R"({"type":"update","data":[)" + data + "]}");
+  EXPECT_EQ((*this)[Finding::kChecked], 4u);
+  EXPECT_EQ((*this)[Finding::kSnapshot], 2u);
+  EXPECT_EQ((*this)[Finding::kChecksumWrong] + (*this)[Finding::kUnsynced] + (*this)[Finding::kUnread], 0u);
 }
 
 }  // namespace

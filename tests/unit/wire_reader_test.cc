@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "agent/web_socket.h"
@@ -80,7 +81,7 @@ std::vector<Row> Rows() {
        "HTTP/1.1 200 OK\r\nX-Content-Length: 900\r\nContent-Length: 0\r\n\r\n", "response 200 @61; "},
       {"chunks with extensions and trailers", Way::kResponses,
        "HTTP/1.1 500 No\r\nTransfer-Encoding: gzip, Chunked\r\n\r\na;x=y\r\n0123456789\r\n0\r\nA: b\r\n\r\n",
-       "response 500 @86; "},
+       "response 500 @83; "},
       {"interim responses", Way::kResponses, "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + ok, "response 200 @74; "},
       {"no body by its status", Way::kResponses, "HTTP/1.1 204 No Content\r\n\r\n" + ok,
        "response 204 @27; response 200 @70; "},
