@@ -87,7 +87,6 @@ class StreamListener {
   void End(Recorder* recorder);
 
   // Whether there has been an event.
-  bool HasHeard() const { return events_ != 0; }
   // How long the connection may be silent after its last event.
   Nanos Patience() const { return rules_.Patience(first_event_, last_.now, events_); }
 

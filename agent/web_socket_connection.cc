@@ -559,10 +559,9 @@ StreamListener::Arrival Connection::ArrivalAt(Nanos now) const {
 void Connection::OnEvent(Nanos now) {
   ConnectionContext& c = *context_;
   WebSocket& w = *web_socket_;
-  const bool is_first = !w.listener->HasHeard();
   if (!w.listener->Take(w.reader.payload(), w.reader.message_bytes(), ArrivalAt(now), c.recorder)) return;
   c.recorder->last_end = now;
-  if (is_first) Prove();
+  if (!is_proven_ && state_ == State::kIdle) Prove();  // what comes before the acks proves nothing
   if (const Nanos subscribed = std::exchange(w.subscribed, 0); subscribed != 0)
     (*c.recorder)[Metric::kFirstEvent].Record(now - subscribed);
   if (state_ == State::kIdle) WatchSilence(now);
