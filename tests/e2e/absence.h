@@ -190,15 +190,18 @@ class AbsenceCheck {
     } else {
       EXPECT_FALSE(value.is_null()) << path;
       const bool is_zero = value.is_number() && value.to_number<double>() == 0;
-      if (is_zero && judged_.try_emplace(path, MayBeZero(path)).second)
+      if (is_zero && judged_.try_emplace(path, MayBeZero(path)).second) {
         EXPECT_TRUE(judged_[path]) << path << " is a zero that stands for nothing";
+      }
     }
   }
 
   void WalkObject(const std::string& path, const Object& object) const {
     if (object.contains("overflow")) ExpectLatency(path, object);
     if (object.contains("accounting")) ExpectPoint(path, object);
-    if (object.contains("refusal")) EXPECT_EQ(object.size(), 1u) << path;
+    if (object.contains("refusal")) {
+      EXPECT_EQ(object.size(), 1u) << path;
+    }
     if (object.contains("streams") && object.contains("messages")) ExpectFindings(path, object);
     if (object.contains("second")) ExpectWindow(path, object);
     for (const auto& [key, value] : object) Walk(path + "." + std::string(key), value);
@@ -226,8 +229,9 @@ class AbsenceCheck {
     EXPECT_EQ(point.contains("staleness"), listen_.contains("time")) << path;
     EXPECT_EQ(point.at("accounting").as_object().contains("planned"), !is_listening_) << path;
     EXPECT_EQ(point.at("accounting").as_object().contains("web_socket"), is_web_socket_) << path;
-    if (!is_listening_ && point.contains("error_rate_percent"))
+    if (!is_listening_ && point.contains("error_rate_percent")) {
       EXPECT_GT(point.at("total_requests").to_number<double>(), 0) << path;
+    }
     for (const char* rate : {"requests_per_s", "messages_per_s", "generator_cpu_percent", "dead_seconds"})
       EXPECT_TRUE(!point.contains(rate) || point.contains("duration_s")) << path << " " << rate;
     EXPECT_EQ(point.contains("rate_per_s"), has_rates_ && path != "total") << path;
@@ -279,7 +283,9 @@ class AbsenceCheck {
         "dead_seconds|generator_seconds");
     if (!std::regex_match(title, kOfPoint)) return;
     EXPECT_EQ(cell.empty(), found == point.end()) << title;
-    if (!cell.empty() && found != point.end()) EXPECT_EQ(std::stod(cell), found->value().to_number<double>()) << title;
+    if (!cell.empty() && found != point.end()) {
+      EXPECT_EQ(std::stod(cell), found->value().to_number<double>()) << title;
+    }
   }
 
   bool is_web_socket_ = false;

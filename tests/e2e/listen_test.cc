@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/order_book.h"
+#include "common/clock.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/web_socket_server.h"
 
