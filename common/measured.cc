@@ -260,6 +260,10 @@ bool IsOfMessages(Finding finding) {
     case Finding::kReconnect:
     case Finding::kStorm:
     case Finding::kHeld:
+    case Finding::kViolation:
+    case Finding::kBadPayload:
+    case Finding::kOversized:
+    case Finding::kPingFlood:
       return false;
     default:
       return true;

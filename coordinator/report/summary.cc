@@ -8,6 +8,7 @@
 #include <optional>
 #include <tuple>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/check.h"
@@ -52,7 +53,7 @@ void FillCounters(const Counters& counters, Shown shown, google::protobuf::Messa
 }
 
 // What the plan does not measure is filled in as zero, as elsewhere here; DropUnmeasured takes it out.
-void FillAccounting(const Counters& counters, const Pending& pending, proto::Accounting* out) {
+void FillAccounting(const Counters& counters, const Pending& pending, bool has_replies, proto::Accounting* out) {
   FillCounters(counters, Shown::kAccount, out, out->mutable_counters());
   if (out->counters().list().empty()) out->clear_counters();
   out->set_never_sent(counters.NeverSentTotal());
@@ -62,7 +63,7 @@ void FillAccounting(const Counters& counters, const Pending& pending, proto::Acc
   proto::WebSocketCounts* const counts = out->mutable_web_socket();
   FillCounters(counters, Shown::kWebSocket, counts, counts->mutable_counters());
   if (counts->counters().list().empty()) counts->clear_counters();
-  counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
+  if (has_replies) counts->set_missing_replies(counters.OutcomeTotal() - counters.Complete());
   FillCounts(counters.findings, kFindingRows, counts->mutable_streams());
   FillCounts(counters.closings, kClosingRows, counts->mutable_closings());
   out->set_waiting(pending.waiting);
@@ -80,6 +81,7 @@ struct Sums {
   std::uint64_t dead_seconds = 0;
   std::uint64_t generator_seconds = 0;
   std::uint64_t unaccounted_max = 0;
+  bool has_replies = false;  // a request is a message of a WebSocket
   bool is_partial = false;
   bool is_interrupted = false;
 
@@ -114,8 +116,13 @@ std::uint64_t CountSeconds(const std::vector<Second>& seconds, Second kind) {
   return static_cast<std::uint64_t>(std::count(seconds.begin(), seconds.end(), kind));
 }
 
+bool IsListening(const Merger& merger) {
+  return merger.headline() == Metric::kInterval || merger.headline() == Metric::kStaleness;
+}
+
 void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
   const Merger& merger = *point.merger;
+  sums->has_replies = absl::StartsWith(plan.target(), "ws") && !IsListening(merger);
   sums->counters.Add(merger.counters());
   sums->pending.waiting += merger.pending().waiting;
   sums->pending.in_flight += merger.pending().in_flight;
@@ -134,10 +141,6 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
 
 const char* StatusOf(const Sums& sums) {
   return sums.is_partial ? "PARTIAL" : sums.is_interrupted ? "INTERRUPTED" : "COMPLETE";
-}
-
-bool IsListening(const Merger& merger) {
-  return merger.headline() == Metric::kInterval || merger.headline() == Metric::kStaleness;
 }
 
 // What each request of a mix came to.
@@ -286,8 +289,8 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   FillRates(sums, out);
   FillLatencies(sums, out);
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
-  FillAccounting(counters, sums.pending, out->mutable_accounting());
-  FillAccounting(sums.warmup, Pending(), out->mutable_warmup());
+  FillAccounting(counters, sums.pending, sums.has_replies, out->mutable_accounting());
+  FillAccounting(sums.warmup, Pending(), sums.has_replies, out->mutable_warmup());
   out->set_unaccounted_requests_max(sums.unaccounted_max);
   out->set_status(StatusOf(sums));
 }
