@@ -94,7 +94,7 @@ std::vector<double> Arrivals(const Mock& mock) {
 // A8: a constant rate, seen from the target.
 TEST(OpenLoopTest, AConstantRateArrivesAsAsked) {
   const int seconds = IsFull() ? 60 : 5;
-  Mock mock(OnCore(1));
+  Mock mock(OnCore(1), {"--arrivals", std::to_string(50'000 * seconds)});
   const RunOutcome run = OpenLoop(
       mock, "/api/v3/ping", {"-R", "50k", "-d", std::to_string(seconds) + "s", "--arrivals", "constant", "-c", "64"});
   ASSERT_EQ(run.code, 0) << run.err;

@@ -37,6 +37,10 @@ int main(int argc, char** argv) {
   bool is_behind = false;
   app.add_option("--clock-ahead", ahead, "what its clock shows more than the machine's")->capture_default_str();
   app.add_flag("--clock-behind", is_behind, "... less, that is");
+  std::size_t arrivals = tidemark::Truth::kArrivalsKept;
+  app.add_option("--arrivals", arrivals, "how many instants /__arrivals keeps, 8 bytes for each: the first ones")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{100'000'000}))
+      ->capture_default_str();
   bool is_spinning = false;
   app.add_flag("--spin", is_spinning, "never sleep: instants exact to microseconds, for the price of a core");
   app.footer(
@@ -69,7 +73,7 @@ int main(int argc, char** argv) {
     signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
     const auto offset = tidemark::ParseDuration(ahead);
     if (!offset.ok()) return Fail("--clock-ahead: " + std::string(offset.status().message()));
-    tidemark::MockServer server(&io, is_behind ? -*offset : *offset);
+    tidemark::MockServer server(&io, is_behind ? -*offset : *offset, arrivals);
     const auto address = tidemark::ParseControlAddress(listen);
     if (!address.ok()) return Fail("--listen: " + std::string(address.status().message()));
     const ControlAddress bound{.host = address->host, .port = server.Listen(address->host, address->port, nullptr)};

@@ -184,7 +184,7 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
                                : target == "/__events" ? truth_.EventsText()
                                                        : truth_.ToJson();
       if (target == "/__reset") {
-        truth_ = Truth();
+        truth_ = Truth(truth_.max_arrivals);
         counted_.clear();
       }
       const std::string bytes =

@@ -18,8 +18,9 @@ namespace tidemark {
 // Serves until its io_context stops. Threads: the one that runs the io_context.
 class MockServer {
  public:
-  // `ahead`: what its clock shows more than the machine's.
-  explicit MockServer(boost::asio::io_context* io, Nanos ahead = 0) : io_(*io), ahead_(ahead) {}
+  // `ahead`: what its clock shows more than the machine's. `max_arrivals`: whose instants are kept.
+  explicit MockServer(boost::asio::io_context* io, Nanos ahead = 0, std::size_t max_arrivals = Truth::kArrivalsKept)
+      : io_(*io), ahead_(ahead), truth_(max_arrivals) {}
 
   // Binds and starts accepting; returns the port. `tls` null for plain.  Throws boost::system::system_error.
   std::uint16_t Listen(const std::string& host, std::uint16_t port, boost::asio::ssl::context* tls);

@@ -9,6 +9,7 @@ namespace tidemark {
 std::string Truth::ArrivalsText() const {
   std::string text;
   for (const Nanos instant : arrivals) absl::StrAppend(&text, instant, "\n");
+  if (arrivals_left_out > 0) absl::StrAppend(&text, "left out: ", arrivals_left_out, "\n");
   return text;
 }
 
@@ -35,6 +36,7 @@ std::string Truth::ToJson() const {
                                     {"upgraded", upgraded},
                                     {"parsed", parsed},
                                     {"answered", answered},
+                                    {"arrivals_left_out", arrivals_left_out},
                                     {"bytes_received", bytes_received},
                                     {"bytes_sent", bytes_sent},
                                     {"statuses", by_status},
