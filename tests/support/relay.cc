@@ -283,6 +283,7 @@ Nanos Relay::CpuTime() {
 }
 
 void Relay::Run() {
+  pthread_setname_np(pthread_self(), "relay");
   if (options_.core >= 0) {
     cpu_set_t cores;
     CPU_ZERO(&cores);
