@@ -2,7 +2,15 @@
 
 Clients take turns in every round, so that what else the machine does hits all of them alike. CPU is user plus system
 time of the whole client process, by wait4. "same core" puts client and server on one core, where CPU per request is
-what differs and noise is least; "split" gives each a core of its own.
+what differs and noise is least; "split" gives each a core of its own. A peer that is not installed, or whose output
+cannot be read, is left out with a word.
+
+With --against DIR, tidemark beside another build of itself: DIR is a checkout of this project, whose release preset is
+built, or the folder of a build. Parts http, tls and ws ("all" is these) run in pairs, new and old in turn, on the same
+target and core, and who is first in a pair is last in the next. What is printed is the median of the pairs' ratios; and
+the instructions in user space that a request takes in both (http and ws; callgrind, the difference of a long run and a
+short one). Speed is "unchanged" if the ratio of CPU per request is at most 1.02, and the instructions are at most those
+of DIR + 2. The exit code is 4 if it is not, or if that could not be told.
 """
 
 import argparse
@@ -30,14 +38,16 @@ CONNECTIONS = 64
 
 
 class Usage:
-    """CPU seconds that one process used, and what it printed."""
+    """CPU seconds that one process used, how long it ran, and what it printed."""
 
     def __init__(self, argv, cores=None, env=None):
         pin = (lambda: os.sched_setaffinity(0, cores)) if cores is not None else None
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            started = time.monotonic()
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=pin,
                                        env=dict(os.environ, **(env or {})))
             _, status, used = os.wait4(process.pid, 0)
+            self.elapsed = time.monotonic() - started
             process.returncode = os.waitstatus_to_exitcode(status)
             out.seek(0)
             err.seek(0)
@@ -113,6 +123,10 @@ location / {{ return 200 "Hello, world!"; }} }} }}""")
 
 # ---------------------------------------------------------------- clients
 
+class Unreadable(Exception):
+    """What a client printed says of no request."""
+
+
 class Client:
     """A load generator: its command line, and how many requests it says it did."""
 
@@ -124,6 +138,11 @@ class Client:
     def requests(self, used):
         raise NotImplementedError
 
+    def seconds(self, used, asked):
+        """How long it sent requests."""
+        del used
+        return asked
+
     def env(self):
         return {}
 
@@ -134,11 +153,12 @@ class Client:
 class Tidemark(Client):
     name = "tidemark"
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, program=TIDEMARK):
         self.flags = flags
+        self.program = program
 
     def argv(self, url, connections, seconds):
-        return [TIDEMARK, "run", "-q", "-k" if url.startswith("https") else "-q", "-t", "1", "-c", str(connections),
+        return [self.program, "run", "-q", "-k" if url.startswith("https") else "-q", "-t", "1", "-c", str(connections),
                 "-d", f"{seconds}s", "-o", "csv=-", *self.flags, url]
 
     def requests(self, used):
@@ -202,11 +222,40 @@ class Hey(Client):
 class Oha(Client):
     name = "oha"
 
+    @staticmethod
+    def json_flags(help_text):
+        """What asks this version for JSON: its options changed their names."""
+        if "--output-format" in help_text:
+            return ["--output-format", "json"]
+        return ["--json" if "--json" in help_text else "-j"]
+
     def argv(self, url, connections, seconds):
-        return ["oha", "-z", f"{seconds}s", "-c", str(connections), "--insecure", "--no-tui", "--json", url]
+        text = subprocess.run(["oha", "--help"], capture_output=True, text=True, check=False).stdout
+        return ["oha", "-z", f"{seconds}s", "-c", str(connections), "--insecure", "--no-tui", *self.json_flags(text), url]
 
     def requests(self, used):
         return json.loads(used.text)["statusCodeDistribution"]["200"]
+
+
+class SslTime(Client):
+    """openssl s_time: full handshakes one after the other, a request on each."""
+
+    name = "openssl s_time"
+
+    def argv(self, url, connections, seconds):
+        assert connections == 1
+        return ["openssl", "s_time", "-connect", re.search(r"//([^/]+)/", url)[1], "-new", "-www", "/", "-time",
+                str(seconds)]
+
+    def requests(self, used):
+        return int(re.search(r"(\d+) connections in \d+ real seconds", used.text)[1])
+
+    def seconds(self, used, asked):
+        del asked  # it looks at whole seconds of the clock: up to one more
+        return used.elapsed
+
+    def is_there(self):
+        return shutil.which("openssl") is not None
 
 
 class Vegeta(Client):
@@ -262,11 +311,7 @@ class Locust(Client):
 
 def peers(folder):
     """Load generators that Debian has no package of, if the user has them."""
-    known = [Hey(), Oha(), Vegeta(), K6(folder), Locust(folder)]
-    missing = [client.name for client in known if not client.is_there()]
-    if missing:
-        print(f"not on PATH, left out: {', '.join(missing)}")
-    return [client for client in known if client.is_there()]
+    return [Hey(), Oha(), Vegeta(), K6(folder), Locust(folder)]
 
 
 # ---------------------------------------------------------------- measuring
@@ -277,37 +322,68 @@ def spread(values, form="{:.3f}"):
 
 
 def measure(client, url, core, connections, seconds):
-    """CPU microseconds per request, requests per second."""
-    used = Usage(client.argv(url, connections, seconds), {core}, client.env())
+    """CPU microseconds per request, requests per second. Raises Unreadable."""
+    try:
+        used = Usage(client.argv(url, connections, seconds), {core}, client.env())
+    except OSError as error:
+        raise Unreadable(f"does not start: {error}") from error
     try:
         requests = client.requests(used)
     except (TypeError, KeyError, ValueError, StopIteration, IndexError, OSError):
         requests = 0
     if requests == 0:
-        sys.exit(f"scripts/bench: {client.name} did no request (exit {used.code}): {(used.error or used.text)[-400:]}")
-    return used.cpu * 1e6 / requests, requests / seconds
+        said = " ".join((used.error or used.text).split())[-200:]
+        raise Unreadable(f"no count of requests to be read (exit {used.code}): {said}")
+    return used.cpu * 1e6 / requests, requests / client.seconds(used, seconds)
 
 
-def compare(title, clients, url, core, rounds, seconds, base="wrk"):
-    """Prints a row per client: absolute medians, and per-round ratios to `base`."""
-    print(f"\n{title}; {CONNECTIONS} connections, {rounds} rounds of {seconds} s, median (least to most)")
-    print(f"  {'client':<16}{'CPU us/request':<28}{'/ ' + base:<28}{'requests/s':<32}{'/ ' + base}")
-    results = {client.name: [] for client in clients}
+def must_measure(client, url, core, connections, seconds):
+    """measure, where without an answer there is nothing to say."""
+    try:
+        return measure(client, url, core, connections, seconds)
+    except Unreadable as error:
+        sys.exit(f"scripts/bench: {client.name}: {error}")
+
+
+def left_out(name, why):
+    print(f"  left out: {name}: {why}", flush=True)
+
+
+def compare(title, clients, url, core, rounds, seconds, base="wrk", connections=CONNECTIONS):
+    """Prints a row per client: absolute medians, and per-round ratios to `base`. Peers may be left out, tidemark not."""
+    print(f"\n{title}; {connections} connections, {rounds} rounds of {seconds} s, median (least to most)", flush=True)
+    results = {}
+    for client in clients:
+        if client.is_there():
+            results[client.name] = []
+        else:
+            left_out(client.name, "not installed")
     for number in range(rounds):
         for client in clients:
+            if client.name not in results:
+                continue
             progress(f"round {number + 1} of {rounds}: {client.name}")
-            results[client.name].append(measure(client, url, core, CONNECTIONS, seconds))
+            if isinstance(client, Tidemark):
+                results[client.name].append(must_measure(client, url, core, connections, seconds))
+                continue
+            try:
+                results[client.name].append(measure(client, url, core, connections, seconds))
+            except Unreadable as error:
+                progress("")
+                left_out(client.name, error)
+                del results[client.name]
     progress("")
+    print(f"  {'client':<18}{'CPU us/request':<28}{'/ ' + base:<28}{'requests/s':<32}{'/ ' + base}")
     for name, rows in results.items():
-        cpu = [row[0] for row in rows]
-        rate = [row[1] for row in rows]
-        print(f"  {name:<16}{spread(cpu, '{:.2f}'):<28}"
-              f"{spread([row[0] / other[0] for row, other in zip(rows, results[base])]):<28}"
-              f"{spread(rate, '{:.0f}'):<32}{spread([row[1] / other[1] for row, other in zip(rows, results[base])])}")
+        print(f"  {name:<18}{spread([row[0] for row in rows], '{:.2f}'):<28}{ratio(results, name, base):<28}"
+              f"{spread([row[1] for row in rows], '{:.0f}'):<32}{ratio(results, name, base, 1)}")
     return results
 
 
 def ratio(results, name, base, column=0):
+    """"-" if one of them was left out."""
+    if not results.get(name) or not results.get(base):
+        return "-"
     return spread([a[column] / b[column] for a, b in zip(results[name], results[base])])
 
 
@@ -341,10 +417,12 @@ def tls(rounds, seconds):
         url = f"https://127.0.0.1:{port}/"
         compare("HTTPS, same core with nginx", [Tidemark(), Wrk(), H2load()], url, 1, rounds, seconds)
         compare("HTTPS, split", [Tidemark(), Wrk(), H2load()], url, 0, rounds, seconds)
+        # Like beside like: wrk resumes its session on each new connection, openssl s_time -new never does.
         full, resumed = Tidemark("--new-connection", "--no-resume"), Tidemark("--new-connection")
-        full.name, resumed.name = "tidemark, full", "tidemark, resumed"
-        compare("HTTPS, a new connection for each request, split (requests are handshakes)",
-                [full, resumed, Wrk("-H", "Connection: close")], url, 0, rounds, seconds)
+        compare("HTTPS, a new connection for each request, sessions resumed, split (requests are handshakes)",
+                [resumed, Wrk("-H", "Connection: close")], url, 0, rounds, seconds)
+        compare("HTTPS, a new connection for each request, full handshakes, split (requests are handshakes)",
+                [full, SslTime()], url, 0, rounds, seconds, base=SslTime.name, connections=1)
 
 
 def per_connection(client, url, few, many, seconds):
@@ -380,8 +458,13 @@ def memory(rounds, seconds):
         results = {client.name: [] for client in clients}
         for _ in range(rounds):
             for client in clients:
+                if not client.is_there():
+                    continue
                 results[client.name].append((per_connection(client, url, few, many, seconds),))
         for client in clients:
+            if not results[client.name]:
+                left_out(client.name, "not installed")
+                continue
             print(f"  {client.name:<16}{spread([row[0] for row in results[client.name]], '{:.0f}'):<32}"
                   f"/ wrk {ratio(results, client.name, 'wrk')}")
 
@@ -442,7 +525,7 @@ def scale(rounds, seconds):
     rows = []
     with bare_responder(0) as port, bare_responder(1, "127.0.0.2", port):
         for _ in range(rounds):
-            one = measure(one_worker, f"http://127.0.0.1:{port}/", 0, CONNECTIONS, seconds)
+            one = must_measure(one_worker, f"http://127.0.0.1:{port}/", 0, CONNECTIONS, seconds)
             argv = [TIDEMARK, "run", "-q", "-t", "2", "--pin", "-c", str(2 * CONNECTIONS), "-d", f"{seconds}s", "-o",
                     "csv=-", "--resolve", f"both.test:{port}:127.0.0.1", "--resolve", f"both.test:{port}:127.0.0.2",
                     f"http://both.test:{port}/"]
@@ -485,6 +568,97 @@ def micro(rounds, _seconds):
                    check=True)
 
 
+# ---------------------------------------------------------------- beside another build of itself
+
+MOST_RATIO = 1.02        # of CPU per request, new / old
+MOST_INSTRUCTIONS = 2.0  # per request, new - old
+ECHO = ("--data", "x" * 64)
+
+
+def build_of(folder):
+    """The program tidemark of DIR: a folder of a build, or a checkout, which is built."""
+    folder = pathlib.Path(folder).resolve()
+    as_build = folder / "coordinator/tidemark"
+    if as_build.is_file():
+        return str(as_build)
+    if not (folder / "CMakePresets.json").is_file() or not (folder / "coordinator").is_dir():
+        sys.exit(f"scripts/bench: --against {folder}: neither a checkout of this project nor the folder of a build; "
+                 "name one with CMakePresets.json or coordinator/tidemark in it")
+    for command in (["cmake", "--preset", "release"], ["cmake", "--build", "--preset", "release", "--target", "tidemark"]):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"scripts/bench: --against {folder}: {' '.join(command)}: {(done.stderr or done.stdout)[-400:]}")
+    return str(folder / "build/release/coordinator/tidemark")
+
+
+def instructions(program, url, flags):
+    """User instructions per request inside the worker, as tests/e2e/instructions_test.cc counts them. None: not told."""
+    def count(requests):
+        with tempfile.TemporaryDirectory() as folder:
+            counts = pathlib.Path(folder, "callgrind.out")
+            subprocess.run(["valgrind", "--tool=callgrind", "--toggle-collect=tidemark::Worker::Run()",
+                            f"--callgrind-out-file={counts}", program, "run", "-q", "-t", "1", "-c", str(CONNECTIONS),
+                            "-n", str(requests), "--warmup", "0", *flags, url],
+                           stdin=subprocess.DEVNULL, capture_output=True, check=True)
+            return int(re.search(r"^totals: (\d+)", counts.read_text(), re.MULTILINE)[1])
+
+    few, many = 10_000, 60_000
+    try:
+        each = (count(many) - count(few)) / (many - few)
+    except (OSError, subprocess.CalledProcessError, TypeError):
+        return None
+    return each if each > 0 else None
+
+
+def judge(cpu_ratio, new_instructions, old_instructions, counts_instructions):
+    """Whether speed is unchanged, and why not."""
+    reasons = []
+    if cpu_ratio > MOST_RATIO:
+        reasons.append(f"CPU per request is {cpu_ratio:.3f} of the old, above {MOST_RATIO}")
+    if counts_instructions:
+        if new_instructions is None or old_instructions is None:
+            reasons.append("instructions could not be counted")
+        elif new_instructions > old_instructions + MOST_INSTRUCTIONS:
+            reasons.append(f"{new_instructions - old_instructions:.1f} instructions more, above {MOST_INSTRUCTIONS:.0f}")
+    return not reasons, "; ".join(reasons)
+
+
+def against(folder, names, pairs, seconds):
+    """Prints the figures of each part; whether speed is unchanged in all."""
+    old_program = build_of(folder)
+    targets = {"http": (bare_responder, "http", "/", (), True), "tls": (lambda core: nginx(core, True), "https", "/", (), False),
+               "ws": (mock, "ws", "/ws", ECHO, True)}
+    print(f"new: {TIDEMARK}\nold: {old_program}")
+    is_unchanged = True
+    for name in names:
+        start, scheme, path, flags, counts_instructions = targets[name]
+        new, old = Tidemark(*flags), Tidemark(*flags, program=old_program)
+        new.name, old.name = "new", "old"
+        rows = {"new": [], "old": []}
+        with start(1) as port:
+            url = f"{scheme}://127.0.0.1:{port}{path}"
+            for number in range(pairs):
+                for client in (new, old) if number % 2 == 0 else (old, new):
+                    progress(f"{name}, pair {number + 1} of {pairs}: {client.name}")
+                    rows[client.name].append(must_measure(client, url, 1, CONNECTIONS, seconds))
+            progress(f"{name}: instructions" if counts_instructions else "")
+            counts = [instructions(client.program, url, flags) if counts_instructions else None for client in (new, old)]
+        progress("")
+        unit = "message and its echo" if name == "ws" else "request"
+        print(f"\n{name}: {CONNECTIONS} connections, same core, {pairs} pairs of {seconds} s, median (least to most)")
+        for client in (new, old):
+            print(f"  {client.name}: CPU {spread([row[0] for row in rows[client.name]], '{:.2f}')} us per {unit}, "
+                  f"{spread([row[1] for row in rows[client.name]], '{:.0f}')} per second")
+        print(f"  new / old: CPU {ratio(rows, 'new', 'old')}, per second {ratio(rows, 'new', 'old', 1)}")
+        if counts_instructions and None not in counts:
+            print(f"  instructions in user space: new {counts[0]:.1f}, old {counts[1]:.1f} per {unit}")
+        median = statistics.median(a[0] / b[0] for a, b in zip(rows["new"], rows["old"]))
+        holds, why = judge(median, *counts, counts_instructions)
+        print(f"  {name}: " + ("unchanged" if holds else f"NOT unchanged: {why}"), flush=True)
+        is_unchanged = is_unchanged and holds
+    return is_unchanged
+
+
 def main():
     parts = {"http": http, "tls": tls, "memory": memory, "connections": connections, "scale": scale, "swarm": swarm, "ws": ws,
              "micro": micro}
@@ -492,7 +666,8 @@ def main():
         prog="scripts/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
         description=__doc__ + "\nparts:\n" + "\n".join(f"  {name:<12} {part.__doc__}" for name, part in parts.items()))
     parser.add_argument("part", choices=[*parts, "all"])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--against", metavar="DIR", help="another checkout, or build, of this project; see above")
+    parser.add_argument("--rounds", type=int, help="5; with --against, pairs: 9")
     parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--count", type=int, default=50_000, help="of part connections")
     parser.add_argument("--agents", type=int, default=1_000, help="of part swarm")
@@ -501,6 +676,12 @@ def main():
         sys.exit("scripts/bench: needs two cores")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if options.against is not None:
+        names = ["http", "tls", "ws"] if options.part == "all" else [options.part]
+        if names[0] not in ("http", "tls", "ws"):
+            parser.error(f"--against: part {options.part} has no such form; use http, tls, ws or all")
+        sys.exit(0 if against(options.against, names, options.rounds or 9, options.seconds) else 4)
+    options.rounds = options.rounds or 5
     for name in parts if options.part == "all" else [options.part]:
         if name == "connections":
             connections(options.count, options.seconds)
