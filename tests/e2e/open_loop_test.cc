@@ -317,10 +317,11 @@ TEST(WarmupTest, CtrlCEndsItAtOnce) {
   for (const std::vector<std::string>& load : {std::vector<std::string>{"-R", "200"}, {"-c", "5"}}) {
     std::vector<std::string> arguments = {TIDEMARK_BINARY, "run", "-d", "1s", "--warmup", "60s", mock.Url()};
     arguments.insert(arguments.end(), load.begin(), load.end());
+    const std::int64_t before = Int(mock.Truth(), "parsed");
     Process process(arguments);
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    WaitForAnswers(mock, before + 1, &process);
     process.Signal(SIGINT);
-    EXPECT_EQ(process.Wait(std::chrono::seconds(10)), 130) << process.Err();
+    EXPECT_EQ(process.Wait(std::chrono::seconds(30)), 130) << process.Err();  // the warm-up's minute is not waited for
   }
 }
 

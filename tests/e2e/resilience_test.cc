@@ -151,8 +151,8 @@ TEST(ResilienceTest, AJournalThatWasDeliveredIsRemoved) {
 TEST(ResilienceTest, BadJournalsAreOneLine) {
   TempDir dir;
   Spill(dir / "no", "something else");
-  Spill(dir / "empty", "tidemark-journal 1\n");
-  Spill(dir / "garbage", "tidemark-journal 1\n\x05hello");
+  Spill(dir / "empty", "tidemark-journal 2\n");
+  Spill(dir / "garbage", "tidemark-journal 2\n\x05hello");
   for (const auto& [file, part] : std::vector<std::pair<std::string, std::string>>{{dir / "missing", "No such file"},
                                                                                    {dir / "no", "no tidemark journal"},
                                                                                    {dir / "empty", "holds no run"},

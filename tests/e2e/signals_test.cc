@@ -24,7 +24,7 @@ TEST(SignalsTest, AnAgentKilledMidRunLeavesAPartialPointThatStillAddsUp) {
                    "--requests-per-connection", "5k", "-o", "json=" + (dir / "run.json"), mock.Url("/mock/delay=1ms")});
   WaitForAnswers(mock, 8'000, &process);
   agents[1]->process().Signal(SIGKILL);
-  EXPECT_EQ(process.Wait(std::chrono::seconds(30)), 3);
+  EXPECT_EQ(process.Wait(), 3);
   const boost::json::value report = ReadReport(dir / "run.json");
   EXPECT_EQ(At(report, "status").as_string(), "PARTIAL");
   EXPECT_TRUE(At(report, "total.accounting.identity_holds").as_bool());
@@ -102,15 +102,15 @@ TEST(SignalsTest, AnAgentThatHangsIsLostInTimeAndStopsWhenItWakes) {
 TEST(SignalsTest, AgentsEndOnSigtermAndAfterOneRunWithOnce) {
   Agent agent;
   agent.process().Signal(SIGTERM);
-  EXPECT_EQ(agent.process().Wait(std::chrono::seconds(10)), 0);
+  EXPECT_EQ(agent.process().Wait(), 0);
 
   Mock mock;
   Agent once({"--once"});
   EXPECT_EQ(TidemarkRun({"--agents", once.address(), "-c", "2", "-n", "10", mock.Url()}).code, 0);
-  EXPECT_EQ(once.process().Wait(std::chrono::seconds(10)), 0);
+  EXPECT_EQ(once.process().Wait(), 0);
 
   Agent idle({"--once", "--idle-timeout", "200ms"});
-  EXPECT_EQ(idle.process().Wait(std::chrono::seconds(10)), 0);
+  EXPECT_EQ(idle.process().Wait(), 0);
   EXPECT_NE(idle.process().Err().find("no coordinator within 200ms"), std::string::npos);
 }
 

@@ -19,7 +19,7 @@ TEST_P(FaultTruth, OneInAThousandIsCountedAsWhatItIsAndAllBytesAgree) {
   Mock mock;
   const auto agents = StartAgents(2);
   std::vector<std::string> arguments = AgentsFlag(agents);
-  arguments.insert(arguments.end(), {"-c", "50", "--requests-per-connection", "400", "--warmup", "0", "--timeout", "1s",
+  arguments.insert(arguments.end(), {"-c", "50", "--requests-per-connection", "400", "--warmup", "0", "--timeout", "5s",
                                      mock.Url(std::string("/mock/fault=") + GetParam().fault + "/1000")});
   const RunOutcome run = TidemarkRun(arguments);
   ASSERT_EQ(run.code, 0) << run.err;
