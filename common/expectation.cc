@@ -75,7 +75,7 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
   out.is_at_most = all[sign] == '<';
   const absl::string_view figure = all.substr(0, sign);
   absl::string_view value = all.substr(sign + 1);
-  absl::ConsumePrefix(&value, "=");
+  const bool has_equals = absl::ConsumePrefix(&value, "=");
   if (figure == "error_rate" || figure == "availability") {
     out.figure = figure == "error_rate" ? Expectation::Figure::kErrorRate : Expectation::Figure::kAvailability;
     const auto percent = ParsePercent(value);
@@ -95,6 +95,10 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
     const auto count = ParseCount(value);
     if (!count.ok()) return Blame(text, count.status().message());
     out.limit = static_cast<double>(*count);
+    if ((is_finding || out.figure == Expectation::Figure::kDeadSeconds) && !has_equals) {
+      if (out.is_at_most && *count == 0) return Blame(text, absl::StrCat("is never met; none is ", figure, "<1"));
+      out.limit += out.is_at_most ? -1 : 1;
+    }
     return out;
   }
   if (figure == "mean") {

@@ -29,7 +29,7 @@ struct Expectation {
   std::uint64_t denominator = 1;
   Finding finding = Finding::kGap;  // of kFinding
   bool is_at_most = true;           // else at least
-  double limit = 0;                 // ns, percent, or a count
+  double limit = 0;                 // ns, percent, or a count; itself within what is expected
   std::string text;                 // as the user wrote it, without blanks
 
   bool IsLatency() const { return figure == Figure::kMean || figure == Figure::kQuantile; }
@@ -41,7 +41,8 @@ struct Expectation {
 
 // Parses FIGURE<VALUE or FIGURE>VALUE (also <= and >=). Figures: mean, max, p50 to p99.999 with a duration, error_rate
 // and availability with a percentage, dead_seconds and requests_per_s with a count; of streams messages_per_s and the
-// findings, by their names in common/outcomes.def, with a count. Errors: InvalidArgument naming the text and the
+// findings, by their names in common/outcomes.def, with a count. Of findings and dead seconds, which are whole numbers,
+// <1 is none; of figures that are measured the limit itself is met too. Errors: InvalidArgument naming the text and the
 // remedy.
 absl::StatusOr<Expectation> ParseExpectation(absl::string_view text);
 

@@ -27,12 +27,23 @@ TEST(ExpectationTest, EveryFigureIsRead) {
   ASSERT_OK(gaps);
   EXPECT_EQ(gaps->figure, Expectation::Figure::kFinding);
   EXPECT_EQ(gaps->finding, Finding::kChecksumWrong);
-  EXPECT_EQ(gaps->limit, 1);
+  EXPECT_EQ(gaps->limit, 0);
   ASSERT_OK(ParseExpectation("messages_per_s>5k"));
   ASSERT_OK(ParseExpectation("mean<1ms"));
   const auto max = ParseExpectation("max<1s");
   ASSERT_OK(max);
   EXPECT_EQ(max->numerator, max->denominator);
+}
+
+// "<1" of whole numbers is none; a report with one dead second met dead_seconds<1 once.
+TEST(ExpectationTest, WholeNumbersBelowALimitDoNotReachIt) {
+  EXPECT_EQ(ParseExpectation("dead_seconds<3")->limit, 2);
+  EXPECT_EQ(ParseExpectation("dead_seconds<=3")->limit, 3);
+  EXPECT_EQ(ParseExpectation("snapshots>3")->limit, 4);
+  EXPECT_EQ(ParseExpectation("snapshots>=3")->limit, 3);
+  EXPECT_EQ(ParseExpectation("requests_per_s>3")->limit, 3);
+  EXPECT_NE(ParseExpectation("gaps<0").status().message().find("gaps<1"), std::string::npos);
+  EXPECT_EQ(ParseExpectation("gaps<=0")->limit, 0);
 }
 
 TEST(ExpectationTest, NonsenseIsNamed) {
