@@ -133,8 +133,15 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     constexpr auto kService = static_cast<std::size_t>(Metric::kService);
     if (is_decoded[kService]) window->longest = std::max(window->longest, decoded_[kService].max());
     const std::size_t gap = is_listening ? static_cast<std::size_t>(Metric::kInterval) : kService;
-    if (is_decoded[gap]) window->gaps.Add(decoded_[gap].Facts());
-    window->stood_still = std::max<Nanos>(window->stood_still, shard.stood_still_ns());
+    if (is_decoded[gap]) {
+      decoded_[gap].ForEach([&window](std::uint32_t slot, std::uint64_t count) {
+        const auto time = static_cast<double>(HistogramLayout::HighestOf(slot));
+        window->gap_sum += static_cast<double>(count) * time;
+        window->gap_squares += static_cast<double>(count) * time * time;
+      });
+    }
+    // An agent that went on reading would have seen what the others did not.
+    window->stood_still = std::min<Nanos>(window->stood_still.value_or(shard.stood_still_ns()), shard.stood_still_ns());
     window->pending += pending.waiting + pending.in_flight;
   }
   CloseCompleteWindows();
@@ -166,8 +173,9 @@ void Merger::CloseWindow() {
                 .failed_connects = FailedConnects(window.delta),
                 .pending = window.pending,
                 .longest = window.longest,
-                .usual_gap = window.gaps.count == 0 ? 0 : static_cast<Nanos>(window.gaps.sum / window.gaps.count),
-                .stood_still = window.stood_still,
+                .usual_gap = window.gap_sum == 0 ? 0 : static_cast<Nanos>(window.gap_squares / window.gap_sum),
+                .covered = window.delta.up_ns == 0 ? 0 : window.gap_sum / static_cast<double>(window.delta.up_ns),
+                .stood_still = window.stood_still.value_or(0),
                 .availability = window.delta.asked_ns == 0 ? -1
                                                            : static_cast<double>(window.delta.up_ns) /
                                                                  static_cast<double>(window.delta.asked_ns),

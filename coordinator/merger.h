@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,9 @@ struct WindowSum {
   std::uint64_t failed_connects = 0;
   std::uint64_t pending = 0;    // at the window's end: waiting, or in flight
   Nanos longest = 0;            // service time of its successes
-  Nanos usual_gap = 0;          // mean service time of its successes; of streams, mean interval between messages
-  Nanos stood_still = 0;        // the longest time for which a worker neither read nor waited
+  Nanos usual_gap = 0;          // service time as a random instant finds it; of streams, interval between messages
+  double covered = 0;           // sum of those times / connection time that there was
+  Nanos stood_still = 0;        // the longest time for which a worker neither read nor waited: the agents' least
   double availability = -1;     // connection time up / asked; negative: none was asked for
   std::string latency_v2 = {};  // HdrHistogram V2 of the headline metric; empty if nothing was recorded
 };
@@ -106,8 +108,9 @@ class Merger {
     Histogram latency;
     Counters delta;
     Nanos longest = 0;
-    HistogramFacts gaps;
-    Nanos stood_still = 0;
+    double gap_sum = 0;      // ns
+    double gap_squares = 0;  // of the same times
+    std::optional<Nanos> stood_still;
     std::uint64_t pending = 0;
   };
   void CloseWindow();

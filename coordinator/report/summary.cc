@@ -104,9 +104,12 @@ std::vector<Second> SecondsJudged(const proto::Plan& plan, const PointResult& po
     facts.push_back({.second = window.second,
                      .success = is_listening ? window.messages : window.success,
                      .failures = window.errors + window.failed_connects,
-                     .is_asked = window.planned + window.pending + window.requests + window.errors > 0,
+                     .is_asked = is_listening ? window.availability >= 0
+                                              : window.planned + window.pending + window.requests + window.errors > 0,
+                     .is_carried = window.pending > 0,
                      .longest = window.longest,
                      .usual_gap = window.usual_gap,
+                     .covered = window.covered,
                      .stood_still = window.stood_still});
   }
   return JudgeSeconds(facts, DurationOf(plan, point), is_listening);

@@ -8,12 +8,18 @@ namespace tidemark {
 namespace {
 
 SecondFacts Served(std::uint32_t second, std::uint64_t success, Nanos time = kMillisecond) {
-  return {.second = second, .success = success, .is_asked = true, .longest = time, .usual_gap = time};
+  return {.second = second,
+          .success = success,
+          .is_asked = true,
+          .is_carried = true,
+          .longest = time,
+          .usual_gap = time,
+          .covered = 1};
 }
 SecondFacts Failing(std::uint32_t second, std::uint64_t failures) {
   return {.second = second, .failures = failures, .is_asked = true};
 }
-SecondFacts Silent(std::uint32_t second) { return {.second = second, .is_asked = true}; }
+SecondFacts Silent(std::uint32_t second) { return {.second = second, .is_asked = true, .is_carried = true}; }
 
 std::int64_t Count(const std::vector<Second>& seconds, Second kind) {
   return std::count(seconds.begin(), seconds.end(), kind);
@@ -97,6 +103,72 @@ TEST(DeadSecondsTest, AStreamThatStopsIsDeadButOneThatTicksEachSecondOrInBurstsI
       bursts[static_cast<std::size_t>(at / kSecond)] = Served(static_cast<std::uint32_t>(at / kSecond), 100, period);
     EXPECT_EQ(Count(JudgeSeconds(bursts, 40 * kSecond, true), Second::kDead), 0) << period;
   }
+}
+
+TEST(DeadSecondsTest, AStreamThatStopsAfterItsFirstSecondIsDeadButABurstMayBeFollowedByAnother) {
+  std::vector<SecondFacts> facts = {Served(0, 50, 20 * kMillisecond)};
+  for (std::uint32_t i = 1; i < 6; ++i) facts.push_back(Silent(i));
+  EXPECT_EQ(Count(JudgeSeconds(facts, 6 * kSecond, true), Second::kDead), 5);
+  facts[0].covered = 0.001;  // all came at once
+  EXPECT_EQ(Count(JudgeSeconds(facts, 6 * kSecond, true), Second::kDead), 0);
+}
+
+// A hundred messages of one stream, all at once: the mean interval is short, what a random instant lies in is not.
+TEST(DeadSecondsTest, BurstsOfOneStreamAreNotDeath) {
+  for (const Nanos period : {2 * kSecond, 3'500 * kMillisecond, 5 * kSecond}) {
+    std::vector<SecondFacts> facts;
+    for (std::uint32_t i = 0; i < 20; ++i) facts.push_back(Silent(i));
+    for (Nanos at = 0; at < 20 * kSecond; at += period) {
+      SecondFacts& burst = facts[static_cast<std::size_t>(at / kSecond)];
+      burst = Served(static_cast<std::uint32_t>(at / kSecond), 100, at == 0 ? 10'000 : period);
+      burst.covered = at == 0 ? 0 : static_cast<double>(period) / 1e9;
+    }
+    EXPECT_EQ(Count(JudgeSeconds(facts, 20 * kSecond, true), Second::kDead), 0) << period;
+  }
+}
+
+TEST(DeadSecondsTest, OneThatIsFrozenAtTheStartIsDeadThenAlthoughItAnswersLater) {
+  std::vector<SecondFacts> facts = {Silent(0), Silent(1), Served(2, 400, 2'300 * kMillisecond)};
+  for (std::uint32_t i = 3; i < 8; ++i) facts.push_back(Served(i, 500));
+  EXPECT_EQ(Count(JudgeSeconds(facts, 8 * kSecond, false), Second::kDead), 2);
+  EXPECT_EQ(Count(JudgeSeconds(facts, 8 * kSecond, true), Second::kDead), 2);
+}
+
+TEST(DeadSecondsTest, TwoFreezesDoNotExplainEachOther) {
+  std::vector<SecondFacts> facts;
+  for (std::uint32_t i = 0; i < 12; ++i) facts.push_back(Served(i, 500));
+  facts[4] = facts[7] = Silent(0);
+  facts[4].second = 4;
+  facts[7].second = 7;
+  facts[5].longest = facts[8].longest = 2 * kSecond;
+  facts[5].usual_gap = facts[8].usual_gap = 1'500 * kMillisecond;
+  EXPECT_EQ(Count(JudgeSeconds(facts, 12 * kSecond, false), Second::kDead), 2);
+}
+
+// A rate that has fallen from many a second to one: what falls due at a second's end is answered in the next.
+TEST(DeadSecondsTest, ASecondInWhichSomethingWasAskedOnlyAtItsEndIsNotDead) {
+  std::vector<SecondFacts> facts;
+  for (std::uint32_t i = 0; i < 4; ++i) facts.push_back(Served(i, 1'000));
+  facts.back().is_carried = false;
+  facts.push_back(Silent(4));
+  facts.push_back(Served(5, 1));
+  EXPECT_EQ(Count(JudgeSeconds(facts, 6 * kSecond, false), Second::kDead), 0);
+}
+
+TEST(DeadSecondsTest, TheLastSecondBeforeTheReturnIsDeadToo) {
+  std::vector<SecondFacts> facts = {Served(0, 3), Failing(1, 2), Failing(2, 2), Served(3, 3)};
+  EXPECT_EQ(Count(JudgeSeconds(facts, 4 * kSecond, false), Second::kDead), 2);
+}
+
+TEST(DeadSecondsTest, AShortPauseOfOursWithinATimeWithoutServiceHidesNothing) {
+  std::vector<SecondFacts> facts = {Served(0, 500), Served(1, 500)};
+  for (std::uint32_t i = 2; i < 8; ++i) facts.push_back(Failing(i, 20));
+  facts[4].stood_still = 150 * kMillisecond;
+  EXPECT_EQ(Count(JudgeSeconds(facts, 8 * kSecond, false), Second::kDead), 6);
+  facts[4].stood_still = 600 * kMillisecond;
+  EXPECT_EQ(Count(JudgeSeconds(facts, 8 * kSecond, false), Second::kGenerator), 2);
+  for (SecondFacts& second : facts) second.stood_still = 150 * kMillisecond;
+  EXPECT_EQ(Count(JudgeSeconds(facts, 8 * kSecond, false), Second::kDead), 0);
 }
 
 TEST(DeadSecondsTest, AStubOfALastSecondDoesNotCount) {
