@@ -454,9 +454,9 @@ void Worker::Finish() {
 
 // The point's duration is over: what comes from now on is drained, and in no rate. Once.
 void Worker::CutDuration() {
-  if (state_ != State::kRunning || is_draining_) return;
-  length_ = std::max<Nanos>(1, std::min(duration_end_, context_.now) - phase_start_);
-  duration_end_ = TimeoutWheel::kNever;
+  const Nanos end = std::exchange(duration_end_, TimeoutWheel::kNever);
+  if (state_ != State::kRunning || is_draining_) return;  // a second Stop has nothing to cut
+  length_ = std::max<Nanos>(1, std::min(end, context_.now) - phase_start_);
   context_.book.Integrate(context_.now);
   HandOver(false);
   is_draining_ = true;
