@@ -49,8 +49,8 @@ TEST(SearchE2eTest, TheConnectionsThatAServerHoldsAreFound) {
 TEST(SearchE2eTest, TheStreamsThatKeepAnExpectationAreFound) {
   Mock mock;
   const RunOutcome search = Search({"--connections", "--listen", "--from", "10", "-d", "2s", "--within", "10%",
-                                    "--expect", "messages_per_s<505", "--expect", "gaps<1", "--expect", "error_rate<1%",
-                                    "ws" + mock.Url("/mock/stream=100ms").substr(4)});
+                                    "--expect", "messages_per_s<505", "--expect", "reconnects<1", "--expect",
+                                    "error_rate<1%", "ws" + mock.Url("/mock/stream=100ms").substr(4)});
   ASSERT_EQ(search.code, 0) << search.err;
   EXPECT_GE(Int(search.report, "met"), 44) << search.err;
   EXPECT_LE(Int(search.report, "met"), 52) << search.err;
