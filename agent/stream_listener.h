@@ -86,7 +86,6 @@ class StreamListener {
   // No further message comes on this connection.
   void End(Recorder* recorder);
 
-  // Whether there has been an event.
   // How long the connection may be silent after its last event.
   Nanos Patience() const { return rules_.Patience(first_event_, last_.now, events_); }
 
