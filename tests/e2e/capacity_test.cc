@@ -30,7 +30,7 @@ TEST(CapacityTest, ThePeakOfAKnownLawIsFound) {
     EXPECT_GE(point.at("success_per_s").to_number<double>() / Law(n), 0.97 - missing) << n;
     EXPECT_LE(point.at("success_per_s").to_number<double>() / Law(n), 1.03) << n;
   }
-  EXPECT_EQ(At(run.report, "capacity.refusal").as_string(), "") << run.out;
+  EXPECT_FALSE(At(run.report, "capacity").as_object().contains("refusal")) << run.out;
   EXPECT_TRUE(At(run.report, "capacity.has_peak").as_bool()) << run.out;
   EXPECT_NEAR(Number(run.report, "capacity.peak_connections"), 313.05, 31.3);
   EXPECT_NEAR(Number(run.report, "capacity.max_requests_per_s"), 3'809.4, 0.02 * 3'809.4);
