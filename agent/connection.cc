@@ -18,8 +18,16 @@ namespace {
 constexpr std::uint8_t kMaxFailures = 5;
 constexpr Nanos kFirstBackoff = 10 * kMillisecond;
 constexpr Nanos kMaxBackoff = kSecond;
+// An attempt to connect that is younger lacks no answer yet: the kernel sends its first SYN again after a second
+// (RFC 6298, section 2).
+constexpr Nanos kYoungAttempt = kSecond;
 // Texts of connection errors that are told apart; more are counted under one.
 constexpr std::size_t kMaxErrorTexts = 8;
+
+std::string AlertText(int alert) {
+  return absl::StrCat("TLS alert after the handshake: ",
+                      kTlsAlertRows[static_cast<std::size_t>(TlsAlertOf(alert))].label);
+}
 
 constexpr char kClosedIdle[] = "the peer closed an idle connection";
 
@@ -119,6 +127,7 @@ void Connection::OnHandshake() {
 void Connection::CountEstablished() {
   ConnectionContext& c = *context_;
   ++c.recorder->counters[ConnectResult::kEstablished];
+  refusal_ = c.last_refusal = NeverSent::kCount;
   ReleaseHold();
   c.ChangeUp(1);
   TimeoutWheel::Clear(this);
@@ -354,7 +363,7 @@ void Connection::CompleteResponse(Nanos done) {
   if (done - sent_ > c.timeout && IsLate(sent_, done)) [[unlikely]] {
     c.book.Fail(SlotInHand(), Outcome::kRequestTimeout, done);
   } else {
-    c.book.Complete(SlotInHand(), first_byte_, done, OutcomeOfStatus(static_cast<int>(status)), is_success);
+    c.book.CompleteStatus(SlotInHand(), first_byte_, done, status, is_success);
   }
   LeaveSlot();
   if (stamps_ != nullptr) [[unlikely]]
@@ -395,6 +404,7 @@ void Connection::LoseIdle() {
   ConnectionContext& c = *context_;
   if (has_slot_) return FailConnect(Phase::kConnect, ECONNRESET, kClosedIdle);
   if (web_socket_ == nullptr) ++c.recorder->counters.unannounced_closes;
+  if (const auto alert = transport_.Alert()) NoteError(ConnectResult::kTlsFailed, AlertText(*alert));
   Close();
   if (is_thinking_) {  // it opens again when its next slot is due
     HoldClosed();
@@ -424,6 +434,7 @@ void Connection::OnDeadline() {
     case State::kHandshaking:
       return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
     case State::kUpgrading:
+      if (spill_ != nullptr && EndRefused(*spill_, true)) return;
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "upgrade: no answer in time");
     case State::kSubscribing:
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "subscribe: no ack in time", HeardInstead());
@@ -444,8 +455,12 @@ void Connection::OnDeadline() {
 // The attempt to get a connection failed. A slot that waited for it is never sent; after a pause comes the next one.
 void Connection::FailConnect(Phase phase, int error, std::string text, std::string detail) {
   ConnectionContext& c = *context_;
-  const ConnectResult result = ConnectResultOf(phase, error);
   const bool was_established = state_ >= State::kIdle;
+  if (const auto alert = transport_.Alert(); alert && was_established) {
+    phase = Phase::kTls;
+    text = AlertText(*alert);
+  }
+  const ConnectResult result = ConnectResultOf(phase, error);
   if (was_established && web_socket_ != nullptr) FailAllUnderWay(error);
   if (error == EADDRNOTAVAIL) ++c.recorder->counters.no_local_port;
   if (error == EMFILE || error == ENFILE) ++c.recorder->counters.no_descriptor;
@@ -461,13 +476,13 @@ void Connection::FailConnect(Phase phase, int error, std::string text, std::stri
     ReleaseHold();
     c.CountMissing(sent_);
   }
-  auto& errors = c.connect_errors.by_text;
-  if (errors.size() >= kMaxErrorTexts && errors.count(text) == 0) text = "other errors";
-  errors[std::move(text)].Add({.result = result, .count = 1, .detail = std::move(detail)});
+  NoteError(result, std::move(text), std::move(detail));
 
+  if (!was_established) state_ = State::kClosed;  // the attempt is counted
   Close();
   if (!was_established || !is_proven_) failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
   const NeverSent reason = NeverSentOf(result);
+  if (!was_established || phase == Phase::kTls) refusal_ = c.last_refusal = reason;
   const bool is_last = failures_ >= kMaxFailures && !c.pacer.IsTimed() && !c.open_loop;
   // A slot whose idle connection died may still go out on the next one.
   const bool is_kept = was_established && !is_last && !c.pacer.IsStopped();
@@ -475,6 +490,18 @@ void Connection::FailConnect(Phase phase, int error, std::string text, std::stri
   if (c.pacer.IsStopped()) return Settle();
   if (is_last) return GiveUp(reason);
   was_established ? ComeBack() : BackOff();
+}
+
+void Connection::NoteError(ConnectResult result, std::string text, std::string detail) {
+  auto& errors = context_->connect_errors.by_text;
+  if (errors.size() >= kMaxErrorTexts && errors.count(text) == 0) text = "other errors";
+  errors[std::move(text)].Add({.result = result, .count = 1, .detail = std::move(detail)});
+}
+
+NeverSent Connection::WhyUnsent(NeverSent reason) const {
+  if (state_ >= State::kIdle) return reason;
+  if (refusal_ != NeverSent::kCount) return refusal_;
+  return state_ == State::kClosed ? reason : NeverSent::kConnecting;
 }
 
 void Connection::BackOff() {
@@ -525,9 +552,11 @@ void Connection::GiveUp(NeverSent reason) {
 void Connection::FailRequest(int error) {
   ConnectionContext& c = *context_;
   if (sent_bytes_ == 0) {  // nothing of it went out
+    const bool is_alert = transport_.Alert().has_value();
     Close();
-    NeverSend(error == ETIMEDOUT   ? NeverSent::kConnectTimeout
+    NeverSend(error == ETIMEDOUT   ? NeverSent::kCap  // the connection is up, and has no room for as long
               : error == ECANCELED ? NeverSent::kStopped
+              : is_alert           ? NeverSent::kTls
                                    : NeverSent::kConnectOther);
     return TakeNext(c.ReadClock());
   }
@@ -541,7 +570,15 @@ void Connection::FailRequest(int error) {
 
 void Connection::StopWaiting(NeverSent reason) {
   ConnectionContext& c = *context_;
+  const bool is_opening = state_ > State::kBackoff && state_ < State::kIdle;
+  const bool is_young = refusal_ == NeverSent::kCount && c.now - sent_ < kYoungAttempt;
+  if (is_opening && is_young && has_slot_ && !c.open_loop && c.pacer.IsTimed()) {
+    // Nothing is known against this attempt yet, and a closed loop plans nothing beyond its time.
+    c.book.TakeBack();
+    has_slot_ = false;
+  }
   if (has_slot_ && sent_bytes_ == 0) c.book.LeaveUnanswered(due_, c.now);
+  reason = WhyUnsent(reason);
   is_thinking_ = false;
   switch (state_) {
     case State::kSending:
@@ -560,7 +597,6 @@ void Connection::StopWaiting(NeverSent reason) {
     case State::kHandshaking:
     case State::kUpgrading:
     case State::kSubscribing:
-      ++c.recorder->counters[ConnectResult::kAbandoned];
       Close();
       [[fallthrough]];
     case State::kBackoff:
@@ -611,6 +647,11 @@ void Connection::Settle() {
 }
 
 void Connection::Close() {
+  if (state_ > State::kBackoff && state_ < State::kIdle) {
+    ++context_->recorder->counters[ConnectResult::kAbandoned];
+    if (transport_.IsAccepted()) ++context_->recorder->counters.abandoned_open;
+  }
+  if (const auto alert = transport_.Alert()) ++context_->recorder->counters[TlsAlertOf(*alert)];
   if (web_socket_ != nullptr) FailAllUnderWay(ECANCELED);
   if (state_ >= State::kIdle && transport_.fd() >= 0) {
     context_->ChangeUp(-1);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/event_loop.h"
+#include "agent/first_answers.h"
 #include "agent/json_pointers.h"
 #include "agent/pacer.h"
 #include "agent/pipeline.h"
@@ -87,7 +88,10 @@ struct ConnectionContext {
   // State of the worker as its connections see it.
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
   KnownHeader known_header;
-  std::uint64_t random = 0;  // state of NextRandom
+  const Masks* masks = nullptr;  // of the plan's secrets
+  FirstAnswers first_answers;    // of responses
+  FirstAnswers first_refusals;   // of upgrades
+  std::uint64_t random = 0;      // state of NextRandom
   std::unique_ptr<JsonPointers> json;
   std::vector<char> buffer;      // one read buffer for all
   std::int64_t until_stamp = 1;  // requests up to the next one with kernel time stamps
@@ -108,12 +112,23 @@ struct ConnectionContext {
   Nanos stood_still_from = 0;  // when this thread last stood still ...
   Nanos stood_still_to = 0;    // ... and until when
   Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
-  NeverSent last_refusal = NeverSent::kConnectOther;
+  NeverSent last_refusal = NeverSent::kCount;  // why the last attempt failed; kCount: it did not
   ConnectErrors connect_errors;
 
   void RecordInto(Recorder* current) {
     recorder = current;
     book.RecordInto(current);
+    StatusCounts* const statuses = current == nullptr ? nullptr : &current->statuses;
+    first_answers.RecordInto(statuses);
+    first_refusals.RecordInto(statuses);
+  }
+
+  // From now on the first answer of each failing status is wanted, whether or not its header is known.
+  void BeginAnswers() {
+    first_answers.Begin(success);
+    StatusSet upgraded;
+    first_refusals.Begin(upgraded.set(kSwitchingProtocols));
+    known_header = {.first_answers = &first_answers};
   }
 
   void BeginOpenLoop(const Arrivals& arrivals, Nanos begin) {
@@ -210,6 +225,10 @@ class Connection : public TimeoutWheel::Node {
 
   void Close();
 
+  // Why a slot that waits for this connection is never sent, if what ends its wait is `reason`: where the connection is
+  // not up, that it could not be had.
+  NeverSent WhyUnsent(NeverSent reason) const;
+
   // Sends the slot in its hands. REQUIRES: it is idle and has one.
   void Send();
 
@@ -283,6 +302,7 @@ class Connection : public TimeoutWheel::Node {
   void OnIdleReadable();
   void LoseIdle();
   void OnFramesReadable();
+  bool EndRefused(absl::string_view bytes, bool is_over);
   bool TakeFrames(absl::string_view bytes, Nanos now);
   void OnMessage(Nanos now);
   bool IsPong();
@@ -335,6 +355,7 @@ class Connection : public TimeoutWheel::Node {
   void TakeWaiting();
   void Settle();
   void FailConnect(Phase phase, int error, std::string text, std::string detail = "");
+  void NoteError(ConnectResult result, std::string text, std::string detail = "");
   void BackOff();
   void LeaveBackOff();
   bool IsLate(Nanos sent, Nanos done) const;
@@ -375,6 +396,7 @@ class Connection : public TimeoutWheel::Node {
   std::uint32_t interest_ = 0;
   std::uint8_t failures_ = 0;  // connection attempts that failed in a row
   State state_ = State::kClosed;
+  NeverSent refusal_ = NeverSent::kCount;  // why its last attempt failed; kCount: it did not
   bool has_slot_ = false;
   bool is_settled_ = false;
   bool is_thinking_ = false;    // idle or closed until due_, when it takes its next slot

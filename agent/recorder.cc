@@ -16,6 +16,7 @@ void Recorder::Add(const Recorder& other) {
   for (std::size_t i = 0; i < kMetricCount; ++i) histograms[i].Add(other.histograms[i]);
   counters.Add(other.counters);
   for (const auto& [event, receipts] : other.events) AddReceipts(event, receipts);
+  statuses.Add(other.statuses);
   named.Add(other.named);
   last_end = std::max(last_end, other.last_end);
   stood_still = std::max(stood_still, other.stood_still);
@@ -27,6 +28,7 @@ void Recorder::Clear() {
   }
   counters = Counters();
   events.clear();
+  statuses.Clear();
   named.Clear();
   last_end = 0;
   stood_still = 0;

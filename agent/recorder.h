@@ -10,6 +10,7 @@
 #include "common/metric.h"
 #include "common/named_counts.h"
 #include "common/outcome.h"
+#include "common/status_counts.h"
 
 namespace tidemark {
 
@@ -31,7 +32,8 @@ struct Recorder {
   std::array<Histogram, kMetricCount> histograms;
   Counters counters;
   absl::flat_hash_map<std::uint64_t, Receipts> events;  // fan-out, by the hash of the event; see AddReceipts
-  NamedCounts named;                                    // of streams that are listened to, and closes
+  StatusCounts statuses;
+  NamedCounts named;      // of streams that are listened to, and closes
   Nanos last_end = 0;     // instant at which the last slot ended, was given up, or an event came; 0: none
   Nanos stood_still = 0;  // the longest time for which a worker neither read nor waited
 

@@ -35,8 +35,8 @@ void ResponseParser::Start(bool is_head) {
   judge_.reset();
 }
 
-void ResponseParser::StartJudge(const ResponseLimits& limits) {
-  judge_.emplace();
+void ResponseParser::StartJudge(const ResponseLimits& limits, FirstAnswers* answers) {
+  judge_.emplace(answers);
   judge_->eager(true);
   judge_->skip(is_head_);
   judge_->header_limit(ResponseLimits::kMaxHeaderBytes);
@@ -46,7 +46,14 @@ void ResponseParser::StartJudge(const ResponseLimits& limits) {
 ResponseParser::Result ResponseParser::Complete(std::size_t consumed) {
   status_ = judge_->status;
   keep_alive_ = judge_->keep_alive() && status_ != 101;
+  KeepPart();
   return {.progress = Progress::kComplete, .consumed = consumed};
+}
+
+bool ResponseParser::KeepPart() {
+  if (!judge_ || judge_->excerpt == nullptr || !judge_->is_header_done()) return false;
+  judge_->answers->Keep(judge_->status, *judge_->excerpt);
+  return true;
 }
 
 ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const ResponseLimits& limits, KnownHeader* known) {
@@ -70,7 +77,7 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
 
   bool is_whole = is_untouched_;  // all of the response came in this call
   is_untouched_ = false;
-  if (!judge_) StartJudge(limits);
+  if (!judge_) StartJudge(limits, known->first_answers);
   std::size_t used = 0;
   std::size_t start = 0;
   while (used < bytes.size()) {
@@ -96,7 +103,7 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
         return result;
       }
       start = used;
-      StartJudge(limits);
+      StartJudge(limits, known->first_answers);
       continue;
     }
     if (taken == 0) return Fail(EBADMSG);

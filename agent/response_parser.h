@@ -1,22 +1,26 @@
-// Reads one HTTP/1.x response and keeps nothing of it but its status and its framing.
+// Reads one HTTP/1.x response and keeps nothing of it but its status and its framing; of the first one of a failing
+// status also what it says.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "agent/first_answers.h"
 
 namespace tidemark {
 
 // The header block of the last complete response, and what Beast's parser made of it. A response whose header block
 // is byte for byte the same has the same framing, so it need not be parsed again. Owned by a worker.
 struct KnownHeader {
-  std::string block;  // empty: none known
+  std::string block = {};  // empty: none known
   std::uint64_t body_bytes = 0;
   int status = 0;
   bool is_head = false;
+  FirstAnswers* first_answers = nullptr;  // gets what a parsed response says; null: nobody wants it
 };
 
 // Limits on what a target may send.
@@ -25,9 +29,13 @@ struct ResponseLimits {
   static constexpr std::uint32_t kMaxHeaderBytes = 64 << 10;
 };
 
-// Keeps the status line's code and counts body bytes; every other event is dropped.
+// Keeps the status line's code and counts body bytes; every other event is dropped, but of a response that is wanted.
 class ResponseJudge : public boost::beast::http::basic_parser<false> {
  public:
+  explicit ResponseJudge(FirstAnswers* first_answers) : answers(first_answers) {}
+
+  FirstAnswers* const answers;
+  std::unique_ptr<Excerpt> excerpt;  // of a response that is wanted
   int status = 0;
   std::uint64_t body_bytes = 0;
   bool has_content_length = false;
@@ -38,23 +46,31 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
   void on_request_impl(boost::beast::http::verb, StringView, StringView, int, ErrorCode& ec) override { ec = {}; }
   void on_response_impl(int code, StringView, int, ErrorCode& ec) override {
     ec = {};
-    status = code;
+    status = code;  // three digits
+    if (answers != nullptr && answers->Wants(code)) excerpt = std::make_unique<Excerpt>();
   }
-  void on_field_impl(boost::beast::http::field, StringView, StringView, ErrorCode& ec) override { ec = {}; }
+  void on_field_impl(boost::beast::http::field name, StringView, StringView value, ErrorCode& ec) override {
+    ec = {};
+    if (excerpt != nullptr && name == boost::beast::http::field::content_type)
+      excerpt->SetContentType({value.data(), value.size()});
+  }
   void on_header_impl(ErrorCode& ec) override { ec = {}; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode& ec) override { ec = {}; }
   std::size_t on_body_impl(StringView body, ErrorCode& ec) override {
     ec = {};
-    body_bytes += body.size();
-    return body.size();
+    return Take(body);
   }
   void on_chunk_header_impl(std::uint64_t, StringView, ErrorCode& ec) override { ec = {}; }
   std::size_t on_chunk_body_impl(std::uint64_t, StringView body, ErrorCode& ec) override {
     ec = {};
-    body_bytes += body.size();
-    return body.size();
+    return Take(body);
   }
   void on_finish_impl(ErrorCode& ec) override { ec = {}; }
+  std::size_t Take(StringView body) {
+    body_bytes += body.size();
+    if (excerpt != nullptr) excerpt->Append({body.data(), body.size()});
+    return body.size();
+  }
 };
 
 // Parses one response after another on one connection; Boost.Beast's basic_parser is the judge of what is HTTP.
@@ -78,12 +94,17 @@ class ResponseParser {
   // The peer has closed its side: completes a body that runs until close.
   Result FeedEnd();
 
+  // Keeps what has come of a response that is wanted, though more of it may follow. False if nothing can be kept yet.
+  bool KeepPart();
+  // Whether more of the response would add to what is kept.
+  bool WantsMore() const { return judge_ && judge_->excerpt != nullptr && !judge_->excerpt->IsFull(); }
+
   // Of the complete response.
   int status() const { return status_; }
   bool keep_alive() const { return keep_alive_; }
 
  private:
-  void StartJudge(const ResponseLimits& limits);
+  void StartJudge(const ResponseLimits& limits, FirstAnswers* answers);
   Result Complete(std::size_t consumed);
   static Result Fail(int error) { return {.progress = Progress::kFailed, .error = error}; }
 

@@ -7,9 +7,15 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/plan.h"
 #include "common/status_macros.h"
 #include "common/yaml_message.h"
 
@@ -43,8 +49,8 @@ absl::StatusOr<std::string> ValueOf(const TargetGuard& guard, const std::string&
   return value;
 }
 
-// Replaces all references in *text; *has_any becomes true if there are some.
-absl::Status Fill(const TargetGuard& guard, std::string* text, bool* has_any) {
+// Replaces all references in *text, and adds what they hold to *values.
+absl::Status Fill(const TargetGuard& guard, std::string* text, std::vector<std::string>* values) {
   for (std::size_t at = text->find('{'); at != std::string::npos; at = text->find('{', at)) {
     const absl::string_view rest = absl::string_view(*text).substr(at);
     const std::size_t length = rest.find('}');
@@ -55,26 +61,112 @@ absl::Status Fill(const TargetGuard& guard, std::string* text, bool* has_any) {
     TIDEMARK_ASSIGN_OR_RETURN(const std::string value, ValueOf(guard, std::string(rest.substr(1, length - 1))));
     text->replace(at, length + 1, value);
     at += value.size();  // what a secret holds is no reference
-    *has_any = true;
+    values->push_back(value);
   }
   return absl::OkStatus();
 }
 
+std::string AsJson(absl::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+// `keeps`: characters beside letters and digits that stay as they are.
+std::string AsUrl(absl::string_view text, absl::string_view keeps) {
+  std::string out;
+  for (const char c : text) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains(keeps, c)) {
+      out += c;
+    } else {
+      absl::StrAppendFormat(&out, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
-absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan) {
-  bool has_any = false;
+absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values) {
+  std::vector<std::string> found;
   for (proto::Request& request : *plan->mutable_requests()) {
-    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_path(), &has_any));
-    for (std::string& header : *request.mutable_headers()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, &header, &has_any));
-    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_body(), &has_any));
+    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_path(), &found));
+    for (std::string& header : *request.mutable_headers()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, &header, &found));
+    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_body(), &found));
   }
   if (plan->has_web_socket()) {
     for (std::string& message : *plan->mutable_web_socket()->mutable_subscribe())
-      TIDEMARK_RETURN_IF_ERROR(Fill(guard, &message, &has_any));
+      TIDEMARK_RETURN_IF_ERROR(Fill(guard, &message, &found));
   }
-  if (has_any) prctl(PR_SET_DUMPABLE, 0);
+  if (!found.empty()) prctl(PR_SET_DUMPABLE, 0);
+  if (values != nullptr) values->insert(values->end(), found.begin(), found.end());
   return absl::OkStatus();
+}
+
+Masks::Masks(const std::vector<std::string>& values, const proto::Plan& plan) {
+  for (const std::string& value : values) Add(value);
+  for (const proto::Request& request : plan.requests()) {
+    for (const std::string& header : request.headers()) {
+      const std::size_t colon = header.find(':');
+      if (colon == std::string::npos || !IsSecretHeader(header.substr(0, colon))) continue;
+      const absl::string_view value = absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1));
+      Add(value);
+      // "Bearer token", "Basic user:password" in base64, "name=value; name=value".
+      for (const absl::string_view part : absl::StrSplit(value, absl::ByAnyChar(";, "))) {
+        const bool is_scheme =
+            part.data() == value.data() && part.size() < value.size() && !absl::StrContains(part, '=');
+        if (is_scheme) continue;
+        AddPart(part);
+        if (const std::size_t at = part.find('='); at != absl::string_view::npos) AddPart(part.substr(at + 1));
+        std::string decoded;
+        if (!absl::StartsWithIgnoreCase(value, "Basic ") || !absl::Base64Unescape(part, &decoded)) continue;
+        Add(decoded);
+        if (const std::size_t at = decoded.find(':'); at != std::string::npos) AddPart(decoded.substr(at + 1));
+      }
+    }
+  }
+  const auto is_longer = [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  };
+  std::sort(secrets_.begin(), secrets_.end(), is_longer);
+  secrets_.erase(std::unique(secrets_.begin(), secrets_.end()), secrets_.end());
+}
+
+// A header's part of a few letters is no secret, but may be in any word.
+void Masks::AddPart(absl::string_view part) {
+  constexpr std::size_t kShortest = 4;
+  if (part.size() >= kShortest) Add(part);
+}
+
+void Masks::Add(absl::string_view secret) {
+  absl::ConsumePrefix(&secret, "\"");
+  absl::ConsumeSuffix(&secret, "\"");
+  if (secret.empty()) return;
+  for (std::string& form : std::vector<std::string>{std::string(secret), AsJson(secret), AsUrl(secret, "-_.~"),
+                                                    absl::StrReplaceAll(AsUrl(secret, "-_.~ "), {{" ", "+"}})})
+    secrets_.push_back(std::move(form));
+}
+
+std::string Masks::Apply(std::string text, bool is_cut) const {
+  constexpr absl::string_view kMask = "***";
+  if (is_cut) {
+    // The longest end that begins a secret goes first, since a shorter secret within it may be masked otherwise.
+    std::size_t longest = 0;
+    for (const std::string& secret : secrets_) {
+      for (std::size_t size = std::min(secret.size() - 1, text.size()); size > longest; --size) {
+        if (absl::EndsWith(text, absl::string_view(secret).substr(0, size))) longest = size;
+      }
+    }
+    if (longest > 0) text.replace(text.size() - longest, longest, std::string(kMask));
+  }
+  for (const std::string& secret : secrets_) {
+    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size()))
+      text.replace(at, secret.size(), std::string(kMask));
+  }
+  return text;
 }
 
 }  // namespace tidemark

@@ -1,7 +1,11 @@
 // Secrets of requests: references in a plan, values at the agent alone.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "agent/target_guard.h"
 #include "protos/plan.pb.h"
 
@@ -10,7 +14,27 @@ namespace tidemark {
 // Puts the value of each "{env:NAME}" and "{file:/PATH}" into the requests' paths, headers and bodies, and the messages
 // that open a WebSocket. A file loses its trailing newline. If there are any, the process leaves no core dump from then
 // on, and no debugger may attach. Errors, none of which holds a value: PermissionDenied (the guard), NotFound,
-// InvalidArgument (longer than 64 KiB, empty, or with control characters).
-absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan);
+// InvalidArgument (longer than 64 KiB, empty, or with control characters). The values are added to *values, unless it
+// is null.
+absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values = nullptr);
+
+// Takes secrets out of what a target says, in case that it says what it was told.  Threads: any.
+class Masks {
+ public:
+  Masks() = default;
+  // Of `values`, and of those headers of the resolved plan whose names sound like it (IsSecretHeader of common/plan.h):
+  // as they are, as JSON, URLs and Basic authentication write them.
+  Masks(const std::vector<std::string>& values, const proto::Plan& plan);
+
+  // `text` with "***" in the place of each. `is_cut`: more may follow, so that its end may be the beginning of a
+  // secret.
+  std::string Apply(std::string text, bool is_cut) const;
+
+ private:
+  void Add(absl::string_view secret);
+  void AddPart(absl::string_view part);
+
+  std::vector<std::string> secrets_;  // the longest first
+};
 
 }  // namespace tidemark

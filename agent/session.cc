@@ -81,7 +81,9 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
     TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, other));
     ceiling.Lower(other);
   }
-  TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan));
+  std::vector<std::string> secrets;
+  TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan, &secrets));
+  settings.masks = Masks(secrets, settings.plan);
   std::vector<SocketAddress> left_out;
   KeepListeningLoopback(&settings.targets, &left_out);
   settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);
@@ -357,6 +359,7 @@ void Session::SendReady() {
   }
   ready->set_connections_up(std::accumulate(up_.begin(), up_.end(), std::int64_t{0}));
   ToProto(before_start_.counters, Pending(), ready->mutable_warmup());
+  before_start_.statuses.ToProto(ready->mutable_statuses());
   for (const Metric metric : kConnectionMetrics) {
     if (!before_start_[metric].IsEmpty())
       ToProto(before_start_[metric], static_cast<std::uint32_t>(metric), ready->add_connects());

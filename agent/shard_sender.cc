@@ -60,6 +60,7 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
     entry->set_last_ns(receipts.last);
     entry->set_count(receipts.count);
   }
+  recorder->statuses.ToProto(shard.mutable_statuses());
   recorder->named.ToProto(&shard);
   shard.set_length_ns(length_);
   shard.set_stood_still_ns(recorder->stood_still);

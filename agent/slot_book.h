@@ -52,6 +52,11 @@ class SlotBook {
     counters().schedule_hash += Mix64(static_cast<std::uint64_t>(since_start));
     Plan();
   }
+  // A slot of Plan that the end of a closed loop's time has overtaken: it was not planned.
+  void TakeBack() {
+    --counters().planned;
+    --waiting_;
+  }
   // `count` slots that nobody takes any more, from `now` on.
   void PlanUnsent(std::uint64_t count, NeverSent reason, Nanos now) {
     if (count == 0) return;
@@ -89,6 +94,13 @@ class SlotBook {
   }
   void LeaveUnanswered(Nanos due, Nanos now) {
     if (is_open_loop_) (*recorder_)[Metric::kUnanswered].Record(now - due);
+  }
+
+  // A complete response with that status, otherwise as Complete.
+  [[gnu::always_inline]] void CompleteStatus(const Entry& entry, Nanos first_byte, Nanos done, std::size_t status,
+                                             bool is_success) {
+    recorder_->statuses.Count(status);
+    Complete(entry, first_byte, done, OutcomeOfStatus(static_cast<int>(status)), is_success);
   }
 
   // A complete response, or a reply: its first byte was read at `first_byte`, its last at `done`.

@@ -101,7 +101,19 @@ IoResult Transport::SendTls(absl::string_view bytes) {
   errno = 0;
   std::size_t sent = 0;
   const int result = SSL_write_ex(ssl_, bytes.data(), bytes.size(), &sent);
-  return result == 1 ? IoResult{.bytes = sent} : TlsResult(result);
+  if (result == 1) [[likely]]
+    return {.bytes = sent};
+  const IoResult io = TlsResult(result);
+  return io.kind == IoResult::Kind::kFailed ? ReadWhy(io) : io;
+}
+
+// A write has failed. The peer may have said why before: an alert that lies unread.
+IoResult Transport::ReadWhy(IoResult failed) {
+  if (Alert()) return failed;
+  char unread[1024];
+  while (ReceiveTls(unread, sizeof unread).kind == IoResult::Kind::kDone) {
+  }
+  return failed;
 }
 
 IoResult Transport::ReceiveTls(char* buffer, std::size_t size) {
@@ -177,6 +189,21 @@ bool Transport::TakeSendStamp(Nanos* instant) {
     if (recvmsg(fd_, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return is_found;
     is_found = FindStamp(&message, instant) || is_found;
   }
+}
+
+bool Transport::IsAccepted() const {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  return getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &length) == 0;
+}
+
+std::optional<int> Transport::Alert() const {
+  if (ssl_ == nullptr) return std::nullopt;
+  for (const unsigned long error : {ERR_peek_error(), ERR_peek_last_error()}) {
+    const int number = ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET;
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL && number > 0 && number <= 255) return number;
+  }
+  return std::nullopt;
 }
 
 Transport::~Transport() {

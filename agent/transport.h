@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -87,6 +88,11 @@ class Transport {
   void Close();
 
   int fd() const { return fd_; }
+  // Whether the target's side has accepted the connection, as far as the kernel knows.
+  bool IsAccepted() const;
+  // The number of the alert with which the peer has ended TLS, during the handshake or after it; nothing if it has not.
+  // To be asked before Close.
+  std::optional<int> Alert() const;
   bool is_tls() const { return ssl_ != nullptr; }
   // Why the handshake failed, in words: the verification error if there is one, else OpenSSL's reason.
   std::string TlsError() const;
@@ -95,6 +101,7 @@ class Transport {
   IoResult SendTls(absl::string_view bytes);
   IoResult ReceiveTls(char* buffer, std::size_t size);
   IoResult TlsResult(int result) const;
+  IoResult ReadWhy(IoResult failed);
   void KeepSession();
   static IoResult FailedWith(IoResult::Kind would_block);
 

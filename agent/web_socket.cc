@@ -11,8 +11,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/check.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 namespace {
@@ -118,7 +121,7 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
   const auto text = [&](boost::beast::string_view value) { return absl::string_view(value.data(), value.size()); };
   if (response.result_int() != 101) {
     return absl::UnavailableError(absl::StrCat("upgrade refused with status ", response.result_int(), " ",
-                                               text(response.reason()).substr(0, 64)));
+                                               InertText(text(response.reason()), 64)));
   }
   if (!absl::EqualsIgnoreCase(text(response[http::field::upgrade]), "websocket"))
     return absl::InvalidArgumentError("upgrade: the answer lacks 'Upgrade: websocket'");
@@ -135,6 +138,12 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
     return absl::InvalidArgumentError(
         absl::StrCat("upgrade: the server chose the subprotocol '", chosen.substr(0, 64), "', which was not offered"));
   return Upgrade{.is_complete = true, .is_deflated = has_extension, .consumed = size};
+}
+
+std::uint32_t StatusOf(absl::string_view answer) {
+  std::uint32_t status = 0;
+  CHECK(absl::SimpleAtoi(answer.substr(sizeof "HTTP/1.1", 3), &status));
+  return status;
 }
 
 FrameReader::Event FrameReader::Fail(int close_code) {

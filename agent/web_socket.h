@@ -20,6 +20,8 @@ inline constexpr int kCloseNoStatus = 1005;  // a close frame without a code; ne
 inline constexpr int kCloseBadPayload = 1007;
 inline constexpr int kCloseTooBig = 1009;
 
+inline constexpr int kSwitchingProtocols = 101;  // the status that grants an upgrade
+
 inline constexpr std::size_t kMaxControlPayload = 125;
 inline constexpr std::size_t kMaxServerHeader = 10;  // a server masks nothing
 
@@ -43,6 +45,9 @@ struct Upgrade {
 // `may_deflate`: MessageDeflate::kOffer was sent.
 absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& key, const std::string& subprotocols,
                                     bool may_deflate = false);
+
+// The status of an answer that ReadUpgrade has read.
+std::uint32_t StatusOf(absl::string_view answer);
 
 // Reads a server's frames, however they are cut, into messages and control frames. Keeps no more of a message than what
 // is asked for, and checks all that section 5 has to say about frames, and that text is UTF-8.

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/connection.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 namespace {
@@ -17,20 +18,12 @@ constexpr std::size_t kMaxControlBytes = 64 << 10;
 // Of a message that is printed.
 constexpr std::size_t kMaxHeard = 256;
 
-// At most kMaxHeard bytes of a message, as UTF-8 that is safe on a terminal: control characters become '?', and of what
-// is no text each byte beyond ASCII. REQUIRES: text is UTF-8.
-std::string Inert(absl::string_view message, bool is_text) {
-  std::string out;
-  for (std::size_t i = 0; i < message.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(message[i]);
-    const bool begins_character = !is_text || (byte & 0xc0) != 0x80;
-    if (out.size() + 3 >= kMaxHeard && begins_character) return out + "...";
-    const bool is_c1 =
-        is_text && byte == 0xc2 && i + 1 < message.size() && static_cast<unsigned char>(message[i + 1]) < 0xa0;
-    if (is_c1) ++i;
-    out += byte < 0x20 || byte == 0x7f || is_c1 || (!is_text && byte >= 0x80) ? '?' : message[i];
-  }
-  return out;
+// What a target said, safe to print and without our secrets.
+std::string Told(absl::string_view message, const Masks& masks, std::size_t max_bytes) {
+  constexpr absl::string_view kMore = "...";
+  const bool is_cut = message.size() > max_bytes;
+  const std::string masked = masks.Apply(std::string(message.substr(0, max_bytes)), is_cut);
+  return is_cut ? absl::StrCat(InertText(masked, max_bytes - kMore.size()), kMore) : InertText(masked, max_bytes);
 }
 
 }  // namespace
@@ -57,14 +50,18 @@ void Connection::OnUpgradeReadable() {
     const std::size_t room = c.buffer.size() - kept;
     const IoResult io = transport_.Receive(c.buffer.data() + kept, room);
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
-    if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed)
+    if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+      if (spill_ != nullptr && EndRefused(*spill_, true)) return;
       return FailConnect(Phase::kUpgrade, EPROTO, "upgrade: the target closed the connection");
+    }
     const Nanos now = c.ReadClock();
     c.recorder->counters.bytes_received += io.bytes;
     const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
     const auto upgrade = ReadUpgrade(bytes, web_socket_->key, c.subprotocols, c.deflate != nullptr);
-    if (!upgrade.ok()) return FailConnect(Phase::kUpgrade, EPROTO, std::string(upgrade.status().message()));
-    if (!upgrade->is_complete) {
+    if (absl::IsUnavailable(upgrade.status()) && EndRefused(bytes, false)) return;
+    if (!upgrade.ok() && !absl::IsUnavailable(upgrade.status()))
+      return FailConnect(Phase::kUpgrade, EPROTO, std::string(upgrade.status().message()));
+    if (!upgrade.ok() || !upgrade->is_complete) {
       spill_ = std::make_unique<std::string>(bytes);
       continue;
     }
@@ -77,6 +74,23 @@ void Connection::OnUpgradeReadable() {
     if (web_socket_ != nullptr && !rest.empty()) TakeFrames(rest, now);
     return;
   }
+}
+
+// The target has refused the upgrade, or `bytes` are not all of its answer. The first refusal of a status is read until
+// there is as much of its body as is kept, or `is_over`. False if more is to come.
+bool Connection::EndRefused(absl::string_view bytes, bool is_over) {
+  ConnectionContext& c = *context_;
+  const absl::Status refusal = ReadUpgrade(bytes, web_socket_->key, c.subprotocols, c.deflate != nullptr).status();
+  if (!absl::IsUnavailable(refusal)) return false;
+  ResponseParser parser;
+  KnownHeader none{.first_answers = &c.first_refusals};
+  parser.Start(false);
+  const ResponseParser::Result result = parser.Feed(bytes, c.limits, &none);
+  if (result.progress == ResponseParser::Progress::kNeedMore && parser.WantsMore() && !is_over) return false;
+  if (result.progress != ResponseParser::Progress::kComplete) parser.KeepPart();
+  c.recorder->statuses.CountRefusal(StatusOf(bytes));
+  FailConnect(Phase::kUpgrade, EPROTO, c.masks->Apply(std::string(refusal.message()), false));
+  return true;
 }
 
 // Sends what opens the connection, and waits for the acks.
@@ -167,14 +181,14 @@ void Connection::HearWhileSubscribing(bool is_event) {
   WebSocket::Heard& heard = *w.heard;
   if (is_event && !heard.message.empty() && !heard.is_event) return;
   heard.is_event = is_event;
-  heard.message = Inert(w.reader.payload(), w.reader.is_text());
+  heard.message = Told(w.reader.payload(), *context_->masks, kMaxHeard);
 }
 
 void Connection::HearCloseWhileSubscribing() {
   WebSocket& w = *web_socket_;
   if (w.heard == nullptr) w.heard = std::make_unique<WebSocket::Heard>();
   w.heard->close_code = w.reader.close_code();
-  w.heard->close_reason = Inert(w.reader.payload(), true);
+  w.heard->close_reason = Told(w.reader.payload(), *context_->masks, kMaxHeard);
 }
 
 std::string Connection::HeardInstead() const {
@@ -299,7 +313,8 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
         break;
       case FrameReader::Event::kClose:
         ++counters[ClosingOf(reader.close_code())];
-        c.recorder->named.CountClose(static_cast<std::uint32_t>(reader.close_code()), reader.payload());
+        c.recorder->named.CountClose(static_cast<std::uint32_t>(reader.close_code()),
+                                     Told(reader.payload(), *c.masks, NamedCounts::kMaxReason));
         if (state_ == State::kSubscribing) HearCloseWhileSubscribing();
         AppendClose(reader.close_code(), static_cast<std::uint32_t>(c.NextRandom()), &web_socket_->control);
         FlushControl();

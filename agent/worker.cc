@@ -92,6 +92,9 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.requests = RequestMix(std::move(requests), weights);
   context_.book.TellApart(context_.requests.IsMixed() ? &context_.requests : nullptr);
   context_.success = *ParseStatusSet(plan.expect_status());
+  context_.masks = &settings_.masks;
+  context_.first_answers = FirstAnswers(false, static_cast<std::uint32_t>(index_), &settings_.masks);
+  context_.first_refusals = FirstAnswers(true, static_cast<std::uint32_t>(index_), &settings_.masks);
   context_.limits.max_body_bytes = static_cast<std::uint64_t>(plan.max_response_bytes());
   context_.timeout = FromProto(plan.timeout());
   context_.connect_timeout = FromProto(plan.connect_timeout());
@@ -220,7 +223,7 @@ void Worker::AfterTurn() {
     const OpenLoop& open_loop = *context_.open_loop;
     if (open_loop.IsExhausted() && !context_.pacer.IsStopped() &&
         context_.now >= open_loop.last_due() + context_.timeout) {
-      EndPoint(context_.timeout + kSecond, context_.up > 0 ? NeverSent::kCap : context_.last_refusal);
+      EndPoint(context_.timeout + kSecond, NeverSent::kCap);
     }
   }
   if (context_.now >= cut_off_at_) {
@@ -296,12 +299,14 @@ void Worker::Prepare(const WorkerShare& share) {
     while (spare_.size() < kSpareRecorders) spare_.push_back(std::make_unique<Recorder>());
     recorder_ = TakeRecorder();
     context_.RecordInto(recorder_.get());
+    context_.BeginAnswers();
     context_.pacer.LimitEach();
     context_.is_preparing = true;
     context_.book.Number(share_.first_slot, share_.slot_stride);
     context_.settled = 0;
     context_.open_credits = kOpenCredits;
     context_.connect_errors.by_text.clear();
+    context_.last_refusal = NeverSent::kCount;
     const auto warmup = static_cast<std::uint64_t>(settings_.plan.sweep().warmup_requests_per_connection());
     for (std::int64_t i = 0; i < share_.connections; ++i) {
       connections_.emplace_back().Init(&context_, share_.first_connection + i * share_.connection_stride, warmup);
@@ -351,9 +356,10 @@ void Worker::FinishPreparing() {
     if (context_.open_loop) DropWaiting(NeverSent::kStopped);
     for (Connection& connection : connections_) {
       if (connection.IsSettled()) continue;
+      const NeverSent why = connection.WhyUnsent(NeverSent::kStopped);
       connection.StopWaiting(NeverSent::kStopped);
       connection.CutOff();
-      context_.book.PlanUnsent(connection.quota(), NeverSent::kStopped, context_.now);
+      context_.book.PlanUnsent(connection.quota(), why, context_.now);
       connection.ForgetQuota();
     }
   }
@@ -399,6 +405,7 @@ void Worker::StartPoint(bool is_stopped) {
   if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0 && !context_.listen)
     core_sharing_.Begin(phase_start_, 0);
   context_.is_preparing = false;
+  context_.BeginAnswers();
   // Streams have not waited for the start.
   recorder_->counters.early_messages = recorder_->counters.messages;
   recorder_->counters.early_message_bytes = recorder_->counters.message_bytes;
@@ -474,20 +481,30 @@ void Worker::EndPoint(Nanos grace, NeverSent reason) {
 // Open loop: what waits, and what has not fallen due of a number of slots, is never sent.
 void Worker::DropWaiting(NeverSent reason) {
   OpenLoop& open_loop = *context_.open_loop;
-  while (open_loop.HasWaiting()) context_.book.GiveUp(open_loop.Take(), context_.now, reason);
-  context_.book.PlanUnsent(open_loop.Cancel(), reason, context_.now);
+  const NeverSent why = WhyUnsent(reason);
+  const bool has_begun = open_loop.last_due() != 0;
+  while (open_loop.HasWaiting()) context_.book.GiveUp(open_loop.Take(), context_.now, why);
+  // What has not fallen due has waited for nothing, unless the point could not begin for want of a connection.
+  context_.book.PlanUnsent(open_loop.Cancel(), has_begun ? reason : why, context_.now);
+}
+
+// Why slots that no connection has taken are never sent, if what ends their wait is `reason`: with none up, that none
+// could be had.
+NeverSent Worker::WhyUnsent(NeverSent reason) const {
+  if (context_.up > 0) return reason;
+  if (context_.last_refusal != NeverSent::kCount) return context_.last_refusal;
+  return reason == NeverSent::kCap ? NeverSent::kConnecting : reason;
 }
 
 void Worker::FinishPoint() {
   // What a count still owes is never sent: the run was stopped, or all connections gave up.
-  std::uint64_t left = context_.pacer.DrainPool();
+  const NeverSent reason = context_.pacer.IsStopped() ? NeverSent::kStopped : NeverSent::kConnectOther;
+  context_.book.PlanUnsent(context_.pacer.DrainPool(), WhyUnsent(reason), context_.now);
   for (Connection& connection : connections_) {
-    left += connection.quota();
+    context_.book.PlanUnsent(connection.quota(), connection.WhyUnsent(reason), context_.now);
     connection.ForgetQuota();
     connection.Close();
   }
-  context_.book.PlanUnsent(left, context_.pacer.IsStopped() ? NeverSent::kStopped : context_.last_refusal,
-                           context_.now);
   HandOver(true);
   core_sharing_.End();
   connections_.clear();

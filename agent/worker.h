@@ -14,6 +14,7 @@
 #include "agent/core_sharing.h"
 #include "agent/event_loop.h"
 #include "agent/recorder.h"
+#include "agent/secrets.h"
 #include "agent/tls.h"
 #include "common/plan.h"
 
@@ -61,6 +62,7 @@ class Worker {
     std::vector<SocketAddress> targets = {};
     std::vector<SocketAddress> sources = {};
     bool is_target_on_this_machine = false;
+    Masks masks = {};                                  // of the plan's secrets
     const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ConnectionContext
   };
   using Report = absl::AnyInvocable<void(WorkerReport)>;
@@ -104,6 +106,7 @@ class Worker {
   std::string RemarkOnAcks();
   void EndPoint(Nanos grace, NeverSent reason);
   void DropWaiting(NeverSent reason);
+  NeverSent WhyUnsent(NeverSent reason) const;
   void FinishPoint();
   void HandOver(bool is_final);
   std::unique_ptr<Recorder> TakeRecorder();

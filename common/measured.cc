@@ -169,6 +169,7 @@ const absl::flat_hash_map<absl::string_view, Need>& Figures() {
       {"Accounting.waiting", Need::kRequests},
       {"Accounting.in_flight", Need::kRequests},
       {"Accounting.tls_resumed", Need::kTls},
+      {"Accounting.tls_alerts", Need::kTls},
       {"Accounting.drained", Need::kRequests},
       {"counters.late_by_us", Need::kRequests},
       {"counters.unannounced_closes", Need::kHttp},

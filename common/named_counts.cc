@@ -4,7 +4,6 @@ namespace tidemark {
 namespace {
 
 constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 62;
-constexpr std::size_t kMaxReason = 123;  // RFC 6455 section 5.5: 125 bytes, the code among them
 
 }  // namespace
 

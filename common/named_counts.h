@@ -32,6 +32,7 @@ class NamedCounts {
   static constexpr std::size_t kMaxStreams = 4'096;
   static constexpr std::size_t kMaxStreamName = 256;  // bytes
   static constexpr std::size_t kMaxCloses = 64;
+  static constexpr std::size_t kMaxReason = 123;  // RFC 6455 section 5.5: 125 bytes, the code among them
   // Where streams are added up that the first kMaxStreams leave no room for.
   static constexpr absl::string_view kOtherStreams = "(others)";
 

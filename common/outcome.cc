@@ -84,6 +84,17 @@ Closing ClosingOf(int code) {
   }
 }
 
+TlsAlert TlsAlertOf(int number) {
+  switch (number) {
+#define TLS_ALERT(code, name, json, label) \
+  case code:                               \
+    return TlsAlert::k##name;
+#include "common/outcomes.def"
+    default:
+      return TlsAlert::kOther;
+  }
+}
+
 Outcome OutcomeOf(int error) {
   switch (error) {
     case 0:
@@ -135,6 +146,7 @@ void Counters::Add(const Counters& other) {
   AddAll(connects, other.connects);
   AddAll(closings, other.closings);
   AddAll(findings, other.findings);
+  AddAll(tls_alerts, other.tls_alerts);
   AddAll(sent_by_request, other.sent_by_request);
 }
 
@@ -167,6 +179,8 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->mutable_connects()->Assign(counters.connects.begin(), counters.connects.end());
   out->mutable_findings()->Assign(counters.findings.begin(), counters.findings.end());
   out->mutable_closings()->Assign(counters.closings.begin(), counters.closings.end());
+  if (Sum(counters.tls_alerts) != 0)
+    out->mutable_tls_alerts()->Assign(counters.tls_alerts.begin(), counters.tls_alerts.end());
   if (Sum(counters.sent_by_request) != 0)
     out->mutable_sent_by_request()->Assign(counters.sent_by_request.begin(), counters.sent_by_request.end());
   out->set_waiting(pending.waiting);
@@ -181,7 +195,8 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   pending->in_flight = in.in_flight();
   return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&
          Copy(in.connects(), counters->connects) && Copy(in.closings(), counters->closings) &&
-         Copy(in.findings(), counters->findings) && Copy(in.sent_by_request(), counters->sent_by_request);
+         Copy(in.findings(), counters->findings) && Copy(in.tls_alerts(), counters->tls_alerts) &&
+         Copy(in.sent_by_request(), counters->sent_by_request);
 }
 
 }  // namespace tidemark

@@ -38,6 +38,13 @@ enum class Finding : std::uint8_t {
   kCount
 };
 
+enum class TlsAlert : std::uint8_t {
+#define TLS_ALERT(number, name, json, label) k##name,
+#include "common/outcomes.def"
+  kCount
+};
+
+inline constexpr std::size_t kTlsAlertCount = static_cast<std::size_t>(TlsAlert::kCount);
 inline constexpr std::size_t kFindingCount = static_cast<std::size_t>(Finding::kCount);
 inline constexpr std::size_t kOutcomeCount = static_cast<std::size_t>(Outcome::kCount);
 inline constexpr std::size_t kNeverSentCount = static_cast<std::size_t>(NeverSent::kCount);
@@ -57,6 +64,13 @@ inline constexpr std::array<EndRow, kNeverSentCount> kNeverSentRows = {{
 #define NEVER_SENT(name, json, label) {json, label},
 #include "common/outcomes.def"
 }};
+inline constexpr std::array<EndRow, kTlsAlertCount> kTlsAlertRows = {{
+#define TLS_ALERT(number, name, json, label) {json, label},
+#include "common/outcomes.def"
+}};
+// The alert of a target that wants to know its client, and what to do about it.
+inline constexpr EndRow kCertificateRequired = kTlsAlertRows[static_cast<std::size_t>(TlsAlert::kCertificateRequired)];
+inline constexpr char kClientCertificateRemedy[] = "the target wants a client certificate: --cert, --key";
 inline constexpr std::array<EndRow, kConnectResultCount> kConnectResultRows = {{
 #define CONNECT_RESULT(name, json, label) {json, label},
 #include "common/outcomes.def"
@@ -86,6 +100,9 @@ ConnectResult ConnectResultOf(Phase phase, int error);
 // `code` as a close frame gives it; 1005 if it gives none.
 Closing ClosingOf(int code);
 
+// The alert with that number.
+TlsAlert TlsAlertOf(int number);
+
 // The outcome of a request whose connection failed with `error` (an errno value; 0: orderly close by the peer).
 Outcome OutcomeOf(int error);
 
@@ -101,12 +118,14 @@ struct Counters {
   std::array<std::uint64_t, kConnectResultCount> connects{};
   std::array<std::uint64_t, kClosingCount> closings{};  // WebSockets that the peer ended
   std::array<std::uint64_t, kFindingCount> findings{};
+  std::array<std::uint64_t, kTlsAlertCount> tls_alerts{};     // that the peer sent
   std::array<std::uint64_t, kMaxRequests> sent_by_request{};  // of a mix
 
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
   std::uint64_t& operator[](NeverSent reason) { return never_sent[static_cast<std::size_t>(reason)]; }
   std::uint64_t& operator[](ConnectResult result) { return connects[static_cast<std::size_t>(result)]; }
   std::uint64_t& operator[](Finding finding) { return findings[static_cast<std::size_t>(finding)]; }
+  std::uint64_t& operator[](TlsAlert alert) { return tls_alerts[static_cast<std::size_t>(alert)]; }
   std::uint64_t& operator[](Closing closing) { return closings[static_cast<std::size_t>(closing)]; }
 
   std::uint64_t NeverSentTotal() const;

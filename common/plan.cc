@@ -697,6 +697,14 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   return CheckRange("max_response_bytes", plan.max_response_bytes(), 1, std::int64_t{1} << 40);
 }
 
+bool IsSecretHeader(absl::string_view name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  for (const char* mark : {"auth", "cookie", "key", "token", "secret", "sign", "pass"}) {
+    if (absl::StrContains(lower, mark)) return true;
+  }
+  return false;
+}
+
 proto::Plan PlanForPrinting(proto::Plan plan) {
   if (plan.has_web_socket()) {
     for (std::string& message : *plan.mutable_web_socket()->mutable_subscribe())
@@ -705,13 +713,8 @@ proto::Plan PlanForPrinting(proto::Plan plan) {
   for (proto::Request& request : *plan.mutable_requests()) {
     if (!request.body().empty()) request.set_body(absl::StrCat("(", request.body().size(), " bytes)"));
     for (std::string& header : *request.mutable_headers()) {
-      const std::string name = absl::AsciiStrToLower(header.substr(0, header.find(':')));
-      for (const char* mark : {"auth", "cookie", "key", "token", "secret", "sign", "pass"}) {
-        if (!absl::StrContains(name, mark)) continue;
-        header.resize(name.size());
-        header += ": ***";
-        break;
-      }
+      const std::string name = header.substr(0, header.find(':'));
+      if (IsSecretHeader(name)) header = absl::StrCat(name, ": ***");
     }
   }
   return plan;

@@ -70,6 +70,9 @@ absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view field, absl::string_view u
 // Checks a plan with defaults applied. Errors: InvalidArgument "FIELD: what, value; remedy".
 absl::Status ValidatePlan(const proto::Plan& plan);
 
+// Whether a header of that name may hold a secret.
+bool IsSecretHeader(absl::string_view name);
+
 // `plan` for printing: the values of headers that may hold credentials (Authorization, Cookie, and names with key,
 // token, secret, sign, auth or pass in them) are replaced by "***", bodies and subscriptions by their size.
 proto::Plan PlanForPrinting(proto::Plan plan);

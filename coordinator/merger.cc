@@ -49,6 +49,14 @@ std::uint64_t FailedConnects(const Counters& counters) {
   return sum;
 }
 
+// Whether the shard's statuses are those of what was added between two cumulative counts.
+absl::Status CheckStatuses(const proto::Shard& shard, const Counters& before, const Counters& now,
+                           const Counters& delta) {
+  const auto failed = static_cast<std::size_t>(ConnectResult::kUpgradeFailed);
+  if (now.connects[failed] < before.connects[failed]) return absl::DataLossError("its counters went backwards");
+  return StatusCounts::Check(shard.statuses(), delta.outcomes, now.connects[failed] - before.connects[failed]);
+}
+
 constexpr double kMicros = 1e3;
 
 }  // namespace
@@ -100,9 +108,12 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
 
   if (facts[headline_].count > SparseHistogram::kMaxCount)
     return DataLoss(key, "it has more values than any agent can measure");
+  if (const absl::Status status = CheckStatuses(shard, agent.counters, counters, delta); !status.ok())
+    return DataLoss(key, status.message());
   if (const absl::Status status = NamedCounts::Check(shard); !status.ok()) return DataLoss(key, status.message());
   if (const absl::Status status = fan_out_.Add(shard.events()); !status.ok()) return DataLoss(key, status.message());
   named_.Add(shard);
+  statuses_.Add(shard.statuses(), shard.window(), key.agent());
 
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);

@@ -14,6 +14,7 @@
 #include "common/metric.h"
 #include "common/named_counts.h"
 #include "common/outcome.h"
+#include "common/status_counts.h"
 #include "coordinator/fan_out.h"
 #include "coordinator/sparse_histogram.h"
 #include "protos/shard.pb.h"
@@ -90,6 +91,7 @@ class Merger {
   const std::vector<AgentSum>& agents() const { return agents_; }
   const FanOut& fan_out() const { return fan_out_; }
   const NamedCounts& named() const { return named_; }
+  const StatusCounts& statuses() const { return statuses_; }
   Metric headline() const { return static_cast<Metric>(headline_); }
   const std::vector<WindowSum>& windows() const { return closed_; }
   Counters counters() const;
@@ -123,6 +125,7 @@ class Merger {
   std::vector<WindowSum> closed_;
   FanOut fan_out_;
   NamedCounts named_;
+  StatusCounts statuses_;
   std::uint64_t late_ = 0;
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
   std::vector<std::uint64_t> scratch_;           // of the agents' sparse histograms

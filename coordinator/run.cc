@@ -241,6 +241,7 @@ bool Run::TargetAnswers(const PointResult& point) {
   const char* remedy = "is the server running, and the port right?";
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed))
     remedy = "check the certificate and --cacert, or use --insecure";
+  if (absl::StrContains(most->text(), kCertificateRequired.label)) remedy = kClientCertificateRemedy;
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kUpgradeFailed))
     remedy = "does it serve WebSockets at this path, with these headers?";
   if (absl::StartsWith(most->text(), "subscribe: ")) remedy = "are web_socket.subscribe and web_socket.ack right?";
@@ -417,7 +418,9 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       agent->is_ready = true;
       agent->up = event.ready().connections_up();
       agent->errors.assign(event.ready().errors().begin(), event.ready().errors().end());
-      if (const absl::Status status = AddWarmup(event.ready().warmup(), event.ready().connects(), point_); !status.ok())
+      if (const absl::Status status = AddWarmup(event.ready().warmup(), event.ready().connects(),
+                                                event.ready().statuses(), static_cast<std::uint32_t>(index), point_);
+          !status.ok())
         return Lose(index, kExitAccounting, std::string(status.message()));
       return ShowProgress();
     }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"
+#include "common/status_macros.h"
 
 namespace tidemark {
 
@@ -32,12 +33,15 @@ std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_co
 }
 
 absl::Status AddWarmup(const proto::Counters& warmup,
-                       const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects, PointResult* point) {
+                       const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects,
+                       const StatusCounts::Rows& statuses, std::uint32_t agent, PointResult* point) {
   Counters counters;
   Pending pending;
   if (!FromProto(warmup, &counters, &pending) || !BrokenIdentity(counters, pending).empty())
     return absl::DataLossError("its warm-up does not add up");
+  TIDEMARK_RETURN_IF_ERROR(StatusCounts::Check(statuses, counters.outcomes, counters[ConnectResult::kUpgradeFailed]));
   point->warmup.Add(counters);
+  point->warmup_statuses.Add(statuses, 0, agent);
   Histogram decoded;
   for (const proto::HistogramDelta& delta : connects) {
     const auto metric = static_cast<Metric>(delta.summary().metric());

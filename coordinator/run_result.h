@@ -27,6 +27,7 @@ struct PointResult {
   std::vector<std::int64_t> request_shares;  // planned requests per agent; 0: not known beforehand
   std::unique_ptr<Merger> merger;
   Counters warmup;
+  StatusCounts warmup_statuses;
   std::map<Metric, Histogram> warmup_connects;  // of kConnectionMetrics, those that there are
   std::uint32_t attempt = 0;                    // how often it was begun and given up before
   bool is_started = false;                      // T0 was set at every agent
@@ -58,10 +59,11 @@ struct RunResult {
 // listened to, their staleness, or without event times the interval between messages.
 std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_count);
 
-// Adds what came before T0: requests, and the connect and TLS times of the connections.
-// Errors: DataLoss if it does not add up or cannot be decoded.
+// Adds what came before T0 at `agent`: requests, how they were answered, and the connect and TLS times of the
+// connections. Errors: DataLoss if it does not add up or cannot be decoded.
 absl::Status AddWarmup(const proto::Counters& warmup,
-                       const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects, PointResult* point);
+                       const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects,
+                       const StatusCounts::Rows& statuses, std::uint32_t agent, PointResult* point);
 
 // Whether any request succeeded, or while listening any message came. Without, a run has nothing to tell of the target
 // but that.

@@ -71,11 +71,37 @@ void FillAccounting(const Counters& counters, const Pending& pending, bool has_r
   out->set_identity_holds(BrokenIdentity(counters, pending).empty());
 }
 
+// The alerts that came.
+void FillAlerts(const Counters& counters, proto::Accounting* out) {
+  for (std::size_t i = 0; i < kTlsAlertCount; ++i) {
+    if (counters.tls_alerts[i] == 0) continue;
+    proto::Count* const count = out->mutable_tls_alerts()->add_list();
+    count->set_name(std::string(kTlsAlertRows[i].json));
+    count->set_count(counters.tls_alerts[i]);
+  }
+}
+
+// Responses and refused upgrades by status.
+void FillStatuses(const StatusCounts& statuses, proto::Accounting* out) {
+  for (const auto& [key, count] : statuses.Counts()) {
+    proto::StatusRow* const row = out->add_statuses();
+    row->set_status(key.status);
+    row->set_is_upgrade(key.is_upgrade);
+    row->set_count(count);
+    const auto answer = statuses.answers().find(key);
+    if (answer == statuses.answers().end()) continue;
+    row->set_body(answer->second.body);
+    if (!answer->second.content_type.empty()) row->set_content_type(answer->second.content_type);
+  }
+}
+
 // What the figures of a point, and of the total, are made of.
 struct Sums {
   Counters counters;
   Pending pending;
   Counters warmup;
+  StatusCounts statuses;
+  StatusCounts warmup_statuses;
   std::array<Histogram, kMetricCount> histograms;
   double duration_s = 0;
   std::uint64_t dead_seconds = 0;
@@ -130,6 +156,8 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
   sums->pending.waiting += merger.pending().waiting;
   sums->pending.in_flight += merger.pending().in_flight;
   sums->warmup.Add(point.warmup);
+  sums->statuses.AddLater(merger.statuses());
+  sums->warmup_statuses.AddLater(point.warmup_statuses);
   for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
@@ -294,6 +322,10 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
   FillAccounting(counters, sums.pending, sums.has_replies, out->mutable_accounting());
   FillAccounting(sums.warmup, Pending(), sums.has_replies, out->mutable_warmup());
+  FillAlerts(counters, out->mutable_accounting());
+  FillAlerts(sums.warmup, out->mutable_warmup());
+  FillStatuses(sums.statuses, out->mutable_accounting());
+  FillStatuses(sums.warmup_statuses, out->mutable_warmup());
   out->set_unaccounted_requests_max(sums.unaccounted_max);
   out->set_status(StatusOf(sums));
 }

@@ -137,6 +137,42 @@ std::string CountersOf(const proto::Counts& counts) {
   return absl::StrJoin(terms, ", ");
 }
 
+// Why the target ended TLS, in its own words.
+void AppendAlerts(const proto::Accounting& account, const proto::Accounting& warmup, std::string* out) {
+  proto::Counts alerts = account.tls_alerts();
+  AddCounts(warmup.tls_alerts(), &alerts);
+  if (alerts.list().empty()) return;
+  absl::StrAppend(out, "  TLS      : the target's alerts: ", Terms(alerts, kTlsAlertRows),
+                  CountOf(alerts, kCertificateRequired.json) == 0 ? "" : absl::StrCat("; ", kClientCertificateRemedy),
+                  "\n");
+}
+
+// "200 1,000 + 401 3 + upgrade 503 7"
+std::string StatusTerms(const proto::Accounting& account) {
+  std::vector<std::string> terms;
+  for (const proto::StatusRow& row : account.statuses())
+    terms.push_back(absl::StrCat(row.is_upgrade() ? "upgrade " : "", row.status(), " ", FormatCount(row.count())));
+  return absl::StrJoin(terms, " + ");
+}
+
+bool HasAnswers(const proto::Accounting& account) {
+  return std::any_of(account.statuses().begin(), account.statuses().end(),
+                     [](const proto::StatusRow& row) { return row.has_body(); });
+}
+
+// How the target answered, by status, and what it said first where that was no success. Of 200 alone the account tells.
+void AppendStatuses(const proto::Accounting& account, absl::string_view when, std::string* out) {
+  const auto is_ok = [](const proto::StatusRow& row) { return row.status() == 200 && !row.has_body(); };
+  if (std::all_of(account.statuses().begin(), account.statuses().end(), is_ok)) return;
+  absl::StrAppend(out, "  Statuses : ", when, StatusTerms(account), "\n");
+  for (const proto::StatusRow& row : account.statuses()) {
+    if (!row.has_body()) continue;
+    absl::StrAppend(out, "  Answer   : ", when, row.is_upgrade() ? "upgrade " : "", row.status(),
+                    row.has_content_type() ? absl::StrCat(" (", row.content_type(), ")") : "",
+                    row.body().empty() ? ", without a body" : absl::StrCat(": ", row.body()), "\n");
+  }
+}
+
 // "p50 1.20ms +-1.3 %": how sure the quantiles of a point are.
 void AppendIntervals(const proto::Latency& l, const std::string& who, std::string* out) {
   std::vector<std::string> parts;
@@ -313,6 +349,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (total.warmup().planned() != 0)
       absl::StrAppend(&out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
   }
+  AppendStatuses(total.accounting(), "", &out);
+  if (HasAnswers(total.warmup())) AppendStatuses(total.warmup(), "before the start, ", &out);
   proto::Counts connections = total.accounting().connections();
   AddCounts(total.warmup().connections(), &connections);
   absl::StrAppend(&out, "  Connect  : ", Terms(connections, kConnectResultRows));
@@ -320,6 +358,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     absl::StrAppend(&out, "; ", FormatCount(resumed), " TLS sessions resumed");
   }
   absl::StrAppend(&out, "\n");
+  AppendAlerts(total.accounting(), total.warmup(), &out);
   AppendWebSockets(total.accounting(), total.warmup(), &out);
   absl::StrAppend(&out, "  Bytes    : ", FormatBytes(static_cast<double>(total.accounting().bytes_sent())), " sent, ",
                   FormatBytes(static_cast<double>(total.accounting().bytes_received())), " received");

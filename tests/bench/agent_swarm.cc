@@ -34,6 +34,7 @@ WorkerReport MakeSecond(std::mt19937_64& rng, std::uint32_t second, bool is_fina
     ++recorder.counters.sent;
     ++recorder.counters.success;
     ++recorder.counters[Outcome::kStatus2xx];
+    recorder.statuses.Count(200);
     recorder.counters.busy_ns += static_cast<std::uint64_t>(latency);
     recorder[Metric::kService].Record(latency);
     recorder[Metric::kFirstByte].Record(latency - 1'000);

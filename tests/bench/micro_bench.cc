@@ -76,6 +76,7 @@ void RecordAllOfARequest(benchmark::State& state) {
     recorder[Metric::kFirstByte].Record(done - sent + latency);
     ++recorder.counters.success;
     ++recorder.counters[Outcome::kStatus2xx];
+    recorder.statuses.Count(200);
     recorder.last_end = done;
   }
   benchmark::DoNotOptimize(recorder.counters.success);
@@ -131,6 +132,7 @@ std::vector<std::string> ShardsOnTheWire(std::uint32_t seconds) {
       ++recorder.counters.sent;
       ++recorder.counters.success;
       ++recorder.counters[Outcome::kStatus2xx];
+      recorder.statuses.Count(200);
       recorder.counters.busy_ns += static_cast<std::uint64_t>(latency);
       recorder[Metric::kService].Record(latency);
       recorder[Metric::kFirstByte].Record(latency - latency / 50);

@@ -100,6 +100,7 @@ class AbsenceCheck {
         {".*\\.(accounting|warmup)\\.(planned|sent|never_sent|success|waiting|in_flight|drained)", sends},
         {".*\\.counters\\.(late_by_us|waited_for_back_off)", sends},
         {".*\\.counters\\.unannounced_closes", is_http},
+        {".*\\.counters\\.abandoned_open", true},
         {".*\\.never_sent_by_reason\\.tls", sends && is_tls_},
         {".*\\.never_sent_by_reason\\.upgrade", sends && is_web_socket_},
         {".*\\.never_sent_by_reason\\..*", sends},
@@ -186,7 +187,7 @@ class AbsenceCheck {
     } else if (value.is_object()) {
       WalkObject(path, value.as_object());
     } else if (value.is_string()) {
-      static const std::regex kMayBeEmpty(".*\\.(streams\\.name|close_reasons\\.reason)");
+      static const std::regex kMayBeEmpty(".*\\.(streams\\.name|close_reasons\\.reason|statuses\\.body)");
       const bool may_be_empty = std::regex_match(path, kMayBeEmpty);
       EXPECT_TRUE(may_be_empty || !value.as_string().empty()) << path << " says nothing";
     } else {

@@ -1,4 +1,6 @@
 // The tutorial's sweep against Debian's nginx: the count of 2xx equals the lines of its access log, exactly.
+#include <fstream>
+
 #include "tests/e2e/programs.h"
 
 namespace tidemark {
@@ -54,6 +56,50 @@ TEST(NginxTest, AServerThatClosesAfterAFewRequestsIsReconnectedWithoutLoss) {
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(Int(run.report, "total.successful_requests"), 2'000);
   EXPECT_EQ(nginx.Quantities()["200"], 2'000);
+}
+
+TEST(NginxTest, EveryStatusHasItsCountAndTheFailingOnesTheirFirstAnswer) {
+  Nginx nginx(
+      "default_type application/json; location /ok { return 200 hello; } location /auth { return 401 "
+      "'{\"code\":-2015}'; } "
+      "location /gone { return 404 'no such\tthing'; } location /type { return 415; }");
+  TempDir dir;
+  const std::string plan = dir / "mix.yaml";
+  std::ofstream(plan) << "target: http://127.0.0.1:" << nginx.port() << "/\n"
+                      << "sweep: {connections: [4, 6], requests: 1000}\n"
+                      << "requests:\n"
+                      << "  - {name: ok, path: /ok, weight: 5}\n  - {name: auth, path: /auth, weight: 2}\n"
+                      << "  - {name: gone, path: /gone}\n  - {name: type, path: /type}\n";
+  const auto agents = StartAgents(2);
+  std::vector<std::string> arguments = AgentsFlag(agents);
+  arguments.push_back(plan);
+  const RunOutcome run = TidemarkRun(arguments);
+  ASSERT_EQ(run.code, 0) << run.err;
+  std::map<std::string, std::int64_t> statuses;
+  std::map<std::string, std::string> bodies;
+  std::int64_t sum = 0;
+  for (const boost::json::value& row : At(run.report, "total.accounting.statuses").as_array()) {
+    const std::string status = std::to_string(Int(row, "status"));
+    EXPECT_FALSE(At(row, "is_upgrade").as_bool());
+    statuses[status] = Int(row, "count");
+    sum += Int(row, "count");
+    if (row.as_object().contains("body")) bodies[status] = At(row, "body").as_string().c_str();
+  }
+  const boost::json::object& warmup = At(run.report, "total.warmup").as_object();
+  if (warmup.contains("statuses")) {
+    for (const boost::json::value& row : warmup.at("statuses").as_array())
+      statuses[std::to_string(Int(row, "status"))] += Int(row, "count");
+  }
+  EXPECT_EQ(statuses, nginx.Quantities());
+  EXPECT_EQ(statuses.size(), 4u);
+  EXPECT_EQ(sum, 2'000);
+  EXPECT_EQ(bodies.count("200"), 0u);
+  EXPECT_EQ(bodies["401"], "{\"code\":-2015}");
+  EXPECT_EQ(bodies["404"], "no such thing");
+  EXPECT_NE(bodies["415"].find("415 Unsupported Media Type"), std::string::npos);
+  EXPECT_NE(run.out.find("  Statuses : 200 "), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("  Answer   : 401 (application/json): {\"code\":-2015}\n"), std::string::npos) << run.out;
+  EXPECT_EQ(run.out.find("Answer   : 200"), std::string::npos);
 }
 
 TEST(NginxTest, RedirectsAreReportedNotFollowed) {

@@ -91,6 +91,21 @@ std::vector<double> Arrivals(const Mock& mock) {
   return instants;
 }
 
+// The slope of the straight line through all arrivals (least squares), per second: a pause of the machine at the end
+// moves the last ones alone.
+double RateOf(const std::vector<double>& instants) {
+  const auto n = static_cast<double>(instants.size());
+  const double middle = (n - 1) / 2;
+  double products = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < instants.size(); ++i) {
+    const double k = static_cast<double>(i) - middle;
+    products += k * (instants[i] - instants[0]);
+    squares += k * k;
+  }
+  return 1e9 * squares / products;
+}
+
 // A8: a constant rate, seen from the target.
 TEST(OpenLoopTest, AConstantRateArrivesAsAsked) {
   const int seconds = IsFull() ? 60 : 5;
@@ -102,8 +117,7 @@ TEST(OpenLoopTest, AConstantRateArrivesAsAsked) {
   EXPECT_EQ(Int(run.report, "total.accounting.sent"), 50'000 * seconds);
   const std::vector<double> arrivals = Arrivals(mock);
   ASSERT_EQ(arrivals.size(), static_cast<std::size_t>(50'000 * seconds));
-  const double rate = static_cast<double>(arrivals.size() - 1) * 1e9 / (arrivals.back() - arrivals.front());
-  EXPECT_NEAR(rate, 50'000, 50'000 * 0.001);
+  EXPECT_NEAR(RateOf(arrivals), 50'000, 50'000 * 0.001);
 }
 
 // A9: Poisson arrivals, seen from the target. At 1,000 a second, since the mock needs 5 us for a request and cannot

@@ -111,6 +111,21 @@ TEST(WebSocketE2eTest, BinaryMessagesSubprotocolsAndSingleUse) {
   EXPECT_EQ(Int(mock.Truth(), "upgraded"), 100);
 }
 
+TEST(WebSocketE2eTest, ARefusedUpgradeCountsByItsStatus) {
+  Mock mock;
+  const RunOutcome run = TidemarkRun({"-c", "2", "-n", "10", Ws(mock.Url("/mock/status=403"))});
+  EXPECT_EQ(run.code, 5) << run.err;
+  const boost::json::array& rows = At(run.report, "total.warmup.statuses").as_array();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(Int(rows[0], "status"), 403);
+  EXPECT_TRUE(At(rows[0], "is_upgrade").as_bool());
+  EXPECT_EQ(Int(rows[0], "count"), Int(run.report, "total.warmup.connections.upgrade_failed"));
+  EXPECT_TRUE(rows[0].as_object().contains("body"));
+  EXPECT_EQ(Int(run.report, "total.accounting.never_sent_by_reason.upgrade"), 10);
+  EXPECT_EQ(Int(run.report, "total.accounting.never_sent_by_reason.stopped"), 0);
+  EXPECT_NE(run.out.find("before the start, upgrade 403 "), std::string::npos) << run.out;
+}
+
 TEST(WebSocketE2eTest, WhatIsWrongIsSaidInALine) {
   Mock mock;
   const auto fails = [](std::vector<std::string> arguments, int code, const std::string& text) {

@@ -214,7 +214,7 @@ TEST(ListeningTest, AReplyIsShownWithoutHarm) {
   EXPECT_EQ(shows(1,
                   "a\x1b[2Jb\n\xc2\x9b"
                   "c\x7f"),
-            "subscribe: no ack in time; the last message was 'a?[2Jb??c?'\n");
+            "subscribe: no ack in time; the last message was 'a?[2Jb ?c?'\n");
   EXPECT_EQ(shows(2, std::string("\x00\xff\xc3z", 4)), "subscribe: no ack in time; the last message was '???z'\n");
   std::string umlauts;
   for (int i = 0; i < 400; ++i) umlauts += "\xc3\xbc";

@@ -87,6 +87,10 @@ TEST(MergeProperty, AnyOrderDuplicateResendAndRestartGivesTheSameBits) {
     EXPECT_EQ(merger->counters(), truth.counters);
     EXPECT_TRUE(merger->named().streams() == truth.named.streams());
     EXPECT_EQ(merger->named().closes(), truth.named.closes());
+    EXPECT_EQ(merger->statuses().Counts(), truth.statuses.Counts());
+    StatusCounts in_order;  // and with them the first answers
+    for (const proto::Shard& shard : all) in_order.Add(shard.statuses(), shard.window(), shard.key().agent());
+    EXPECT_EQ(merger->statuses(), in_order);
     Histogram spread;
     std::uint64_t receipts = 0;
     for (const auto& [id, event] : truth.events) {

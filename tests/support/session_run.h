@@ -9,6 +9,7 @@
 #include "agent/session.h"
 #include "common/mutex.h"
 #include "common/outcome.h"
+#include "common/status_counts.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -22,6 +23,10 @@ class EventLog {
       events_.push_back(event);
     }
     changed_.NotifyAll();
+  }
+  std::vector<proto::Event> Events() {
+    MutexLock lock(&mutex_);
+    return events_;
   }
   // Waits for the first event that `matches`; a default event after `limit`.
   template <typename Matches>
@@ -49,6 +54,8 @@ struct PointRun {
   proto::Shard last;
   Counters warmup;
   Counters counters;
+  StatusCounts warmup_statuses;
+  StatusCounts statuses;
   Pending pending;
 };
 
@@ -73,13 +80,13 @@ inline proto::Prepare WholePoint(std::int64_t connections, std::int64_t requests
 }
 
 // Prepares, starts and finishes the first point of `plan`.
-inline PointRun RunOnePoint(const proto::Plan& plan) {
+inline PointRun RunOnePoint(const proto::Plan& plan, const TargetGuard& guard = *TargetGuard::Make({})) {
   PointRun run;
   EventLog log;
   proto::Open open;
   open.set_run("test");
   *open.mutable_plan() = plan;
-  auto session = Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
+  auto session = Session::Open(open, guard, 1, [&log](const proto::Event& event) { log.Add(event); });
   EXPECT_OK(session);
   if (!session.ok()) return run;
   EXPECT_OK((*session)->Prepare(WholePoint(plan.sweep().connections(0), plan.sweep().requests())));
@@ -90,6 +97,10 @@ inline PointRun RunOnePoint(const proto::Plan& plan) {
   run.last =
       log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
   EXPECT_TRUE(run.last.is_final());
+  run.warmup_statuses.Add(run.ready.statuses(), 0, 0);
+  for (const proto::Event& event : log.Events()) {
+    if (event.has_shard()) run.statuses.Add(event.shard().statuses(), event.shard().window(), 0);
+  }
   Pending none;
   EXPECT_TRUE(FromProto(run.ready.warmup(), &run.warmup, &none));
   EXPECT_TRUE(FromProto(run.last.counters(), &run.counters, &run.pending));

@@ -37,6 +37,12 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
         ++recorder.counters.sent;
         const bool is_failure = rng() % 50 == 0;
         ++recorder.counters[is_failure ? Outcome::kStatus5xx : Outcome::kStatus2xx];
+        const std::uint32_t status = is_failure ? 500 + static_cast<std::uint32_t>(rng() % 4) : 200;
+        recorder.statuses.Count(status);
+        if (is_failure)
+          recorder.statuses.Offer({.status = status}, {.source = static_cast<std::uint32_t>(worker),
+                                                       .body = std::to_string(rng() % 10),
+                                                       .content_type = "text/plain"});
         if (!is_failure) ++recorder.counters.success;
         const Nanos latency = AnyLatency(rng);
         recorder[is_failure ? Metric::kOther : Metric::kService].Record(latency);

@@ -20,6 +20,7 @@ TEST(MergerTest, TheSumOfShardsIsWhatWasRecorded) {
   EXPECT_EQ(merger.counters(), made.sum.counters);
   for (std::size_t i = 0; i < kMetricCount; ++i)
     EXPECT_EQ(merger.histogram(static_cast<Metric>(i)), made.sum.histograms[i]);
+  EXPECT_EQ(merger.statuses().Counts(), made.sum.statuses.Counts());
   ASSERT_EQ(merger.windows().size(), 5u);
   std::uint64_t requests = 0;
   for (const WindowSum& window : merger.windows()) requests += window.requests;
@@ -46,7 +47,8 @@ TEST(MergerTest, ALyingShardIsRefusedWholeAndNothingOfItIsAdded) {
       {"unknown metric", [](proto::Shard* s) { s->mutable_deltas(0)->mutable_summary()->set_metric(99); },
        "does not know"},
       {"metric twice", [](proto::Shard* s) { *s->add_deltas() = s->deltas(0); }, "twice"},
-      {"planned", [](proto::Shard* s) { EditCounters(s->mutable_counters(), [](Counters* c) { c->planned = 1; }); }, "planned 1 != sent"},
+      {"planned", [](proto::Shard* s) { EditCounters(s->mutable_counters(), [](Counters* c) { c->planned = 1; }); },
+       "planned 1 != sent"},
       {"outcome", [](proto::Shard* s) { s->mutable_counters()->set_outcomes(7, 5); }, "sent"},
       {"successes", [](proto::Shard* s) { EditCounters(s->mutable_counters(), [](Counters* c) { --c->success; }); },
        "differ in number"},
@@ -56,6 +58,17 @@ TEST(MergerTest, ALyingShardIsRefusedWholeAndNothingOfItIsAdded) {
          s->mutable_counters()->set_waiting(1);
        },
        "final, yet requests are pending"},
+      {"a status moved to another class", [](proto::Shard* s) { s->mutable_statuses(0)->set_status(404); },
+       "status 404 more often"},
+      {"a status left out", [](proto::Shard* s) { s->mutable_statuses()->RemoveLast(); }, "its statuses lack"},
+      {"an upgrade that was never tried",
+       [](proto::Shard* s) {
+         proto::StatusSum* const row = s->add_statuses();
+         row->set_status(503);
+         row->set_is_upgrade(true);
+         row->set_count(1);
+       },
+       "status 503 more often"},
       {"absurd window", [](proto::Shard* s) { s->set_window(1u << 30); }, "beyond the longest run"},
   };
   for (const Spoiled& bad : kCases) {
@@ -67,6 +80,7 @@ TEST(MergerTest, ALyingShardIsRefusedWholeAndNothingOfItIsAdded) {
     EXPECT_THAT(merger.Apply(shard), FailsWith(bad.reason)) << bad.name;
     EXPECT_EQ(merger.counters(), Counters()) << bad.name;
     EXPECT_TRUE(merger.histogram(Metric::kService).IsEmpty()) << bad.name;
+    EXPECT_EQ(merger.statuses(), StatusCounts()) << bad.name;
     EXPECT_OK(merger.Apply(made.shards[0])) << bad.name;
   }
 }

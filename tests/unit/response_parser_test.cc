@@ -180,5 +180,71 @@ TEST(ResponseParserTest, CloseCompletesOnlyABodyThatRunsUntilClose) {
   }
 }
 
+// A worker's first answers, as the parser fills them.
+struct Kept {
+  Kept() {
+    StatusSet success;
+    first.Begin(success.set(200));
+    first.RecordInto(&counts);
+  }
+  Masks masks;
+  StatusCounts counts;
+  FirstAnswers first{false, 0, &masks};
+  KnownHeader known{.first_answers = &first};
+};
+
+TEST(ResponseParserTest, TheFirstAnswerOfAFailingStatusIsKeptInPiecesOfAnySize) {
+  const std::string kType = "Content-Type: application/json\r\n";
+  const std::string kTexts[] = {
+      "HTTP/1.1 401 No\r\n" + kType + "Content-Length: 12\r\n\r\n{\"code\":-15}",
+      "HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n" + kType + "\r\n5\r\n{\"cod\r\n7\r\ne\":-15}\r\n0\r\n\r\n",
+      "HTTP/1.1 103 Early\r\nContent-Type: x\r\n\r\nHTTP/1.1 401 No\r\n" + kType +
+          "Content-Length: 12\r\n\r\n{\"code\":-15}"};
+  for (const std::string& text : kTexts) {
+    for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+      Kept kept;
+      ResponseParser parser;
+      std::size_t used = 0;
+      parser.Start(false);
+      ASSERT_EQ(FeedInPieces(&parser, text, piece, &kept.known, &used).progress, Progress::kComplete);
+      const auto& answers = kept.counts.answers();
+      ASSERT_EQ(answers.size(), 1u) << piece;
+      ASSERT_EQ(answers.at({.status = 401}).body, "{\"code\":-15}") << piece;
+      ASSERT_EQ(answers.at({.status = 401}).content_type, "application/json") << piece;
+    }
+  }
+}
+
+TEST(ResponseParserTest, OfABodyTheFirst512BytesAreKeptAndOfLaterAnswersNothing) {
+  Kept kept;
+  for (const char letter : {'a', 'b'}) {
+    const std::string text = absl::StrCat("HTTP/1.1 500 No\r\nContent-Length: 600\r\n\r\n", std::string(600, letter));
+    ResponseParser parser;
+    std::size_t used = 0;
+    parser.Start(false);
+    FeedInPieces(&parser, text, 100, &kept.known, &used);
+  }
+  ResponseParser parser;
+  parser.Start(false);
+  parser.Feed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", {}, &kept.known);
+  parser.Start(false);
+  parser.Feed("HTTP/1.1 404 No\r\n\r\nuntil close", {}, &kept.known);
+  EXPECT_EQ(parser.FeedEnd().progress, Progress::kComplete);
+  ASSERT_EQ(kept.counts.answers().size(), 2u);
+  EXPECT_EQ(kept.counts.answers().at({.status = 500}).body, std::string(512, 'a'));
+  EXPECT_EQ(kept.counts.answers().at({.status = 404}).body, "until close");
+}
+
+TEST(ResponseParserTest, AnAnswerThatNeverEndsIsKeptWhenItIsAskedFor) {
+  Kept kept;
+  ResponseParser parser;
+  parser.Start(false);
+  EXPECT_FALSE(parser.KeepPart());
+  parser.Feed("HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\nbusy", {}, &kept.known);
+  EXPECT_TRUE(parser.WantsMore());
+  EXPECT_TRUE(parser.KeepPart());
+  EXPECT_EQ(kept.counts.answers().at({.status = 503}).body, "busy");
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -79,5 +79,48 @@ TEST_F(SecretsTest, ASecretIsNoReference) {
   prctl(PR_SET_DUMPABLE, 1);
 }
 
+TEST_F(SecretsTest, ValuesAreGivenToBeMasked) {
+  proto::Plan plan;
+  plan.add_requests()->add_headers("X-Key: {env:TIDEMARK_TEST_KEY}");
+  std::vector<std::string> values;
+  ASSERT_OK(ResolveSecrets(guard, &plan, &values));
+  EXPECT_EQ(values, std::vector<std::string>{"sesame"});
+  prctl(PR_SET_DUMPABLE, 1);
+}
+
+TEST(MasksTest, SecretsAreTakenOutInWhateverFormTheyComeBack) {
+  proto::Plan plan;
+  proto::Request& request = *plan.add_requests();
+  request.add_headers("Authorization: Bearer tok-en_123");
+  request.add_headers("Cookie: session=abcdef; theme=on");
+  request.add_headers("X-Api-Key: k y+1");
+  request.add_headers("Accept: text/html");
+  proto::Request& other = *plan.add_requests();
+  other.add_headers("Proxy-Authorization: Basic dXNlcjpwYSJzcw==");  // user:pa"ss
+  const Masks masks({"sesame", "sesame open"}, plan);
+  struct Row {
+    const char* text;
+    const char* masked;
+  };
+  for (const Row& row :
+       {Row{"open sesame!", "open ***!"}, Row{"sesame open", "***"}, Row{"sesamesesame", "******"},
+        Row{R"({"headers":{"Authorization":"Bearer tok-en_123"}})", R"({"headers":{"Authorization":"***"}})"},
+        Row{"bad token tok-en_123", "bad token ***"}, Row{"session abcdef is over", "session *** is over"},
+        Row{"the key k%20y%2B1 or k+y%2B1 or k y+1", "the key *** or *** or ***"},
+        Row{R"(no user with "pa\"ss")", R"(no user with "***")"}, Row{"pa\"ss", "***"}, Row{"dXNlcjpwYSJzcw==", "***"},
+        Row{"on text/html", "on text/html"}}) {
+    EXPECT_EQ(masks.Apply(row.text, false), row.masked) << row.text;
+  }
+}
+
+TEST(MasksTest, WhereATextIsCutTheBeginningOfASecretGoesToo) {
+  const Masks masks({"sesame"}, proto::Plan());
+  EXPECT_EQ(masks.Apply("open sesa", true), "open ***");
+  EXPECT_EQ(masks.Apply("open sesame", true), "open ***");
+  EXPECT_EQ(masks.Apply("open sesa", false), "open sesa");
+  EXPECT_EQ(masks.Apply("open", true), "open");
+  EXPECT_EQ(Masks().Apply("open", true), "open");
+}
+
 }  // namespace
 }  // namespace tidemark
