@@ -107,11 +107,18 @@ IoResult Transport::SendTls(absl::string_view bytes) {
   return io.kind == IoResult::Kind::kFailed ? ReadWhy(io) : io;
 }
 
-// A write has failed. The peer may have said why before: an alert that lies unread.
+namespace {
+
+// Reads after a failed write: a peer that goes on sending is not waited for.
+constexpr int kMaxUnread = 64;
+
+}  // namespace
+
+// A write has failed. The peer may have said why before: an alert that lies unread, behind little else.
 IoResult Transport::ReadWhy(IoResult failed) {
-  if (Alert()) return failed;
   char unread[1024];
-  while (ReceiveTls(unread, sizeof unread).kind == IoResult::Kind::kDone) {
+  for (int reads = 0; !Alert() && reads < kMaxUnread; ++reads) {
+    if (ReceiveTls(unread, sizeof unread).kind != IoResult::Kind::kDone) break;
   }
   return failed;
 }

@@ -221,6 +221,7 @@ const absl::flat_hash_map<absl::string_view, Need>& Figures() {
       {"Window.requests", Need::kRequests},
       {"Window.success", Need::kRequests},
       {"Window.errors", Need::kRequests},
+      {"Window.messages", Need::kWebSocket},
       {"AgentRow.planned", Need::kRequests},
       {"AgentRow.sent", Need::kRequests},
       {"AgentRow.success", Need::kRequests},

@@ -3,12 +3,15 @@
 #include <google/protobuf/descriptor.h>
 
 #include <cmath>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/check.h"
+#include "common/outcome.h"
 #include "coordinator/report/decimal.h"
 #include "coordinator/report/phrases.h"
 
@@ -20,10 +23,11 @@ using google::protobuf::Message;
 
 // A title, and where in Point the figure is.
 struct Column {
-  const char* title;
-  const char* path;
+  std::string title;
+  std::string path;
 };
-constexpr Column kColumns[] = {
+
+const Column kColumns[] = {
     {"connections", "connections"},
     {"total_requests", "total_requests"},
     {"successful_requests", "successful_requests"},
@@ -88,28 +92,19 @@ constexpr Column kColumns[] = {
     {"staleness_max_us", "staleness.max_us"},
     {"staleness_negative", "staleness.clock_error"},
     {"staleness_error_us", "staleness_error_us"},
-    {"gaps", "accounting.web_socket.streams.gaps"},
-    {"lost", "accounting.web_socket.streams.lost"},
-    {"gaps_behind", "accounting.web_socket.streams.gaps_behind"},
-    {"duplicates", "accounting.web_socket.streams.duplicates"},
-    {"reordered", "accounting.web_socket.streams.reordered"},
-    {"resets", "accounting.web_socket.streams.resets"},
-    {"unread", "accounting.web_socket.streams.unread"},
-    {"silences", "accounting.web_socket.streams.silences"},
-    {"reconnects", "accounting.web_socket.streams.reconnects"},
-    {"storm", "accounting.web_socket.streams.storm"},
-    {"held", "accounting.web_socket.streams.held"},
-    {"snapshots", "accounting.web_socket.streams.snapshots"},
-    {"suspect", "accounting.web_socket.streams.suspect"},
-    {"unsynced", "accounting.web_socket.streams.unsynced"},
-    {"checked", "accounting.web_socket.streams.checked"},
-    {"checksum_wrong", "accounting.web_socket.streams.checksum_wrong"},
-    {"ignored", "accounting.web_socket.streams.ignored"},
     {"availability_percent", "availability_percent"},
     {"dead_seconds", "dead_seconds"},
     {"generator_seconds", "generator_seconds"},
     {"drained", "accounting.drained"},
 };
+
+// What a report has in a row: kColumns, then each finding.
+std::vector<Column> Columns() {
+  std::vector<Column> columns(std::begin(kColumns), std::end(kColumns));
+  for (const EndRow& row : kFindingRows)
+    columns.push_back({std::string(row.json), absl::StrCat("accounting.web_socket.streams.", row.json)});
+  return columns;
+}
 
 // "" if the figure, or a message on the way to it, is absent.
 std::string CellAt(const proto::Point& point, absl::string_view path) {
@@ -146,13 +141,14 @@ std::string CellAt(const proto::Point& point, absl::string_view path) {
 }  // namespace
 
 std::string ToCsv(const proto::Report& report) {
+  const std::vector<Column> columns = Columns();
   const auto title = [](std::string* out, const Column& column) { absl::StrAppend(out, column.title); };
-  std::string out = absl::StrCat(absl::StrJoin(kColumns, ",", title), "\r\n");
+  std::string out = absl::StrCat(absl::StrJoin(columns, ",", title), "\r\n");
   for (const proto::Point& point : report.points()) {
     const auto cell = [&point](std::string* row, const Column& column) {
       absl::StrAppend(row, CellAt(point, column.path));
     };
-    absl::StrAppend(&out, absl::StrJoin(kColumns, ",", cell), "\r\n");
+    absl::StrAppend(&out, absl::StrJoin(columns, ",", cell), "\r\n");
   }
   return out;
 }

@@ -340,6 +340,7 @@ void FillSeries(const proto::Plan& plan, const PointResult& point, proto::Point*
     row->set_requests(window.requests);
     row->set_success(window.success);
     row->set_errors(window.errors);
+    row->set_messages(window.messages);
     if (!window.latency_v2.empty()) {  // else nothing succeeded in it
       row->set_mean_us(window.mean_us);
       row->set_p50_us(window.p50_us);

@@ -43,6 +43,9 @@ TEST(ListenTest, ABurstOnOneConnectionIsCountedWhole) {
   Mock mock;
   const boost::json::value report = Listen(mock, "stream=1ms,count=3000", "1", "4s");
   EXPECT_EQ(WebSockets(report, "messages"), 3'001);
+  std::int64_t in_seconds = 0;
+  for (const auto& second : At(report, "points.0.series").as_array()) in_seconds += Int(second, "messages");
+  EXPECT_EQ(in_seconds, 3'001 - WebSockets(report, "early_messages"));
   for (const char* name : {"gaps", "duplicates", "reordered", "resets", "unread"})
     EXPECT_EQ(Streams(report, name), 0) << name;
 }
