@@ -105,11 +105,15 @@ int RunCommand(const RunOptions& options) {
                                       " records were dropped, the disk or its 1 GiB are full"));
   }
   PrintNotes(result);
-  // A run that never sent anything has no result to print.
-  const bool has_result =
-      !result.points.empty() && (result.points[0].merger->counters().sent > 0 || result.points[0].warmup.sent > 0);
+  // A run that never started has nothing to print but what the target said instead; files have all that is known.
+  const PointResult* const first = result.points.empty() ? nullptr : &result.points[0];
+  const bool was_started = first != nullptr && (first->is_started || first->warmup.sent > 0);
+  const bool has_answer = first != nullptr && !first->warmup_statuses.answers().empty();
+  const bool has_result = was_started || (first != nullptr && result.exit_code == kExitTarget);
+  RunOptions delivered = options;
+  delivered.is_quiet = options.is_quiet || (!was_started && !has_answer);
   const int exit_code =
-      !has_result && result.exit_code != 0 ? result.exit_code : Deliver(std::move(result), options.plan, options);
+      !has_result && result.exit_code != 0 ? result.exit_code : Deliver(std::move(result), options.plan, delivered);
   // What was delivered needs no journal, unless it was asked for.
   if (journal.ok() && *journal != nullptr && options.journal.empty()) unlink((*journal)->path().c_str());
   return exit_code;

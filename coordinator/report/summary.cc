@@ -114,8 +114,9 @@ struct Sums {
   const Histogram& operator[](Metric metric) const { return histograms[static_cast<std::size_t>(metric)]; }
 };
 
-// T0 to the end. An open loop that counts takes at least as long as its schedule.
+// T0 to the end; none if there was no T0. An open loop that counts takes at least as long as its schedule.
 Nanos DurationOf(const proto::Plan& plan, const PointResult& point) {
+  if (!point.is_started) return 0;
   const Nanos length = point.merger->length();
   if (point.rate == 0 || plan.sweep().requests() == 0 || point.is_interrupted || length == 0) return length;
   return std::max(
@@ -166,7 +167,7 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
   sums->dead_seconds += CountSeconds(seconds, Second::kDead);
   sums->generator_seconds += CountSeconds(seconds, Second::kGenerator);
   sums->unaccounted_max += point.unaccounted_max;
-  sums->is_partial = sums->is_partial || point.is_partial;
+  sums->is_partial = sums->is_partial || point.is_partial || !point.is_started;
   sums->is_interrupted = sums->is_interrupted || point.is_interrupted;
 }
 
@@ -376,7 +377,7 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
       row->set_target_clock_error_us(Micros(sum.target_clock.error_ns()));
       out->set_staleness_error_us(std::max(out->staleness_error_us(), row->target_clock_error_us()));
     }
-    if (sum.length > 0)
+    if (point.is_started && sum.length > 0)
       row->set_cpu_percent(static_cast<double>(sum.counters.cpu_ns) * 100 / static_cast<double>(sum.length));
   }
 }
@@ -410,7 +411,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   const std::string& until = plan.sweep().until();
   PointFacts facts{.is_open_loop = is_open_loop,
                    .is_spinning = plan.sweep().pace() == "spin",
-                   .is_partial = point.is_partial || point.is_interrupted,
+                   .is_partial = point.is_partial || point.is_interrupted || !point.is_started,
                    .duration_s = sums.duration_s,
                    .counters = sums.counters,
                    .is_listening = plan.web_socket().has_listen(),
@@ -649,7 +650,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillIntervals(*point.merger, sums->duration_s, headline);
     FillVerdict(result, point, *sums, is_open_loop, plan, out);
     FillExpected(plan, point, out);
-    if (const auto coverage = CoveragePercent(point, plan.sweep())) out->set_coverage_percent(*coverage);
+    if (const auto coverage = !point.is_started ? std::nullopt : CoveragePercent(point, plan.sweep()))
+      out->set_coverage_percent(*coverage);
     FillStartSkew(point, out);
     merge->set_late(merge->late() + point.merger->late());
     is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();

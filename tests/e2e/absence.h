@@ -115,6 +115,7 @@ class AbsenceCheck {
         {".*\\.tls_resumed", is_tls_},
         {".*\\.web_socket\\.(orphan_messages|missing_replies)", sends && is_web_socket_},
         {".*\\.web_socket\\.compressed_messages", web_socket_.contains("deflate")},
+        {".*\\.series\\.messages", is_web_socket_},
         {".*\\.web_socket\\.(client_pings|pongs)", web_socket_.contains("ping")},
         {".*\\.streams\\.(gaps|gaps_behind)", has_order},
         {".*\\.streams\\.(lost|lost_late)", HasRule({"consecutive", "range"})},

@@ -122,6 +122,18 @@ TEST(AbsenceTest, ASweepOfStreamsHasColumnsOfItsOwn) {
   EXPECT_NE(process.Out().find("        -"), std::string::npos) << "no silence fits into 1 s\n" << process.Out();
 }
 
+TEST(AbsenceTest, APointThatNeverStartedHasNoTime) {
+  const RunOutcome run = TidemarkRun({"-c", "2", "-n", "10", "http://127.0.0.1:1/"});
+  EXPECT_EQ(run.code, 5) << run.err;
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(Int(run.report, "points.0.accounting.never_sent_by_reason.connect_refused"), 10);
+  EXPECT_EQ(At(run.report, "points.0.status").as_string(), "PARTIAL");
+  EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "PARTIAL");
+  for (const char* name : {"duration_s", "requests_per_s", "generator_cpu_percent", "dead_seconds", "coverage_percent"})
+    EXPECT_FALSE(At(run.report, "points.0").as_object().contains(name)) << name;
+  EXPECT_FALSE(At(run.report, "points.0.agents.0").as_object().contains("cpu_percent"));
+}
+
 TEST(AbsenceTest, ASearchThatNeverSucceededIsTheTargetsFault) {
   Mock mock;
   TempDir dir;

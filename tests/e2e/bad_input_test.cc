@@ -19,7 +19,7 @@ void ExpectRefusal(const BadCase& bad) {
   const std::string lines = run.err.substr(run.err.find("tidemark: "));
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1) << run.err;
   EXPECT_EQ(run.out, "");
-  EXPECT_TRUE(run.report.is_null());
+  EXPECT_EQ(run.report.is_null(), bad.code != 5);  // of a target that could not be reached, files say what happened
 }
 
 TEST(BadInputTest, PlansAndFlagsAreRefusedBeforeAnythingStarts) {
