@@ -149,7 +149,7 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
 
-  const auto address = ParseControlAddress(options.listen);
+  const auto address = ParseListenAddress(options.listen);
   if (!address.ok()) return Fail(kExitUsage, "--listen: " + std::string(address.status().message()));
   const bool is_default = options.control_certs.empty();
   const std::string certs_dir = is_default ? DefaultControlCertsDir() : options.control_certs;

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/authority.h"
 #include "common/status_macros.h"
 
 namespace tidemark {
@@ -82,7 +82,7 @@ absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
   std::vector<SocketAddress> forced;
   for (const std::string& text : overrides) {
     TIDEMARK_ASSIGN_OR_RETURN(const ResolveOverride override, ParseResolveOverride(text));
-    if (!absl::EqualsIgnoreCase(override.host, target.host) || override.port != target.port) continue;
+    if (!IsSameHost(override.host, target.host) || override.port != target.port) continue;
     const auto found = Lookup(override.address, target.port, AI_NUMERICHOST);
     if (!found.ok())
       return absl::InvalidArgumentError(absl::StrCat("resolve: '", override.address, "' is no IP address"));

@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/plan.h"
+#include "common/request_path.h"
 #include "common/status_macros.h"
 #include "common/yaml_message.h"
 
@@ -93,7 +94,10 @@ std::string AsUrl(absl::string_view text, absl::string_view keeps) {
 absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values) {
   std::vector<std::string> found;
   for (proto::Request& request : *plan->mutable_requests()) {
+    const std::size_t found_before = found.size();
     TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_path(), &found));
+    if (found.size() > found_before && !CheckPath(request.path()).ok())
+      return absl::InvalidArgumentError("requests.path: a secret has what no path holds; keep it percent-encoded");
     for (std::string& header : *request.mutable_headers()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, &header, &found));
     TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_body(), &found));
   }

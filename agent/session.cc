@@ -81,6 +81,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
     TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, other));
     ceiling.Lower(other);
   }
+  // The target's path has the same placeholders as a request's own.
+  for (proto::Request& request : *settings.plan.mutable_requests()) {
+    if (request.path().empty()) request.set_path(settings.target.path);
+  }
   std::vector<std::string> secrets;
   TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan, &secrets));
   settings.masks = Masks(secrets, settings.plan);

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/json_pointers.h"
 #include "agent/request_source.h"
+#include "common/authority.h"
 
 namespace tidemark {
 namespace {
@@ -74,7 +75,7 @@ class TargetClock::Line {
         return NotFound(absl::StrCat("connect to ", settings.address.ToString(), ": ",
                                      std::strerror(io.error == 0 ? ETIMEDOUT : io.error)));
       while (settings.tls != nullptr) {
-        io = transport_.Handshake(settings.tls.get(), IsIpAddress(settings.target.host) ? "" : settings.target.host);
+        io = transport_.Handshake(settings.tls.get(), ServerName(settings.target.host));
         if (io.kind == IoResult::Kind::kDone) break;
         if (!WaitFor(io)) return NotFound(absl::StrCat("TLS: ", transport_.TlsError()));
       }

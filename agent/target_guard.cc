@@ -10,7 +10,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/authority.h"
 #include "common/check.h"
+#include "common/printable.h"
 
 namespace tidemark {
 namespace {
@@ -50,10 +52,7 @@ constexpr ExchangeHost kExchangeHosts[] = {
     {"deribit.com", true},
 };
 
-std::string Normalise(absl::string_view host) {
-  if (absl::EndsWith(host, ".")) host.remove_suffix(1);
-  return absl::AsciiStrToLower(host);
-}
+std::string Normalise(absl::string_view host) { return absl::AsciiStrToLower(WithoutTrailingDot(host)); }
 
 }  // namespace
 
@@ -75,8 +74,11 @@ bool TargetGuard::Parse(const std::string& text, Range* range) {
     return false;
   }
   int bits = width;
-  if (slash != std::string::npos && (!absl::SimpleAtoi(text.substr(slash + 1), &bits) || bits < 0 || bits > width))
-    return false;
+  if (slash != std::string::npos) {
+    const std::string digits = text.substr(slash + 1);
+    const bool is_number = digits.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_number || !absl::SimpleAtoi(digits, &bits) || bits > width) return false;
+  }
   range->bits = 128 - width + bits;
   return true;
 }
@@ -99,7 +101,7 @@ bool IsExchangeProduction(const std::string& host) {
 absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTarget& target) {
   const auto error = [&](absl::string_view what) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", (target.host().empty() ? target.cidr() : target.host()).substr(0, 64), "': ", what));
+        absl::StrCat("'", Printable(target.host().empty() ? target.cidr() : target.host(), 64), "': ", what));
   };
   if (target.host().empty() == target.cidr().empty()) return error("give exactly one of host and cidr");
   Entry entry{.ports = {target.ports().begin(), target.ports().end()},
@@ -107,12 +109,12 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
               .ceiling = {.max_rate = target.max_rate(),
                           .max_connections = target.max_connections(),
                           .permission = target.permission()}};
-  const bool is_host_name = target.host().size() <= 253 && target.host().find_first_of("/: @?#") == std::string::npos;
-  Range range{};
-  if (!target.host().empty() && is_host_name && !Parse(target.host(), &range)) {
-    entry.host = Normalise(target.host());
-  } else if (!Parse(target.host().empty() ? target.cidr() : target.host(), &entry.range)) {
-    return error("is neither a host name nor an address range like 203.0.113.0/24");
+  if (!Parse(target.host().empty() ? target.cidr() : target.host(), &entry.range)) {
+    const absl::string_view neither = "is neither a host name nor an address range like 203.0.113.0/24";
+    if (target.host().empty()) return error(neither);
+    const auto host = ParseHost(target.host());
+    if (!host.ok()) return error(absl::StrCat(neither, ": it ", host.status().message()));
+    if (!Parse(*host, &entry.range)) entry.host = Normalise(*host);
   }
   for (const std::int64_t port : entry.ports) {
     if (port < 1 || port > 65535) return error(absl::StrCat("port ", port, " is none; 1 to 65535"));

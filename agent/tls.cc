@@ -1,12 +1,12 @@
 #include "agent/tls.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "common/authority.h"
 
 namespace tidemark {
 namespace {
@@ -23,11 +23,6 @@ absl::Status FileError(absl::string_view field, const std::string& file) {
 }  // namespace
 
 bool ResumesSessions(SSL_CTX* context) { return SSL_CTX_get_session_cache_mode(context) != SSL_SESS_CACHE_OFF; }
-
-bool IsIpAddress(const std::string& host) {
-  unsigned char bytes[16];
-  return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
-}
 
 absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& target) {
   SslContext context(SSL_CTX_new(TLS_client_method()));
@@ -50,7 +45,8 @@ absl::StatusOr<SslContext> MakeSslContext(const proto::Tls& tls, const Target& t
       X509_VERIFY_PARAM_set1_ip_asc(param, target.host.c_str());
     } else {
       X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-      X509_VERIFY_PARAM_set1_host(param, target.host.c_str(), target.host.size());
+      const std::string name = WithoutTrailingDot(target.host);
+      X509_VERIFY_PARAM_set1_host(param, name.c_str(), name.size());
     }
     if (tls.ca_file().empty()) {
       SSL_CTX_set_default_verify_paths(raw);

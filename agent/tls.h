@@ -16,9 +16,6 @@ struct SslContextDeleter {
 };
 using SslContext = std::unique_ptr<SSL_CTX, SslContextDeleter>;
 
-// True for an IPv4 or IPv6 address without brackets: it is verified as such, and never sent as a server name.
-bool IsIpAddress(const std::string& host);
-
 // Whether a connection made with `context` may resume the session of the one before it.
 bool ResumesSessions(SSL_CTX* context);
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "agent/machine.h"
+#include "common/authority.h"
 #include "common/check.h"
 #include "common/histogram.h"
 #include "common/schedule.h"
@@ -103,7 +104,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tls = tls_.get();
-  context_.server_name = IsIpAddress(settings_.target.host) ? "" : settings_.target.host;
+  context_.server_name = ServerName(settings_.target.host);
   context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
   thread_ = std::thread([this] { Run(); });
 }

@@ -2,7 +2,7 @@
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS url json)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(absl REQUIRED)
 find_package(Protobuf REQUIRED)  # the module: Debian ships no protobuf-config.cmake
 find_package(gRPC CONFIG REQUIRED)

@@ -25,9 +25,11 @@ struct ControlAddress {
   std::string ToString() const;
 };
 
-// Parses HOST, HOST:PORT, [IPV6]:PORT; a missing port is kDefaultAgentPort, port 0 stands for any.
+// Parses HOST, HOST:PORT, [IPV6]:PORT (common/authority.h); a missing port is kDefaultAgentPort.
 // Errors: InvalidArgument naming the text.
 absl::StatusOr<ControlAddress> ParseControlAddress(absl::string_view text);
+// The same for who listens: port 0 stands for any.
+absl::StatusOr<ControlAddress> ParseListenAddress(absl::string_view text);
 
 // True for 127.0.0.0/8, ::1 and "localhost".
 bool IsLoopback(const std::string& host);

@@ -4,7 +4,6 @@
 #include <google/protobuf/message.h>
 
 #include <algorithm>
-#include <boost/url.hpp>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -13,10 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/authority.h"
 #include "common/expectation.h"
 #include "common/measured.h"
 #include "common/metric.h"
 #include "common/place.h"
+#include "common/printable.h"
+#include "common/request_path.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 
@@ -29,6 +31,8 @@ constexpr Nanos kUnlimitedStage = 1'000 * kMaxDuration;
 absl::Status Invalid(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
 }
+
+std::string Quoted(absl::string_view text) { return absl::StrCat("'", Printable(text, 128), "'"); }
 
 absl::Status CheckRange(absl::string_view field, std::int64_t value, std::int64_t low, std::int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
@@ -80,10 +84,10 @@ absl::Status CheckRequest(const proto::Request& request) {
   if (!IsToken(method) || method.size() > 32)
     return Invalid("requests.method", absl::StrCat("'", method.substr(0, 64), "' is no HTTP method"));
   if (method == "CONNECT") return Invalid("requests.method", "CONNECT makes a tunnel, which is no request to measure");
-  if (!request.path().empty() &&
-      (request.path()[0] != '/' || HasControl(request.path(), false) || request.path().size() > kMaxUrlBytes)) {
-    return Invalid("requests.path",
-                   absl::StrCat("'", request.path().substr(0, 64), "' must start with / and hold no spaces"));
+  if (request.path().size() > kMaxUrlBytes) return Invalid("requests.path", "is longer than 16 KiB");
+  if (!request.path().empty()) {
+    const absl::Status path = CheckPath(request.path());
+    if (!path.ok()) return Invalid("requests.path", absl::StrCat(Quoted(request.path()), " ", path.message()));
   }
   if (request.body().size() > kMaxBodyBytes) return Invalid("requests.body", "larger than 16 MiB");
   if (!request.body_file().empty()) return Invalid("requests.body_file", "was not read; it belongs in a plan file");
@@ -193,12 +197,26 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
 }
 
-absl::StatusOr<std::uint16_t> ParsePort(absl::string_view text) {
-  int port = 0;
-  if (!absl::SimpleAtoi(text, &port) || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("port '", text.substr(0, 16), "' is outside 1 to 65535"));
-  }
-  return static_cast<std::uint16_t>(port);
+// What a URL is made of. Its authority ends at the first of / ? # or with the URL (RFC 3986 section 3.2).
+struct UrlParts {
+  absl::string_view scheme;  // empty: no URL
+  absl::string_view authority;
+  absl::string_view rest;
+};
+UrlParts SplitUrl(absl::string_view url) {
+  const std::size_t scheme_end = url.find("://");
+  if (scheme_end == absl::string_view::npos) return {};
+  const absl::string_view rest = url.substr(scheme_end + 3);
+  const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+  return {url.substr(0, scheme_end), rest.substr(0, end), rest.substr(end)};
+}
+
+// `url` for a message: a password in it is nobody's to read.
+std::string WithoutCredentials(absl::string_view url) {
+  const UrlParts parts = SplitUrl(url);
+  const std::size_t at = parts.authority.rfind('@');
+  if (at == absl::string_view::npos) return std::string(url);
+  return absl::StrCat(parts.scheme, "://***", parts.authority.substr(at), parts.rest);
 }
 
 absl::StatusOr<Target> ParseUnixTarget(absl::string_view url) {
@@ -208,11 +226,10 @@ absl::StatusOr<Target> ParseUnixTarget(absl::string_view url) {
   target.unix_path = std::string(rest.substr(0, colon));
   if (colon != absl::string_view::npos) target.path = std::string(rest.substr(colon + 1));
   target.host_header = "localhost";
-  if (target.unix_path.empty() || target.unix_path.size() > 107 || HasControl(target.unix_path, true) ||
-      HasControl(target.path, false)) {
-    return Invalid("target",
-                   absl::StrCat("'", url.substr(0, 128), "' is no Unix socket; write unix:/run/api.sock:/path"));
-  }
+  if (target.unix_path.empty() || target.unix_path.size() > 107 || HasControl(target.unix_path, true))
+    return Invalid("target", absl::StrCat(Quoted(url), " is no Unix socket; write unix:/run/api.sock:/path"));
+  const absl::Status path = CheckPath(target.path);
+  if (!path.ok()) return Invalid("target", absl::StrCat(Quoted(url), " ", path.message()));
   return target;
 }
 
@@ -220,36 +237,29 @@ absl::StatusOr<Target> ParseUnixTarget(absl::string_view url) {
 
 absl::StatusOr<Target> ParseTarget(absl::string_view url) {
   const auto error = [&](absl::string_view what) {
-    return Invalid("target", absl::StrCat("'", url.substr(0, 128), "' ", what));
+    return Invalid("target", absl::StrCat(Quoted(WithoutCredentials(url)), " ", what));
   };
   if (url.empty()) return Invalid("target", "is missing; write http://HOST:PORT/PATH");
   if (url.size() > kMaxUrlBytes) return error("is longer than 16 KiB");
   if (absl::StartsWith(url, "unix:")) return ParseUnixTarget(url);
-  const auto parsed = boost::urls::parse_uri({url.data(), url.size()});
-  if (!parsed) return error("is no URL; write http://HOST:PORT/PATH");
-  const boost::urls::url_view& view = *parsed;
+  const UrlParts parts = SplitUrl(url);
+  if (parts.scheme.empty()) return error("is no URL; write http://HOST:PORT/PATH");
   Target target;
-  const absl::string_view scheme(view.scheme().data(), view.scheme().size());
-  target.is_tls = absl::EqualsIgnoreCase(scheme, "https") || absl::EqualsIgnoreCase(scheme, "wss");
-  target.is_web_socket = absl::EqualsIgnoreCase(scheme, "ws") || absl::EqualsIgnoreCase(scheme, "wss");
-  if (!target.is_tls && !target.is_web_socket && !absl::EqualsIgnoreCase(scheme, "http"))
+  const std::string scheme = absl::AsciiStrToLower(parts.scheme);
+  target.is_tls = scheme == "https" || scheme == "wss";
+  target.is_web_socket = scheme == "ws" || scheme == "wss";
+  if (!target.is_tls && !target.is_web_socket && scheme != "http")
     return error("has a scheme that this version does not speak; use http, https, ws, wss or unix");
-  if (view.has_userinfo()) return error("holds a user name; send credentials with -H 'Authorization: ...'");
-  if (view.has_fragment()) return error("has a fragment, which is never sent; leave out what follows #");
-  target.host = std::string(view.host_address());
-  if (target.host.empty()) return error("has no host");
-  if (target.host.size() > 253 || HasControl(target.host, false)) return error("has an impossible host name");
-  target.port = target.is_tls ? 443 : 80;
-  if (view.has_port() && !view.port().empty()) {
-    const auto port = ParsePort(absl::string_view(view.port().data(), view.port().size()));
-    if (!port.ok()) return error(port.status().message());
-    target.port = *port;
-  }
-  const auto authority = view.encoded_host_and_port();
-  target.host_header = std::string(authority.data(), authority.size());
-  const auto path = view.encoded_target();
-  if (path.size() > 0) target.path = std::string(path.data(), path.size());
-  if (target.path[0] != '/') target.path.insert(0, "/");
+  if (absl::StrContains(parts.authority, "@"))
+    return error("holds a user name; send credentials with -H 'Authorization: ...'");
+  auto authority = ParseAuthority(parts.authority);
+  if (!authority.ok()) return error(authority.status().message());
+  target.host = std::move(authority->host);
+  target.port = authority->port.value_or(target.is_tls ? 443 : 80);
+  // RFC 9110 section 7.2: the authority as it is written, with the trailing dot of its host.
+  target.host_header = std::string(parts.authority);
+  target.path = absl::StrCat(absl::StartsWith(parts.rest, "/") ? "" : "/", parts.rest);
+  if (const absl::Status path = CheckPath(target.path); !path.ok()) return error(path.message());
   return target;
 }
 
@@ -263,20 +273,20 @@ absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view field, absl::string_view u
 }
 
 absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text) {
-  const std::size_t host_end = text.find(':');
+  const auto error = [&](absl::string_view what) { return Invalid("resolve", absl::StrCat(Quoted(text), " ", what)); };
+  const std::size_t host_end = text.find(':', absl::StartsWith(text, "[") ? text.find(']') : 0);
   const std::size_t port_end = host_end == absl::string_view::npos ? host_end : text.find(':', host_end + 1);
-  if (host_end == 0 || port_end == absl::string_view::npos || port_end + 1 >= text.size()) {
-    return Invalid("resolve", absl::StrCat("'", text.substr(0, 128), "' is not HOST:PORT:ADDRESS"));
-  }
-  ResolveOverride result{.host = std::string(text.substr(0, host_end)),
-                         .address = std::string(text.substr(port_end + 1))};
-  const auto port = ParsePort(text.substr(host_end + 1, port_end - host_end - 1));
-  if (!port.ok()) return Invalid("resolve", port.status().message());
-  result.port = *port;
-  if (result.address.size() > 2 && result.address.front() == '[' && result.address.back() == ']') {
-    result.address = result.address.substr(1, result.address.size() - 2);
-  }
-  return result;
+  if (port_end == absl::string_view::npos) return error("is not HOST:PORT:ADDRESS");
+  auto authority = ParseAuthority(text.substr(0, port_end));
+  if (!authority.ok()) return error(authority.status().message());
+  absl::string_view address = text.substr(port_end + 1);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
+  // The zone of an IPv6 address (RFC 4007) is the agent's to know.
+  const std::string bare(address.substr(0, absl::StrContains(address, ":") ? address.find('%') : address.size()));
+  if (!IsIpAddress(bare) || HasControl(address, false))
+    return error(absl::StrCat("has ", Quoted(address), ", which is no IP address; write HOST:PORT:ADDRESS"));
+  return ResolveOverride{.host = std::move(authority->host), .port = *authority->port, .address = std::string(address)};
 }
 
 template <typename Strings>
@@ -528,9 +538,13 @@ absl::Status CheckEvents(const proto::Listen& listen) {
 
 absl::Status CheckTargetClock(const proto::Listen& listen) {
   const proto::TargetClock& clock = listen.clock();
-  TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(clock.url()));
-  if (target.is_web_socket || !target.unix_path.empty())
+  const auto target = ParseTarget(clock.url());
+  if (!target.ok()) return Invalid("web_socket.listen.clock.url", target.status().message());
+  if (target->is_web_socket || !target->unix_path.empty())
     return Invalid("web_socket.listen.clock.url", "is asked with GET; write an http:// or https:// URL");
+  if (absl::StrContains(target->path, "{"))
+    return Invalid("web_socket.listen.clock.url",
+                   absl::StrCat(Quoted(clock.url()), " has '{', and nothing is filled in there; write %7B"));
   if (clock.time().empty()) return Invalid("web_socket.listen.clock.time", "is missing; write /serverTime");
   TIDEMARK_RETURN_IF_ERROR(CheckPointer("web_socket.listen.clock.time", clock.time()));
   if (listen.time().empty())
@@ -591,12 +605,19 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
                : absl::OkStatus();
   }
   const proto::Request& request = plan.requests(0);
+  if (absl::StrContains(request.path().empty() ? target.path : request.path(), "{slot}"))
+    return Invalid("target",
+                   "has {slot} in its path, but a WebSocket is opened for many slots; write it into a message");
   if (request.method() != "GET") return Invalid("requests.method", "a WebSocket is asked for with GET; leave it out");
   for (const std::string& header : request.headers()) {
     const absl::string_view name = absl::string_view(header).substr(0, header.find(':'));
     if (absl::StartsWithIgnoreCase(name, "sec-websocket-") || absl::EqualsIgnoreCase(name, "upgrade") ||
         absl::EqualsIgnoreCase(name, "connection"))
       return Invalid("requests.headers", absl::StrCat("'", name, "' is set by the upgrade; leave it out"));
+    if (absl::StrContains(header, "{slot}"))
+      return Invalid(
+          "requests.headers",
+          absl::StrCat("'", name, "' has {slot}, but a WebSocket is opened for many slots; write it into a message"));
   }
   for (const proto::Request& message : plan.requests()) {
     if (!web_socket.binary() && !IsUtf8(message.body()))
@@ -639,6 +660,23 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   return absl::OkStatus();
 }
 
+// An address that is of no use was meant for what is loaded, and would leave it to the resolver.
+absl::Status CheckResolve(const proto::Plan& plan, const Target& target) {
+  std::vector<Target> targets = {target};
+  if (const auto clock = ParseTarget(plan.web_socket().listen().clock().url()); clock.ok()) targets.push_back(*clock);
+  for (const std::string& entry : plan.resolve()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const ResolveOverride override, ParseResolveOverride(entry));
+    const bool is_used = std::any_of(targets.begin(), targets.end(), [&](const Target& candidate) {
+      return IsSameHost(override.host, candidate.host) && override.port == candidate.port;
+    });
+    if (!is_used)
+      return Invalid("resolve",
+                     absl::StrCat(Quoted(entry), " has no effect: the target is ",
+                                  JoinHostPort(target.host, target.port), "; write that before the address"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ValidatePlan(const proto::Plan& plan) {
@@ -671,10 +709,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   }
   if (plan.source_addresses_size() > 10'000) return Invalid("source_addresses", "more than 10000");
   if (plan.resolve_size() > 1'000) return Invalid("resolve", "more than 1000 entries");
-  for (const std::string& entry : plan.resolve()) {
-    const auto parsed = ParseResolveOverride(entry);
-    if (!parsed.ok()) return parsed.status();
-  }
+  TIDEMARK_RETURN_IF_ERROR(CheckResolve(plan, target));
   TIDEMARK_RETURN_IF_ERROR(CheckRange("kernel_timestamps", plan.kernel_timestamps(), 0, 1'000'000));
   if (plan.kernel_timestamps() > 0 && (target.is_tls || !target.unix_path.empty()))
     return Invalid("kernel_timestamps", "the kernel stamps plain TCP alone; use an http:// target or leave it out");

@@ -20,17 +20,20 @@ struct Target {
   bool is_tls = false;
   bool is_web_socket = false;
   std::string unix_path;  // of a Unix socket; then host and port are empty
-  std::string host;       // name or address, without brackets
+  std::string host;       // name or address as written, without brackets
   std::uint16_t port = 0;
   std::string path = "/";  // with query, as sent
   std::string host_header;
 };
 
 // Parses http://HOST[:PORT][/PATH][?QUERY], https, ws, wss, or unix:SOCKET[:/PATH].
-// Errors: InvalidArgument naming the URL and the remedy: other schemes, userinfo, fragments, ports outside 1..65535.
+// Host and port are those that are written, or it is an error (common/authority.h); so is the path
+// (common/request_path.h), in which placeholders may stand.
+// Errors: InvalidArgument naming the URL, without a password in it, and the remedy.
 absl::StatusOr<Target> ParseTarget(absl::string_view url);
 
-// An address forced for one host and port: "HOST:PORT:ADDRESS", IPv6 addresses in brackets.
+// An address forced for one host and port: "HOST:PORT:ADDRESS", IPv6 addresses in brackets, with a zone or without.
+// Errors: InvalidArgument naming the text.
 struct ResolveOverride {
   std::string host;
   std::uint16_t port = 0;

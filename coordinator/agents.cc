@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/authority.h"
 #include "common/control_address.h"
 #include "common/control_certs.h"
 #include "common/status_macros.h"
@@ -64,9 +65,10 @@ absl::StatusOr<std::vector<Dialled>> Expand(const std::vector<std::string>& spec
                                         [&address](const Dialled& agent) { return agent.address == address; });
       if (is_known) continue;
       const auto host = ParseControlAddress(address);
-      agents.push_back({.address = address,
-                        .expected_name = is_dns ? parsed->host : "",
-                        .is_loopback = host.ok() && IsLoopback(host->host)});
+      agents.push_back(
+          {.address = address,
+           .expected_name = is_dns || absl::EndsWith(parsed->host, ".") ? WithoutTrailingDot(parsed->host) : "",
+           .is_loopback = host.ok() && IsLoopback(host->host)});
     }
   }
   return agents;

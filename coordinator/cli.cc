@@ -126,7 +126,9 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   target->add_option("--cacert", f->cacert, "PEM file of authorities to trust (read at each agent)");
   target->add_option("--cert", f->cert, "PEM file of the client certificate (read at each agent)");
   target->add_option("--key", f->key, "PEM file of its key (read at each agent)");
-  target->add_option("--resolve", f->resolve, "HOST:PORT:ADDRESS, instead of asking the resolver (repeatable)")
+  target
+      ->add_option("--resolve", f->resolve,
+                   "HOST:PORT:ADDRESS, instead of asking the resolver for the target's HOST (repeatable)")
       ->allow_extra_args(false);
   target->add_option("--source", f->source_addresses, "local addresses to connect from, in turn")
       ->delimiter(',')

@@ -16,6 +16,7 @@
 #include "common/expectation.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"
+#include "common/printable.h"
 #include "common/split.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/report/phrases.h"

@@ -68,18 +68,4 @@ void AddCounts(const proto::Counts& from, proto::Counts* to) {
   }
 }
 
-std::string Printable(absl::string_view text, std::size_t size) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool is_character_begin = (byte & 0xc0) != 0x80;
-    if (out.size() >= size && is_character_begin) return out + "...";
-    // C0, DEL, and C1 as UTF-8 writes it.
-    const bool is_c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (is_c1) ++i;
-    out += byte < 0x20 || byte == 0x7f || is_c1 ? '?' : text[i];
-  }
-  return out;
-}
-
 }  // namespace tidemark

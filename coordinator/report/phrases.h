@@ -38,8 +38,4 @@ const proto::Latency* LatencyOf(const proto::Point& point, const MetricRow& metr
 // Adds the counts of one message to another's, name by name.
 void AddCounts(const proto::Counts& from, proto::Counts* to);
 
-// Text of the target's, safe on a terminal: control characters become '?', and what is longer than `size` bytes is cut.
-// REQUIRES: it is UTF-8.
-std::string Printable(absl::string_view text, std::size_t size);
-
 }  // namespace tidemark

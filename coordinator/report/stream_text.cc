@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/outcome.h"
+#include "common/printable.h"
 #include "coordinator/report/phrases.h"
 
 namespace tidemark {

@@ -50,6 +50,48 @@ TEST(BadInputTest, PlansAndFlagsAreRefusedBeforeAnythingStarts) {
   for (const BadCase& bad : kCases) ExpectRefusal(bad);
 }
 
+// What is not loaded as it is written is not loaded at all, and the mock that another reading would find is not
+// touched.
+TEST(BadInputTest, NoOtherHostOrPortIsLoadedThanTheOneThatIsWritten) {
+  Mock mock;
+  TempDir dir;
+  const std::string port = mock.Url("").substr(mock.Url("").rfind(':') + 1);
+  Spill(dir / "clock.yaml",
+        "target: ws://127.0.0.1:" + port +
+            "/\nsweep: {connections: [1], duration: 1s}\nweb_socket: {listen: {time: /E, clock: {url: "
+            "'http://127.1:" +
+            port + "/', time: /t}}}\n");
+  Spill(dir / "path.yaml",
+        "target: http://127.0.0.1:" + port + "/\nrequests: [{name: a, path: /}, {name: b, path: '/a|b'}]\n");
+  const BadCase kCases[] = {
+      {{"http://127.1:" + port + "/"}, 1, "some programs read as 127.0.0.1; write that if it is meant"},
+      {{"http://0x7f.1:" + port + "/"}, 1, "some programs read as 127.0.0.1"},
+      {{"http://2130706433:" + port + "/"}, 1, "some programs read as 127.0.0.1"},
+      {{"http://127.0.0.1:" + port + ";x/"}, 1, "has port '" + port + ";x'"},
+      {{"http://127.0.0.1:" + port + ":80/"}, 1, "has more than one ':'"},
+      {{"ws://127.0.0.1:" + port + "\\@h/"}, 1, "holds a user name"},
+      {{"http://%31%32%37.0.0.1:" + port + "/"}, 1, "has '%' in its host"},
+      {{"http://u:p@127.0.0.1:" + port + "/"}, 1, "'http://***@127.0.0.1:" + port + "/' holds a user name"},
+      {{"http://127.0.0.1:0" + port + "/"}, 1, "write " + port + " if it is meant"},
+      {{"http://127.0.0.1:" + port + "/a|b"}, 1, "has '|', which no path holds; write %7C"},
+      {{dir / "path.yaml"}, 1, "requests.path: '/a|b' has '|', which no path holds; write %7C"},
+      {{dir / "clock.yaml"}, 1, "web_socket.listen.clock.url: target: 'http://127.1:" + port + "/' has host '127.1'"},
+      {{"--resolve", "h:" + port + ":127.1", "http://h:" + port + "/"}, 1, "has '127.1', which is no IP address"},
+      {{"--resolve", "h:80:127.0.0.1", "http://h:" + port + "/"}, 1, "has no effect: the target is h:" + port},
+      {{"--allow-target", "127.1", mock.Url()}, 1, "--allow-target: '127.1': is neither"},
+      {{"--agents", "127.1:7420", mock.Url()}, 1, "--agents: '127.1:7420' is no agent address: it has host '127.1'"},
+      {{"--agents", "127.0.0.1:0", mock.Url()}, 1, "has port '0'; write a number from 1 to 65535"},
+  };
+  for (const BadCase& bad : kCases) ExpectRefusal(bad);
+  EXPECT_EQ(Int(mock.Truth(), "accepted"), 0);
+  // The name begins like the mock's address, and the port is the mock's.
+  ExpectRefusal({{"-c", "1", "-n", "1", "--resolve", "127.0.0.1.nip.test:" + port + ":127.0.0.9",
+                  "http://127.0.0.1.nip.test:" + port + "/"},
+                 5,
+                 "connect to 127.0.0.9:" + port + ": Connection refused"});
+  EXPECT_EQ(Int(mock.Truth(), "accepted"), 0);
+}
+
 TEST(BadInputTest, CertificatesThatDoNotFitAreNamed) {
   TempDir dir;
   const Certificate good(dir, "good", "IP:127.0.0.1");

@@ -181,5 +181,21 @@ TEST(NginxTest, BothTlsVersionsAreSpoken) {
   }
 }
 
+// A name with a trailing dot is asked for and verified without it (RFC 6066 section 3), and sent as it is written as
+// Host (RFC 9110 section 7.2), which is what curl does.
+TEST(NginxTest, ATrailingDotIsInTheHostHeaderAndInNoServerName) {
+  TempDir dir;
+  const Certificate certificate(dir, "api.test", "DNS:api.test");
+  Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key +
+                  "; location / { if ($ssl_server_name != api.test) { return 421; }\n"
+                  "if ($http_host !~ ^api\\.test\\.:) { return 400; }\nreturn 200 hello; }",
+              " ssl");
+  const std::string port = std::to_string(nginx.port());
+  const RunOutcome run = TidemarkRun({"-c", "2", "-n", "10", "--cacert", certificate.cert, "--resolve",
+                                      "api.test.:" + port + ":127.0.0.1", "https://api.test.:" + port + "/"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), 10) << run.err;
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -74,13 +74,13 @@ int main(int argc, char** argv) {
     const auto offset = tidemark::ParseDuration(ahead);
     if (!offset.ok()) return Fail("--clock-ahead: " + std::string(offset.status().message()));
     tidemark::MockServer server(&io, is_behind ? -*offset : *offset, arrivals);
-    const auto address = tidemark::ParseControlAddress(listen);
+    const auto address = tidemark::ParseListenAddress(listen);
     if (!address.ok()) return Fail("--listen: " + std::string(address.status().message()));
     const ControlAddress bound{.host = address->host, .port = server.Listen(address->host, address->port, nullptr)};
     std::printf("listening on %s\n", bound.ToString().c_str());
     boost::asio::ssl::context tls(boost::asio::ssl::context::tls_server);
     if (!tls_listen.empty()) {
-      const auto tls_address = tidemark::ParseControlAddress(tls_listen);
+      const auto tls_address = tidemark::ParseListenAddress(tls_listen);
       if (!tls_address.ok()) return Fail("--tls-listen: " + std::string(tls_address.status().message()));
       tls.use_certificate_chain_file(cert);
       tls.use_private_key_file(key, boost::asio::ssl::context::pem);

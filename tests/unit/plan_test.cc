@@ -38,6 +38,88 @@ TEST(PlanTest, UrlsBecomeTargets) {
   EXPECT_EQ(ParseTarget("http://h?q=1")->path, "/?q=1");
   EXPECT_EQ(ParseTarget("unix:/run/a.sock")->unix_path, "/run/a.sock");
   EXPECT_EQ(ParseTarget("unix:/run/a.sock:/p?q")->path, "/p?q");
+  EXPECT_EQ(ParseTarget("WSS://h/?id={slot}&ids[]=1")->path, "/?id={slot}&ids[]=1");
+}
+
+// What precedes the first / ? # is one authority, and all of it is read.
+TEST(PlanTest, AnAuthorityEndsWhereThePathBegins) {
+  const Target name = *ParseTarget("http://127.0.0.9.nip.test:8080/");
+  EXPECT_EQ(name.host, "127.0.0.9.nip.test");
+  EXPECT_EQ(name.port, 8080);
+  EXPECT_EQ(name.path, "/");
+  for (const char* scheme : {"http", "https", "ws", "wss"}) {
+    for (const char* end : {"", "/", "?", "/x?y"}) {
+      for (const char* authority : {"127.0.0.1:abc", "127.0.0.1:-1", "127.0.0.1;80", "[::1]abc", "[::1]:80:90",
+                                    "127.0.0.1.:80:80", "h:80:90", "h:+80", "127.1", "h:"}) {
+        const std::string url = std::string(scheme) + "://" + authority + end;
+        EXPECT_THAT(ParseTarget(url), FailsWith("target: '" + url + "' has ")) << url;
+      }
+    }
+  }
+}
+
+TEST(PlanTest, TheHostHeaderIsTheAuthorityAsItIsWritten) {
+  EXPECT_EQ(ParseTarget("http://API.test.:80/x")->host_header, "API.test.:80");
+  EXPECT_EQ(ParseTarget("http://API.test.:80/x")->host, "API.test.");
+}
+
+TEST(PlanTest, APasswordIsInNoMessage) {
+  for (const char* url : {"http://user:sesame@h/", "http://a@sesame@h:1/", "ftp://user:sesame@h", "http://sesame@/"}) {
+    const absl::Status status = ParseTarget(url).status();
+    EXPECT_FALSE(status.ok()) << url;
+    EXPECT_EQ(status.message().find("sesame"), absl::string_view::npos) << status;
+  }
+}
+
+// A path is judged alike wherever it is written.
+TEST(PlanTest, APathIsJudgedAlikeEverywhere) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"/a#f", "has '#'"},           {"/\xc3\xbc", "write %C3%BC"}, {"/a|b", "has '|', which no path holds; write %7C"},
+      {"/?s=[\"A\"]", "has '\"'"},   {"/a b", "has a space"},       {"/%zz", "has '%' without"},
+      {"/{solt}", "has '{'"},        {"/a\\b", "has '\\'"},         {"/a\r\nX: y", "has a carriage return"},
+      {"/?ids[]=1&b=~!$'()*,;", ""}, {"/{slot}/%7C", ""},           {"/?k={env:KEY}&f={file:/run/k}", ""}};
+  for (const auto& [path, reason] : kCases) {
+    std::vector<std::pair<std::string, absl::Status>> judged;
+    for (const char* base : {"http://h", "https://h:1", "ws://[::1]", "wss://h", "unix:/run/a.sock:"})
+      judged.emplace_back(base, ParseTarget(base + std::string(path)).status());
+    for (const char* scheme : {"http", "ws"}) {
+      proto::Plan plan;
+      plan.set_target(std::string(scheme) + "://h/");
+      plan.add_requests()->set_path(path);
+      ApplyDefaults(&plan);
+      const bool is_refused_slot = scheme == std::string("ws") && std::string(path).find("{slot}") != std::string::npos;
+      if (!is_refused_slot) judged.emplace_back(scheme, ValidatePlan(plan));
+      if (scheme == std::string("ws")) continue;  // only the first message has a path
+      plan.mutable_requests(0)->clear_path();
+      plan.mutable_requests(0)->set_weight(1);
+      plan.mutable_requests(0)->set_name("first");
+      *plan.add_requests() = plan.requests(0);
+      plan.mutable_requests(1)->set_name("second");
+      plan.mutable_requests(1)->set_path(path);
+      judged.emplace_back("a mix", ValidatePlan(plan));
+    }
+    for (const auto& [where, status] : judged) {
+      EXPECT_EQ(status.ok(), *reason == '\0') << where << " " << path << ": " << status;
+      EXPECT_NE(std::string(status.message()).find(reason), std::string::npos) << where << ": " << status;
+      EXPECT_EQ(status.message().find_first_of("\r\n"), absl::string_view::npos) << "a message of two lines";
+    }
+  }
+}
+
+TEST(PlanTest, AWebSocketsUpgradeHasNoSlot) {
+  const auto with = [](const char* url, const char* path, const char* header) {
+    proto::Plan plan;
+    plan.set_target(url);
+    plan.add_requests()->set_path(path);
+    if (*header != '\0') plan.mutable_requests(0)->add_headers(header);
+    ApplyDefaults(&plan);
+    return ValidatePlan(plan);
+  };
+  EXPECT_THAT(with("ws://h/{slot}", "", ""), FailsWith("many slots"));
+  EXPECT_THAT(with("ws://h/", "/{slot}", ""), FailsWith("many slots"));
+  EXPECT_THAT(with("ws://h/", "", "X-Id: {slot}"), FailsWith("'X-Id' has {slot}"));
+  EXPECT_OK(with("ws://h/{slot}", "/own", ""));
+  EXPECT_OK(with("http://h/{slot}", "", "X-Id: {slot}"));
 }
 
 TEST(PlanTest, BadUrlsNameTheRemedy) {
@@ -48,8 +130,13 @@ TEST(PlanTest, BadUrlsNameTheRemedy) {
                                                         {"http://h:0/", "1 to 65535"},
                                                         {"http://h:99999/", "1 to 65535"},
                                                         {"http:///x", "no host"},
-                                                        {"http://a b/", "no URL"},
-                                                        {"http://h/\r\nX: y", "no URL"},
+                                                        {"http://a b/", "has a space in its host"},
+                                                        {"http://h\r\nX: y/", "has a carriage return in its host"},
+                                                        {"http://h/\r\nX: y", "has a carriage return"},
+                                                        {" http://h/", "scheme"},
+                                                        {"http:/h/", "no URL"},
+                                                        {"http:h", "no URL"},
+                                                        {"h:80", "no URL"},
                                                         {"unix:", "no Unix socket"}};
   for (const auto& [url, reason] : kCases) EXPECT_THAT(ParseTarget(url), FailsWith(reason)) << url;
 }
@@ -114,11 +201,14 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
       {"header injection", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("A: b\r\nC: d"); }, "no header"},
       {"framing header", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("Content-Length: 5"); },
        "follows from the body"},
-      {"path with space", [](proto::Plan* p) { p->mutable_requests(0)->set_path("/a b"); }, "no spaces"},
+      {"path with space", [](proto::Plan* p) { p->mutable_requests(0)->set_path("/a b"); }, "has a space"},
+      {"path without /", [](proto::Plan* p) { p->mutable_requests(0)->set_path("a"); }, "'a' must start with /"},
       {"TLS on plain", [](proto::Plan* p) { p->mutable_tls()->set_insecure(true); }, "has no effect"},
       {"threads", [](proto::Plan* p) { p->set_threads(100'000); }, "threads: "},
       {"status", [](proto::Plan* p) { p->add_expect_status("2xx"); }, "expect_status"},
       {"resolve", [](proto::Plan* p) { p->add_resolve("host:1"); }, "HOST:PORT:ADDRESS"},
+      {"resolve of no use", [](proto::Plan* p) { p->add_resolve("127.0.0.1:80:127.0.0.2"); },
+       "'127.0.0.1:80:127.0.0.2' has no effect: the target is 127.0.0.1:8080"},
       {"not UTF-8", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("X: \xbb"); },
        "requests.headers: is not UTF-8"},
       {"overlong", [](proto::Plan* p) { p->mutable_tls()->set_ca_file("\xc0\xaf"); }, "tls.ca_file: is not UTF-8"},
@@ -200,6 +290,66 @@ TEST(PlanTest, ResolveOverridesTakeBracketedAddresses) {
   EXPECT_EQ(override.host, "api.test");
   EXPECT_EQ(override.port, 443);
   EXPECT_EQ(override.address, "::1");
+  EXPECT_EQ(ParseResolveOverride("[::1]:80:127.0.0.2")->host, "::1");
+  EXPECT_EQ(ParseResolveOverride("[::1]:80:::2")->address, "::2");
+  EXPECT_EQ(ParseResolveOverride("h:80:[fe80::1%eth0]")->address, "fe80::1%eth0");
+  for (const char* text : {"",
+                           "h",
+                           "h:80",
+                           "h:80:",
+                           ":80:::1",
+                           "h::::1",
+                           "h:0:::1",
+                           "h:080:::1",
+                           "h:+80:::1",
+                           "[::1:80",
+                           "h:80:127.1",
+                           "h:80:0x7f.1",
+                           "h:80:h2",
+                           "h:80:127.0.0.1%lo",
+                           "h:80:1.2.3.4,5.6.7.8",
+                           "h:80:[::1",
+                           "*:80:::1",
+                           "u@h:80:::1",
+                           "127.1:80:::1",
+                           "h:80:::1\n"}) {
+    const absl::Status status = ParseResolveOverride(text).status();
+    EXPECT_THAT(status, FailsWith("resolve: '")) << text;
+    EXPECT_EQ(status.message().find('\n'), absl::string_view::npos) << status;
+  }
+}
+
+TEST(PlanTest, AnOverrideIsForTheTargetOrItsClock) {
+  const auto with = [](const char* target, const char* resolve) {
+    proto::Plan plan;
+    plan.set_target(target);
+    plan.add_resolve(resolve);
+    ApplyDefaults(&plan);
+    return ValidatePlan(plan);
+  };
+  EXPECT_OK(with("https://api.test./", "API.test:443:127.0.0.1"));
+  EXPECT_OK(with("http://[0::1]:80/", "[::1]:80:127.0.0.1"));
+  EXPECT_THAT(with("https://api.test/", "api.test:80:127.0.0.1"), FailsWith("the target is api.test:443"));
+  EXPECT_THAT(with("https://api.test/", "apt.test:443:127.0.0.1"), FailsWith("has no effect"));
+  proto::Plan plan;
+  plan.set_target("ws://api.test/");
+  proto::Listen* const listen = plan.mutable_web_socket()->mutable_listen();
+  listen->set_time("/E");
+  listen->mutable_clock()->set_url("https://clock.test/time");
+  listen->mutable_clock()->set_time("/serverTime");
+  plan.mutable_sweep()->add_connections(1);
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(kSecond);
+  plan.add_resolve("clock.test:443:127.0.0.1");
+  ApplyDefaults(&plan);
+  EXPECT_OK(ValidatePlan(plan));
+  for (const auto& [url, reason] : {std::pair("http://clock.test:abc/", "has port 'abc'"),
+                                    {"http://127.1/", "127.0.0.1"},
+                                    {"http://clock.test/{slot}", "nothing is filled in"},
+                                    {"http://h/#f", "has '#'"}}) {
+    listen->mutable_clock()->set_url(url);
+    EXPECT_THAT(ValidatePlan(plan), FailsWith("web_socket.listen.clock.url: ")) << url;
+    EXPECT_THAT(ValidatePlan(plan), FailsWith(reason)) << url;
+  }
 }
 
 }  // namespace

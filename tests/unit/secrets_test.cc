@@ -50,6 +50,19 @@ TEST_F(SecretsTest, SubscriptionsHoldThemToo) {
   prctl(PR_SET_DUMPABLE, 1);
 }
 
+TEST_F(SecretsTest, AValueThatNoPathHoldsIsRefused) {
+  proto::Plan plan;
+  plan.add_requests()->set_path("/p?key={env:TIDEMARK_TEST_KEY}");
+  ASSERT_OK(ResolveSecrets(guard, &plan));
+  EXPECT_EQ(plan.requests(0).path(), "/p?key=sesame");
+  prctl(PR_SET_DUMPABLE, 1);
+  setenv("TIDEMARK_TEST_KEY", "two words", 1);
+  plan.mutable_requests(0)->set_path("/p?key={env:TIDEMARK_TEST_KEY}");
+  status = ResolveSecrets(guard, &plan);
+  EXPECT_THAT(status, FailsWith("keep it percent-encoded"));
+  EXPECT_EQ(std::string(status.message()).find("words"), std::string::npos);
+}
+
 TEST_F(SecretsTest, WhatIsNoReferenceStays) {
   const proto::Request request = Resolve("X: {slot} {env} {env:", R"({"env":"{file}"})");
   ASSERT_OK(status);

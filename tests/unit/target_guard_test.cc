@@ -34,6 +34,7 @@ TEST(TargetGuardTest, NamedRangesAndHostsAreAllowed) {
   EXPECT_OK(guard.Check("api.example.test", Address("8.8.8.8"), false));
   EXPECT_OK(guard.Check("api.example.TEST.", Address("8.8.8.8"), false));
   EXPECT_FALSE(guard.Check("evil.api.example.test", Address("8.8.8.8"), false).ok());
+  EXPECT_OK(TargetGuard::Make({"[2001:db8::1]"})->Check("x", Address("2001:db8::1"), false));
 }
 
 TEST(TargetGuardTest, AnAddressThatTheCoordinatorGaveIsNotCoveredByAName) {
@@ -117,7 +118,27 @@ TEST(TargetGuardTest, EntriesThatAreNeitherAreRefused) {
                            "targets: [{host: a, ports: [0]}]", "targets: [{host: a, ports: [70000]}]"}) {
     EXPECT_THAT(TargetGuard::Make({}, List(yaml)), FailsWith("--allow-list")) << yaml;
   }
-  for (const char* text : {"10.0.0.0/33", "http://x/", "a b", "", "1.2.3.4/-1", "::1/129", "host:80"}) {
+  for (const char* text : {"10.0.0.0/33",
+                           "http://x/",
+                           "a b",
+                           "",
+                           "1.2.3.4/-1",
+                           "::1/129",
+                           "host:80",
+                           "10.0.0.0/+8",
+                           "10.0.0.0/ 8",
+                           "10.0.0.0/",
+                           "127.1",
+                           "0x7f.1",
+                           "10.0.0.1.",
+                           "u@host",
+                           "a,b",
+                           "a..b",
+                           "b\xc3\xbc"
+                           "cher.test",
+                           "%31.test",
+                           "[::1",
+                           "fe80::1%lo"}) {
     EXPECT_THAT(TargetGuard::Make({text}), FailsWith("--allow-target")) << text;
   }
 }
