@@ -13,6 +13,7 @@ find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
 if(TIDEMARK_TESTS)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)
+  find_package(CURL REQUIRED)  # tests ask its URL parser
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
 endif()
