@@ -10,6 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/authority.h"
+#include "common/check.h"
+#include "common/printable.h"
 #include "common/status_macros.h"
 
 namespace tidemark {
@@ -97,14 +99,15 @@ absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::s
   SocketAddress address;
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
+  if (!IsIpAddress(text))
+    return absl::InvalidArgumentError(absl::StrCat(field, ": '", Printable(text, 64), "' is no IP address"));
   if (inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
     address.length = sizeof *v4;
-  } else if (inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1) {
+  } else {
+    CHECK(inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1);
     v6->sin6_family = AF_INET6;
     address.length = sizeof *v6;
-  } else {
-    return absl::InvalidArgumentError(absl::StrCat(field, ": '", text.substr(0, 64), "' is no IP address"));
   }
   return address;
 }

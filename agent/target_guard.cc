@@ -67,6 +67,7 @@ bool TargetGuard::Parse(const std::string& text, Range* range) {
   const std::size_t slash = text.find('/');
   const std::string address = text.substr(0, slash);
   int width = 128;
+  if (!IsIpAddress(address)) return false;
   if (inet_pton(AF_INET, address.c_str(), range->prefix + 12) == 1) {
     std::memcpy(range->prefix, kMappedPrefix, sizeof kMappedPrefix);
     width = 32;

@@ -211,6 +211,11 @@ UrlParts SplitUrl(absl::string_view url) {
   return {url.substr(0, scheme_end), rest.substr(0, end), rest.substr(end)};
 }
 
+// RFC 3986 section 3.1.
+bool IsOfScheme(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' || c == '-' || c == '.';
+}
+
 // `url` for a message: a password in it is nobody's to read.
 std::string WithoutCredentials(absl::string_view url) {
   const UrlParts parts = SplitUrl(url);
@@ -244,6 +249,12 @@ absl::StatusOr<Target> ParseTarget(absl::string_view url) {
   if (absl::StartsWith(url, "unix:")) return ParseUnixTarget(url);
   const UrlParts parts = SplitUrl(url);
   if (parts.scheme.empty()) return error("is no URL; write http://HOST:PORT/PATH");
+  const auto odd = std::find_if_not(parts.scheme.begin(), parts.scheme.end(), IsOfScheme);
+  if (odd != parts.scheme.end()) {
+    const auto at = static_cast<std::size_t>(odd - parts.scheme.begin());
+    return error(absl::StrCat("has ", NameOfCharacter(CharacterAt(parts.scheme, at)),
+                              " before '://'; write http://HOST:PORT/PATH"));
+  }
   Target target;
   const std::string scheme = absl::AsciiStrToLower(parts.scheme);
   target.is_tls = scheme == "https" || scheme == "wss";

@@ -1,6 +1,5 @@
 #include "coordinator/certs_command.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -18,11 +17,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/authority.h"
 #include "common/control_certs.h"
 #include "common/exit_code.h"
+#include "common/printable.h"
 #include "common/status_macros.h"
 #include "common/user_folder.h"
 #include "coordinator/fail.h"
@@ -144,25 +144,15 @@ absl::Status Init(const std::string& dir, int days) {
   return absl::OkStatus();
 }
 
-bool IsAddress(const std::string& name) {
-  unsigned char binary[16];
-  return inet_pton(AF_INET, name.c_str(), binary) == 1 || inet_pton(AF_INET6, name.c_str(), binary) == 1;
-}
-
-bool IsName(const std::string& name) {
-  return !name.empty() && name.size() <= 253 && std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_';
-  });
-}
-
 // A key and a certificate for `names`, signed by the authority in `ca_dir`, into `out`.
 absl::Status Issue(const std::string& ca_dir, const std::vector<std::string>& names, const std::string& out, int days) {
   std::vector<std::string> alt_names;
   for (const std::string& name : names) {
-    if (!IsAddress(name) && !IsName(name))
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", name.substr(0, 64), "' is neither a host name nor an address"));
-    alt_names.push_back(absl::StrCat(IsAddress(name) ? "IP:" : "DNS:", name));
+    const auto host = ParseHost(name);
+    if (!host.ok())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "'", Printable(name, 64), "' is neither a host name nor an address: it ", host.status().message()));
+    alt_names.push_back(IsIpAddress(*host) ? "IP:" + *host : "DNS:" + WithoutTrailingDot(*host));
   }
   TIDEMARK_ASSIGN_OR_RETURN(const std::string ca_pem, ReadText(ca_dir + "/ca.pem"));
   TIDEMARK_ASSIGN_OR_RETURN(const std::string ca_key_pem, ReadText(ca_dir + "/ca.key"));

@@ -143,7 +143,9 @@ TEST(ControlTlsTest, FilesThatAreMissingOrOpenToOthersAreNamed) {
   expect_line({TIDEMARK_AGENT_BINARY, "--listen", "127.0.0.1:0", "--control-certs"}, "/nowhere", "cannot be read");
   expect_line({TIDEMARK_BINARY, "certs", "init", "--ca", authority.ca}, "", "move the old one away first");
   expect_line({TIDEMARK_BINARY, "certs", "agent", "a b", "--ca", authority.ca, "--out", authority.dir / "x"}, "",
-              "neither a host name nor an address");
+              "neither a host name nor an address: it has a space in its host");
+  expect_line({TIDEMARK_BINARY, "certs", "agent", "127.1", "--ca", authority.ca, "--out", authority.dir / "x"}, "",
+              "some programs read as 127.0.0.1");
   expect_line({TIDEMARK_BINARY, "certs", "agent", "a", "--ca", "/nowhere", "--out", authority.dir / "x"}, "",
               "tidemark certs init");
 }

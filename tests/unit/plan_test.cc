@@ -133,10 +133,11 @@ TEST(PlanTest, BadUrlsNameTheRemedy) {
                                                         {"http://a b/", "has a space in its host"},
                                                         {"http://h\r\nX: y/", "has a carriage return in its host"},
                                                         {"http://h/\r\nX: y", "has a carriage return"},
-                                                        {" http://h/", "scheme"},
+                                                        {" http://h/", "has a space before '://'; write http://"},
                                                         {"http:/h/", "no URL"},
                                                         {"http:h", "no URL"},
                                                         {"h:80", "no URL"},
+                                                        {"h:80/?u=http://x/", "has ':' before '://'"},
                                                         {"unix:", "no Unix socket"}};
   for (const auto& [url, reason] : kCases) EXPECT_THAT(ParseTarget(url), FailsWith(reason)) << url;
 }

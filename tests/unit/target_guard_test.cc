@@ -37,6 +37,11 @@ TEST(TargetGuardTest, NamedRangesAndHostsAreAllowed) {
   EXPECT_OK(TargetGuard::Make({"[2001:db8::1]"})->Check("x", Address("2001:db8::1"), false));
 }
 
+TEST(TargetGuardTest, WhatFollowsANulIsPartOfAnAddress) {
+  EXPECT_FALSE(TargetGuard::Make({std::string("203.0.113.1\0x", 13)}).ok());
+  EXPECT_THAT(ParseAddress("test", std::string("127.0.0.1\0x", 11)), FailsWith("is no IP address"));
+}
+
 TEST(TargetGuardTest, AnAddressThatTheCoordinatorGaveIsNotCoveredByAName) {
   const TargetGuard guard = *TargetGuard::Make({"api.example.test"});
   EXPECT_THAT(guard.Check("api.example.test", Address("8.8.8.8"), true), FailsWith("outside loopback"));
