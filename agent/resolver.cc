@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/authority.h"
 #include "common/check.h"
-#include "common/printable.h"
+#include "common/inert_text.h"
 #include "common/status_macros.h"
 
 namespace tidemark {
@@ -100,7 +100,7 @@ absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::s
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
   if (!IsIpAddress(text))
-    return absl::InvalidArgumentError(absl::StrCat(field, ": '", Printable(text, 64), "' is no IP address"));
+    return absl::InvalidArgumentError(absl::StrCat(field, ": '", InertText(text, 64), "' is no IP address"));
   if (inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
     address.length = sizeof *v4;

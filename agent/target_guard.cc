@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/authority.h"
 #include "common/check.h"
-#include "common/printable.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 namespace {
@@ -102,7 +102,7 @@ bool IsExchangeProduction(const std::string& host) {
 absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTarget& target) {
   const auto error = [&](absl::string_view what) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", Printable(target.host().empty() ? target.cidr() : target.host(), 64), "': ", what));
+        absl::StrCat("'", InertText(target.host().empty() ? target.cidr() : target.host(), 64), "': ", what));
   };
   if (target.host().empty() == target.cidr().empty()) return error("give exactly one of host and cidr");
   Entry entry{.ports = {target.ports().begin(), target.ports().end()},

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/inert_text.h"
 #include "common/printable.h"
 #include "common/status_macros.h"
 
@@ -24,7 +25,7 @@ constexpr std::size_t kShown = 64;
 
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
-std::string Quoted(absl::string_view text) { return absl::StrCat("'", Printable(text, kShown), "'"); }
+std::string Quoted(absl::string_view text) { return absl::StrCat("'", InertText(text, kShown), "'"); }
 
 bool IsAddress(int family, const std::string& text) {
   unsigned char bytes[16];

@@ -5,7 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/authority.h"
-#include "common/printable.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 namespace {
@@ -14,7 +14,7 @@ absl::StatusOr<ControlAddress> Parse(absl::string_view text, std::uint16_t lowes
   auto authority = ParseAuthority(text, lowest_port);
   if (!authority.ok())
     return absl::InvalidArgumentError(
-        absl::StrCat("'", Printable(text, 128), "' is no agent address: it ", authority.status().message()));
+        absl::StrCat("'", InertText(text, 128), "' is no agent address: it ", authority.status().message()));
   return ControlAddress{.host = std::move(authority->host), .port = authority->port.value_or(kDefaultAgentPort)};
 }
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "common/authority.h"
 #include "common/expectation.h"
+#include "common/inert_text.h"
 #include "common/measured.h"
 #include "common/metric.h"
 #include "common/place.h"
@@ -32,7 +33,7 @@ absl::Status Invalid(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
 }
 
-std::string Quoted(absl::string_view text) { return absl::StrCat("'", Printable(text, 128), "'"); }
+std::string Quoted(absl::string_view text) { return absl::StrCat("'", InertText(text, 128), "'"); }
 
 absl::Status CheckRange(absl::string_view field, std::int64_t value, std::int64_t low, std::int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();

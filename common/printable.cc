@@ -1,6 +1,7 @@
 #include "common/printable.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 namespace {
@@ -41,7 +42,8 @@ std::string NameOfCharacter(absl::string_view character) {
   const unsigned char byte = ByteAt(character, 0);
   if (character.size() == 1 && (byte < 0x20 || byte >= 0x7f))
     return absl::StrCat("the byte 0x", absl::Hex(byte, absl::kZeroPad2));
-  return absl::StrCat("'", Printable(character, 4), "'");
+  if (!IsInert(character)) return absl::StrCat("the invisible character ", PercentEncoded(character));
+  return absl::StrCat("'", character, "'");
 }
 
 std::string PercentEncoded(absl::string_view character) {

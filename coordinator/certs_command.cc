@@ -22,7 +22,7 @@
 #include "common/authority.h"
 #include "common/control_certs.h"
 #include "common/exit_code.h"
-#include "common/printable.h"
+#include "common/inert_text.h"
 #include "common/status_macros.h"
 #include "common/user_folder.h"
 #include "coordinator/fail.h"
@@ -151,7 +151,7 @@ absl::Status Issue(const std::string& ca_dir, const std::vector<std::string>& na
     const auto host = ParseHost(name);
     if (!host.ok())
       return absl::InvalidArgumentError(absl::StrCat(
-          "'", Printable(name, 64), "' is neither a host name nor an address: it ", host.status().message()));
+          "'", InertText(name, 64), "' is neither a host name nor an address: it ", host.status().message()));
     alt_names.push_back(IsIpAddress(*host) ? "IP:" + *host : "DNS:" + WithoutTrailingDot(*host));
   }
   TIDEMARK_ASSIGN_OR_RETURN(const std::string ca_pem, ReadText(ca_dir + "/ca.pem"));

@@ -38,6 +38,7 @@ TEST(PrintableTest, ACharacterHasANameAndAnEncoding) {
   EXPECT_EQ(NameOfCharacter("\xbb"), "the byte 0xbb");
   EXPECT_EQ(NameOfCharacter(absl::string_view("\0", 1)), "the byte 0x00");
   EXPECT_EQ(NameOfCharacter("\xc3\xbc"), "'\xc3\xbc'");
+  EXPECT_EQ(NameOfCharacter("\xe2\x80\x8b"), "the invisible character %E2%80%8B");
   EXPECT_EQ(PercentEncoded("|"), "%7C");
   EXPECT_EQ(PercentEncoded("\xc3\xbc"), "%C3%BC");
 }
