@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/control_address.h"
 #include "common/mutex.h"
+#include "common/protocol_version.h"
 #include "common/status_macros.h"
 
 namespace tidemark {
@@ -78,9 +79,9 @@ absl::Status CheckOpen(const proto::Command& command) {
   if (!command.has_open()) return absl::FailedPreconditionError("the coordinator did not open a run");
   const std::uint32_t version = command.open().protocol_version();
   if (version == kProtocolVersion) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("the coordinator speaks protocol ", version,
-                                                    ", this agent (tidemark ", TIDEMARK_VERSION, ") speaks ",
-                                                    kProtocolVersion, "; install the same version on both"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the coordinator speaks protocol ", ProtocolName(version), ", this agent (tidemark ", TIDEMARK_VERSION,
+      ") speaks ", ProtocolName(kProtocolVersion), "; install the same version on both"));
 }
 
 absl::Status Obey(const proto::Command& command, LiveRun* run) {

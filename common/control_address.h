@@ -10,8 +10,6 @@
 namespace tidemark {
 
 inline constexpr std::uint16_t kDefaultAgentPort = 7420;
-// Raised with every change that an older peer would misread.
-inline constexpr std::uint32_t kProtocolVersion = 6;
 // Limits of the control channel, the same on both sides.
 inline constexpr int kMaxControlMessageBytes = 16 << 20;
 // A coordinator speaks to its agents each second; one that has been silent for the lease is gone, and its agents stop.

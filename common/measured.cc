@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/plan.h"
 
@@ -118,9 +120,32 @@ constexpr NeedRow kNeeds[] = {
 };
 static_assert(std::size(kNeeds) == static_cast<std::size_t>(Need::kCount));
 
-// The figures that not every plan measures.
-const absl::flat_hash_map<absl::string_view, Need>& Figures() {
-  static const absl::flat_hash_map<absl::string_view, Need> figures = {
+// A figure that is a row of a table.
+struct RowNeed {
+  absl::string_view list;
+  absl::string_view name;
+  Need need;
+};
+constexpr absl::string_view ListOf(Shown shown) {
+  return shown == Shown::kWebSocket ? "WebSocketCounts." : "Accounting.";
+}
+// A counter has a field of its own, or is one of `counters`.
+constexpr RowNeed kRowNeeds[] = {
+#define METRIC(name, json, label, bounded_by, need) {"Point.", json, Need::k##need},
+#include "common/metrics.def"
+#define COUNTER(field, shown, label, need) \
+  {ListOf(Shown::shown), #field, Need::k##need}, {"counters.", #field, Need::k##need},
+#include "common/counters.def"
+#define OUTCOME(name, json, label, need) {"outcomes.", json, Need::k##need},
+#define NEVER_SENT(name, json, label, need) {"never_sent_by_reason.", json, Need::k##need},
+#define CONNECT_RESULT(name, json, label, need) {"connections.", json, Need::k##need},
+#define FINDING(name, json, label, need) {"streams.", json, Need::k##need},
+#include "common/outcomes.def"
+};
+
+// The figures that not every plan measures: the rows of tables that say so, and these.
+absl::flat_hash_map<std::string, Need> AllFigures() {
+  absl::flat_hash_map<std::string, Need> figures = {
       {"Point.connections_up", Need::kConnections},
       {"Point.availability_percent", Need::kConnections},
       {"Point.total_requests", Need::kRequests},
@@ -128,27 +153,11 @@ const absl::flat_hash_map<absl::string_view, Need>& Figures() {
       {"Point.failed_requests", Need::kRequests},
       {"Point.requests_per_s", Need::kRequests},
       {"Point.success_per_s", Need::kRequests},
-      {"Point.latency", Need::kRequests},
-      {"Point.other_latency", Need::kHttp},
-      {"Point.first_byte", Need::kRequests},
-      {"Point.lateness", Need::kRequests},
-      {"Point.pacing", Need::kOpenLoop},
-      {"Point.tls", Need::kTls},
-      {"Point.subscribe", Need::kAcks},
-      {"Point.first_event", Need::kListening},
-      {"Point.interval", Need::kListening},
-      {"Point.staleness", Need::kEventTimes},
       {"Point.staleness_error_us", Need::kClock},
-      {"Point.back", Need::kStorm},
       {"Point.messages_per_s", Need::kWebSocket},
-      {"Point.upgrade", Need::kWebSocket},
       {"Point.unaccounted_requests_max", Need::kRequests},
       {"Point.rate_per_s", Need::kRates},
-      {"Point.response", Need::kOpenLoop},
       {"Point.utilisation_percent", Need::kClosedLoop},
-      {"Point.app_to_wire", Need::kStamps},
-      {"Point.wire", Need::kStamps},
-      {"Point.wire_to_app", Need::kStamps},
       {"Point.requests", Need::kMix},
       {"Point.fan_out", Need::kFanOut},
       {"Point.streams", Need::kStreams},
@@ -159,64 +168,17 @@ const absl::flat_hash_map<absl::string_view, Need>& Figures() {
       {"StreamRow.lost", Need::kNumbers},
       {"StreamRow.lost_late", Need::kNumbers},
       {"StreamRow.silences", Need::kSilence},
-      {"Accounting.planned", Need::kRequests},
-      {"Accounting.sent", Need::kRequests},
       {"Accounting.never_sent", Need::kRequests},
       {"Accounting.never_sent_by_reason", Need::kRequests},
       {"Accounting.outcomes", Need::kRequests},
-      {"Accounting.success", Need::kRequests},
-      {"Accounting.unsolicited_bytes", Need::kHttp},
       {"Accounting.waiting", Need::kRequests},
       {"Accounting.in_flight", Need::kRequests},
-      {"Accounting.tls_resumed", Need::kTls},
       {"Accounting.tls_alerts", Need::kTls},
-      {"Accounting.drained", Need::kRequests},
-      {"counters.late_by_us", Need::kRequests},
-      {"counters.unannounced_closes", Need::kHttp},
-      {"counters.waited_for_back_off", Need::kRequests},
       {"Accounting.web_socket", Need::kWebSocket},
-      {"WebSocketCounts.orphan_messages", Need::kReplies},
       {"WebSocketCounts.missing_replies", Need::kReplies},
-      {"WebSocketCounts.compressed_messages", Need::kDeflate},
-      {"WebSocketCounts.client_pings", Need::kPing},
-      {"WebSocketCounts.pongs", Need::kPing},
       {"WebSocketCounts.streams", Need::kListening},
-      {"streams.gaps", Need::kOrder},
-      {"streams.lost", Need::kNumbers},
-      {"streams.lost_late", Need::kNumbers},
-      {"streams.gaps_behind", Need::kOrder},
-      {"streams.duplicates", Need::kRising},
-      {"streams.reordered", Need::kRising},
-      {"streams.resets", Need::kRising},
-      {"streams.unread", Need::kPointers},
-      {"streams.silences", Need::kSilence},
-      {"streams.stream_silences", Need::kSilence},
-      {"streams.reconnects", Need::kListening},
-      {"streams.storm", Need::kStorm},
-      {"streams.held", Need::kHold},
-      {"streams.snapshots", Need::kSnapshots},
-      {"streams.suspect", Need::kSnapshotRule},
-      {"streams.unsynced", Need::kBooks},
-      {"streams.checked", Need::kChecksums},
-      {"streams.checksum_wrong", Need::kChecksums},
-      {"streams.unchecked", Need::kChecksums},
-      {"streams.events", Need::kSeveral},
-      {"streams.violations", Need::kWebSocket},
-      {"streams.bad_payloads", Need::kWebSocket},
-      {"streams.oversized", Need::kWebSocket},
-      {"streams.ping_floods", Need::kWebSocket},
-      {"streams.ignored", Need::kIgnore},
       {"never_sent_by_reason.tls", Need::kTls},
       {"never_sent_by_reason.upgrade", Need::kWebSocket},
-      {"outcomes.status_2xx", Need::kHttp},
-      {"outcomes.status_3xx", Need::kHttp},
-      {"outcomes.status_4xx", Need::kHttp},
-      {"outcomes.status_429", Need::kHttp},
-      {"outcomes.status_5xx", Need::kHttp},
-      {"outcomes.status_other", Need::kHttp},
-      {"outcomes.reply", Need::kReplies},
-      {"connections.tls_failed", Need::kTls},
-      {"connections.upgrade_failed", Need::kWebSocket},
       {"Window.availability_percent", Need::kConnections},
       {"Window.requests", Need::kRequests},
       {"Window.success", Need::kRequests},
@@ -231,6 +193,14 @@ const absl::flat_hash_map<absl::string_view, Need>& Figures() {
       {"AgentRow.target_clock_failures", Need::kClock},
       {"AgentRow.target_clock_steps", Need::kClock},
   };
+  for (const RowNeed& row : kRowNeeds) {
+    if (row.need != Need::kNothing) figures[absl::StrCat(row.list, row.name)] = row.need;
+  }
+  return figures;
+}
+
+const absl::flat_hash_map<std::string, Need>& Figures() {
+  static const auto& figures = *new absl::flat_hash_map<std::string, Need>(AllFigures());
   return figures;
 }
 

@@ -9,7 +9,7 @@
 namespace tidemark {
 
 enum class Metric : std::uint8_t {
-#define METRIC(name, json, label, bounded_by) k##name,
+#define METRIC(name, json, label, bounded_by, need) k##name,
 #include "common/metrics.def"
   kRequest,  // of a mix: service times of its first request, and so on, kMaxRequests of them
   kCount = kRequest + 16
@@ -36,7 +36,7 @@ struct MetricRow {
 };
 // The rows of the table; those of a mix's requests, which a report lists by their own names, are none of them.
 inline constexpr std::array<MetricRow, static_cast<std::size_t>(Metric::kRequest)> kMetricRows = {{
-#define METRIC(name, json, label, bounded_by) {json, label, Metric::bounded_by},
+#define METRIC(name, json, label, bounded_by, need) {json, label, Metric::bounded_by},
 #include "common/metrics.def"
 }};
 

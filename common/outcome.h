@@ -13,17 +13,17 @@ namespace tidemark {
 
 // The rows are in common/outcomes.def.
 enum class Outcome : std::uint8_t {
-#define OUTCOME(name, json, label) k##name,
+#define OUTCOME(name, json, label, need) k##name,
 #include "common/outcomes.def"
   kCount
 };
 enum class NeverSent : std::uint8_t {
-#define NEVER_SENT(name, json, label) k##name,
+#define NEVER_SENT(name, json, label, need) k##name,
 #include "common/outcomes.def"
   kCount
 };
 enum class ConnectResult : std::uint8_t {
-#define CONNECT_RESULT(name, json, label) k##name,
+#define CONNECT_RESULT(name, json, label, need) k##name,
 #include "common/outcomes.def"
   kCount
 };
@@ -33,7 +33,7 @@ enum class Closing : std::uint8_t {
   kCount
 };
 enum class Finding : std::uint8_t {
-#define FINDING(name, json, label) k##name,
+#define FINDING(name, json, label, need) k##name,
 #include "common/outcomes.def"
   kCount
 };
@@ -57,11 +57,11 @@ struct EndRow {
   absl::string_view label;
 };
 inline constexpr std::array<EndRow, kOutcomeCount> kOutcomeRows = {{
-#define OUTCOME(name, json, label) {json, label},
+#define OUTCOME(name, json, label, need) {json, label},
 #include "common/outcomes.def"
 }};
 inline constexpr std::array<EndRow, kNeverSentCount> kNeverSentRows = {{
-#define NEVER_SENT(name, json, label) {json, label},
+#define NEVER_SENT(name, json, label, need) {json, label},
 #include "common/outcomes.def"
 }};
 inline constexpr std::array<EndRow, kTlsAlertCount> kTlsAlertRows = {{
@@ -72,7 +72,7 @@ inline constexpr std::array<EndRow, kTlsAlertCount> kTlsAlertRows = {{
 inline constexpr EndRow kCertificateRequired = kTlsAlertRows[static_cast<std::size_t>(TlsAlert::kCertificateRequired)];
 inline constexpr char kClientCertificateRemedy[] = "the target wants a client certificate: --cert, --key";
 inline constexpr std::array<EndRow, kConnectResultCount> kConnectResultRows = {{
-#define CONNECT_RESULT(name, json, label) {json, label},
+#define CONNECT_RESULT(name, json, label, need) {json, label},
 #include "common/outcomes.def"
 }};
 inline constexpr std::array<EndRow, kClosingCount> kClosingRows = {{
@@ -80,7 +80,7 @@ inline constexpr std::array<EndRow, kClosingCount> kClosingRows = {{
 #include "common/outcomes.def"
 }};
 inline constexpr std::array<EndRow, kFindingCount> kFindingRows = {{
-#define FINDING(name, json, label) {json, label},
+#define FINDING(name, json, label, need) {json, label},
 #include "common/outcomes.def"
 }};
 
@@ -111,7 +111,7 @@ NeverSent NeverSentOf(ConnectResult result);
 
 // What is counted per request. All sums are since some start; plain integers, so that adding is exact.
 struct Counters {
-#define COUNTER(field, shown, label) std::uint64_t field = 0;
+#define COUNTER(field, shown, label, need) std::uint64_t field = 0;
 #include "common/counters.def"
   std::array<std::uint64_t, kNeverSentCount> never_sent{};
   std::array<std::uint64_t, kOutcomeCount> outcomes{};
@@ -146,7 +146,7 @@ struct CounterRow {
   std::uint64_t Counters::*field;
 };
 inline constexpr CounterRow kCounterRows[] = {
-#define COUNTER(field, shown, label) {#field, Shown::shown, label, &Counters::field},
+#define COUNTER(field, shown, label, need) {#field, Shown::shown, label, &Counters::field},
 #include "common/counters.def"
 };
 

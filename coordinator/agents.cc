@@ -13,6 +13,7 @@
 #include "common/authority.h"
 #include "common/control_address.h"
 #include "common/control_certs.h"
+#include "common/protocol_version.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/agent_link.h"
@@ -128,9 +129,10 @@ absl::StatusOr<std::vector<AgentAnswer>> ExpandAndAsk(const AgentOptions& option
 absl::Status CheckAgent(const FoundAgent& agent) {
   const proto::DescribeResponse& who = agent.description;
   if (who.protocol_version() != kProtocolVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "agent ", agent.address, " (tidemark ", who.version(), ") speaks protocol ", who.protocol_version(),
-        ", this coordinator (", TIDEMARK_VERSION, ") speaks ", kProtocolVersion, "; install the same version on both"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("agent ", agent.address, " (tidemark ", who.version(), ") speaks protocol ",
+                     ProtocolName(who.protocol_version()), ", this coordinator (", TIDEMARK_VERSION, ") speaks ",
+                     ProtocolName(kProtocolVersion), "; install the same version on both"));
   }
   if (!who.busy_with().empty()) {
     return absl::FailedPreconditionError(absl::StrCat("agent ", agent.address, " is busy with ", who.busy_with(),

@@ -17,13 +17,15 @@
 #include "common/histogram_codec.h"
 #include "common/metric.h"
 #include "common/plan.h"
+#include "common/protocol_version.h"
 #include "common/status_macros.h"
 #include "common/user_folder.h"
 
 namespace tidemark {
 namespace {
 
-constexpr absl::string_view kHeader = "tidemark-journal 2\n";
+// Its records hold counters and histograms as shards do.
+std::string Header() { return absl::StrCat("tidemark-journal ", ProtocolName(kProtocolVersion), "\n"); }
 constexpr std::size_t kMaxAgents = 100'000;
 
 // Plays a journal's records, in their order, into the result of the run that wrote them.
@@ -165,7 +167,8 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Create(const std::string& path
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, kOwnerOnly);
   if (fd < 0)
     return absl::NotFoundError(absl::StrCat("--journal: '", path, "' cannot be made: ", std::strerror(errno)));
-  if (write(fd, kHeader.data(), kHeader.size()) != static_cast<ssize_t>(kHeader.size())) {
+  const std::string header = Header();
+  if (write(fd, header.data(), header.size()) != static_cast<ssize_t>(header.size())) {
     close(fd);
     return absl::NotFoundError(absl::StrCat("--journal: '", path, "' cannot be written: ", std::strerror(errno)));
   }
@@ -275,7 +278,7 @@ absl::StatusOr<JournaledRun> ReadJournal(const std::string& path) {
   std::string header;
   {
     google::protobuf::io::CodedInputStream coded(&in);
-    if (!coded.ReadString(&header, static_cast<int>(kHeader.size())) || header != kHeader)
+    if (!coded.ReadString(&header, static_cast<int>(Header().size())) || header != Header())
       return absl::InvalidArgumentError(absl::StrCat("'", path, "' is no tidemark journal of this version"));
   }
   Replay replay;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "common/check.h"
 #include "common/control_address.h"
+#include "common/protocol_version.h"
 #include "common/expectation.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"

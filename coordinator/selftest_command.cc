@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/control_address.h"
+#include "common/protocol_version.h"
 #include "common/plan.h"
 #include "common/units.h"
 #include "coordinator/fail.h"

@@ -14,6 +14,7 @@
 
 #include "agent/shard_sender.h"
 #include "common/control_address.h"
+#include "common/protocol_version.h"
 #include "common/plan.h"
 #include "protos/agent.grpc.pb.h"
 

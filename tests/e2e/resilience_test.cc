@@ -2,6 +2,7 @@
 // silence.
 #include <filesystem>
 
+#include "common/protocol_version.h"
 #include "tests/e2e/programs.h"
 #include "tests/support/relay.h"
 
@@ -151,10 +152,13 @@ TEST(ResilienceTest, AJournalThatWasDeliveredIsRemoved) {
 TEST(ResilienceTest, BadJournalsAreOneLine) {
   TempDir dir;
   Spill(dir / "no", "something else");
-  Spill(dir / "empty", "tidemark-journal 2\n");
-  Spill(dir / "garbage", "tidemark-journal 2\n\x05hello");
+  const std::string header = "tidemark-journal " + ProtocolName(kProtocolVersion) + "\n";
+  Spill(dir / "empty", header);
+  Spill(dir / "garbage", header + "\x05hello");
+  Spill(dir / "old", "tidemark-journal 2\n\x05hello");
   for (const auto& [file, part] : std::vector<std::pair<std::string, std::string>>{{dir / "missing", "No such file"},
                                                                                    {dir / "no", "no tidemark journal"},
+                                                                                   {dir / "old", "no tidemark journal"},
                                                                                    {dir / "empty", "holds no run"},
                                                                                    {dir / "garbage", "holds no run"}}) {
     Process report({TIDEMARK_BINARY, "report", "--from-journal", file});

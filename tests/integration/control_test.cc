@@ -6,6 +6,7 @@
 #include "agent/agent_service.h"
 #include "common/control_address.h"
 #include "common/plan.h"
+#include "common/protocol_version.h"
 #include "coordinator/agent_link.h"
 #include "coordinator/agents.h"
 #include "coordinator/local_agent.h"
@@ -82,7 +83,8 @@ TEST(ControlTest, AgentsThatCannotServeAreNamedWithTheRemedy) {
   builder.RegisterService(&tomorrow);
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   const auto server = builder.BuildAndStart();
-  EXPECT_THAT(FindAgents(At({absl::StrCat("127.0.0.1:", port)})), FailsWith("speaks protocol 999"));
+  EXPECT_THAT(FindAgents(At({absl::StrCat("127.0.0.1:", port)})),
+              FailsWith(absl::StrCat("speaks protocol ", ProtocolName(999))));
 }
 
 TEST(ControlTest, WaitingTakesTheFirstAgentsThatAnswer) {
@@ -114,7 +116,8 @@ TEST(ControlTest, CommandsOutOfTurnEndTheStreamWithAReason) {
   ListeningAgent agent;
   proto::Command other_version = OpenCommand();
   other_version.mutable_open()->set_protocol_version(999);
-  EXPECT_NE(FailureAfter(agent.address(), {other_version}).message().find("speaks protocol 999"), std::string::npos);
+  EXPECT_NE(FailureAfter(agent.address(), {other_version}).message().find("speaks protocol " + ProtocolName(999)),
+            std::string::npos);
 
   proto::Command prepare;
   prepare.mutable_prepare()->set_connections(1);

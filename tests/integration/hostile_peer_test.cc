@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/agent_service.h"
 #include "common/control_address.h"
+#include "common/protocol_version.h"
 #include "common/plan.h"
 #include "coordinator/run.h"
 #include "tests/support/edit_counters.h"
