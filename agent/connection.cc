@@ -629,15 +629,6 @@ void Connection::LeaveSlot() {
   Prove();
 }
 
-// The peer serves this connection, or has had its chance to.
-void Connection::Prove() {
-  failures_ = 0;
-  if (!is_proven_) [[unlikely]] {
-    is_proven_ = true;
-    ++context_->open_credits;
-  }
-}
-
 void Connection::Settle() {
   if (is_settled_ || (web_socket_ != nullptr && web_socket_->pipeline.size() > 0)) return;
   is_settled_ = true;

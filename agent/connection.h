@@ -369,7 +369,14 @@ class Connection : public TimeoutWheel::Node {
     return {.slot = request.slot, .due = request.due, .sent = request.sent};
   }
   void LeaveSlot();
-  void Prove();
+  // The peer serves this connection, or has had its chance to.
+  void Prove() {
+    failures_ = 0;
+    if (!is_proven_) [[unlikely]] {
+      is_proven_ = true;
+      ++context_->open_credits;
+    }
+  }
   void SetInterest(std::uint32_t events);
   const SocketAddress& target() const { return context_->targets[index_ % context_->targets.size()]; }
 

@@ -433,7 +433,7 @@ void Connection::TakeReply(Nanos now) {
     return;
   }
   const SlotBook::Entry entry = EntryOf(*request);
-  if (now - entry.sent > c.timeout && IsLate(entry.sent, now)) {
+  if (now - entry.sent > c.timeout && IsLate(entry.sent, now)) [[unlikely]] {
     c.book.Fail(entry, Outcome::kRequestTimeout, now);
   } else {
     c.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
