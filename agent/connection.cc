@@ -14,8 +14,10 @@
 namespace tidemark {
 namespace {
 
-// A connection that fails this often in a row gives up, so that a dead target ends a counted run in time.
+// A connection that fails this often in a row, and once the point has started for so long, gives up, so that a dead
+// target ends a counted run in time, and one that restarts does not.
 constexpr std::uint8_t kMaxFailures = 5;
+constexpr Nanos kPatience = 5 * kSecond;
 constexpr Nanos kFirstBackoff = 10 * kMillisecond;
 constexpr Nanos kMaxBackoff = kSecond;
 // An attempt to connect that is younger lacks no answer yet: the kernel sends its first SYN again after a second
@@ -480,10 +482,12 @@ void Connection::FailConnect(Phase phase, int error, std::string text, std::stri
 
   if (!was_established) state_ = State::kClosed;  // the attempt is counted
   Close();
+  if (failures_ == 0) failing_since_ = c.now;
   if (!was_established || !is_proven_) failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
   const NeverSent reason = NeverSentOf(result);
   if (!was_established || phase == Phase::kTls) refusal_ = c.last_refusal = reason;
-  const bool is_last = failures_ >= kMaxFailures && !c.pacer.IsTimed() && !c.open_loop;
+  const bool is_out_of_patience = c.is_preparing || c.now - failing_since_ >= kPatience;
+  const bool is_last = failures_ >= kMaxFailures && is_out_of_patience && !c.pacer.IsTimed() && !c.open_loop;
   // A slot whose idle connection died may still go out on the next one.
   const bool is_kept = was_established && !is_last && !c.pacer.IsStopped();
   if (has_slot_ && !is_kept) NeverSend(reason);
@@ -543,6 +547,7 @@ void Connection::HoldForSuccessor() {
 void Connection::GiveUp(NeverSent reason) {
   ConnectionContext& c = *context_;
   c.last_refusal = reason;
+  if (!c.is_preparing) ++c.recorder->counters.given_up;
   c.book.PlanUnsent(quota_, reason, c.now);
   quota_ = 0;
   Settle();

@@ -401,7 +401,8 @@ class Connection : public TimeoutWheel::Node {
   std::size_t sent_bytes_ = 0;  // of the current request
   std::uint32_t index_ = 0;
   std::uint32_t interest_ = 0;
-  std::uint8_t failures_ = 0;  // connection attempts that failed in a row
+  Nanos failing_since_ = 0;    // the first connection attempt that failed in a row ...
+  std::uint8_t failures_ = 0;  // ... and how many there were
   State state_ = State::kClosed;
   NeverSent refusal_ = NeverSent::kCount;  // why its last attempt failed; kCount: it did not
   bool has_slot_ = false;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
@@ -35,12 +37,12 @@ absl::StatusOr<std::string> ValueOf(const TargetGuard& guard, const std::string&
   absl::string_view name = reference;
   if (absl::ConsumePrefix(&name, "env:")) {
     const char* const text = std::getenv(std::string(name).c_str());
-    if (text == nullptr) return absl::NotFoundError(error("is not set in the agent's environment").message());
+    if (text == nullptr) return error("is not set in the agent's environment");
     value = text;
   } else {
     absl::ConsumePrefix(&name, "file:");
     auto text = ReadFile(std::string(name), kMaxSecretBytes);
-    if (!text.ok()) return absl::NotFoundError(error(text.status().message()).message());
+    if (!text.ok()) return error(text.status().message());
     value = *std::move(text);
     while (absl::EndsWith(value, "\n") || absl::EndsWith(value, "\r")) value.pop_back();
   }
@@ -74,6 +76,18 @@ std::string AsJson(absl::string_view text) {
     out += c;
   }
   return out;
+}
+
+// "\u0041": any character may be written so.
+std::string AsUnicode(absl::string_view text) {
+  std::string out;
+  for (const char c : text) absl::StrAppendFormat(&out, "\\u%04x", static_cast<unsigned char>(c));
+  return out;
+}
+
+// `apostrophe`: as it is written there.
+std::string AsHtml(absl::string_view text, absl::string_view apostrophe) {
+  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", apostrophe}});
 }
 
 // `keeps`: characters beside letters and digits that stay as they are.
@@ -132,11 +146,10 @@ Masks::Masks(const std::vector<std::string>& values, const proto::Plan& plan) {
       }
     }
   }
-  const auto is_longer = [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() > b.size() : a < b;
-  };
-  std::sort(secrets_.begin(), secrets_.end(), is_longer);
-  secrets_.erase(std::unique(secrets_.begin(), secrets_.end()), secrets_.end());
+  // A body is no secret of its own, but is shown as its size wherever a plan is printed.
+  for (const proto::Request& request : plan.requests()) AddBody(request.body());
+  std::sort(forms_.begin(), forms_.end());
+  forms_.erase(std::unique(forms_.begin(), forms_.end()), forms_.end());
 }
 
 // A header's part of a few letters is no secret, but may be in any word.
@@ -145,32 +158,69 @@ void Masks::AddPart(absl::string_view part) {
   if (part.size() >= kShortest) Add(part);
 }
 
+void Masks::AddBody(absl::string_view body) {
+  if (body.size() < kPiece) return;
+  for (const std::string& form : {std::string(body), AsJson(body)})
+    forms_.push_back({.text = absl::AsciiStrToLower(form), .has_pieces = false});
+}
+
 void Masks::Add(absl::string_view secret) {
   absl::ConsumePrefix(&secret, "\"");
   absl::ConsumeSuffix(&secret, "\"");
   if (secret.empty()) return;
-  for (std::string& form : std::vector<std::string>{std::string(secret), AsJson(secret), AsUrl(secret, "-_.~"),
-                                                    absl::StrReplaceAll(AsUrl(secret, "-_.~ "), {{" ", "+"}})})
-    secrets_.push_back(std::move(form));
+  const std::string json = AsJson(secret);
+  std::vector<std::string> forms = {std::string(secret),
+                                    json,
+                                    absl::StrReplaceAll(json, {{"/", "\\/"}}),
+                                    AsUrl(secret, "-_.~"),
+                                    AsUrl(secret, "-_.~/"),
+                                    absl::StrReplaceAll(AsUrl(secret, "-_.~ "), {{" ", "+"}}),
+                                    AsHtml(secret, "&#39;"),
+                                    AsHtml(secret, "&#x27;")};
+  constexpr std::size_t kEncoded = 4;  // two or three digits may be anything
+  if (secret.size() >= kEncoded) {
+    std::string base64 = absl::Base64Escape(secret);
+    while (absl::EndsWith(base64, "=")) base64.pop_back();
+    forms.push_back(absl::StrReplaceAll(base64, {{"+", "-"}, {"/", "_"}}));
+    forms.push_back(std::move(base64));
+    forms.push_back(absl::BytesToHexString(secret));
+    forms.push_back(AsUnicode(secret));
+  }
+  // The words of a header stand in many a sentence; what has none is a secret in pieces too.
+  const bool has_pieces = !absl::StrContains(secret, ' ');
+  for (const std::string& form : forms)
+    forms_.push_back({.text = absl::AsciiStrToLower(form), .has_pieces = has_pieces});
 }
 
-std::string Masks::Apply(std::string text, bool is_cut) const {
-  constexpr absl::string_view kMask = "***";
-  if (is_cut) {
-    // The longest end that begins a secret goes first, since a shorter secret within it may be masked otherwise.
-    std::size_t longest = 0;
-    for (const std::string& secret : secrets_) {
-      for (std::size_t size = std::min(secret.size() - 1, text.size()); size > longest; --size) {
-        if (absl::EndsWith(text, absl::string_view(secret).substr(0, size))) longest = size;
-      }
+std::string Masks::Apply(const std::string& text, bool is_cut) const {
+  if (forms_.empty()) return text;
+  const std::string lower = absl::AsciiStrToLower(text);
+  std::vector<bool> is_hidden(text.size(), false);
+  const auto hide = [&is_hidden](std::size_t begin, std::size_t size) {
+    std::fill_n(is_hidden.begin() + static_cast<std::ptrdiff_t>(begin), size, true);
+  };
+  for (const Form& form : forms_) {
+    for (std::size_t at = lower.find(form.text); at != std::string::npos; at = lower.find(form.text, at + 1))
+      hide(at, form.text.size());
+    for (std::size_t at = 0; form.has_pieces && at + kPiece <= lower.size(); ++at) {
+      if (absl::StrContains(form.text, absl::string_view(lower).substr(at, kPiece))) hide(at, kPiece);
     }
-    if (longest > 0) text.replace(text.size() - longest, longest, std::string(kMask));
+    if (!is_cut) continue;
+    for (std::size_t size = std::min(form.text.size() - 1, lower.size()); size > 0; --size) {
+      if (!absl::EndsWith(lower, absl::string_view(form.text).substr(0, size))) continue;
+      hide(lower.size() - size, size);
+      break;
+    }
   }
-  for (const std::string& secret : secrets_) {
-    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size()))
-      text.replace(at, secret.size(), std::string(kMask));
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!is_hidden[i]) {
+      out += text[i];
+    } else if (i == 0 || !is_hidden[i - 1]) {
+      out += "***";
+    }
   }
-  return text;
+  return out;
 }
 
 }  // namespace tidemark

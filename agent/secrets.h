@@ -13,9 +13,9 @@ namespace tidemark {
 
 // Puts the value of each "{env:NAME}" and "{file:/PATH}" into the requests' paths, headers and bodies, and the messages
 // that open a WebSocket. A file loses its trailing newline. If there are any, the process leaves no core dump from then
-// on, and no debugger may attach. Errors, none of which holds a value: PermissionDenied (the guard), NotFound,
-// InvalidArgument (longer than 64 KiB, empty, or with control characters). The values are added to *values, unless it
-// is null.
+// on, and no debugger may attach. Errors, none of which holds a value: PermissionDenied (the guard),
+// InvalidArgument (not there, longer than 64 KiB, empty, or with control characters). The values are added to *values,
+// unless it is null.
 absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values = nullptr);
 
 // Takes secrets out of what a target says, in case that it says what it was told.  Threads: any.
@@ -23,18 +23,26 @@ class Masks {
  public:
   Masks() = default;
   // Of `values`, and of those headers of the resolved plan whose names sound like it (IsSecretHeader of common/plan.h):
-  // as they are, as JSON, URLs and Basic authentication write them.
+  // as they are, as JSON, URLs, HTML, base64, hexadecimal digits and Basic authentication write them, in whatever case,
+  // and in pieces of eight characters. Of the plan's bodies, as they are.
   Masks(const std::vector<std::string>& values, const proto::Plan& plan);
 
   // `text` with "***" in the place of each. `is_cut`: more may follow, so that its end may be the beginning of a
   // secret.
-  std::string Apply(std::string text, bool is_cut) const;
+  std::string Apply(const std::string& text, bool is_cut) const;
 
  private:
   void Add(absl::string_view secret);
   void AddPart(absl::string_view part);
+  void AddBody(absl::string_view body);
 
-  std::vector<std::string> secrets_;  // the longest first
+  static constexpr std::size_t kPiece = 8;
+  struct Form {
+    std::string text;         // in lower case
+    bool has_pieces = false;  // so many of its characters in a row are masked as well
+    auto operator<=>(const Form&) const = default;
+  };
+  std::vector<Form> forms_;
 };
 
 }  // namespace tidemark

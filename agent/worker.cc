@@ -520,6 +520,7 @@ void Worker::HandOver(bool is_final) {
   Counters& counters = recorder_->counters;
   if (is_draining_) {
     counters.drained = counters.Complete();
+    counters.drained_sent = counters.sent;
     counters.drained_success = counters.success;
     counters.drained_messages = counters.messages;
     counters.drained_busy_ns = counters.busy_ns;

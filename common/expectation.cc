@@ -81,6 +81,10 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
     const auto percent = ParsePercent(value);
     if (!percent.ok()) return Blame(text, percent.status().message());
     out.limit = *percent;
+    if (out.is_at_most && !has_equals && out.limit == 0)
+      return Blame(text, absl::StrCat("is never met; none is ", figure, "<=0%"));
+    if (!out.is_at_most && !has_equals && out.limit >= 100)
+      return Blame(text, absl::StrCat("is never met; all is ", figure, ">=100%"));
     return out;
   }
   const auto finding =
@@ -118,6 +122,7 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
   const auto duration = ParseDuration(value);
   if (!duration.ok()) return Blame(text, duration.status().message());
   out.limit = static_cast<double>(*duration);
+  if (out.is_at_most && *duration == 0) return Blame(text, "is never met: everything takes time");
   return out;
 }
 

@@ -29,6 +29,8 @@ void NamedCounts::CountClose(std::uint32_t code, absl::string_view reason, std::
     found->second += count;
   } else if (closes_.size() < kMaxCloses) {
     closes_[key] = count;
+  } else {
+    closes_[{0, std::string(kOtherCloses)}] += count;
   }
 }
 

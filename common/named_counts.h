@@ -35,10 +35,11 @@ class NamedCounts {
   static constexpr std::size_t kMaxReason = 123;  // RFC 6455 section 5.5: 125 bytes, the code among them
   // Where streams are added up that the first kMaxStreams leave no room for.
   static constexpr absl::string_view kOtherStreams = "(others)";
+  static constexpr absl::string_view kOtherCloses = "(others)";
 
   // Of `name`, or of the others.  REQUIRES: name.size() <= kMaxStreamName.
   StreamSum& Stream(absl::string_view name);
-  // The peer closed a WebSocket. Of more than kMaxCloses kinds the rest is in Counters::closings alone.
+  // The peer closed a WebSocket. Of more than kMaxCloses kinds the rest is added up under code 0 and kOtherCloses.
   void CountClose(std::uint32_t code, absl::string_view reason, std::uint64_t count = 1);
 
   void Add(const NamedCounts& other);

@@ -198,6 +198,9 @@ void EmitMessage(const Message& message, YAML::Emitter* out) {
 
 absl::Status ParseYaml(absl::string_view text, const std::string& file, const std::string& root, Message* message) {
   if (text.size() > kMaxYamlBytes) return absl::InvalidArgumentError(absl::StrCat(file, ": larger than 4 MiB"));
+  const bool is_text = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c == 0; }) &&
+                       !absl::StartsWith(text, "\xff\xfe") && !absl::StartsWith(text, "\xfe\xff");
+  if (!is_text) return absl::InvalidArgumentError(absl::StrCat(file, ": is not text in UTF-8"));
   // yaml-cpp recurses with the nesting of flow collections: refuse before it runs out of stack.
   int depth = 0;
   for (const char c : text) {

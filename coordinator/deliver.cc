@@ -83,9 +83,14 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
     const std::string text = ToText(report, {.has_color = has_color, .has_latency_detail = options.has_latency_detail});
     std::fputs(text.c_str(), stdout);
   }
-  for (const Output& output : options.outputs) {
-    if (const absl::Status status = WriteOutput(output, result, report); !status.ok()) {
-      result.exit_code = GraverExit(Fail(kExitUsage, status.message()), result.exit_code);
+  // JSON last, since it says with which code all of it ended.
+  for (const bool is_json : {false, true}) {
+    report.set_exit_code(result.exit_code);
+    for (const Output& output : options.outputs) {
+      if ((output.format == Output::Format::kJson) != is_json) continue;
+      if (const absl::Status status = WriteOutput(output, result, report); !status.ok()) {
+        result.exit_code = GraverExit(Fail(kExitUsage, status.message()), result.exit_code);
+      }
     }
   }
   return result.exit_code;

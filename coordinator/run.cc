@@ -13,11 +13,11 @@
 #include "absl/strings/str_format.h"
 #include "common/check.h"
 #include "common/control_address.h"
-#include "common/protocol_version.h"
 #include "common/expectation.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 #include "common/printable.h"
+#include "common/protocol_version.h"
 #include "common/split.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/report/phrases.h"
@@ -339,7 +339,7 @@ void Run::LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_
   const Nanos now = MonotonicNow();
   const bool is_silent = limit == 0 && now - std::max(agents_[agent].last_heard, begin) > kSilenceLimit;
   const bool is_late = limit != 0 && now - begin > limit;
-  if (is_silent || is_late) Lose(agent, kExitAgents, absl::StrCat("did not answer while ", what));
+  if (is_silent || is_late) Lose(agent, kExitAgents, absl::StrCat("did not answer in time: ", what));
 }
 
 // With the id `last_ping_`. A heartbeat is not said again on a new stream, where a later one follows.
@@ -491,11 +491,18 @@ Progress::Counts Run::CountsNow() const {
   const bool is_listening = plan_.web_socket().has_listen();
   std::optional<std::uint64_t> errors;
   if (!is_listening) errors = counters.OutcomeTotal() - counters.success + counters.NeverSentTotal();
+  const Nanos running = point_->merger->length();
+  // Known once the first shard after the end has come.
+  const Nanos length = PointLength(plan_.sweep());
+  const bool is_over = length != 0 && running >= length;
+  const Pending pending = point_->merger->pending();
   return {.up = up,
           .done = is_listening ? counters.messages : counters.Complete(),
+          .drained = is_listening ? counters.drained_messages : counters.drained,
+          .left = is_over && !is_listening ? pending.waiting + pending.in_flight : 0,
           .errors = errors,
           .p99 = point_->merger->histogram(point_->merger->headline()).Quantile(99, 100),
-          .running = point_->merger->length()};
+          .running = running};
 }
 
 void Run::ShowProgress() {

@@ -33,7 +33,8 @@ void JudgeGenerator(const PointFacts& facts, Judgement* judgement) {
   // the load there.
   const Nanos delay = facts.is_open_loop ? p99(facts.pacing) : p99(facts.loop_lag);
   const char* const what = facts.is_open_loop ? "requests went out late" : "answers lay unread";
-  if (delay == 0) return;  // nothing was sent
+  if (delay == 0) return;                    // nothing was sent
+  if (facts.measured->count() == 0) return;  // there is no figure that the generator could have moved
   const double bias = measured == 0 ? 1 : static_cast<double>(delay) / static_cast<double>(measured);
   const auto [cpu, waited] = WorkerTimeOf(facts);
   std::vector<std::string> beyond;
@@ -48,7 +49,7 @@ void JudgeGenerator(const PointFacts& facts, Judgement* judgement) {
   if (waited > gate::kWaited) {
     const double turns = static_cast<double>(std::max<std::uint64_t>(facts.loop_lag->count(), 1));
     const double unread_ns = static_cast<double>(facts.counters.run_delay_ns) / turns;
-    unread_bias = facts.measured->count() == 0 ? 1 : unread_ns / facts.measured->Mean();
+    unread_bias = unread_ns / facts.measured->Mean();
     beyond.push_back(
         absl::StrFormat("its workers waited for a core for %.0f %% of the time, %s a turn, which is %.0f %% of "
                         "the mean %s",

@@ -30,11 +30,12 @@ std::string Progress::Line() const {
                                      FormatCount(static_cast<std::uint64_t>(connections_)),
                                      FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
   if (counts_.running > 0) {
-    const double rate = static_cast<double>(counts_.done) * 1e9 / static_cast<double>(counts_.running);
+    const double rate = static_cast<double>(counts_.done - counts_.drained) * 1e9 / static_cast<double>(counts_.running);
     absl::StrAppendFormat(&line, ", %s/s", FormatCount(static_cast<std::uint64_t>(rate)));
   }
   if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
   if (counts_.errors) absl::StrAppendFormat(&line, ", %s errors", FormatCount(*counts_.errors));
+  if (counts_.left > 0) absl::StrAppendFormat(&line, ", waiting for the last %s", FormatCount(counts_.left));
   absl::StrAppendFormat(&line, ", %.1fs", static_cast<double>(MonotonicNow() - begin_) / 1e9);
   return line;
 }

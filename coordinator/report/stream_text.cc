@@ -80,8 +80,9 @@ void AppendNames(const proto::Point& point, const std::string& who, std::string*
   const int shown = std::min(point.streams_size(), kMaxRows);
   for (int i = 0; i < shown; ++i) {
     const proto::StreamRow& stream = point.streams(i);
-    absl::StrAppend(out, "  Stream   : ", who, Printable(stream.name(), kMaxName), ": ", FormatCount(stream.messages()),
-                    " messages");
+    absl::StrAppend(out, "  Stream   : ", who,
+                    stream.name().empty() ? "(without a name)" : Printable(stream.name(), kMaxName), ": ",
+                    FormatCount(stream.messages()), " messages");
     if (stream.has_messages_per_s())
       absl::StrAppendFormat(out, ", %.1f/s, %s/s", stream.messages_per_s(), FormatBytes(stream.bytes_per_s()));
     if (stream.gaps() != 0) absl::StrAppend(out, ", ", FormatCount(stream.gaps()), " gaps");
@@ -101,14 +102,19 @@ void AppendNegative(const proto::Point& point, const std::string& who, std::stri
 }
 
 void AppendCloseReasons(const proto::Point& point, const std::string& who, std::string* out) {
-  for (int i = 0; i < std::min(point.close_reasons_size(), kMaxRows); ++i) {
-    const proto::CloseReason& close = point.close_reasons(i);
+  std::uint64_t others = 0;
+  int shown = 0;
+  int kinds = 0;
+  for (const proto::CloseReason& close : point.close_reasons()) {
+    if (close.code() == 0) others += close.count();
+    if (close.code() == 0 || ++kinds > kMaxRows) continue;
+    ++shown;
     absl::StrAppend(out, "  Reason   : ", who, FormatCount(close.count()), " closed with code ", close.code(), " and ",
                     close.reason().empty() ? "no reason" : absl::StrCat("'", Printable(close.reason(), 123), "'"),
                     "\n");
   }
-  if (point.close_reasons_size() > kMaxRows)
-    absl::StrAppend(out, "  ... and ", point.close_reasons_size() - kMaxRows, " more reasons\n");
+  if (kinds > shown) absl::StrAppend(out, "  ... and ", kinds - shown, " more reasons\n");
+  if (others != 0) absl::StrAppend(out, "  ... and ", FormatCount(others), " closes for still other reasons\n");
 }
 
 // What made us close, with the code that we sent if one could be sent.
@@ -175,6 +181,9 @@ void AppendWebSockets(const proto::Accounting& point, const proto::Accounting& w
   if (counts.pings() != 0)
     absl::StrAppend(out, ", ", FormatCount(counts.pings()), " pings of the target, ", FormatCount(counts.pongs_sent()),
                     " pongs sent");
+  if (before.pings() != 0)
+    absl::StrAppend(out, ", before the start ", FormatCount(before.pings()), " pings of the target, ",
+                    FormatCount(before.pongs_sent()), " pongs sent");
   if (counts.client_pings() + counts.pongs() != 0)
     absl::StrAppend(out, ", pings sent ", FormatCount(counts.client_pings()), " and pongs received ",
                     FormatCount(counts.pongs()));

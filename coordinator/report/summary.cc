@@ -131,8 +131,10 @@ std::vector<Second> SecondsJudged(const proto::Plan& plan, const PointResult& po
     facts.push_back({.second = window.second,
                      .success = is_listening ? window.messages : window.success,
                      .failures = window.errors + window.failed_connects,
+                     // Where connections are asked for and none is up, it is they that are asked of the target.
                      .is_asked = is_listening ? window.availability >= 0
-                                              : window.planned + window.pending + window.requests + window.errors > 0,
+                                              : window.planned + window.pending + window.requests + window.errors > 0 ||
+                                                    window.availability == 0,
                      .is_carried = window.pending > 0,
                      .longest = window.longest,
                      .usual_gap = window.usual_gap,
@@ -286,13 +288,19 @@ std::optional<double> AvailabilityPercent(const Counters& counters) {
 }
 
 // The share of requests that did not succeed; of streams, of connection time. Nothing of none.
-std::optional<double> ErrorRatePercent(const Measured& measured, const Counters& counters) {
+// Of what waited or was in flight when no more was heard nothing is known.
+std::uint64_t Known(const Sums& sums) {
+  return sums.counters.planned - std::min(sums.counters.planned, sums.pending.waiting + sums.pending.in_flight);
+}
+std::optional<double> ErrorRatePercent(const Measured& measured, const Sums& sums) {
+  const Counters& counters = sums.counters;
   if (measured.Has(Need::kListening)) {
     const auto availability = AvailabilityPercent(counters);
     return availability ? std::optional(100 - *availability) : std::nullopt;
   }
-  if (counters.planned == 0) return std::nullopt;
-  return 100.0 * static_cast<double>(counters.planned - counters.success) / static_cast<double>(counters.planned);
+  const std::uint64_t known = Known(sums);
+  if (known == 0) return std::nullopt;
+  return 100.0 * static_cast<double>(known - counters.success) / static_cast<double>(known);
 }
 
 // What is of the seconds, per second, or a share of the time. Nothing of no time.
@@ -314,8 +322,8 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   const Counters& counters = sums.counters;
   out->set_total_requests(counters.planned);
   out->set_successful_requests(counters.success);
-  out->set_failed_requests(counters.planned - counters.success);
-  if (const auto rate = ErrorRatePercent(measured, counters)) out->set_error_rate_percent(*rate);
+  out->set_failed_requests(Known(sums) - counters.success);
+  if (const auto rate = ErrorRatePercent(measured, sums)) out->set_error_rate_percent(*rate);
   const auto availability = AvailabilityPercent(counters);
   if (availability && measured.Has("Point.availability_percent")) out->set_availability_percent(*availability);
   FillRates(sums, out);

@@ -306,8 +306,10 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
       continue;
     }
     const bool is_bad = point.failed_requests() > 0 || point.status() != "COMPLETE";
-    absl::StrAppend(&out, is_bad ? red : "", PointRow(PointName(point), point, is_open), is_bad ? reset : "",
-                    point.status() == "COMPLETE" ? "" : absl::StrCat("  ", point.status()), "\n");
+    absl::StrAppend(
+        &out, is_bad ? red : "", PointRow(PointName(point), point, is_open), is_bad ? reset : "",
+        point.status() == "COMPLETE" || point.status() == point.verdict() ? "" : absl::StrCat("  ", point.status()),
+        "\n");
     if (is_open) absl::StrAppend(&out, ServiceRow(point), "\n");
   }
   const proto::Point& total = report.total();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_format.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -116,7 +117,7 @@ TEST(MasksTest, SecretsAreTakenOutInWhateverFormTheyComeBack) {
     const char* masked;
   };
   for (const Row& row :
-       {Row{"open sesame!", "open ***!"}, Row{"sesame open", "***"}, Row{"sesamesesame", "******"},
+       {Row{"open sesame!", "open ***!"}, Row{"sesame open", "***"}, Row{"sesamesesame", "***"},
         Row{R"({"headers":{"Authorization":"Bearer tok-en_123"}})", R"({"headers":{"Authorization":"***"}})"},
         Row{"bad token tok-en_123", "bad token ***"}, Row{"session abcdef is over", "session *** is over"},
         Row{"the key k%20y%2B1 or k+y%2B1 or k y+1", "the key *** or *** or ***"},
@@ -124,6 +125,30 @@ TEST(MasksTest, SecretsAreTakenOutInWhateverFormTheyComeBack) {
         Row{"on text/html", "on text/html"}}) {
     EXPECT_EQ(masks.Apply(row.text, false), row.masked) << row.text;
   }
+}
+
+TEST(MasksTest, NoEncodingBringsASecretBack) {
+  const Masks masks({"sEcr3tKey/With+odd=chars\"42'"}, proto::Plan());
+  for (const char* text : {"sEcr3tKey/With%2Bodd%3Dchars%2242%27", "sEcr3tKey%2fWith%2bodd%3dchars%2242%27",
+                           "sEcr3tKey\\/With+odd=chars\\\"42'", "sEcr3tKey/With+odd=chars&quot;42&#39;",
+                           "sEcr3tKey/With+odd=chars&quot;42&#x27;", "c0VjcjN0S2V5L1dpdGgrb2RkPWNoYXJzIjQyJw",
+                           "7345637233744b65792f576974682b6f64643d636861727322343227", "SECR3TKEY/WITH+ODD=CHARS\"42'",
+                           "sEcr3tKey/Wit", "y/With+odd=ch"}) {
+    EXPECT_EQ(masks.Apply(text, false), "***") << text;
+  }
+  std::string unicode;
+  for (const unsigned char c : std::string("sEcr3tKey/With+odd=chars\"42'"))
+    absl::StrAppendFormat(&unicode, "\\u%04X", c);
+  EXPECT_EQ(masks.Apply("a " + unicode + " b", false), "a *** b");
+}
+
+TEST(MasksTest, ABodyIsMaskedWhole) {
+  proto::Plan plan;
+  plan.add_requests()->set_body(R"({"pw":"hunter2"})");
+  const Masks masks({}, plan);
+  EXPECT_EQ(masks.Apply(R"(body {"pw":"hunter2"})", false), "body ***");
+  EXPECT_EQ(masks.Apply(R"({"echo":"{\"pw\":\"hunter2\"}"})", false), R"({"echo":"***"})");
+  EXPECT_EQ(masks.Apply(R"({"pw":"is wrong"})", false), R"({"pw":"is wrong"})");
 }
 
 TEST(MasksTest, WhereATextIsCutTheBeginningOfASecretGoesToo) {
