@@ -5,6 +5,7 @@
 #include <boost/beast/http/error.hpp>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace tidemark {
 namespace {
@@ -15,7 +16,7 @@ namespace http = boost::beast::http;
 constexpr std::size_t kMaxKnownBytes = 2048;
 
 // A chunked body never ends in fewer bytes than "0\r\n\r\n". Beast 1.81 asserts that it sees as many when it comes back
-// to a last chunk, which a peer that sends byte by byte would disprove: wait for them.
+// to a last chunk, which a peer that sends byte by byte would disprove: fewer are watched until a header is whole.
 constexpr std::size_t kMinChunkedRest = 5;
 
 int ErrorOf(const boost::beast::error_code& ec) {
@@ -37,6 +38,7 @@ void ResponseParser::Start(bool is_head) {
 
 void ResponseParser::StartJudge(const ResponseLimits& limits, FirstAnswers* answers) {
   judge_.emplace(answers);
+  is_watching_ = false;
   judge_->eager(true);
   judge_->skip(is_head_);
   judge_->header_limit(ResponseLimits::kMaxHeaderBytes);
@@ -45,7 +47,9 @@ void ResponseParser::StartJudge(const ResponseLimits& limits, FirstAnswers* answ
 
 ResponseParser::Result ResponseParser::Complete(std::size_t consumed) {
   status_ = judge_->status;
-  keep_alive_ = judge_->keep_alive() && status_ != 101;
+  // RFC 9112 section 6.1: HTTP/1.0 knows no chunks.
+  const bool is_framing_faulty = judge_->is_http_1_0 && judge_->chunked();
+  keep_alive_ = judge_->keep_alive() && status_ != 101 && !is_framing_faulty;
   KeepPart();
   return {.progress = Progress::kComplete, .consumed = consumed};
 }
@@ -54,6 +58,16 @@ bool ResponseParser::KeepPart() {
   if (!judge_ || judge_->excerpt == nullptr || !judge_->is_header_done()) return false;
   judge_->answers->Keep(judge_->status, *judge_->excerpt);
   return true;
+}
+
+std::size_t ResponseParser::Put(absl::string_view bytes, boost::beast::error_code* error) {
+  return judge_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), *error);
+}
+
+// Of a header that is whole but odd. REQUIRES: it begins `bytes`.
+std::size_t ResponseParser::PutOdd(absl::string_view bytes, boost::beast::error_code* error) {
+  Put(watch_.Plain(bytes), error);
+  return watch_.size();
 }
 
 ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const ResponseLimits& limits, KnownHeader* known) {
@@ -75,19 +89,46 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
     return {.progress = body_left_ == 0 ? Progress::kComplete : Progress::kNeedMore, .consumed = body};
   }
 
-  bool is_whole = is_untouched_;  // all of the response came in this call
+  const bool is_whole = is_untouched_;  // all of the response came in this call
   is_untouched_ = false;
-  if (!judge_) StartJudge(limits, known->first_answers);
+  if (!judge_) {
+    StartJudge(limits, known->first_answers);
+    interim_bytes_ = 0;
+  }
   std::size_t used = 0;
   std::size_t start = 0;
   while (used < bytes.size()) {
-    if (judge_->is_header_done() && judge_->chunked() && bytes.size() - used < kMinChunkedRest) break;
+    const absl::string_view rest = bytes.substr(used);
+    if (rest.size() < kMinChunkedRest && !is_watching_ && IsBeforeChunk()) {
+      watch_.BeginChunk(!judge_->had_chunk);
+      is_watching_ = true;
+    }
+    if (is_watching_) {
+      const HeaderWatch::Verdict verdict = watch_.Look(rest);
+      if (verdict == HeaderWatch::Verdict::kBad) return Fail(EBADMSG);
+      if (verdict == HeaderWatch::Verdict::kMayGoOn)
+        return rest.size() >= ResponseLimits::kMaxHeaderBytes ? Fail(EMSGSIZE) : Result{.consumed = used};
+    }
+    const bool was_watched = std::exchange(is_watching_, false);
     boost::beast::error_code ec;
-    const std::size_t taken = judge_->put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
+    const std::size_t taken = was_watched && watch_.IsOdd() ? PutOdd(rest, &ec) : Put(rest, &ec);
     used += taken;
-    if (ec == http::error::need_more) {
-      const bool is_too_long = bytes.size() - used >= ResponseLimits::kMaxHeaderBytes;
-      return is_too_long ? Fail(EMSGSIZE) : Result{.consumed = used};
+    if (ec && !judge_->is_header_done()) {
+      // Not all of the header has come, or it is none, or an odd one.
+      if (was_watched) return Fail(ErrorOf(ec));
+      watch_.BeginResponse();
+      const HeaderWatch::Verdict verdict = watch_.Look(bytes.substr(start));
+      const bool is_refused = ec != http::error::need_more && !watch_.IsOdd();
+      if (is_refused || verdict == HeaderWatch::Verdict::kBad) return Fail(ErrorOf(ec));
+      StartJudge(limits, known->first_answers);
+      is_watching_ = true;
+      used = start;
+      continue;
+    }
+    if (ec == http::error::need_more && (!was_watched || taken > 0)) {
+      watch_.BeginChunk(!judge_->had_chunk);
+      is_watching_ = true;
+      continue;
     }
     if (ec) return Fail(ErrorOf(ec));
     if (judge_->is_done()) {
@@ -102,6 +143,8 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
         }
         return result;
       }
+      interim_bytes_ += used - start;
+      if (interim_bytes_ > ResponseLimits::kMaxHeaderBytes) return Fail(EMSGSIZE);
       start = used;
       StartJudge(limits, known->first_answers);
       continue;

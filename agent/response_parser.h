@@ -2,6 +2,7 @@
 // status also what it says.
 #pragma once
 
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "agent/first_answers.h"
+#include "agent/header_watch.h"
 
 namespace tidemark {
 
@@ -38,14 +40,17 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
   std::unique_ptr<Excerpt> excerpt;  // of a response that is wanted
   int status = 0;
   std::uint64_t body_bytes = 0;
-  bool has_content_length = false;
+  std::uint64_t chunk_left = 0;  // bytes to come of the chunk that has begun
+  bool had_chunk = false;
+  bool is_http_1_0 = false;
 
  private:
   using ErrorCode = boost::beast::error_code;
   using StringView = boost::beast::string_view;
   void on_request_impl(boost::beast::http::verb, StringView, StringView, int, ErrorCode& ec) override { ec = {}; }
-  void on_response_impl(int code, StringView, int, ErrorCode& ec) override {
+  void on_response_impl(int code, StringView, int version, ErrorCode& ec) override {
     ec = {};
+    is_http_1_0 = version == 10;
     status = code;  // three digits
     if (answers != nullptr && answers->Wants(code)) excerpt = std::make_unique<Excerpt>();
   }
@@ -60,9 +65,14 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
     ec = {};
     return Take(body);
   }
-  void on_chunk_header_impl(std::uint64_t, StringView, ErrorCode& ec) override { ec = {}; }
+  void on_chunk_header_impl(std::uint64_t size, StringView, ErrorCode& ec) override {
+    ec = {};
+    chunk_left = size;
+    had_chunk = true;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, StringView body, ErrorCode& ec) override {
     ec = {};
+    chunk_left -= body.size();
     return Take(body);
   }
   void on_finish_impl(ErrorCode& ec) override { ec = {}; }
@@ -74,7 +84,8 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
 };
 
 // Parses one response after another on one connection; Boost.Beast's basic_parser is the judge of what is HTTP.
-// Interim (1xx) responses are skipped, except 101, which is final.
+// Interim (1xx) responses are skipped, except 101, which is final; all of them together may be as long as one header.
+// What can never become a response is malformed at once, however it is cut. See HeaderWatch.
 // Use: Start, then Feed until it says kComplete or kFailed, or FeedEnd when the peer closes.
 class ResponseParser {
  public:
@@ -105,16 +116,23 @@ class ResponseParser {
 
  private:
   void StartJudge(const ResponseLimits& limits, FirstAnswers* answers);
+  // Whether a chunk's header comes next, or what lies behind the last chunk.
+  bool IsBeforeChunk() const { return judge_->is_header_done() && judge_->chunked() && judge_->chunk_left == 0; }
+  std::size_t Put(absl::string_view bytes, boost::beast::error_code* error);
+  std::size_t PutOdd(absl::string_view bytes, boost::beast::error_code* error);
   Result Complete(std::size_t consumed);
   static Result Fail(int error) { return {.progress = Progress::kFailed, .error = error}; }
 
   std::optional<ResponseJudge> judge_;
   std::uint64_t body_left_ = 0;  // of a response whose header was known
+  HeaderWatch watch_;            // of what the judge has not taken
+  std::size_t interim_bytes_ = 0;
   int status_ = 0;
   bool is_known_ = false;  // the header was known: body_left_ counts, the judge sleeps
   bool is_head_ = false;
   bool keep_alive_ = false;
   bool is_untouched_ = true;
+  bool is_watching_ = false;  // while there is a judge
 };
 
 }  // namespace tidemark

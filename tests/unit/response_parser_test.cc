@@ -42,6 +42,20 @@ const Case kComplete[] = {
      false, 200, true},
     {"chunked and empty", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nT: 1\r\n\r\n", false, 200, true},
     {"204", "HTTP/1.1 204 No Content\r\n\r\n", false, 204, true},
+    {"no reason, nor the space before it", "HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", false, 200, true},
+    {"no reason, and chunks", "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", false, 200,
+     true},
+    {"an interim one without a reason", "HTTP/1.1 100\r\n\r\nHTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx", false, 200,
+     true},
+    {"lines that end with LF alone", "HTTP/1.1 200 OK\nA: b\r\nContent-Length: 2\n\nok", false, 200, true},
+    {"a header that ends with LF alone", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\nok", false, 200, true},
+    {"a value on two lines", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok", false, 200, true},
+    {"HTTP/1.0 and chunks", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     false, 200, false},
+    {"chunks of many bytes",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n000C;a=\"b;c\" ; d\r\nhello, world\r\n00\r\nA: b\r\n "
+     "c\r\n\r\n",
+     false, 200, true},
     {"304 with length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", false, 304, true},
     {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", true, 200, true},
     {"close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", false, 200, false},
@@ -136,6 +150,108 @@ TEST(ResponseParserTest, WhatIsNotHttpIsMalformed) {
     const auto result = FeedInPieces(&parser, text, text.size(), &known, &used);
     EXPECT_EQ(result.progress, Progress::kFailed) << text;
     EXPECT_EQ(result.error, EBADMSG) << text;
+  }
+}
+
+// Of each the last byte is the first that cannot stand there.
+TEST(ResponseParserTest, WhatCanNeverBecomeAResponseIsMalformedAtOnce) {
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string starts[] = {"\x15",  // a TLS alert, with 03 03 00 02 02 28 behind it
+                                "\x81",  // a WebSocket frame
+                                "\r",
+                                "\n",
+                                "I",
+                                "HTP",
+                                "h",
+                                "HTTP/2",
+                                "HTTP/1.2",
+                                "HTTP/1.1\t",
+                                "HTTP/1.1  ",
+                                "HTTP/1.1 20x",
+                                "HTTP/1.1 20\r",
+                                "HTTP/1.1 2000",
+                                "HTTP/1.1 200\rO",
+                                "HTTP/1.1 200\t",
+                                "HTTP/1.1 200 O\x01",
+                                "HTTP/1.1 200 OK\rX",
+                                "HTTP/1.1 200 OK\r\n ",
+                                "HTTP/1.1 200 OK\r\n:",
+                                "HTTP/1.1 200 OK\r\nA ",
+                                "HTTP/1.1 200 OK\r\nA\r",
+                                "HTTP/1.1 200 OK\nA: b\nC ",
+                                "HTTP/1.1 200 OK\r\nA: b\x7f",
+                                "HTTP/1.1 200 OK\r\nA: b\r\n\rX",
+                                chunked + "z",
+                                chunked + "\r",
+                                chunked + "\n",
+                                chunked + "-",
+                                chunked + "0x",
+                                chunked + "1\n",
+                                chunked + "1\rX",
+                                chunked + "11111111111111111",
+                                chunked + "1;a=b\rX",
+                                chunked + "2\r\nabX",
+                                chunked + "2\r\nab\rX",
+                                chunked + "2\r\nab\n",
+                                chunked + "2\r\nab\r\ng",
+                                chunked + "2\r\nab\r\n3\r\nabcd",
+                                chunked + "0\r\n ",
+                                chunked + "0\r\nA ",
+                                chunked + "0\r\nA: b\n",
+                                chunked + "0\r\n\rX"};
+  for (const std::string interim : {"", "HTTP/1.1 100 Continue\r\n\r\n"}) {
+    for (const std::string& start : starts) {
+      const std::string text = interim + start;
+      for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+        ResponseParser parser;
+        KnownHeader known;
+        std::size_t used = 0;
+        parser.Start(false);
+        ASSERT_EQ(FeedInPieces(&parser, text.substr(0, text.size() - 1), piece, &known, &used).progress,
+                  Progress::kNeedMore)
+            << text << " in pieces of " << piece;
+        parser.Start(false);
+        const auto result = FeedInPieces(&parser, text, piece, &known, &used);
+        ASSERT_EQ(result.progress, Progress::kFailed) << text << " in pieces of " << piece;
+        ASSERT_EQ(result.error, EBADMSG) << text << " in pieces of " << piece;
+      }
+    }
+  }
+}
+
+TEST(ResponseParserTest, AnOddHeaderBecomesKnownToo) {
+  KnownHeader known;
+  const std::string header = "HTTP/1.1 200\r\nContent-Length: 5\n\n";
+  for (int round = 0; round < 2; ++round) {  // parsed, then known
+    ResponseParser parser;
+    parser.Start(false);
+    const auto result = parser.Feed(header + "hellomore", {}, &known);
+    EXPECT_EQ(result.progress, Progress::kComplete);
+    EXPECT_EQ(result.consumed, header.size() + 5);
+    EXPECT_EQ(known.block, header);
+    EXPECT_EQ(known.body_bytes, 5u);
+  }
+}
+
+TEST(ResponseParserTest, WhatNeverEndsIsOverALimit) {
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  struct Row {
+    std::string begin;
+    std::string more;
+  };
+  for (const Row& row :
+       {Row{"", "HTTP/1.1 100 Continue\r\n\r\n"}, Row{"", "HTTP/1.1 103\r\nA: b\r\n\r\n"},
+        Row{"HTTP/1.1 200 OK\r\n", "A: b\r\n"}, Row{"HTTP/1.1 200 OK\n", "A: b\n"}, Row{"HTTP/1.1 200 ", "A"},
+        Row{chunked + "0\r\n", "A: b\r\n"}, Row{chunked + "1;a=", "b"}, Row{chunked, "0"}}) {
+    for (const std::size_t piece : {std::size_t{7}, std::size_t{1000}, std::size_t{200'000}}) {
+      std::string text = row.begin;
+      while (text.size() < 200'000) text += row.more;
+      ResponseParser parser;
+      KnownHeader known;
+      std::size_t used = 0;
+      parser.Start(false);
+      EXPECT_EQ(FeedInPieces(&parser, text, piece, &known, &used).error, EMSGSIZE) << row.begin << row.more << piece;
+    }
   }
 }
 
