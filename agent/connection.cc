@@ -31,6 +31,7 @@ std::string AlertText(int alert) {
                       kTlsAlertRows[static_cast<std::size_t>(TlsAlertOf(alert))].label);
 }
 
+constexpr std::uint32_t kEnding = EPOLLERR | EPOLLHUP | EPOLLRDHUP;
 constexpr char kClosedIdle[] = "the peer closed an idle connection";
 
 }  // namespace
@@ -58,17 +59,14 @@ void Connection::Open() {
   state_ = State::kConnecting;
   if (io.kind == IoResult::Kind::kFailed) return FailConnect(Phase::kConnect, io.error, target().ToString());
   c.wheel->Schedule(this, sent_ + c.connect_timeout);
-  interest_ = io.kind == IoResult::Kind::kWantWrite ? EPOLLOUT : EPOLLIN;
+  interest_ = io.kind == IoResult::Kind::kWantWrite ? static_cast<std::uint32_t>(EPOLLOUT) : kToRead;
   if (!c.loop->Add(transport_.fd(), interest_, this)) return FailConnect(Phase::kConnect, errno, "epoll");
   if (io.kind == IoResult::Kind::kDone) OnConnected();
 }
 
 void Connection::OnEvents(std::uint32_t events) {
-  if ((events & EPOLLERR) != 0 && context_->stamp_every > 0 && transport_.fd() >= 0) [[unlikely]] {
-    // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
-    Nanos to_wire = 0;
-    if (transport_.TakeSendStamp(&to_wire) && stamps_ != nullptr) stamps_->to_wire = to_wire;
-  }
+  if ((events & kEnding) != 0) [[unlikely]]
+    return OnEnding(events);
   switch (state_) {
     case State::kConnecting:
       return OnConnected();
@@ -80,7 +78,7 @@ void Connection::OnEvents(std::uint32_t events) {
       return OnFramesReadable();
     case State::kSending:
       // An answer, or a reset, may come before the request is out.
-      if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) OnReadable();
+      if ((events & EPOLLIN) != 0) OnReadable();
       if (state_ == State::kSending && (events & EPOLLOUT) != 0) ContinueSending();
       return;
     case State::kReceiving:
@@ -91,6 +89,20 @@ void Connection::OnEvents(std::uint32_t events) {
     case State::kBackoff:
       return;  // an event of a descriptor that was closed in this turn
   }
+}
+
+// The peer's end, or an error, may have come with what is there to be read.
+void Connection::OnEnding(std::uint32_t events) {
+  if ((events & EPOLLERR) != 0 && context_->stamp_every > 0 && transport_.fd() >= 0) {
+    // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
+    Nanos to_wire = 0;
+    if (transport_.TakeSendStamp(&to_wire) && stamps_ != nullptr) stamps_->to_wire = to_wire;
+  }
+  OnEvents((events & ~kEnding) | EPOLLIN);
+  if ((events & (EPOLLRDHUP | EPOLLHUP)) == 0) return;
+  // What came before the end is dealt with. The end lies behind it: nothing more may go out on this connection. Had
+  // another one taken its place meanwhile, there would be nothing to read.
+  if (web_socket_ == nullptr ? state_ == State::kIdle : state_ >= State::kSubscribing) OnIdleReadable();
 }
 
 void Connection::OnConnected() {
@@ -118,7 +130,7 @@ void Connection::OnHandshake() {
       if (transport_.IsResumed()) ++c.recorder->counters.tls_resumed;
       return c.upgrade ? BeginUpgrade() : OnEstablished();
     case IoResult::Kind::kWantRead:
-      return SetInterest(EPOLLIN);
+      return SetInterest(kToRead);
     case IoResult::Kind::kWantWrite:
       return SetInterest(EPOLLOUT);
     default:
@@ -133,7 +145,7 @@ void Connection::CountEstablished() {
   ReleaseHold();
   c.ChangeUp(1);
   TimeoutWheel::Clear(this);
-  SetInterest(EPOLLIN);
+  SetInterest(kToRead);
   state_ = State::kIdle;
 }
 
@@ -233,7 +245,7 @@ void Connection::Begin(std::uint64_t quota, Nanos due) {
 void Connection::Send() {
   ConnectionContext& c = *context_;
   if (state_ != State::kIdle) [[unlikely]]
-    return;  // a WebSocket that its peer has closed in this turn
+    return;  // its peer has closed it in this turn
   if (web_socket_ != nullptr) [[unlikely]]
     return SendMessage();
   RequestBytes& source = c.requests[c.RequestIndex(slot_)];
@@ -256,7 +268,7 @@ void Connection::Send() {
     state_ = State::kReceiving;
     return;
   }
-  SetInterest(EPOLLIN | EPOLLOUT);
+  SetInterest(kToReadAndWrite);
 }
 
 // With kernel time stamps for one of so many requests.
@@ -310,7 +322,7 @@ void Connection::ContinueSending() {
   c.recorder->counters.bytes_sent += io.bytes;
   if (sent_bytes_ < request.size()) return;
   state_ = State::kReceiving;
-  SetInterest(EPOLLIN);
+  SetInterest(kToRead);
   if (web_socket_ != nullptr) OnMessageSent();
 }
 
@@ -347,12 +359,20 @@ void Connection::OnReadable() {
     }
     if (!rest.empty()) spill_ = std::make_unique<std::string>(rest);
     if (!transport_.is_tls() && io.bytes < room) return;  // drained
+    // A peer that goes on sending does not keep us from the time-out.
+    if (now - sent_ > c.timeout && now - c.stood_still_to >= TimeoutWheel::kTick) return FailRequest(ETIMEDOUT);
   }
 }
 
 void Connection::OnPeerClosed() {
-  const ResponseParser::Result result = parser_.FeedEnd();
-  if (result.progress != ResponseParser::Progress::kComplete) return FailRequest(result.error);
+  // RFC 9112 section 9.8: a body that runs until close is not known to be whole then.
+  const bool is_cut = transport_.IsCut();
+  const ResponseParser::Result result =
+      is_cut ? ResponseParser::Result{.progress = ResponseParser::Progress::kFailed} : parser_.FeedEnd();
+  if (result.progress != ResponseParser::Progress::kComplete) {
+    if (is_cut && sent_bytes_ > 0) ++context_->recorder->counters.ended_without_close_notify;
+    return FailRequest(result.error);
+  }
   CompleteResponse(context_->ReadClock());
 }
 
@@ -370,13 +390,20 @@ void Connection::CompleteResponse(Nanos done) {
   LeaveSlot();
   if (stamps_ != nullptr) [[unlikely]]
     RecordStamps();
-  const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && !c.is_single_use;
-  if (is_reusable && transport_.fd() >= 0) [[likely]] {
+  const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && transport_.fd() >= 0;
+  if (is_reusable && c.is_plain_reuse) [[likely]] {
     state_ = State::kIdle;
-  } else {
-    Close();
-    HoldForSuccessor();
+    return Rest(done);
   }
+  if (is_reusable && !c.is_single_use) {
+    state_ = State::kIdle;
+    Rest(done);
+    // The peer's close_notify may have been read with the response.
+    if (state_ == State::kIdle && transport_.MayHoldMore()) OnIdleReadable();
+    return;
+  }
+  Close();
+  HoldForSuccessor();
   Rest(done);
 }
 

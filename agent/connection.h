@@ -66,6 +66,7 @@ struct ConnectionContext {
   Nanos think_time = 0;
   std::int64_t stamp_every = 0;  // one of so many requests gets kernel time stamps; 0: none
   bool is_single_use = false;    // each request on a connection of its own
+  bool is_plain_reuse = true;    // not so, and without TLS, which may hold an end that no event tells of
   std::vector<SocketAddress> targets;
   std::vector<SocketAddress> sources;
   SSL_CTX* tls = nullptr;
@@ -296,6 +297,7 @@ class Connection : public TimeoutWheel::Node {
   void MarkSent();
   void ContinueSending();
   void OnReadable();
+  void OnEnding(std::uint32_t events);
   void OnPeerClosed();
   IoResult SendFirst();
   void RecordStamps();

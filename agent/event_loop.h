@@ -14,6 +14,11 @@
 
 namespace tidemark {
 
+// What is registered for a descriptor that is read: also to be told, with the last bytes, that the peer ends the stream
+// behind them. Whoever gets EPOLLRDHUP reads up to that end, or closes; it would come again without end.
+inline constexpr std::uint32_t kToRead = EPOLLIN | EPOLLRDHUP;
+inline constexpr std::uint32_t kToReadAndWrite = kToRead | EPOLLOUT;
+
 // One thread runs the loop; Post may be called from any thread.
 // A descriptor is registered once (Add) and leaves the loop when it is closed.
 class EventLoop {

@@ -72,7 +72,10 @@ IoResult Transport::Handshake(SSL_CTX* context, const std::string& server_name) 
     if (!server_name.empty()) SSL_set_tlsext_host_name(ssl_, server_name.c_str());
   }
   const int result = SSL_do_handshake(ssl_);
-  if (result == 1) return {};
+  if (result == 1) {
+    is_fresh_ = true;
+    return {};
+  }
   IoResult io = TlsResult(result);
   if (io.kind == IoResult::Kind::kClosed) io = {.kind = IoResult::Kind::kFailed, .error = ECONNRESET};
   return io;
@@ -90,7 +93,7 @@ IoResult Transport::TlsResult(int result) const {
       return errno == 0 ? IoResult{.kind = IoResult::Kind::kClosed}
                         : IoResult{.kind = IoResult::Kind::kFailed, .error = errno};
     default:
-      // A peer that closes TCP without close_notify, as many servers do: an orderly end of the stream.
+      // A peer that closes TCP without close_notify, as many servers do: see IsCut.
       if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return {.kind = IoResult::Kind::kClosed};
       return {.kind = IoResult::Kind::kFailed, .error = EPROTO};

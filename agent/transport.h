@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "common/clock.h"
@@ -93,6 +94,15 @@ class Transport {
   // The number of the alert with which the peer has ended TLS, during the handshake or after it; nothing if it has not.
   // To be asked before Close.
   std::optional<int> Alert() const;
+  // TLS, after a response: whether there may be more to be read that no event tells of: bytes, or the peer's
+  // close_notify, that were read from the descriptor and not given out; or, once, what came with the first response if
+  // the event had told of the session tickets before it.
+  bool MayHoldMore() {
+    return std::exchange(is_fresh_, false) || SSL_has_pending(ssl_) == 1 ||
+           (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0;
+  }
+  // After kClosed: whether TLS was not ended by close_notify, so that more may have been meant to come.
+  bool IsCut() const { return ssl_ != nullptr && (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) == 0; }
   bool is_tls() const { return ssl_ != nullptr; }
   // Why the handshake failed, in words: the verification error if there is one, else OpenSSL's reason.
   std::string TlsError() const;
@@ -108,6 +118,7 @@ class Transport {
   int fd_ = -1;
   SSL* ssl_ = nullptr;
   SSL_SESSION* session_ = nullptr;  // to be resumed by the next connection
+  bool is_fresh_ = false;           // TLS: no response has been read
 };
 
 }  // namespace tidemark

@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/header_watch.h"
 #include "common/check.h"
 #include "common/inert_text.h"
 
@@ -104,8 +105,14 @@ std::string MakeUpgradeKey(std::uint64_t random_high, std::uint64_t random_low) 
 
 absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& key, const std::string& subprotocols,
                                     bool may_deflate) {
-  const std::size_t end = bytes.find("\r\n\r\n");
-  if (end == absl::string_view::npos) {
+  HeaderWatch watch;
+  const HeaderWatch::Verdict verdict = watch.Look(bytes);
+  if (verdict == HeaderWatch::Verdict::kBad) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("upgrade: the answer is no HTTP: byte ", watch.size() + 1, " is 0x",
+                     absl::Hex(static_cast<unsigned char>(bytes[watch.size()]), absl::kZeroPad2)));
+  }
+  if (verdict == HeaderWatch::Verdict::kMayGoOn) {
     if (bytes.size() > kMaxUpgradeBytes) return absl::InvalidArgumentError("upgrade: a header of more than 64 KiB");
     return Upgrade();
   }
@@ -113,8 +120,10 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
   parser.header_limit(kMaxUpgradeBytes);
   parser.skip(true);  // the body, if it is refused
   boost::beast::error_code error;
-  const std::size_t size = end + 4;
-  parser.put(boost::asio::buffer(bytes.data(), size), error);
+  const std::size_t size = watch.size();
+  const std::string odd = watch.IsOdd() ? watch.Plain(bytes) : "";
+  const absl::string_view block = watch.IsOdd() ? absl::string_view(odd) : bytes.substr(0, size);
+  parser.put(boost::asio::buffer(block.data(), block.size()), error);
   if (error || !parser.is_header_done())
     return absl::InvalidArgumentError(absl::StrCat("upgrade: the answer is no HTTP: ", error.message()));
   const auto& response = parser.get();

@@ -37,7 +37,7 @@ void Connection::BeginUpgrade() {
   if (c.listen) web_socket_->listener = std::make_unique<StreamListener>(&c.listen->streams, c.json.get());
   web_socket_->key = MakeUpgradeKey(c.NextRandom(), c.NextRandom());
   web_socket_->control = c.upgrade->With(web_socket_->key);
-  SetInterest(EPOLLIN);
+  SetInterest(kToRead);
   FlushControl();
 }
 
@@ -72,6 +72,8 @@ void Connection::OnUpgradeReadable() {
     const std::string rest(bytes.substr(upgrade->consumed));  // messages may have come with the answer
     Subscribe(now);
     if (web_socket_ != nullptr && !rest.empty()) TakeFrames(rest, now);
+    // More of them may have been read with it: no event will tell of what TLS holds.
+    if (transport_.is_tls() && state_ >= State::kSubscribing) OnFramesReadable();
     return;
   }
 }
@@ -246,7 +248,11 @@ void Connection::OnFramesReadable() {
 void Connection::EndStream(const IoResult& io) {
   const int error = io.kind == IoResult::Kind::kFailed ? io.error : web_socket_->write_error;
   if (error == 0) {
-    ++context_->recorder->counters[Closing::kNoFrame];
+    Counters& counters = context_->recorder->counters;
+    ++counters[Closing::kNoFrame];
+    const bool is_half_sent = state_ == State::kSending && sent_bytes_ > 0;
+    if (transport_.IsCut())
+      counters.ended_without_close_notify += web_socket_->pipeline.size() + (is_half_sent ? 1 : 0);
     web_socket_->is_closing = true;
   } else {
     CountBreak();
@@ -346,7 +352,7 @@ void Connection::SendMessage() {
   if (sent_bytes_ == frame.size()) return OnMessageSent();
   web_socket_->is_amid_request = true;
   WatchReplies();
-  SetInterest(EPOLLIN | EPOLLOUT);
+  SetInterest(kToReadAndWrite);
 }
 
 // The slot in its hands is with those under way, and there may be room for another one.
@@ -490,7 +496,7 @@ bool Connection::HasControlToSend() {
   sent_bytes_ = 0;
   sent_ = c.ReadClock();
   WatchReplies();
-  SetInterest(EPOLLIN | EPOLLOUT);
+  SetInterest(kToReadAndWrite);
   return true;
 }
 
@@ -522,12 +528,12 @@ bool Connection::FlushControl() {
     if (web_socket_->write_error == 0) web_socket_->write_error = io.error == 0 ? ECONNRESET : io.error;
     control.clear();
     web_socket_->pong_ends.clear();
-    SetInterest(EPOLLIN);
+    SetInterest(kToRead);
     return true;
   }
   CountControlSent(io.bytes);
   const bool wants_room = !control.empty() || state_ == State::kSending;
-  SetInterest(wants_room ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  SetInterest(wants_room ? kToReadAndWrite : kToRead);
   return true;
 }
 

@@ -104,6 +104,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tls = tls_.get();
+  context_.is_plain_reuse = !context_.is_single_use && context_.tls == nullptr;
   context_.server_name = ServerName(settings_.target.host);
   context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
   thread_ = std::thread([this] { Run(); });

@@ -23,6 +23,7 @@ enum class Need : std::uint8_t {
   kStamps,       // kernel time stamps
   kConnections,  // connections that last
   kTls,
+  kTlsRequests,  // requests over TLS
   kWebSocket,
   kDeflate,
   kAcks,  // subscriptions that are answered

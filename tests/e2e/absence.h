@@ -100,6 +100,7 @@ class AbsenceCheck {
         {".*\\.(accounting|warmup)\\.(planned|sent|never_sent|success|waiting|in_flight|drained)", sends},
         {".*\\.counters\\.(late_by_us|waited_for_back_off)", sends},
         {".*\\.counters\\.unannounced_closes", is_http},
+        {".*\\.counters\\.ended_without_close_notify", sends && is_tls_},
         {".*\\.counters\\.abandoned_open", true},
         {".*\\.never_sent_by_reason\\.tls", sends && is_tls_},
         {".*\\.never_sent_by_reason\\.upgrade", sends && is_web_socket_},

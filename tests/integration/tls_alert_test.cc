@@ -1,34 +1,15 @@
 // Targets that end TLS after the handshake, or do not go on with it.
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
-
-#include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/support/raw_server.h"
+#include "tests/support/server_tls.h"
 #include "tests/support/session_run.h"
 
 namespace tidemark {
 namespace {
-
-// A server's context with a certificate that it signed itself.
-struct ServerTls {
-  ServerTls() : context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
-    EVP_PKEY* const key = EVP_EC_gen("P-256");
-    X509* const certificate = X509_new();
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_sign(certificate, key, EVP_sha256());
-    SSL_CTX_use_certificate(context.get(), certificate);
-    SSL_CTX_use_PrivateKey(context.get(), key);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-  }
-  std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context;
-};
 
 proto::Plan PlanOver(const RawServer& server, std::int64_t connections, std::int64_t each) {
   proto::Plan plan = PlanFor(absl::StrCat("https://127.0.0.1:", server.port(), "/"), connections, each);

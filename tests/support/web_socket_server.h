@@ -22,20 +22,25 @@ inline std::string ReadHeader(int fd) {
   return text;
 }
 
-// Reads the request for an upgrade, and grants it; `extra`: header lines. False if the client is gone.
-inline bool GrantUpgrade(int fd, const std::string& extra = "") {
-  const std::string request = ReadHeader(fd);
+// What grants the upgrade that `request` asks for; `extra`: header lines. Empty if it asks for none.
+inline std::string GrantOf(const std::string& request, const std::string& extra = "") {
   const std::string name = "Sec-WebSocket-Key: ";
   const std::size_t at = request.find(name);
-  if (at == std::string::npos) return false;
+  if (at == std::string::npos) return "";
   const std::string text = request.substr(at + name.size(), 24) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   unsigned char digest[SHA_DIGEST_LENGTH];
   SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
   unsigned char accept[64];
   EVP_EncodeBlock(accept, digest, sizeof digest);
-  SendAll(fd, absl::StrCat("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
-                           "Sec-WebSocket-Accept: ", reinterpret_cast<const char*>(accept), "\r\n", extra, "\r\n"));
-  return true;
+  return absl::StrCat("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+                      "Sec-WebSocket-Accept: ", reinterpret_cast<const char*>(accept), "\r\n", extra, "\r\n");
+}
+
+// Reads the request for an upgrade, and grants it. False if the client is gone.
+inline bool GrantUpgrade(int fd, const std::string& extra = "") {
+  const std::string grant = GrantOf(ReadHeader(fd), extra);
+  SendAll(fd, grant);
+  return !grant.empty();
 }
 
 struct ClientFrame {

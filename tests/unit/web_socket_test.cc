@@ -232,6 +232,24 @@ TEST(WebSocketTest, TheExampleOfTheStandardUpgrades) {
   EXPECT_EQ(upgrade->consumed, answer.size());
 }
 
+TEST(WebSocketTest, WhatCanNeverBecomeAnAnswerIsRefusedAtOnce) {
+  for (const std::string start : {"\x15", "\x81", "HTTP/2", "I", "HTTP/1.1 10x", "HTTP/1.1 101 x\r\nA "}) {
+    ASSERT_OK(ReadUpgrade(start.substr(0, start.size() - 1), kKey, "")) << start;
+    const std::string message(ReadUpgrade(start, kKey, "").status().message());
+    EXPECT_NE(message.find(absl::StrCat("no HTTP: byte ", start.size(), " is 0x")), std::string::npos) << message;
+  }
+}
+
+TEST(WebSocketTest, AStatusLineWithoutAReasonGrantsAnUpgradeToo) {
+  const std::string answer = absl::StrCat("HTTP/1.1 101\r\nUpgrade: websocket\nConnection: upgrade\r\n",
+                                          "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+  const auto upgrade = ReadUpgrade(answer + "frame", kKey, "");
+  ASSERT_OK(upgrade);
+  EXPECT_TRUE(upgrade->is_complete);
+  EXPECT_EQ(upgrade->consumed, answer.size());
+  EXPECT_EQ(StatusOf(answer), 101u);
+}
+
 TEST(WebSocketTest, AnAnswerThatBreaksARuleNamesIt) {
   const auto error = [](const std::string& answer) {
     return std::string(ReadUpgrade(answer, kKey, "chat").status().message());
@@ -248,7 +266,7 @@ TEST(WebSocketTest, AnAnswerThatBreaksARuleNamesIt) {
   EXPECT_NE(error(kAnswer + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n").find("extension"),
             std::string::npos);
   EXPECT_NE(error("garbage\r\n\r\n").find("no HTTP"), std::string::npos);
-  EXPECT_NE(error(std::string(70'000, 'x')).find("64 KiB"), std::string::npos);
+  EXPECT_NE(error("HTTP/1.1 101 " + std::string(70'000, 'x')).find("64 KiB"), std::string::npos);
 }
 
 }  // namespace
