@@ -40,7 +40,8 @@ TEST(NamedCountsTest, NamesWithoutEndAreAddedUpAsOthers) {
   EXPECT_EQ(counts.streams().size(), NamedCounts::kMaxStreams + 1);
   EXPECT_EQ(counts.streams().at(NamedCounts::kOtherStreams).messages, 50u);
   for (int i = 0; i < 1'000; ++i) counts.CountClose(3'000, std::to_string(i));
-  EXPECT_EQ(counts.closes().size(), NamedCounts::kMaxCloses);
+  EXPECT_EQ(counts.closes().size(), NamedCounts::kMaxCloses + 1);
+  EXPECT_EQ(counts.closes().at({0, std::string(NamedCounts::kOtherCloses)}), 1'000 - NamedCounts::kMaxCloses);
 }
 
 TEST(NamedCountsTest, WhatMakesNoSenseIsRefused) {
