@@ -96,7 +96,8 @@ IoResult Transport::TlsResult(int result) const {
       // A peer that closes TCP without close_notify, as many servers do: see IsCut.
       if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return {.kind = IoResult::Kind::kClosed};
-      return {.kind = IoResult::Kind::kFailed, .error = EPROTO};
+      // It said why it ends, or what it sent is no TLS.
+      return {.kind = IoResult::Kind::kFailed, .error = Alert() ? EPROTO : EBADMSG};
   }
 }
 

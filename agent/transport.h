@@ -27,7 +27,8 @@ struct SocketAddress {
   std::string ToString() const;
 };
 
-// What an operation did. `error` is an errno value; EPROTO stands for a TLS protocol error.
+// What an operation did. `error` is an errno value; EPROTO stands for an alert of the peer's, EBADMSG for what is
+// no TLS.
 struct IoResult {
   enum class Kind : unsigned char { kDone, kWantRead, kWantWrite, kClosed, kFailed };
   Kind kind = Kind::kDone;

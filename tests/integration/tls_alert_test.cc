@@ -48,6 +48,24 @@ TEST(TlsAlertTest, ATargetThatWantsAClientCertificateSaysSoByName) {
   EXPECT_GT(named + static_cast<std::int64_t>(run.counters[Outcome::kReset]), 0);
 }
 
+TEST(TlsAlertTest, ARecordThatDoesNotDecryptIsMalformedAndNoReset) {
+  const ServerTls tls;
+  RawServer server([&](int fd) {
+    SSL* const ssl = SSL_new(tls.context.get());
+    SSL_set_fd(ssl, fd);
+    char some[4096];
+    if (SSL_accept(ssl) == 1 && SSL_read(ssl, some, sizeof some) > 0) {
+      SendAll(fd, std::string("\x17\x03\x03\x00\x20", 5) + std::string(32, 'j'));
+      ReadRequest(fd);  // until the client goes
+    }
+    SSL_free(ssl);
+  });
+  PointRun run = RunOnePoint(PlanOver(server, 2, 5));
+  EXPECT_EQ(run.counters[Outcome::kMalformed], 10u);
+  EXPECT_EQ(run.counters[Outcome::kReset], 0u);
+  EXPECT_EQ(Alerts(run, TlsAlert::kOther), 0u);
+}
+
 // With TLS 1.2 the handshake itself fails.
 TEST(TlsAlertTest, AnAlertInTheHandshakeIsNamedToo) {
   const ServerTls tls;
