@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -297,6 +298,71 @@ TEST(NeverSentTest, AnAttemptThatTheEndOvertakesIsASlotOnlyIfItHadASecond) {
     EXPECT_EQ(run.counters[NeverSent::kConnecting], is_young ? 0u : 1u);
     EXPECT_EQ(run.counters.connects[static_cast<std::size_t>(ConnectResult::kAbandoned)], 1u);
   }
+}
+
+// Answers `answers` requests of the first connection and goes away; comes back after `away`, unless that is zero.
+class Restarting {
+ public:
+  Restarting(int answers, std::chrono::milliseconds away) {
+    const int first = Listen();
+    thread_ = std::thread([this, answers, away, first] {
+      Serve(first, answers);
+      if (away.count() == 0) return;
+      std::this_thread::sleep_for(away);
+      Serve(Listen(), std::numeric_limits<int>::max());
+    });
+  }
+  ~Restarting() { thread_.join(); }
+  std::string Url() const { return absl::StrCat("http://127.0.0.1:", port_, "/"); }
+
+ private:
+  int Listen() {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port_));
+    socklen_t length = sizeof address;
+    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(listen(fd, 16), 0);
+    EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
+    port_ = ntohs(address.sin_port);
+    return fd;
+  }
+  // One connection.
+  static void Serve(int listener, int answers) {
+    const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    for (int i = 0; i < answers && ReadRequest(fd); ++i) SendAll(fd, Response(200, ""));
+    close(listener);
+    close(fd);
+  }
+
+  int port_ = 0;
+  std::thread thread_;
+};
+
+TEST(NeverSentTest, ACountedRunWaitsForATargetThatRestarts) {
+  const Restarting server(20, std::chrono::milliseconds(900));
+  PointRun run = RunOnePoint(PlanFor(server.Url(), 1, 100));
+  EXPECT_EQ(run.counters.planned, 100u);
+  // Each attempt that was refused had a slot: 10 ms, 20 ms, ... 640 ms between them.
+  EXPECT_LE(run.counters[NeverSent::kConnectRefused], 8u);
+  EXPECT_EQ(run.counters.sent + run.counters[NeverSent::kConnectRefused], 100u);
+  EXPECT_GE(run.counters.success + 1, run.counters.sent);  // one may have been under way
+  EXPECT_EQ(run.counters.given_up, 0u);
+}
+
+TEST(NeverSentTest, ACountedRunGivesUpATargetThatIsGone) {
+  const Restarting server(20, std::chrono::milliseconds(0));
+  const Nanos begin = MonotonicNow();
+  PointRun run = RunOnePoint(PlanFor(server.Url(), 1, 100));
+  EXPECT_GT(MonotonicNow() - begin, 5 * kSecond);
+  EXPECT_EQ(run.counters.planned, 100u);
+  EXPECT_EQ(run.counters.success, 20u);
+  EXPECT_GE(run.counters[NeverSent::kConnectRefused], 79u);
+  EXPECT_EQ(run.counters.given_up, 1u);
 }
 
 TEST(ResetTest, AResetIsOneWhetherItMeetsAReadOrAWrite) {

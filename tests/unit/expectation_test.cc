@@ -46,6 +46,13 @@ TEST(ExpectationTest, WholeNumbersBelowALimitDoNotReachIt) {
   EXPECT_EQ(ParseExpectation("gaps<=0")->limit, 0);
 }
 
+TEST(ExpectationTest, WhatNothingCanMeetIsRefused) {
+  for (const char* text : {"error_rate<0%", "availability<0%", "availability>100%", "p99<0ms", "mean<0us"})
+    EXPECT_NE(ParseExpectation(text).status().message().find("never met"), std::string::npos) << text;
+  for (const char* text : {"error_rate<=0%", "availability>=100%", "availability>99.99%"})
+    EXPECT_OK(ParseExpectation(text)) << text;
+}
+
 TEST(ExpectationTest, NonsenseIsNamed) {
   for (const char* text :
        {"", "<", "p99", "p99<", "<20ms", "p0<1ms", "p100<1ms", "p99.9999<1ms", "p<1ms", "p-1<1ms", "p99<20", "p99<-1ms",

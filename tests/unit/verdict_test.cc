@@ -46,6 +46,22 @@ TEST(VerdictTest, LatenessThatMayBiasTheTailIsTheGenerators) {
       << judgement.reason;
 }
 
+// Of a target that failed each request there is no latency that lateness could have moved.
+TEST(VerdictTest, WhereNothingWasMeasuredTheGeneratorIsNotToBlame) {
+  for (const bool is_open_loop : {true, false}) {
+    Case c(is_open_loop);
+    const Histogram nothing;
+    c.facts.measured = &nothing;
+    c.facts.counters.success = 0;
+    for (int i = 0; i < 300; ++i) {
+      c.pacing.Record(4 * kMillisecond);
+      c.loop_lag.Record(4 * kMillisecond);
+    }
+    c.facts.counters.run_delay_ns = 5 * kSecond;
+    EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid) << Judge(c.facts).reason;
+  }
+}
+
 TEST(VerdictTest, LatenessWithoutEffectIsANote) {
   Case c;
   for (int i = 0; i < 300; ++i) c.pacing.Record(300 * kMicrosecond);
