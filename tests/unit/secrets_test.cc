@@ -137,8 +137,8 @@ TEST(MasksTest, NoEncodingBringsASecretBack) {
     EXPECT_EQ(masks.Apply(text, false), "***") << text;
   }
   std::string unicode;
-  for (const unsigned char c : std::string("sEcr3tKey/With+odd=chars\"42'"))
-    absl::StrAppendFormat(&unicode, "\\u%04X", c);
+  for (const char c : std::string("sEcr3tKey/With+odd=chars\"42'"))
+    absl::StrAppendFormat(&unicode, "\\u%04X", static_cast<unsigned char>(c));
   EXPECT_EQ(masks.Apply("a " + unicode + " b", false), "a *** b");
 }
 
