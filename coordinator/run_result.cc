@@ -98,8 +98,8 @@ void ClosePoint(PointResult* point, int exit_code, RunResult* result) {
     // Its last shard tells of all until the end of its window.
     const double known_s =
         result->started_wall_s + static_cast<double>(point->start_offset + (sum.last_window + 1) * kSecond) / 1e9;
-    result->Note(exit_code, absl::StrCat("point of ", point->connections, " connections: agent ", result->agents[i].address(),
-                                         " delivered ", sum.shards, " shards; ",
+    result->Note(exit_code, absl::StrCat("point of ", point->connections, " connections: agent ",
+                                         result->agents[i].address(), " delivered ", sum.shards, " shards; ",
                                          share == 0 ? "an unknown number of" : absl::StrCat("0 to ", lost),
                                          " requests are unaccounted for after ", FormatWallTime(known_s)));
   }

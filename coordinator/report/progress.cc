@@ -30,7 +30,8 @@ std::string Progress::Line() const {
                                      FormatCount(static_cast<std::uint64_t>(connections_)),
                                      FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
   if (counts_.running > 0) {
-    const double rate = static_cast<double>(counts_.done - counts_.drained) * 1e9 / static_cast<double>(counts_.running);
+    const double rate =
+        static_cast<double>(counts_.done - counts_.drained) * 1e9 / static_cast<double>(counts_.running);
     absl::StrAppendFormat(&line, ", %s/s", FormatCount(static_cast<std::uint64_t>(rate)));
   }
   if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));

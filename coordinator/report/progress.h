@@ -17,8 +17,8 @@ class Progress {
   struct Counts {
     std::int64_t up = 0;
     std::uint64_t done = 0;
-    std::uint64_t drained = 0;  // of `done`, what came after the end of the duration
-    std::uint64_t left = 0;     // what is still waited for after it
+    std::uint64_t drained = 0;                // of `done`, what came after the end of the duration
+    std::uint64_t left = 0;                   // what is still waited for after it
     std::optional<std::uint64_t> errors = 0;  // none while listening, which requests nothing
     Nanos p99 = 0;
     Nanos running = 0;  // T0 to the last complete response, or the end; 0: not running yet

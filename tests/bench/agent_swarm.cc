@@ -14,8 +14,8 @@
 
 #include "agent/shard_sender.h"
 #include "common/control_address.h"
-#include "common/protocol_version.h"
 #include "common/plan.h"
+#include "common/protocol_version.h"
 #include "protos/agent.grpc.pb.h"
 
 namespace tidemark {

@@ -49,7 +49,8 @@ class Arena {
     for (int i = 1; i <= kAgents; ++i) {
       StartAgent(i);
       // The agent keeps its port when it is started anew.
-      relays_.push_back(std::make_unique<Relay>(agents_.back()->address(), RelayOptions{.listen_on = TestNet::kOwnAddress}));
+      relays_.push_back(
+          std::make_unique<Relay>(agents_.back()->address(), RelayOptions{.listen_on = TestNet::kOwnAddress}));
     }
     StartTarget();
   }

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <set>
 
-
 namespace tidemark {
 namespace {
 
