@@ -31,11 +31,11 @@ struct Receipts {
 struct Recorder {
   std::array<Histogram, kMetricCount> histograms;
   Counters counters;
-  absl::flat_hash_map<std::uint64_t, Receipts> events;  // fan-out, by the hash of the event; see AddReceipts
-  StatusCounts statuses;
-  NamedCounts named;      // of streams that are listened to, and closes
   Nanos last_end = 0;     // instant at which the last slot ended, was given up, or an event came; 0: none
   Nanos stood_still = 0;  // the longest time for which a worker neither read nor waited
+  absl::flat_hash_map<std::uint64_t, Receipts> events;  // fan-out, by the hash of the event; see AddReceipts
+  NamedCounts named;                                    // of streams that are listened to, and closes
+  StatusCounts statuses;                                // wide: behind what each response touches
 
   Histogram& operator[](Metric metric) { return histograms[static_cast<std::size_t>(metric)]; }
   const Histogram& operator[](Metric metric) const { return histograms[static_cast<std::size_t>(metric)]; }

@@ -75,7 +75,6 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
       if (!expected.is_met()) result.exit_code = GraverExit(kExitExpectation, result.exit_code);
     }
   }
-  report.set_exit_code(result.exit_code);
   bool is_stdout_taken = options.is_quiet;
   for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
   if (!is_stdout_taken) {

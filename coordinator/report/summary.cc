@@ -287,11 +287,12 @@ std::optional<double> AvailabilityPercent(const Counters& counters) {
   return 100 * static_cast<double>(counters.up_ns) / static_cast<double>(counters.asked_ns);
 }
 
-// The share of requests that did not succeed; of streams, of connection time. Nothing of none.
-// Of what waited or was in flight when no more was heard nothing is known.
+// The requests whose fate is known: of what waited or was in flight when no more was heard it is not.
 std::uint64_t Known(const Sums& sums) {
   return sums.counters.planned - std::min(sums.counters.planned, sums.pending.waiting + sums.pending.in_flight);
 }
+
+// The share of requests that did not succeed; of streams, of connection time. Nothing of none.
 std::optional<double> ErrorRatePercent(const Measured& measured, const Sums& sums) {
   const Counters& counters = sums.counters;
   if (measured.Has(Need::kListening)) {

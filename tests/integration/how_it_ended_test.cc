@@ -108,11 +108,7 @@ TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequestOfAnOpenLoop) {
     ReadToEnd(fd);
   });
   proto::Plan plan = PlanOf("http", server, 2, 1);
-  plan.mutable_sweep()->clear_requests_per_connection();
-  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(500 * kMillisecond);
-  plan.mutable_sweep()->add_rates(40);
-  plan.mutable_sweep()->set_arrivals("constant");
-  plan.mutable_sweep()->set_pace("timer");
+  Pace(&plan, 40, 500 * kMillisecond);
   PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.planned, 20u);
   EXPECT_EQ(run.counters.success, 20u);

@@ -240,10 +240,8 @@ TEST(NeverSentTest, ASlotThatWaitedForARefusedConnectionAtTheEndWasRefused) {
 
 TEST(NeverSentTest, AnOpenLoopWithoutAConnectionHasNoCap) {
   const int port = ClosedPort();
-  proto::Plan plan = Timed(absl::StrCat("http://127.0.0.1:", port, "/"), 2, 300 * kMillisecond);
-  plan.mutable_sweep()->add_rates(100);
-  plan.mutable_sweep()->set_arrivals("constant");
-  plan.mutable_sweep()->set_pace("timer");
+  proto::Plan plan = PlanFor(absl::StrCat("http://127.0.0.1:", port, "/"), 2, 1);
+  Pace(&plan, 100, 300 * kMillisecond);
   *plan.mutable_timeout() = ToDurationProto(200 * kMillisecond);
   PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.planned, 30u);
@@ -255,10 +253,8 @@ TEST(NeverSentTest, ACapIsWhereConnectionsWereUpAndBusy) {
     ReadRequest(fd);
     ReadRequest(fd);  // never answers
   });
-  proto::Plan plan = Timed(Url(server), 2, 300 * kMillisecond);
-  plan.mutable_sweep()->add_rates(100);
-  plan.mutable_sweep()->set_arrivals("constant");
-  plan.mutable_sweep()->set_pace("timer");
+  proto::Plan plan = PlanFor(Url(server), 2, 1);
+  Pace(&plan, 100, 300 * kMillisecond);
   *plan.mutable_timeout() = ToDurationProto(1500 * kMillisecond);
   PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.planned, 30u);

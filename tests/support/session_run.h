@@ -49,6 +49,16 @@ class EventLog {
   std::vector<proto::Event> events_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Makes the plan an open loop of `rate` requests a second, evenly apart, for `duration`.
+inline void Pace(proto::Plan* plan, std::int64_t rate, Nanos duration) {
+  proto::Sweep* const sweep = plan->mutable_sweep();
+  sweep->clear_requests_per_connection();
+  *sweep->mutable_duration() = ToDurationProto(duration);
+  sweep->add_rates(rate);
+  sweep->set_arrivals("constant");
+  sweep->set_pace("timer");
+}
+
 struct PointRun {
   proto::Ready ready;
   proto::Shard last;
