@@ -60,7 +60,9 @@ struct Flags {
   std::vector<std::string> headers, expect_status;
   bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
   std::string cacert, cert, key;
-  std::vector<std::string> source_addresses, resolve;
+  std::vector<std::string> source_addresses, resolve, connect_to;
+  std::string resolve_every, proxy, follow, reconnect_after, drain;
+  bool is_ipv4_only = false, is_ipv6_only = false;
   std::vector<std::string> agents, allow_targets, outputs;
   std::string wait_timeout, on_agent_loss, control_certs, journal;
   bool has_no_journal = false;
@@ -79,6 +81,9 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
   load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
   load->add_flag("--new-connection", f->is_new_connection, "each request on a connection of its own");
+  load->add_option("--reconnect-after", f->reconnect_after,
+                   "a connection closes after so many requests, and a new one takes its place");
+  load->add_option("--drain", f->drain, "after a point's end answers are waited for so long; default: as --timeout");
   load->add_option("--arrivals", f->arrivals, "of an open loop: poisson (default) or constant");
   load->add_option("--seed", f->seed, "of Poisson arrivals; default: a new one, which the report prints");
   load->add_option("--pace", f->pace, "of an open loop: timer (default), or spin: less late, up to a core per worker");
@@ -101,6 +106,7 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->delimiter(',')
       ->allow_extra_args(false);
   request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
+  request->add_option("--follow", f->follow, "redirects that a request follows at most; default: none");
   auto* web_socket = app->add_option_group("WebSocket");
   web_socket->add_option("--subprotocol", f->subprotocols, "offered to a ws:// or wss:// target (repeatable)")
       ->allow_extra_args(false);
@@ -130,6 +136,16 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->add_option("--resolve", f->resolve,
                    "HOST:PORT:ADDRESS, instead of asking the resolver for the target's HOST (repeatable)")
       ->allow_extra_args(false);
+  target
+      ->add_option("--connect-to", f->connect_to,
+                   "HOST:PORT:OTHER:PORT, connect to OTHER:PORT for the target's HOST:PORT, and send the same "
+                   "(repeatable)")
+      ->allow_extra_args(false);
+  target->add_option("--resolve-every", f->resolve_every,
+                     "ask the resolver for the target's name again so often; default: once");
+  target->add_flag("-4", f->is_ipv4_only, "only the target's IPv4 addresses");
+  target->add_flag("-6", f->is_ipv6_only, "only its IPv6 addresses");
+  target->add_option("--proxy", f->proxy, "http://HOST:PORT of an HTTP proxy, through which the target is reached");
   target->add_option("--source", f->source_addresses, "local addresses to connect from, in turn")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -170,6 +186,11 @@ void NameTypes(CLI::App* app) {
                                                                   {"--warmup", "COUNT|DURATION"},
                                                                   {"--connect-rate", "COUNT"},
                                                                   {"--think-time", "DURATION"},
+                                                                  {"--reconnect-after", "COUNT"},
+                                                                  {"--drain", "DURATION"},
+                                                                  {"--follow", "COUNT"},
+                                                                  {"--resolve-every", "DURATION"},
+                                                                  {"--proxy", "URL"},
                                                                   {"-t", "COUNT"},
                                                                   {"--kernel-timestamps", "COUNT"},
                                                                   {"-X", "METHOD"},
@@ -324,6 +345,10 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   TIDEMARK_RETURN_IF_ERROR(Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--think-time", f.think_time, ParseDuration,
                                  [&](Nanos v) { *sweep->mutable_think_time() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--reconnect-after", f.reconnect_after, ParseCount,
+                                 [&](std::int64_t v) { sweep->set_reconnect_after(v); }));
+  TIDEMARK_RETURN_IF_ERROR(
+      Apply("--drain", f.drain, ParseDuration, [&](Nanos v) { *sweep->mutable_drain() = ToDurationProto(v); }));
   return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
 }
 
@@ -354,12 +379,20 @@ absl::Status ApplyRequest(const Flags& f, proto::Plan* plan) {
   });
 }
 
-void ApplyTarget(const Flags& f, proto::Plan* plan) {
+absl::Status ApplyTarget(const Flags& f, proto::Plan* plan) {
   const auto replace = [](const std::vector<std::string>& from, google::protobuf::RepeatedPtrField<std::string>* to) {
     if (!from.empty()) to->Assign(from.begin(), from.end());
   };
   replace(f.expect_status, plan->mutable_expect_status());
   replace(f.resolve, plan->mutable_resolve());
+  replace(f.connect_to, plan->mutable_connect_to());
+  if (f.is_ipv4_only && f.is_ipv6_only)
+    return absl::InvalidArgumentError("-4 and -6: exclude each other; leave both out for all addresses");
+  if (f.is_ipv4_only || f.is_ipv6_only) plan->set_ip_family(f.is_ipv4_only ? "4" : "6");
+  if (!f.proxy.empty()) plan->set_proxy(f.proxy);
+  TIDEMARK_RETURN_IF_ERROR(Apply("--resolve-every", f.resolve_every, ParseDuration,
+                                 [&](Nanos v) { *plan->mutable_resolve_every() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--follow", f.follow, ParseCount, [&](std::int64_t v) { plan->set_follow(v); }));
   replace(f.source_addresses, plan->mutable_source_addresses());
   replace(f.expect, plan->mutable_expect());
   if (!f.on_agent_loss.empty()) plan->set_on_agent_loss(f.on_agent_loss);
@@ -378,6 +411,7 @@ void ApplyTarget(const Flags& f, proto::Plan* plan) {
   if (!f.cacert.empty()) plan->mutable_tls()->set_ca_file(f.cacert);
   if (!f.cert.empty()) plan->mutable_tls()->set_cert_file(f.cert);
   if (!f.key.empty()) plan->mutable_tls()->set_key_file(f.key);
+  return absl::OkStatus();
 }
 
 bool IsUrl(const std::string& text) { return absl::StrContains(text, "://") || absl::StartsWith(text, "unix:"); }
@@ -395,7 +429,7 @@ absl::StatusOr<proto::Plan> MakePlan(const Flags& f) {
   }
   TIDEMARK_RETURN_IF_ERROR(ApplySweep(f, &plan));
   TIDEMARK_RETURN_IF_ERROR(ApplyRequest(f, &plan));
-  ApplyTarget(f, &plan);
+  TIDEMARK_RETURN_IF_ERROR(ApplyTarget(f, &plan));
   return plan;
 }
 

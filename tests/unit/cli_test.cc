@@ -64,6 +64,23 @@ TEST(CliTest, FlagsAreAShortFormOfThePlan) {
   EXPECT_EQ(line.options.outputs.size(), 2u);
 }
 
+TEST(CliTest, HowTheTargetIsReachedAndHowLongAConnectionLastsAreFlags) {
+  const auto plan = [](std::vector<const char*> flags) {
+    flags.insert(flags.begin(), {"run", "http://h:81/"});
+    const CommandLine line = Parse(flags);
+    EXPECT_TRUE(line.command == Command::kRun) << line.text;
+    return line.options.plan;
+  };
+  EXPECT_EQ(plan({"--connect-to", "h:81:127.0.0.1:82"}).connect_to(0), "h:81:127.0.0.1:82");
+  EXPECT_EQ(plan({"-4"}).ip_family(), "4");
+  EXPECT_EQ(plan({"-6"}).ip_family(), "6");
+  EXPECT_EQ(FromProto(plan({"--resolve-every", "30s"}).resolve_every()), 30 * kSecond);
+  EXPECT_EQ(plan({"--proxy", "http://127.0.0.1:3128"}).proxy(), "http://127.0.0.1:3128");
+  EXPECT_EQ(plan({"--follow", "3"}).follow(), 3);
+  EXPECT_EQ(plan({"--reconnect-after", "1k"}).sweep().reconnect_after(), 1000);
+  EXPECT_EQ(FromProto(plan({"--drain", "5s"}).sweep().drain()), 5 * kSecond);
+}
+
 TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
   const std::pair<std::vector<const char*>, const char*> kCases[] = {
       {{"run"}, "target is required"},
@@ -82,6 +99,11 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "-R", "5", "--pace", "fast"}, "write timer or spin"},
       {{"run", "http://h/", "-R", "1", "-n", "1G"}, "take longer than 7 days"},
       {{"run", "http://h/", "--pace", "spin"}, "belong to an open loop"},
+      {{"run", "http://h/", "-4", "-6"}, "-4 and -6: exclude each other"},
+      {{"run", "http://h/", "--drain", "5"}, "--drain: '5' has no unit"},
+      {{"run", "http://h/", "--resolve-every", "often"}, "--resolve-every: 'often'"},
+      {{"run", "http://h/", "--follow", "-1"}, "--follow: '-1'"},
+      {{"run", "http://h/", "--reconnect-after", "x"}, "--reconnect-after: 'x'"},
       {{"run", "http://h/", "--bogus"}, "--bogus"},
       {{"run", "http://h/", "-o", "xml=a"}, "-o: 'xml=a'"},
       {{"run", "http://h/", "--wait-agents", "2"}, "need --agents"},
