@@ -19,9 +19,11 @@
 #include "absl/strings/match.h"
 #include "agent/agent_service.h"
 #include "agent/machine.h"
+#include "common/arguments.h"
 #include "common/control_address.h"
 #include "common/control_certs.h"
 #include "common/exit_code.h"
+#include "common/ignored_signal.h"
 #include "common/units.h"
 #include "common/yaml_message.h"
 
@@ -51,6 +53,7 @@ int Serve(const AgentOptions& options, const ControlAddress& address, const std:
           TargetGuard guard, Nanos idle_timeout) {
   boost::asio::io_context control;
   boost::asio::signal_set signals(control, SIGINT, SIGTERM);
+  if (!IsIgnored(SIGHUP)) signals.add(SIGHUP);  // as nohup asks for
   signals.async_wait([&](const boost::system::error_code& ec, int) {
     if (!ec) control.stop();
   });
@@ -120,7 +123,8 @@ int Main(int argc, char** argv) {
   RaiseDescriptorLimit();
 
   AgentOptions options;
-  CLI::App app{"Makes load for a tidemark coordinator, which finds it with 'tidemark run --agents HOST:PORT URL'."};
+  CLI::App app{"Makes load for a tidemark coordinator, which finds it with 'tidemark run --agents HOST:PORT URL'.",
+               "tidemark-agent"};
   app.set_version_flag("-V,--version", std::string("tidemark-agent ") + TIDEMARK_VERSION);
   app.add_option("--listen", options.listen, "HOST:PORT to listen on; port 0 takes any free one")
       ->capture_default_str();
@@ -143,10 +147,10 @@ int Main(int argc, char** argv) {
       "Example:\n  tidemark-agent --listen 10.0.0.5:7420\n\n"
       "The first line on stdout is 'listening on ADDRESS:PORT'.\n"
       "Exit codes: 0 ended as asked, 1 usage, 2 cannot listen, 70 internal error.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
+  if (const auto end = ReadArguments(&app, "tidemark-agent", {argv + 1, argv + argc})) {
+    if (end->is_error) return Fail(kExitUsage, end->text);
+    std::fputs(end->text.c_str(), stdout);
+    return kExitOk;
   }
 
   const auto address = ParseListenAddress(options.listen);

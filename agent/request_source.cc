@@ -90,7 +90,7 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   for (std::size_t i = 0; i < body_places.size(); ++i) body_places[i] += i * (kSlotDigits - kSlotName.size());
   message.body() = Marked(request.body());
   const bool wants_length = request.method() == "POST" || request.method() == "PUT" || request.method() == "PATCH";
-  if (!request.body().empty() || wants_length) message.content_length(message.body().size());
+  if (request.has_body() || wants_length) message.content_length(message.body().size());
 
   std::ostringstream out;
   out << message;

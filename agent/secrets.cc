@@ -113,7 +113,7 @@ absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::ve
     if (found.size() > found_before && !CheckPath(request.path()).ok())
       return absl::InvalidArgumentError("requests.path: a secret has what no path holds; keep it percent-encoded");
     for (std::string& header : *request.mutable_headers()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, &header, &found));
-    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_body(), &found));
+    if (request.has_body()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_body(), &found));
   }
   if (plan->has_web_socket()) {
     for (std::string& message : *plan->mutable_web_socket()->mutable_subscribe())

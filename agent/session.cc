@@ -11,6 +11,7 @@
 #include "common/histogram_codec.h"
 #include "common/split.h"
 #include "common/status_macros.h"
+#include "common/units.h"
 
 namespace tidemark {
 namespace {
@@ -194,19 +195,20 @@ absl::Status Session::CheckCeiling(const proto::Prepare& prepare) const {
                                                     ceiling_.max_connections));
   }
   if (ceiling_.max_rate == 0 || prepare.streams() == 0) return absl::OkStatus();
-  std::int64_t highest_millis = 0;
+  std::int64_t highest = 0;
   for (const RateStage& stage : PointAt(open_.plan().sweep(), static_cast<int>(prepare.point())).stages)
-    highest_millis = std::max({highest_millis, stage.from_millis, stage.to_millis});
-  if (highest_millis <= ceiling_.max_rate * 1'000 * prepare.streams()) return absl::OkStatus();
+    highest = std::max({highest, stage.from, stage.to});
+  if (absl::int128(highest) <= absl::int128(ScheduleRate(ceiling_.max_rate)) * prepare.streams())
+    return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrCat(
-      "target refused: a share of ", highest_millis / 1'000 / prepare.streams(),
-      " requests per second, but the agent's --allow-list caps it at ", ceiling_.max_rate, "; add agents"));
+      "target refused: a share of ", WriteRate(PerSecond(highest / prepare.streams())),
+      " requests per second, but the agent's --allow-list caps it at ", WriteRate(ceiling_.max_rate), "; add agents"));
 }
 
 absl::Status Session::Prepare(const proto::Prepare& prepare) {
   const auto worker_count = static_cast<std::int64_t>(workers_.size());
   if (prepare.connections() < 0 || prepare.connections() > kMaxConnections || prepare.requests() < 0 ||
-      prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate_millis() < 0 || prepare.stream() < 0 ||
+      prepare.requests() > kMaxRequestsPerPoint || prepare.connect_rate() < 0 || prepare.stream() < 0 ||
       prepare.streams() < 0 || prepare.stream() > prepare.streams() || prepare.streams() > kMaxConnections ||
       (prepare.connections() > 0 && prepare.stream() == prepare.streams()) ||
       prepare.point() >= static_cast<std::uint32_t>(PointCount(open_.plan().sweep())) ||
@@ -248,7 +250,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
          .first_slot = static_cast<std::uint64_t>(prepare.stream() + prepare.streams() * static_cast<std::int64_t>(i)),
          .slot_stride = static_cast<std::uint64_t>(prepare.streams() * sharing),
          .requests = requests[i],
-         .connect_rate_millis = prepare.connect_rate_millis(),
+         .connect_rate = prepare.connect_rate(),
          .arrivals = arrivals[i],
          .warmup = warmup[i]});
   }

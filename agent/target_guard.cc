@@ -13,6 +13,7 @@
 #include "common/authority.h"
 #include "common/check.h"
 #include "common/inert_text.h"
+#include "common/plan.h"
 
 namespace tidemark {
 namespace {
@@ -57,7 +58,7 @@ std::string Normalise(absl::string_view host) { return absl::AsciiStrToLower(Wit
 }  // namespace
 
 void TargetGuard::Ceiling::Lower(const Ceiling& other) {
-  const auto lower = [](std::int64_t a, std::int64_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); };
+  const auto lower = [](auto a, auto b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); };
   max_rate = lower(max_rate, other.max_rate);
   max_connections = lower(max_connections, other.max_connections);
   if (permission.empty()) permission = other.permission;
@@ -120,6 +121,8 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
   for (const std::int64_t port : entry.ports) {
     if (port < 1 || port > 65535) return error(absl::StrCat("port ", port, " is none; 1 to 65535"));
   }
+  if (!(entry.ceiling.max_rate >= 0 && entry.ceiling.max_rate <= static_cast<double>(kMaxRate)))
+    return error(absl::StrCat("max_rate is outside 0 to ", kMaxRate));
   if (entry.is_production && (entry.host.empty() || entry.ceiling.permission.empty()))
     return error("production needs a host, by name, and a permission: who allowed it, and where that is written");
   return entry;

@@ -19,7 +19,7 @@ class TargetGuard {
  public:
   // What an allowed target may be given; 0: no ceiling.
   struct Ceiling {
-    std::int64_t max_rate = 0;         // requests per second of this agent
+    double max_rate = 0;               // requests per second of this agent
     std::int64_t max_connections = 0;  // of this agent
     std::string permission = {};       // as the list gives it
 

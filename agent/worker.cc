@@ -72,7 +72,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     context_.subscribe.assign(web_socket.subscribe().begin(), web_socket.subscribe().end());
     context_.ack = Match::Of(web_socket.ack());
     context_.pipeline = static_cast<std::size_t>(std::max<std::int64_t>(1, web_socket.pipeline()));
-    if (web_socket.control_rate() != 0) context_.control_interval = kSecond / web_socket.control_rate();
+    if (web_socket.control_rate() != 0) context_.control_interval = static_cast<Nanos>(1e9 / web_socket.control_rate());
     context_.target_clock = settings_.target_clock;
     if (web_socket.has_listen()) context_.listen = RulesOf(web_socket.listen());
     context_.ping_every = FromProto(web_socket.ping().every());
@@ -127,9 +127,8 @@ std::unique_ptr<Recorder> Worker::TakeRecorder() {
 }
 
 Nanos Worker::PrepareLimit(const proto::Plan& plan, const WorkerShare& share) {
-  const Nanos ramp = share.connect_rate_millis == 0
-                         ? 0
-                         : DueAt(share.connections * share.connection_stride, share.connect_rate_millis);
+  const Nanos ramp =
+      share.connect_rate == 0 ? 0 : DueAt(share.connections * share.connection_stride, share.connect_rate);
   return ramp + FromProto(plan.connect_timeout()) + FromProto(plan.timeout());
 }
 
@@ -319,9 +318,9 @@ void Worker::Prepare(const WorkerShare& share) {
 // Opens as many connections as the ramp and the peer's accept queue allow.
 void Worker::OpenConnections() {
   while (opened_ < connections_.size() && context_.open_credits > 0) {
-    if (share_.connect_rate_millis != 0) {
+    if (share_.connect_rate != 0) {
       const std::int64_t k = static_cast<std::int64_t>(opened_) * share_.connection_stride + index_;
-      if (phase_start_ + DueAt(k, share_.connect_rate_millis) > context_.now) return;
+      if (phase_start_ + DueAt(k, share_.connect_rate) > context_.now) return;
     }
     --context_.open_credits;
     connections_[opened_++].Open();

@@ -96,10 +96,17 @@ absl::StatusOr<Expectation> ParseExpectation(absl::string_view text) {
                  : figure == "messages_per_s" ? Expectation::Figure::kMessagesPerSecond
                                               : Expectation::Figure::kRequestsPerSecond;
     if (is_finding) out.finding = static_cast<Finding>(finding - kFindingRows.begin());
+    const bool is_count = is_finding || out.figure == Expectation::Figure::kDeadSeconds;
+    if (!is_count) {
+      const auto rate = ParseRate(value);
+      if (!rate.ok()) return Blame(text, rate.status().message());
+      out.limit = *rate;
+      return out;
+    }
     const auto count = ParseCount(value);
     if (!count.ok()) return Blame(text, count.status().message());
     out.limit = static_cast<double>(*count);
-    if ((is_finding || out.figure == Expectation::Figure::kDeadSeconds) && !has_equals) {
+    if (!has_equals) {
       if (out.is_at_most && *count == 0) return Blame(text, absl::StrCat("is never met; none is ", figure, "<1"));
       out.limit += out.is_at_most ? -1 : 1;
     }

@@ -40,6 +40,16 @@ absl::Status CheckRange(absl::string_view field, std::int64_t value, std::int64_
   return Invalid(field, absl::StrCat(value, " is outside ", low, " to ", high));
 }
 
+constexpr double kMinRate = 1.0 / 3600;
+
+// A rate per second; `may_be_none`: 0 is allowed.
+absl::Status CheckRate(absl::string_view field, double value, double high, bool may_be_none) {
+  if ((value >= kMinRate && value <= high) || (may_be_none && value == 0)) return absl::OkStatus();
+  const bool is_printable = value >= 0 && value <= 1e12;
+  return Invalid(field, absl::StrCat(is_printable ? WriteRate(value) : "the rate", " is outside ", WriteRate(kMinRate),
+                                     " to ", WriteRate(high), may_be_none ? ", or 0" : ""));
+}
+
 absl::Status CheckDuration(absl::string_view field, Nanos value, Nanos low, Nanos high) {
   if (value >= low && value <= high) return absl::OkStatus();
   return Invalid(field, absl::StrCat(FormatDuration(std::max<Nanos>(value, 0)), " is outside ", FormatDuration(low),
@@ -103,7 +113,7 @@ absl::Status CheckStages(const proto::Sweep& sweep) {
       return Invalid("sweep.stages", "each stage is either {to: RATE, over: TIME} or {hold: TIME}");
     const Nanos duration = FromProto(stage.has_over() ? stage.over() : stage.hold());
     TIDEMARK_RETURN_IF_ERROR(CheckDuration("sweep.stages", duration, kMillisecond, kMaxDuration));
-    TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.stages.to", stage.to(), 0, kMaxRate));
+    TIDEMARK_RETURN_IF_ERROR(CheckRate("sweep.stages.to", stage.to(), kMaxRate, true));
     length += duration;
   }
   return CheckDuration("sweep.stages", length, kMillisecond, kMaxDuration);
@@ -128,6 +138,17 @@ absl::Status CheckUntil(const proto::Sweep& sweep) {
   return absl::OkStatus();
 }
 
+absl::Status CheckConnectRate(const proto::Sweep& sweep) {
+  TIDEMARK_RETURN_IF_ERROR(CheckRate("sweep.connect_rate", sweep.connect_rate(), 10'000'000, true));
+  for (const std::int64_t count : sweep.connections()) {
+    if (static_cast<double>(count) > sweep.connect_rate() * static_cast<double>(kMaxDuration / kSecond) &&
+        sweep.connect_rate() != 0)
+      return Invalid("sweep.connect_rate", absl::StrCat(count, " connections at ", FormatRate(sweep.connect_rate()),
+                                                        " take longer than 7 days"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
   if (sweep.connections_size() != 1)
     return Invalid("sweep.connections", "an open loop takes one count; its points are the rates");
@@ -136,7 +157,7 @@ absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
                    "an open loop has neither requests_per_connection nor think_time: its slots are due by the clock");
   if (!sweep.rates().empty() && !sweep.stages().empty()) return Invalid("sweep", "has both rates and stages; give one");
   if (sweep.rates_size() > kMaxPoints) return Invalid("sweep.rates", absl::StrCat("more than ", kMaxPoints, " points"));
-  for (const std::int64_t rate : sweep.rates()) TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.rates", rate, 1, kMaxRate));
+  for (const double rate : sweep.rates()) TIDEMARK_RETURN_IF_ERROR(CheckRate("sweep.rates", rate, kMaxRate, false));
   if (!sweep.stages().empty()) {
     if (sweep.has_duration() || sweep.requests() != 0)
       return Invalid("sweep", "stages end by themselves; leave out duration and requests");
@@ -144,10 +165,10 @@ absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
   } else if ((sweep.requests() != 0) == sweep.has_duration()) {
     return Invalid("sweep", "an open loop ends by exactly one of requests and duration");
   }
-  for (const std::int64_t rate : sweep.rates()) {
-    if (sweep.requests() / rate > kMaxDuration / kSecond)
+  for (const double rate : sweep.rates()) {
+    if (static_cast<double>(sweep.requests()) / rate > static_cast<double>(kMaxDuration / kSecond))
       return Invalid("sweep.requests",
-                     absl::StrCat(sweep.requests(), " at ", rate, " per second take longer than 7 days"));
+                     absl::StrCat(sweep.requests(), " at ", FormatRate(rate), " take longer than 7 days"));
   }
   if (sweep.requests() != 0)
     TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.requests", sweep.requests(), 1, kMaxRequestsPerPoint));
@@ -160,7 +181,7 @@ absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
     return Invalid("sweep.pace", absl::StrCat("'", sweep.pace().substr(0, 32), "'; write timer or spin"));
   TIDEMARK_RETURN_IF_ERROR(CheckWarmup(sweep));
   TIDEMARK_RETURN_IF_ERROR(CheckUntil(sweep));
-  return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
+  return CheckConnectRate(sweep);
 }
 
 absl::Status CheckSweep(const proto::Sweep& sweep) {
@@ -195,7 +216,7 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   }
   TIDEMARK_RETURN_IF_ERROR(CheckWarmup(sweep));
   TIDEMARK_RETURN_IF_ERROR(CheckUntil(sweep));
-  return CheckRange("sweep.connect_rate", sweep.connect_rate(), 0, 10'000'000);
+  return CheckConnectRate(sweep);
 }
 
 // What a URL is made of. Its authority ends at the first of / ? # or with the URL (RFC 3986 section 3.2).
@@ -340,16 +361,15 @@ SweepPoint PointAt(const proto::Sweep& sweep, int index) {
   if (!IsOpenLoop(sweep)) return {.connections = sweep.connections(index)};
   SweepPoint point{.connections = sweep.connections(0)};
   if (!sweep.rates().empty()) {
-    const std::int64_t rate = sweep.rates(index) * 1000;
-    point.stages.push_back({.from_millis = rate,
-                            .to_millis = rate,
-                            .duration = sweep.has_duration() ? FromProto(sweep.duration()) : kUnlimitedStage});
+    const std::int64_t rate = ScheduleRate(sweep.rates(index));
+    point.stages.push_back(
+        {.from = rate, .to = rate, .duration = sweep.has_duration() ? FromProto(sweep.duration()) : kUnlimitedStage});
   }
   std::int64_t rate = 0;
   for (const proto::Stage& stage : sweep.stages()) {
-    const std::int64_t to = stage.has_hold() ? rate : stage.to() * 1000;
+    const std::int64_t to = stage.has_hold() ? rate : ScheduleRate(stage.to());
     point.stages.push_back(
-        {.from_millis = rate, .to_millis = to, .duration = FromProto(stage.has_hold() ? stage.hold() : stage.over())});
+        {.from = rate, .to = to, .duration = FromProto(stage.has_hold() ? stage.hold() : stage.over())});
     rate = to;
   }
   return point;
@@ -398,7 +418,7 @@ void ApplyDefaults(proto::Plan* plan) {
   const auto target = ParseTarget(plan->target());  // what is wrong with it, ValidatePlan says
   const bool is_web_socket = target.ok() && target->is_web_socket;
   for (proto::Request& request : *plan->mutable_requests()) {
-    if (request.method().empty()) request.set_method(request.body().empty() || is_web_socket ? "GET" : "POST");
+    if (request.method().empty()) request.set_method(!request.has_body() || is_web_socket ? "GET" : "POST");
   }
   if (plan->web_socket().has_listen() && !plan->web_socket().listen().has_silence())
     *plan->mutable_web_socket()->mutable_listen()->mutable_silence() = ToDurationProto(10 * kSecond);
@@ -603,7 +623,7 @@ absl::Status CheckListen(const proto::Plan& plan) {
     return Invalid("web_socket.listen",
                    "sends no requests: give a duration (-d), and no rate, warm-up, think time or until");
   }
-  if (plan.requests_size() > 1 || !plan.requests(0).body().empty())
+  if (plan.requests_size() > 1 || plan.requests(0).has_body())
     return Invalid("web_socket.listen", "sends no requests; what opens a connection belongs into web_socket.subscribe");
   return absl::OkStatus();
 }
@@ -667,7 +687,7 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   if (web_socket.pipeline() > 1 &&
       (web_socket.has_listen() || plan.sweep().has_think_time() || plan.sweep().new_connection()))
     return Invalid("web_socket.pipeline", "goes with requests on lasting connections, without a think time");
-  TIDEMARK_RETURN_IF_ERROR(CheckRange("web_socket.control_rate", web_socket.control_rate(), 0, 1'000'000));
+  TIDEMARK_RETURN_IF_ERROR(CheckRate("web_socket.control_rate", web_socket.control_rate(), 1'000'000, true));
   if (plan.kernel_timestamps() != 0) return Invalid("kernel_timestamps", "has no effect on a WebSocket; leave it out");
   return absl::OkStatus();
 }
@@ -758,7 +778,7 @@ proto::Plan PlanForPrinting(proto::Plan plan) {
       message = absl::StrCat("(", message.size(), " bytes)");
   }
   for (proto::Request& request : *plan.mutable_requests()) {
-    if (!request.body().empty()) request.set_body(absl::StrCat("(", request.body().size(), " bytes)"));
+    if (request.has_body()) request.set_body(absl::StrCat("(", request.body().size(), " bytes)"));
     for (std::string& header : *request.mutable_headers()) {
       const std::string name = header.substr(0, header.find(':'));
       if (IsSecretHeader(name)) header = absl::StrCat(name, ": ***");

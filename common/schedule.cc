@@ -1,20 +1,24 @@
 #include "common/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "common/histogram.h"
 
 namespace tidemark {
 
-Nanos DueAt(std::int64_t k, std::int64_t rate_millis) {
-  return static_cast<Nanos>(absl::int128(k) * 1'000'000'000'000 / rate_millis);
+std::int64_t ScheduleRate(double per_s) { return std::llround(per_s * static_cast<double>(kOnePerSecond)); }
+
+Nanos DueAt(std::int64_t k, std::int64_t rate) {
+  const absl::int128 due = absl::int128(k) * (kOnePerSecond * kSecond) / rate;
+  return static_cast<Nanos>(std::min<absl::int128>(due, kNeverDue / 4));
 }
 
 Nanos RateWalk::At(SchedulePosition position) {
   for (; stage_ < stages_.size(); ++stage_) {
     const RateStage& stage = stages_[stage_];
-    const auto from = static_cast<std::uint64_t>(stage.from_millis);
-    const auto to = static_cast<std::uint64_t>(stage.to_millis);
+    const auto from = static_cast<std::uint64_t>(stage.from);
+    const auto to = static_cast<std::uint64_t>(stage.to);
     const SchedulePosition covered = SchedulePosition(from + to) * static_cast<std::uint64_t>(stage.duration);
     const SchedulePosition into = position - passed_;
     if (into < covered) {
@@ -54,7 +58,9 @@ Nanos Arrivals::Next() {
   if (step_ == 0) {
     // Uniform in (0, 1] from the stream's counter, then the exponential's inverse.
     const double uniform = (static_cast<double>(Mix64(key_ + drawn_++) >> 11) + 1) * 0x1p-53;
-    position_ += static_cast<std::uint64_t>(-std::log(uniform) * mean_gap_);
+    const double gap = -std::log(uniform) * mean_gap_;
+    // A gap of many workers' shares does not fit into 64 bits; the narrow conversion is the quick one.
+    position_ += gap < 0x1p63 ? SchedulePosition(static_cast<std::uint64_t>(gap)) : SchedulePosition(gap);
   }
   const Nanos due = walk_.At(position_);
   if (due == kNeverDue) {

@@ -10,24 +10,34 @@
 
 namespace tidemark {
 
+// Rates of a schedule are whole numbers of slots per 1,000 hours, in which what people write is exact: thousandths per
+// second, per minute and per hour.
+inline constexpr std::int64_t kOnePerSecond = 3'600'000;
+
+// The nearest such rate.  REQUIRES: 0 <= per_s <= 10^12.
+std::int64_t ScheduleRate(double per_s);
+// `rate` per second.
+inline double PerSecond(std::int64_t rate) { return static_cast<double>(rate) / static_cast<double>(kOnePerSecond); }
+
 // Returns when slot `k` of a constant rate is due, counted from the start. Exact, never drifts:
-// floor(k * 10^12 / rate_millis), computed from the index in 128 bits.
-// REQUIRES: 0 <= k < 2^53, 1 <= rate_millis (slots per 1000 s).   Threads: any.   Source: DESIGN.md "Schedule".
-Nanos DueAt(std::int64_t k, std::int64_t rate_millis);
+// floor(k * 3.6 * 10^15 / rate), computed from the index in 128 bits; kNeverDue / 4 if that is beyond it, 73 years.
+// REQUIRES: 0 <= k < 2^53, 1 <= rate (slots per 1,000 hours).   Threads: any.   Source: DESIGN.md "Schedule".
+Nanos DueAt(std::int64_t k, std::int64_t rate);
 
 // After the last slot.
 inline constexpr Nanos kNeverDue = std::numeric_limits<Nanos>::max();
 
-// The rate goes from one value to the other, linearly, in `duration`. Rates in slots per 1000 s.
+// The rate goes from one value to the other, linearly, in `duration`. Rates in slots per 1,000 hours.
 struct RateStage {
-  std::int64_t from_millis = 0;
-  std::int64_t to_millis = 0;
+  std::int64_t from = 0;
+  std::int64_t to = 0;
   Nanos duration = 0;
 };
 
-// A position in a schedule, fine enough that every stage covers a whole number of units: 2 * 10^12 of them are a slot.
+// A position in a schedule, fine enough that every stage covers a whole number of units: 7.2 * 10^15 of them are a
+// slot.
 using SchedulePosition = absl::uint128;
-inline constexpr std::uint64_t kUnitsPerSlot = 2'000'000'000'000;
+inline constexpr std::uint64_t kUnitsPerSlot = 2 * static_cast<std::uint64_t>(kOnePerSecond * kSecond);
 
 // Walks a rate profile forwards. Copying it copies the place it has reached.
 class RateWalk {

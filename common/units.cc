@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -24,6 +25,10 @@ constexpr Unit kCountUnits[] = {{"G", 1e9}, {"M", 1e6}, {"k", 1e3}, {"", 1}};
 constexpr Unit kByteUnits[] = {{"GiB", 1073741824.0}, {"MiB", 1048576.0}, {"KiB", 1024.0}, {"GB", 1e9},
                                {"MB", 1e6},           {"kB", 1e3},        {"B", 1},        {"", 1}};
 
+// What a rate may be of, and how many of it an hour has. Any rate that is kept is whole in thousandths of the last.
+constexpr Unit kRateUnits[] = {{"/s", 3600}, {"/m", 60}, {"/h", 1}};
+
+constexpr double kMaxRatePerSecond = 1e12;
 constexpr double kMaxDuration = 10'000.0 * 3600e9;
 constexpr double kMaxCount = 1e15;
 
@@ -64,6 +69,33 @@ absl::StatusOr<std::int64_t> ParseCount(absl::string_view text) {
   return Parse(text, kCountUnits, kMaxCount, "write a count as 500, 5k or 1.5M");
 }
 
+absl::StatusOr<double> ParseRate(absl::string_view text) {
+  const absl::string_view number = NumberPart(text);
+  absl::string_view suffix = text.substr(number.size());
+  const auto error = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text.substr(0, 64), "' ", what, "; write a rate as 500, 5k, 0.5, 30/m or 10/h"));
+  };
+  double value = 0;
+  if (number.empty() || number.size() > 20 || !absl::SimpleAtod(number, &value)) return error("is not a number");
+  for (const Unit& unit : kCountUnits) {
+    if (unit.name.empty() || !absl::ConsumePrefix(&suffix, unit.name)) continue;
+    value *= unit.scale;
+    break;
+  }
+  if (suffix.empty()) suffix = kRateUnits[0].name;
+  for (const Unit& unit : kRateUnits) {
+    if (suffix != unit.name) continue;
+    const double per_s = value * unit.scale / kRateUnits[0].scale;
+    if (per_s > kMaxRatePerSecond) return error("is too large");
+    const double thousandths = value * unit.scale * 1e3;  // per hour
+    if (std::abs(thousandths - std::nearbyint(thousandths)) > std::max(1e-6, thousandths * 1e-15))
+      return error("is no whole number of thousandths per hour");
+    return std::nearbyint(thousandths) / (kRateUnits[0].scale * 1e3);  // one value for all ways to write it
+  }
+  return error("has an unknown unit");
+}
+
 absl::StatusOr<double> ParsePercent(absl::string_view text) {
   double value = 0;
   if (!absl::ConsumeSuffix(&text, "%") || !absl::SimpleAtod(text, &value) || !(value >= 0 && value <= 100))
@@ -90,6 +122,43 @@ std::string FormatLatency(double micros) {
   if (micros < 999.5) return absl::StrFormat("%.*fus", micros < 10 ? 1 : 0, micros);
   if (micros < 999'500) return absl::StrFormat("%.*fms", digits(micros / 1e3), micros / 1e3);
   return absl::StrFormat("%.*fs", digits(micros / 1e6), micros / 1e6);
+}
+
+namespace {
+
+// The number, and the unit in which it takes no more than three decimals.
+std::pair<double, absl::string_view> SplitRate(double per_s) {
+  const double thousandths = std::nearbyint(per_s * kRateUnits[0].scale * 1e3);  // per hour
+  for (const Unit& unit : kRateUnits) {
+    if (std::fmod(thousandths, unit.scale) == 0) return {thousandths / unit.scale / 1e3, unit.name};
+  }
+  return {per_s, kRateUnits[0].name};
+}
+
+// At most three decimals, none that is not needed.
+std::string Thousandths(double value) {
+  std::string text = absl::StrFormat("%.3f", value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::string WriteRate(double per_s) {
+  const auto [value, unit] = SplitRate(per_s);
+  return absl::StrCat(Thousandths(value), unit == kRateUnits[0].name ? "" : unit);
+}
+
+std::string FormatRate(double per_s) {
+  const auto [value, unit] = SplitRate(per_s);
+  std::string text = Thousandths(value);
+  const std::string whole = text.substr(0, text.find('.'));
+  return absl::StrCat(FormatCount(static_cast<std::uint64_t>(value)), text.substr(whole.size()), unit);
+}
+
+std::string FormatMeasuredRate(double per_s) {
+  return per_s < 9.995 ? absl::StrFormat("%.3g", per_s) : absl::StrFormat("%.0f", per_s);
 }
 
 std::string FormatCount(std::uint64_t value) {

@@ -21,6 +21,11 @@ absl::StatusOr<std::int64_t> ParseCount(absl::string_view text);
 // Parses a size in bytes with an optional unit B, kB, MB, GB (1000) or KiB, MiB, GiB (1024).
 absl::StatusOr<std::int64_t> ParseBytes(absl::string_view text);
 
+// Parses a rate, per second unless it says "/m" or "/h": "5k", "0.5", "30/m", "10/h". Returns it per second.
+// Exact to a thousandth per hour, so that FormatRate and schedules have what was written.
+// Errors: InvalidArgument naming the value. Range: 0 to 10^12 per second.
+absl::StatusOr<double> ParseRate(absl::string_view text);
+
 // Parses a percentage, "0.1%". Errors: InvalidArgument naming the value. Range: 0 to 100.
 absl::StatusOr<double> ParsePercent(absl::string_view text);
 
@@ -29,6 +34,15 @@ std::string FormatDuration(Nanos value);
 
 // Microseconds for a table cell, three significant digits at least: "87us", "1.24ms", "12.5ms", "2.00s".
 std::string FormatLatency(double micros);
+
+// A rate per second as people write it, the shortest that ParseRate reads back: "5000", "0.5", "10/m", "10/h".
+std::string WriteRate(double per_s);
+
+// The same for a sentence: "5,000/s", "0.5/s", "10/m".
+std::string FormatRate(double per_s);
+
+// A rate that was measured, for a table cell: "5000", "97", "1.25", "0.5".
+std::string FormatMeasuredRate(double per_s);
 
 // "1,234,567".
 std::string FormatCount(std::uint64_t value);

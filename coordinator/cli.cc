@@ -8,16 +8,21 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/arguments.h"
 #include "common/expectation.h"
+#include "common/inert_text.h"
 #include "common/plan.h"
+#include "common/schedule.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/plan_file.h"
+#include "coordinator/request_flags.h"
 
 namespace tidemark {
 namespace {
 
 constexpr int kUsageError = 1;
+constexpr int kMaxAgents = 100'000;
 
 constexpr char kExamples[] = R"(
 Examples:
@@ -28,7 +33,7 @@ Examples:
   tidemark run plan.yaml --agents 10.0.0.5,10.0.0.6          the same on two machines
   tidemark run plan.yaml --dry-run                           what would happen, and nothing more
 
-Counts take k, M, G; durations need a unit (500us, 20ms, 30s, 2m).
+Counts take k, M, G, and rates too: 5k, 0.5, 30/m or 10/h; durations need a unit (500us, 20ms, 30s, 2m).
 Exit codes: 0 done; 1 usage, plan, refused target, limits; 2 agents; 3 accounting broken or a point
 left partial; 4 with --strict; 5 target unresolvable, refused, TLS failure, or nothing succeeded; 70 internal error;
 130 interrupted.)";
@@ -44,20 +49,20 @@ Exit codes: 0 a level was found; 99 not even the lowest met it; 4 the generator 
 
 // Flags as they were typed; empty means not given.
 struct Flags {
-  std::string source;
+  std::vector<std::string> sources;
+  RequestFlags request;
   std::vector<std::string> connections;
   std::string duration, requests, requests_per_connection, warmup, until, connect_rate, think_time;
   std::vector<std::string> rates;
   std::vector<std::string> subprotocols;
   std::string reply_id, ack;
   std::vector<std::string> subscribe;
-  std::int64_t pipeline = 0;
+  std::string pipeline;
   bool is_listening = false;
   bool is_deflated = false;
   bool is_binary = false;
   std::string kernel_timestamps, threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
-  std::string method, data;
-  std::vector<std::string> headers, expect_status;
+  std::vector<std::string> expect_status;
   bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve, connect_to;
@@ -67,7 +72,7 @@ struct Flags {
   std::string wait_timeout, on_agent_loss, control_certs, journal;
   bool has_no_journal = false;
   bool is_insecure_control = false;
-  int wait_agents = 0;
+  std::string wait_agents;
   bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false, is_strict = false;
   std::vector<std::string> expect;
   bool is_rate_search = false, is_connection_search = false;
@@ -96,9 +101,18 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
           "'p99<20ms', 'error_rate<0.1%', 'requests_per_s>5k', of streams 'gaps<1', 'messages_per_s>5k' (repeatable)")
       ->allow_extra_args(false);
   auto* request = app->add_option_group("Request");
-  request->add_option("-X,--method", f->method, "HTTP method; default GET, with a body POST");
-  request->add_option("-H,--header", f->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
-  request->add_option("--data", f->data, "request body, or WebSocket message; or @FILE");
+  RequestFlags* const r = &f->request;
+  request->add_option("-X,--method", r->method, "HTTP method; default GET, with a body POST");
+  request->add_option("-H,--header", r->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
+  request->add_option_function<std::string>(
+      "--data", [r](const std::string& text) { r->data = text; },
+      "request body, or WebSocket message; or @FILE, or @- for standard input; '' is a body of length 0");
+  request->add_option_function<std::string>(
+      "--json", [r](const std::string& text) { r->json = text; },
+      "the same, of JSON that is checked, with Content-Type and Accept of it");
+  request->add_option("-F,--form", r->form, "NAME=VALUE of a form, which is URL-encoded (repeatable)")
+      ->allow_extra_args(false);
+  request->add_option("-u,--user", r->user, "NAME:PASSWORD, sent as Authorization: Basic");
   request->add_option("--timeout", f->timeout, "of one request; default 30s");
   request->add_option("--connect-timeout", f->connect_timeout,
                       "of TCP connect and of the TLS handshake; default: as --timeout");
@@ -120,8 +134,7 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       "--ack", f->ack,
       "POINTER=VALUE of a message that answers a --subscribe, and is in no refusal, as /result=null or /success=true; "
       "default: none is awaited");
-  web_socket->add_option("--pipeline", f->pipeline, "requests that a connection has under way at once; default 1")
-      ->type_name("COUNT");
+  web_socket->add_option("--pipeline", f->pipeline, "requests that a connection has under way at once; default 1");
   web_socket->add_flag("--deflate", f->is_deflated, "offer permessage-deflate, each message compressed by itself");
   web_socket->add_flag(
       "--listen", f->is_listening,
@@ -158,8 +171,7 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   agents->add_option("--agents", f->agents, "HOST[:PORT],... or dns:NAME[:PORT]; default: one in this process")
       ->delimiter(',')
       ->allow_extra_args(false);
-  agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")
-      ->check(CLI::Range(1, 100000));
+  agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them");
   agents->add_option(
       "--control-certs", f->control_certs,
       "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, for "
@@ -184,7 +196,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--seed", "NUMBER"},
                                                                   {"--pace", "KIND"},
                                                                   {"--warmup", "COUNT|DURATION"},
-                                                                  {"--connect-rate", "COUNT"},
+                                                                  {"--connect-rate", "RATE"},
                                                                   {"--think-time", "DURATION"},
                                                                   {"--reconnect-after", "COUNT"},
                                                                   {"--drain", "DURATION"},
@@ -195,6 +207,12 @@ void NameTypes(CLI::App* app) {
                                                                   {"--kernel-timestamps", "COUNT"},
                                                                   {"-X", "METHOD"},
                                                                   {"-H", "HEADER"},
+                                                                  {"--data", "TEXT"},
+                                                                  {"--json", "TEXT"},
+                                                                  {"-F", "NAME=VALUE"},
+                                                                  {"-u", "NAME:PASSWORD"},
+                                                                  {"--connect-to", "HOST:PORT:OTHER:PORT"},
+                                                                  {"--resolve", "HOST:PORT:ADDRESS"},
                                                                   {"--timeout", "DURATION"},
                                                                   {"--connect-timeout", "DURATION"},
                                                                   {"--expect-status", "STATUS"},
@@ -208,6 +226,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--key", "FILE"},
                                                                   {"--source", "ADDRESS"},
                                                                   {"--wait-agents", "COUNT"},
+                                                                  {"--pipeline", "COUNT"},
                                                                   {"--control-certs", "FOLDER"},
                                                                   {"--on-agent-loss", "POLICY"},
                                                                   {"--wait-timeout", "DURATION"},
@@ -227,9 +246,15 @@ void AddOutput(CLI::App* app, Flags* f, const char* formats) {
   output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
 }
 
-void AddRun(CLI::App* run, Flags* f) {
-  run->add_option("target", f->source, "URL (http, https, ws, wss, unix:SOCKET:/PATH) or a plan file (.yaml)")
+void AddSources(CLI::App* app, Flags* f) {
+  app->add_option("target", f->sources,
+                  "URL (http, https, ws, wss, unix:SOCKET:/PATH) or a plan file (.yaml), or both: the plan against the "
+                  "URL")
       ->required();
+}
+
+void AddRun(CLI::App* run, Flags* f) {
+  AddSources(run, f);
   auto* load = run->add_option_group("Load");
   load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")
       ->delimiter(',')
@@ -242,7 +267,7 @@ void AddRun(CLI::App* run, Flags* f) {
       ->delimiter(',')
       ->allow_extra_args(false);
   AddLoad(run, load, f);
-  AddOutput(run, f, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)");
+  AddOutput(run, f, "FILE.json, .csv, .hlog or .hgrm; or json=FILE, csv=-, ...; - is stdout (repeatable)");
   auto* report = run->add_option_group("Report");
   report->add_option("--journal", f->journal,
                      "keep what the run is made of in this file, see 'tidemark report'; default with --agents: until "
@@ -256,8 +281,7 @@ void AddRun(CLI::App* run, Flags* f) {
 }
 
 void AddSearch(CLI::App* search, Flags* f) {
-  search->add_option("target", f->source, "URL (http, https, ws, wss, unix:SOCKET:/PATH) or a plan file (.yaml)")
-      ->required();
+  AddSources(search, f);
   auto* what = search->add_option_group("Search");
   what->add_flag("--rate", f->is_rate_search, "for the highest rate, in an open loop");
   what->add_flag("--connections", f->is_connection_search, "for the largest number of connections, in a closed loop");
@@ -269,7 +293,7 @@ void AddSearch(CLI::App* search, Flags* f) {
   auto* load = search->add_option_group("Load");
   load->add_option("-c", f->connections, "connections of each trial at a rate; default 100")->allow_extra_args(false);
   AddLoad(search, load, f);
-  AddOutput(search, f, "json=FILE; - is stdout (repeatable)");
+  AddOutput(search, f, "FILE.json, or json=FILE; - is stdout (repeatable)");
   NameTypes(search);
 }
 
@@ -337,7 +361,7 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
     sweep->clear_stages();
     for (const std::string& text : f.rates) {
       TIDEMARK_RETURN_IF_ERROR(
-          Apply("-R/--rate", text.empty() ? "?" : text, ParseCount, [&](std::int64_t v) { sweep->add_rates(v); }));
+          Apply("-R/--rate", text.empty() ? "?" : text, ParseRate, [&](double v) { sweep->add_rates(v); }));
     }
   }
   if (!f.arrivals.empty()) sweep->set_arrivals(f.arrivals);
@@ -349,23 +373,10 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
                                  [&](std::int64_t v) { sweep->set_reconnect_after(v); }));
   TIDEMARK_RETURN_IF_ERROR(
       Apply("--drain", f.drain, ParseDuration, [&](Nanos v) { *sweep->mutable_drain() = ToDurationProto(v); }));
-  return Apply("--connect-rate", f.connect_rate, ParseCount, [&](std::int64_t v) { sweep->set_connect_rate(v); });
+  return Apply("--connect-rate", f.connect_rate, ParseRate, [&](double v) { sweep->set_connect_rate(v); });
 }
 
-absl::Status ApplyRequest(const Flags& f, proto::Plan* plan) {
-  if (!f.method.empty() || !f.headers.empty() || !f.data.empty()) {
-    if (plan->requests().empty()) plan->add_requests();
-    proto::Request* request = plan->mutable_requests(0);
-    if (!f.method.empty()) request->set_method(f.method);
-    for (const std::string& header : f.headers) request->add_headers(header);
-    if (absl::StartsWith(f.data, "@")) {
-      auto body = ReadFile(f.data.substr(1), kMaxBodyBytes);
-      if (!body.ok()) return Blame("--data", body.status());
-      request->set_body(*std::move(body));
-    } else if (!f.data.empty()) {
-      request->set_body(f.data);
-    }
-  }
+absl::Status ApplyLimits(const Flags& f, proto::Plan* plan) {
   TIDEMARK_RETURN_IF_ERROR(
       Apply("--timeout", f.timeout, ParseDuration, [&](Nanos v) { *plan->mutable_timeout() = ToDurationProto(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--connect-timeout", f.connect_timeout, ParseDuration,
@@ -399,7 +410,8 @@ absl::Status ApplyTarget(const Flags& f, proto::Plan* plan) {
   replace(f.subprotocols, f.subprotocols.empty() ? nullptr : plan->mutable_web_socket()->mutable_subprotocols());
   replace(f.subscribe, f.subscribe.empty() ? nullptr : plan->mutable_web_socket()->mutable_subscribe());
   if (!f.ack.empty()) plan->mutable_web_socket()->set_ack(f.ack);
-  if (f.pipeline != 0) plan->mutable_web_socket()->set_pipeline(f.pipeline);
+  TIDEMARK_RETURN_IF_ERROR(Apply("--pipeline", f.pipeline, ParseCount,
+                                 [&](std::int64_t v) { plan->mutable_web_socket()->set_pipeline(v); }));
   if (f.is_deflated) plan->mutable_web_socket()->set_deflate(true);
   if (f.is_listening) plan->mutable_web_socket()->mutable_listen();
   if (f.is_binary) plan->mutable_web_socket()->set_binary(true);
@@ -416,26 +428,36 @@ absl::Status ApplyTarget(const Flags& f, proto::Plan* plan) {
 
 bool IsUrl(const std::string& text) { return absl::StrContains(text, "://") || absl::StartsWith(text, "unix:"); }
 
+bool IsPlanFile(const std::string& text) { return absl::EndsWith(text, ".yaml") || absl::EndsWith(text, ".yml"); }
+
 // The plan that the flags and the plan file make, without its defaults.
 absl::StatusOr<proto::Plan> MakePlan(const Flags& f) {
-  proto::Plan plan;
-  if (IsUrl(f.source)) {
-    plan.set_target(f.source);
-  } else if (absl::EndsWith(f.source, ".yaml") || absl::EndsWith(f.source, ".yml")) {
-    TIDEMARK_ASSIGN_OR_RETURN(plan, ReadPlanFile(f.source));
-  } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", f.source, "' is neither a URL nor a plan file; write http://", f.source, " or NAME.yaml"));
+  std::string url;
+  std::string file;
+  for (const std::string& source : f.sources) {
+    if (!IsUrl(source) && !IsPlanFile(source))
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", source, "' is neither a URL nor a plan file; write http://", source, " or NAME.yaml"));
+    std::string& kind = IsUrl(source) ? url : file;
+    if (!kind.empty())
+      return absl::InvalidArgumentError(absl::StrCat("'", source, "' stands beside '", kind, "'; give one ",
+                                                     IsUrl(source) ? "URL" : "plan file", " at a time"));
+    kind = source;
   }
+  proto::Plan plan;
+  if (!file.empty()) {
+    TIDEMARK_ASSIGN_OR_RETURN(plan, ReadPlanFile(file));
+  }
+  if (!url.empty()) plan.set_target(url);
   TIDEMARK_RETURN_IF_ERROR(ApplySweep(f, &plan));
-  TIDEMARK_RETURN_IF_ERROR(ApplyRequest(f, &plan));
+  TIDEMARK_RETURN_IF_ERROR(ApplyRequestFlags(f.request, &plan));
+  TIDEMARK_RETURN_IF_ERROR(ApplyLimits(f, &plan));
   TIDEMARK_RETURN_IF_ERROR(ApplyTarget(f, &plan));
   return plan;
 }
 
 absl::StatusOr<AgentOptions> ResolveAgents(const Flags& f) {
   AgentOptions agents{.addresses = f.agents,
-                      .wait_for = f.wait_agents,
                       .allow_targets = f.allow_targets,
                       .control_certs = f.control_certs,
                       .is_insecure_control = f.is_insecure_control};
@@ -443,11 +465,16 @@ absl::StatusOr<AgentOptions> ResolveAgents(const Flags& f) {
     return absl::InvalidArgumentError("--control-certs and --insecure-control: have no effect without --agents");
   if (!f.control_certs.empty() && f.is_insecure_control)
     return absl::InvalidArgumentError("--control-certs and --insecure-control: exclude each other");
-  if (f.agents.empty() && (f.wait_agents > 0 || !f.wait_timeout.empty())) {
+  if (f.agents.empty() && (!f.wait_agents.empty() || !f.wait_timeout.empty())) {
     return absl::InvalidArgumentError("--wait-agents and --wait-timeout: need --agents, which names where to look");
   }
-  if (!f.wait_timeout.empty() && f.wait_agents == 0)
+  if (!f.wait_timeout.empty() && f.wait_agents.empty())
     return absl::InvalidArgumentError("--wait-timeout: needs --wait-agents");
+  TIDEMARK_RETURN_IF_ERROR(Apply("--wait-agents", f.wait_agents, ParseCount, [&](std::int64_t v) {
+    agents.wait_for = static_cast<int>(std::min<std::int64_t>(v, kMaxAgents + 1));
+  }));
+  if (!f.wait_agents.empty() && (agents.wait_for < 1 || agents.wait_for > kMaxAgents))
+    return absl::InvalidArgumentError(absl::StrCat("--wait-agents: ", f.wait_agents, " is outside 1 to ", kMaxAgents));
   if (!f.agents.empty() && !f.allow_targets.empty()) {
     return absl::InvalidArgumentError(
         "--allow-target: has no effect on other agents; start each tidemark-agent with it");
@@ -455,6 +482,34 @@ absl::StatusOr<AgentOptions> ResolveAgents(const Flags& f) {
   TIDEMARK_RETURN_IF_ERROR(
       Apply("--wait-timeout", f.wait_timeout, ParseDuration, [&](Nanos v) { agents.wait_timeout = v; }));
   return agents;
+}
+
+absl::Status ApplyCounts(const Flags& f, SearchOptions* search) {
+  *search = {.from = 10, .to = 10'000};
+  TIDEMARK_RETURN_IF_ERROR(Apply("--from", f.from, ParseCount, [&](std::int64_t v) { search->from = v; }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--to", f.to, ParseCount, [&](std::int64_t v) { search->to = v; }));
+  if (search->from >= 1 && search->from <= search->to) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--from and --to: ", search->from, " to ", search->to, " is empty; begin at 1 or more"));
+}
+
+// Levels are whole requests per second if both ends are, else the coarsest step in which both are whole.
+absl::Status ApplyRates(const Flags& f, RunOptions* options) {
+  double from = 100;
+  double to = 1'000'000;
+  TIDEMARK_RETURN_IF_ERROR(Apply("--from", f.from, ParseRate, [&](double v) { from = v; }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--to", f.to, ParseRate, [&](double v) { to = v; }));
+  if (from == 0 || from > to || to > static_cast<double>(kMaxRate))
+    return absl::InvalidArgumentError(absl::StrCat("--from and --to: ", FormatRate(from), " to ", FormatRate(to),
+                                                   " is empty, or more than ", FormatRate(kMaxRate)));
+  constexpr std::int64_t kTenThousandth = kOnePerSecond / 10'000;
+  for (const std::int64_t step : {kOnePerSecond, kTenThousandth, std::int64_t{1}}) {
+    if (ScheduleRate(from) % step != 0 || ScheduleRate(to) % step != 0) continue;
+    options->search_step = step;
+    options->search = {.from = ScheduleRate(from) / step, .to = ScheduleRate(to) / step};
+    break;
+  }
+  return absl::OkStatus();
 }
 
 // Turns the plan into that of the first trial.
@@ -466,12 +521,7 @@ absl::Status ResolveSearch(const Flags& f, RunOptions* options) {
   if (options->plan.expect().empty())
     return absl::InvalidArgumentError("search: needs an expectation, as --expect 'p99<20ms'");
   options->is_rate_search = f.is_rate_search;
-  search = {.from = f.is_rate_search ? 100 : 10, .to = f.is_rate_search ? 1'000'000 : 10'000};
-  TIDEMARK_RETURN_IF_ERROR(Apply("--from", f.from, ParseCount, [&](std::int64_t v) { search.from = v; }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--to", f.to, ParseCount, [&](std::int64_t v) { search.to = v; }));
-  if (search.from < 1 || search.from > search.to)
-    return absl::InvalidArgumentError(
-        absl::StrCat("--from and --to: ", search.from, " to ", search.to, " is empty; begin at 1 or more"));
+  TIDEMARK_RETURN_IF_ERROR(f.is_rate_search ? ApplyRates(f, options) : ApplyCounts(f, &search));
   TIDEMARK_RETURN_IF_ERROR(
       Apply("--within", f.within, ParsePercent, [&](double percent) { search.resolution = percent / 100; }));
   if (search.resolution < 0.001 || search.resolution > 1)
@@ -487,7 +537,7 @@ absl::Status ResolveSearch(const Flags& f, RunOptions* options) {
   *sweep->mutable_duration() = ToDurationProto(search.trial);
   sweep->clear_rates();
   if (f.is_rate_search) {
-    sweep->add_rates(search.from);
+    sweep->add_rates(PerSecond(search.from * options->search_step));
   } else {
     sweep->clear_connections();
     sweep->add_connections(search.from);
@@ -528,20 +578,27 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f, bool is_search) {
 }  // namespace
 
 absl::StatusOr<Output> ParseOutput(const std::string& text) {
-  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {{"json=", Output::Format::kJson},
-                                                                       {"csv=", Output::Format::kCsv},
-                                                                       {"hlog=", Output::Format::kHlog},
-                                                                       {"hgrm=", Output::Format::kHgrm}};
-  for (const auto& [prefix, format] : kFormats) {
+  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {{"json", Output::Format::kJson},
+                                                                       {"csv", Output::Format::kCsv},
+                                                                       {"hlog", Output::Format::kHlog},
+                                                                       {"hgrm", Output::Format::kHgrm}};
+  for (const auto& [name, format] : kFormats) {
+    const std::string prefix = absl::StrCat(name, "=");
     if (absl::StartsWith(text, prefix) && text.size() > prefix.size())
       return Output{.format = format, .path = text.substr(prefix.size())};
   }
+  for (const auto& [name, format] : kFormats) {
+    const std::string ending = absl::StrCat(".", name);
+    if (absl::EndsWith(text, ending) && text.size() > ending.size()) return Output{.format = format, .path = text};
+  }
   return absl::InvalidArgumentError(
-      absl::StrCat("-o: '", text, "' is not json=FILE, csv=FILE, hlog=FILE or hgrm=FILE"));
+      absl::StrCat("-o: '", InertText(text, 128),
+                   "' does not say in which form; write FILE.json, FILE.csv, FILE.hlog or "
+                   "FILE.hgrm, or json=FILE"));
 }
 
 CommandLine ParseCommandLine(int argc, const char* const* argv) {
-  CLI::App app{"Tidemark: how many connections, and how many requests a second, does this HTTP API hold?"};
+  CLI::App app{"Tidemark: how many connections, and how many requests a second, does this HTTP API hold?", "tidemark"};
   app.set_version_flag("-V,--version", std::string("tidemark ") + TIDEMARK_VERSION);
   app.require_subcommand(0, 1);  // so that an unknown command is named, not only missed
   app.footer("Try 'tidemark run --help'.");
@@ -563,16 +620,11 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
                                    {"stop", "end a run at its agents"},
                                    {"certs", "certificates for agents on other hosts"}})
     app.add_subcommand(verb, absl::StrCat(what, "; see tidemark ", verb, " --help"));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {
-    std::ostringstream out;
-    app.exit(success, out, out);
-    return {.exit_code = 0, .text = out.str()};
-  } catch (const CLI::ParseError& error) {
-    return {.exit_code = kUsageError,
-            .text = absl::StrCat("tidemark: ", error.what(), "; see 'tidemark ",
-                                 argc > 1 && absl::string_view(argv[1]) == "search" ? "search" : "run", " --help'\n")};
+  const absl::string_view verb = argc > 1 ? argv[1] : "";
+  const std::string program = verb == "run" || verb == "search" ? absl::StrCat("tidemark ", verb) : "tidemark";
+  if (const auto end = ReadArguments(&app, program, {argv + std::min(argc, 1), argv + argc}, {"--data"})) {
+    if (!end->is_error) return {.exit_code = 0, .text = end->text};
+    return {.exit_code = kUsageError, .text = absl::StrCat("tidemark: ", end->text, "\n")};
   }
   if (selftest->parsed()) return {.command = Command::kSelftest};
   if (!run->parsed() && !search->parsed())

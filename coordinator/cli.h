@@ -33,6 +33,7 @@ struct RunOptions {
   bool is_strict = false;
   bool is_rate_search = false;  // else over connections
   SearchOptions search = {};
+  std::int64_t search_step = 1;  // of a search for a rate: how many slots per 1,000 hours a level is more than the last
 };
 
 enum class Command { kNone, kRun, kSearch, kSelftest };

@@ -166,7 +166,7 @@ const char* Word(Change change) {
 std::string PointName(const json::value& point) {
   const json::value* const rate = Find(point, {"rate_per_s"});
   if (rate != nullptr && rate->is_number() && rate->to_number<double>() > 0)
-    return absl::StrCat(rate->to_number<std::int64_t>(), "/s");
+    return FormatRate(rate->to_number<double>());
   const json::value* const connections = Find(point, {"connections"});
   return connections != nullptr && connections->is_number() ? absl::StrCat(connections->to_number<std::int64_t>())
                                                             : "?";

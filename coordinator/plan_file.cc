@@ -19,7 +19,7 @@ absl::StatusOr<proto::Plan> ReadPlanFile(const std::string& path) {
   TIDEMARK_ASSIGN_OR_RETURN(proto::Plan plan, ParsePlan(text, path));
   for (proto::Request& request : *plan.mutable_requests()) {
     if (request.body_file().empty()) continue;
-    if (!request.body().empty())
+    if (request.has_body())
       return absl::InvalidArgumentError(absl::StrCat(path, ": requests: body and body_file exclude each other"));
     const std::size_t slash = path.rfind('/');
     const bool is_absolute = request.body_file()[0] == '/' || slash == std::string::npos;

@@ -18,6 +18,7 @@
 #include "common/plan.h"
 #include "common/printable.h"
 #include "common/protocol_version.h"
+#include "common/schedule.h"
 #include "common/split.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/report/phrases.h"
@@ -148,8 +149,8 @@ bool Run::RunPoint(std::uint32_t index) {
 bool Run::TryPoint(std::uint32_t index, PointResult* point) {
   point_ = point;
   Prepare(index, point);
-  const Nanos ramp =
-      plan_.sweep().connect_rate() == 0 ? 0 : point->connections * kSecond / plan_.sweep().connect_rate();
+  const std::int64_t connect_rate = ScheduleRate(plan_.sweep().connect_rate());
+  const Nanos ramp = connect_rate == 0 ? 0 : DueAt(point->connections, connect_rate);
   Nanos prepare_limit = ramp + FromProto(plan_.connect_timeout()) + FromProto(plan_.timeout()) + kAnswerLimit;
   if (plan_.sweep().has_warmup()) prepare_limit += FromProto(plan_.sweep().warmup()) + FromProto(plan_.timeout());
   bool is_going = WaitForAll([](const AgentState& agent) { return agent.is_ready; }, prepare_limit, "preparing");
@@ -178,7 +179,10 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   if (!sweep.rates().empty()) point->rate = sweep.rates(static_cast<int>(index));
   point->shares = SplitByWeight(point->connections, living);
   point->request_shares = SplitByWeight(sweep.requests(), point->shares);
-  const std::vector<std::int64_t> rates = SplitByWeight(sweep.connect_rate() * 1000, point->shares);
+  std::vector<std::int64_t> rates = SplitByWeight(ScheduleRate(sweep.connect_rate()), point->shares);
+  // Of a small limit a small share is none, which would be no limit.
+  if (sweep.connect_rate() != 0)
+    for (std::int64_t& rate : rates) rate = std::max<std::int64_t>(rate, 1);
   point->merger = MakeMerger(plan_, agents_.size());
   std::vector<std::uint64_t> incarnations;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
@@ -205,7 +209,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     prepare->set_connections(point->shares[i]);
     prepare->set_first_connection(first_connection);
     prepare->set_requests(point->request_shares[i]);
-    prepare->set_connect_rate_millis(rates[i]);
+    prepare->set_connect_rate(rates[i]);
     prepare->set_stream(point->shares[i] > 0 ? stream : 0);
     prepare->set_streams(point->shares[i] > 0 ? streams : 0);
     stream += point->shares[i] > 0 ? 1 : 0;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -45,11 +46,10 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
     std::int64_t requests = sweep.requests() != 0 ? sweep.requests() : connections * sweep.requests_per_connection();
     if (requests == 0) {  // the area under the rate; Poisson arrivals are that many on average
       for (const RateStage& stage : stages) {
-        requests += static_cast<std::int64_t>(static_cast<double>(stage.from_millis + stage.to_millis) / 2e3 *
-                                              (static_cast<double>(stage.duration) / 1e9));
+        requests += std::llround(PerSecond(stage.from + stage.to) / 2 * (static_cast<double>(stage.duration) / 1e9));
       }
     }
-    if (!sweep.rates().empty()) absl::StrAppend(&out, " at ", sweep.rates(point), "/s");
+    if (!sweep.rates().empty()) absl::StrAppend(&out, " at ", FormatRate(sweep.rates(point)));
     all += requests + connections * sweep.warmup_requests_per_connection();
     if (requests != 0) absl::StrAppend(&out, "; ", requests, " requests");
     if (sweep.has_warmup())

@@ -21,7 +21,7 @@ int GraverExit(int a, int b);
 
 struct PointResult {
   std::int64_t connections = 0;
-  std::int64_t rate = 0;                     // of an open loop with rates; else 0
+  double rate = 0;                           // per second, of an open loop with rates; else 0
   std::int64_t connections_up = 0;           // at the start
   std::vector<std::int64_t> shares;          // connections per agent
   std::vector<std::int64_t> request_shares;  // planned requests per agent; 0: not known beforehand

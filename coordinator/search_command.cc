@@ -12,6 +12,7 @@
 #include "common/check.h"
 #include "common/expectation.h"
 #include "common/plan.h"
+#include "common/schedule.h"
 #include "common/units.h"
 #include "coordinator/fail.h"
 #include "coordinator/fleet.h"
@@ -64,9 +65,9 @@ class Searcher {
     const SearchResult result = FindHighest(
         options_.search, expectations_, [this](std::int64_t level, Nanos duration) { return Try(level, duration); },
         [this](const Trial& trial) { Show(trial); });
-    if (result.met != 0) report_.set_met(result.met);
-    if (result.missed != 0) report_.set_missed(result.missed);
-    for (const std::int64_t level : result.unsure) report_.add_unsure(level);
+    if (result.met != 0) report_.set_met(Load(result.met));
+    if (result.missed != 0) report_.set_missed(Load(result.missed));
+    for (const std::int64_t level : result.unsure) report_.add_unsure(Load(level));
     report_.set_is_confirmed(result.is_confirmed);
     report_.set_is_monotone(result.is_monotone);
     if (result.met == 0 && result.missed != 0) exit_code_ = GraverExit(exit_code_, kExitExpectation);
@@ -80,15 +81,19 @@ class Searcher {
   }
 
   // "1,600/s" or "1,600 connections".
-  std::string Level(std::int64_t level) const {
-    return FormatCount(static_cast<std::uint64_t>(level)) + (options_.is_rate_search ? "/s" : " connections");
+  std::string LoadName(double load) const {
+    return options_.is_rate_search ? FormatRate(load) : FormatCount(static_cast<std::uint64_t>(load)) + " connections";
   }
 
  private:
+  // What a level of the search is: a rate per second, or a number of connections.
+  double Load(std::int64_t level) const {
+    return options_.is_rate_search ? PerSecond(level * options_.search_step) : static_cast<double>(level);
+  }
   bool IsListening() const { return options_.plan.web_socket().has_listen(); }
   std::string Rate(const proto::Point& point) const {
     if (!point.has_duration_s()) return "-";
-    return absl::StrFormat("%.0f", IsListening() ? point.messages_per_s() : point.requests_per_s());
+    return FormatMeasuredRate(IsListening() ? point.messages_per_s() : point.requests_per_s());
   }
   const char* Unit() const { return options_.is_rate_search ? "rate" : "conns"; }
 
@@ -111,7 +116,7 @@ class Searcher {
     proto::Sweep* const sweep = plan.mutable_sweep();
     *sweep->mutable_duration() = ToDurationProto(duration);
     if (options_.is_rate_search) {
-      sweep->set_rates(0, level);
+      sweep->set_rates(0, Load(level));
       // Each trial has arrivals of its own, which the search's seed gives again.
       if (sweep->seed() != 0) sweep->set_seed(sweep->seed() + report_.trials_size());
     } else {
@@ -130,7 +135,7 @@ class Searcher {
     }
     has_success_ = has_success_ || HasSuccess(result, plan);
     proto::SearchTrial* const trial = report_.add_trials();
-    trial->set_level(level);
+    trial->set_level(Load(level));
     *trial->mutable_point() = Summarise(result, plan).points(0);
     // Whole seconds alone, and not the first, in which all connections start at once.
     Evidence evidence = EvidenceOf(plan, result.points[0]);
@@ -145,7 +150,7 @@ class Searcher {
     if (!is_met && trial->point().verdict() == Name(Verdict::kGeneratorLimited)) {
       trial->set_answer("unusable");
       if (!is_last) return std::nullopt;
-      Note(kExitStrict, absl::StrCat("at ", Level(level), " the generator was the limit: ",
+      Note(kExitStrict, absl::StrCat("at ", LoadName(Load(level)), " the generator was the limit: ",
                                      trial->point().verdict_reason(), "; add agents or cores"));
       return std::nullopt;
     }
@@ -169,7 +174,7 @@ class Searcher {
                                                               : point.latency();
     const std::string errors =
         point.has_error_rate_percent() ? absl::StrFormat("%.2f%%", point.error_rate_percent()) : "-";
-    std::fprintf(stderr, "%9lld %9s %9s %10s %9s  %s%s%s%s\n", static_cast<long long>(trial.level),
+    std::fprintf(stderr, "%9s %9s %9s %10s %9s  %s%s%s%s\n", WriteRate(Load(trial.level)).c_str(),
                  FormatDuration((trial.duration + kSecond / 2) / kSecond * kSecond).c_str(), Rate(point).c_str(),
                  Quantile(latency, "p99_us", latency.p99_us()).c_str(), errors.c_str(), Word(trial.answer),
                  open.empty() ? "" : ": ", absl::StrJoin(open, ", ").c_str(),
@@ -195,17 +200,18 @@ std::string ToText(const proto::SearchReport& report, const Searcher& searcher) 
   }
   if (report.met() == 0) {
     absl::StrAppend(
-        &out, report.missed() == 0 ? "No answer" : absl::StrCat("Missed already at ", searcher.Level(report.missed())),
+        &out,
+        report.missed() == 0 ? "No answer" : absl::StrCat("Missed already at ", searcher.LoadName(report.missed())),
         ": ", expected, "\n");
   } else {
-    absl::StrAppend(&out, "Holds ", searcher.Level(report.met()), " with ", expected,
+    absl::StrAppend(&out, "Holds ", searcher.LoadName(report.met()), " with ", expected,
                     report.is_confirmed() ? "" : " (not confirmed)", "\n",
                     report.missed() == 0 ? "No higher level was missed"
-                                         : absl::StrCat("Misses it at ", searcher.Level(report.missed())),
+                                         : absl::StrCat("Misses it at ", searcher.LoadName(report.missed())),
                     "\n");
   }
   std::vector<std::string> unsure;
-  for (const std::int64_t level : report.unsure()) unsure.push_back(searcher.Level(level));
+  for (const double level : report.unsure()) unsure.push_back(searcher.LoadName(level));
   if (!unsure.empty())
     absl::StrAppend(&out, "Not decided at ", absl::StrJoin(unsure, ", "), ": longer trials (-d) would tell\n");
   if (!report.is_monotone())

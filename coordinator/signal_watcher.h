@@ -7,18 +7,21 @@
 
 #include <thread>
 
+#include "common/ignored_signal.h"
 #include "coordinator/agent_link.h"
 #include "coordinator/run.h"
 
 namespace tidemark {
 
-// Turns the first SIGINT or SIGTERM into an event and the second into the end of the process.
+// Turns the first SIGINT, SIGTERM or SIGHUP into an event and the second into the end of the process. A SIGHUP that was
+// ignored when the process began, as under nohup, stays so.
 // The signals are blocked in every thread but this one's sigwait: make it before any other thread.
 class SignalWatcher {
  public:
   explicit SignalWatcher(RunEvents* events) {
     sigemptyset(&set_);
     for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set_, signal);
+    if (!IsIgnored(SIGHUP)) sigaddset(&set_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     thread_ = std::thread([this, events] {
       int seen = 0;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "common/histogram_codec.h"
 #include "common/status_macros.h"
+#include "coordinator/report/decimal.h"
 
 namespace tidemark {
 namespace {
@@ -54,7 +55,8 @@ std::vector<std::string> PointTags(const std::vector<PointResult>& points) {
   std::map<std::string, int> seen;
   std::vector<std::string> tags;
   for (const PointResult& point : points) {
-    const std::string tag = point.rate != 0 ? absl::StrCat("r", point.rate) : absl::StrCat("c", point.connections);
+    const std::string tag =
+        point.rate != 0 ? absl::StrCat("r", Decimal(point.rate)) : absl::StrCat("c", point.connections);
     const int times = ++seen[tag];
     tags.push_back(times == 1 ? tag : absl::StrCat(tag, ".", times));
   }

@@ -14,7 +14,7 @@ constexpr char kClearLine[] = "\r\x1b[K";
 
 }  // namespace
 
-void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, std::int64_t rate) {
+void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, double rate) {
   index_ = index;
   count_ = count;
   connections_ = connections;
@@ -25,14 +25,15 @@ void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t
 }
 
 std::string Progress::Line() const {
-  const std::string due = rate_ == 0 ? "" : absl::StrFormat("%s/s, ", FormatCount(static_cast<std::uint64_t>(rate_)));
+  const std::string due = rate_ == 0 ? "" : absl::StrCat(FormatRate(rate_), ", ");
   std::string line = absl::StrFormat("[%u/%u] %s%s connections: %s up, %s done", index_ + 1, count_, due,
                                      FormatCount(static_cast<std::uint64_t>(connections_)),
                                      FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
   if (counts_.running > 0) {
     const double rate =
         static_cast<double>(counts_.done - counts_.drained) * 1e9 / static_cast<double>(counts_.running);
-    absl::StrAppendFormat(&line, ", %s/s", FormatCount(static_cast<std::uint64_t>(rate)));
+    absl::StrAppendFormat(&line, ", %s/s",
+                          rate < 10 ? FormatMeasuredRate(rate) : FormatCount(static_cast<std::uint64_t>(rate)));
   }
   if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
   if (counts_.errors) absl::StrAppendFormat(&line, ", %s errors", FormatCount(*counts_.errors));

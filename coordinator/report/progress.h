@@ -26,7 +26,7 @@ class Progress {
   explicit Progress(Mode mode) : mode_(mode) {}
 
   // `rate`: of an open loop, slots per second; 0: none to show.
-  void BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, std::int64_t rate);
+  void BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, double rate);
   // Whether an Update would be shown now; else it need not be made.
   bool IsDue() const;
   void Update(const Counts& counts);
@@ -41,7 +41,7 @@ class Progress {
   std::uint32_t index_ = 0;
   std::uint32_t count_ = 0;
   std::int64_t connections_ = 0;
-  std::int64_t rate_ = 0;
+  double rate_ = 0;
   Nanos begin_ = 0;
   Nanos last_shown_ = 0;
   Counts counts_;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "common/outcome.h"
 #include "common/printable.h"
+#include "common/units.h"
 #include "coordinator/report/phrases.h"
 
 namespace tidemark {
@@ -145,7 +146,7 @@ std::string StreamRow(const std::string& name, const proto::Point& p) {
   const proto::Latency& every = p.interval();
   const proto::Latency& stale = p.staleness();
   const std::uint64_t bytes = counts.message_bytes() - counts.early_message_bytes();
-  const std::string rate = p.has_duration_s() ? absl::StrFormat("%.0f", p.messages_per_s()) : "-";
+  const std::string rate = p.has_duration_s() ? FormatMeasuredRate(p.messages_per_s()) : "-";
   const std::string mebibytes =
       p.has_duration_s() ? absl::StrFormat("%.2f", static_cast<double>(bytes) / p.duration_s() / (1 << 20)) : "-";
   return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), rate, mebibytes,

@@ -36,7 +36,7 @@ bool IsOpenLoop(const proto::Report& report) { return tidemark::IsOpenLoop(repor
 std::string Percent(double percent) { return absl::StrFormat("%.2f %%", std::min(percent, 99.99)); }
 
 std::string PointName(const proto::Point& p) {
-  return absl::StrCat(p.rate_per_s() != 0 ? p.rate_per_s() : p.connections());
+  return p.rate_per_s() != 0 ? WriteRate(p.rate_per_s()) : absl::StrCat(p.connections());
 }
 
 // The latencies of an open loop count from the due time; the service times, which leave out what waited, follow below.
@@ -45,7 +45,7 @@ std::string PointRow(const std::string& name, const proto::Point& p, bool is_ope
   return Row(
       {name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()), FormatCount(p.failed_requests()),
        p.has_error_rate_percent() ? absl::StrFormat("%.2f", p.error_rate_percent()) : "-",
-       p.has_requests_per_s() ? absl::StrFormat("%.0f", p.requests_per_s()) : "-", Mean(l),
+       p.has_requests_per_s() ? FormatMeasuredRate(p.requests_per_s()) : "-", Mean(l),
        Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
        Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us()),
        p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
@@ -118,7 +118,7 @@ std::string LatencyDetail(const proto::Report& report) {
   std::string out;
   for (const proto::Point& p : report.points()) {
     absl::StrAppend(&out, "  ", p.connections(), " connections",
-                    p.rate_per_s() == 0 ? "" : absl::StrCat(", ", p.rate_per_s(), " per second"), "\n");
+                    p.rate_per_s() == 0 ? "" : absl::StrCat(", ", FormatRate(p.rate_per_s())), "\n");
     for (const MetricRow& row : kMetricRows) {
       if (const proto::Latency* const latency = LatencyOf(p, row))
         absl::StrAppend(&out, LatencyLine(row.label, *latency));

@@ -239,7 +239,7 @@ BENCHMARK(ListenToBook);
 
 void Schedule(benchmark::State& state) {
   std::int64_t k = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(DueAt(k++, 20'000'000));
+  for (auto _ : state) benchmark::DoNotOptimize(DueAt(k++, 20'000 * kOnePerSecond));
 }
 BENCHMARK(Schedule);
 

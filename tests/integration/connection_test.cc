@@ -333,7 +333,7 @@ TEST(ConnectionTest, TheConnectRateIsKept) {
   *open.mutable_plan() = PlanFor(Url(server), 50, 1);
   auto session = *Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
   proto::Prepare prepare = WholePoint(50);
-  prepare.set_connect_rate_millis(100'000);  // 100 per second
+  prepare.set_connect_rate(100 * kOnePerSecond);  // 100 per second
   const Nanos begin = MonotonicNow();
   ASSERT_OK(session->Prepare(prepare));
   log.WaitFor([](const proto::Event& event) { return event.has_ready(); });

@@ -15,13 +15,14 @@ std::vector<Nanos> All(Arrivals arrivals) {
 }
 
 std::vector<RateStage> Rate(std::int64_t per_second, Nanos duration) {
-  return {{.from_millis = per_second * 1000, .to_millis = per_second * 1000, .duration = duration}};
+  return {{.from = per_second * kOnePerSecond, .to = per_second * kOnePerSecond, .duration = duration}};
 }
 
 TEST(ArrivalsTest, AConstantRateIsDueAtOfEachIndex) {
   const std::vector<Nanos> dues = All(Arrivals::Constant(Rate(3'001, 10 * kSecond), 0, 1, Arrivals::kNoLimit));
   ASSERT_EQ(dues.size(), 30'010u);
-  for (std::size_t k = 0; k < dues.size(); ++k) ASSERT_EQ(dues[k], DueAt(static_cast<std::int64_t>(k), 3'001'000));
+  for (std::size_t k = 0; k < dues.size(); ++k)
+    ASSERT_EQ(dues[k], DueAt(static_cast<std::int64_t>(k), 3'001 * kOnePerSecond));
 }
 
 TEST(ArrivalsTest, StreamsOfAConstantRateAreItsPartition) {
@@ -43,9 +44,10 @@ TEST(ArrivalsTest, ALimitCountsOverAllStreams) {
 }
 
 TEST(ArrivalsTest, ARampCoversItsArea) {
-  const std::vector<RateStage> stages = {{.from_millis = 0, .to_millis = 2'000'000, .duration = 2 * kSecond},
-                                         {.from_millis = 2'000'000, .to_millis = 2'000'000, .duration = kSecond},
-                                         {.from_millis = 2'000'000, .to_millis = 0, .duration = 4 * kSecond}};
+  const std::vector<RateStage> stages = {
+      {.from = 0, .to = 2'000 * kOnePerSecond, .duration = 2 * kSecond},
+      {.from = 2'000 * kOnePerSecond, .to = 2'000 * kOnePerSecond, .duration = kSecond},
+      {.from = 2'000 * kOnePerSecond, .to = 0, .duration = 4 * kSecond}};
   const std::vector<Nanos> dues = All(Arrivals::Constant(stages, 0, 1, Arrivals::kNoLimit));
   ASSERT_EQ(dues.size(), 2'000u + 2'000u + 4'000u);
   EXPECT_TRUE(std::is_sorted(dues.begin(), dues.end()));
@@ -59,10 +61,44 @@ TEST(ArrivalsTest, ARampCoversItsArea) {
   EXPECT_LT(dues.back(), 7 * kSecond);
 }
 
+TEST(ArrivalsTest, RatesBelowOneASecondAreExact) {
+  const auto dues = [](double per_s, Nanos duration) {
+    const std::int64_t rate = ScheduleRate(per_s);
+    return All(Arrivals::Constant({{.from = rate, .to = rate, .duration = duration}}, 0, 1, Arrivals::kNoLimit));
+  };
+  EXPECT_EQ(dues(0.5, 4 * kSecond), (std::vector<Nanos>{0, 2 * kSecond}));
+  EXPECT_EQ(dues(10.0 / 60, 20 * kSecond), (std::vector<Nanos>{0, 6 * kSecond, 12 * kSecond, 18 * kSecond}));
+  EXPECT_EQ(dues(10.0 / 3600, 12 * 60 * kSecond), (std::vector<Nanos>{0, 360 * kSecond}));
+  const std::vector<Nanos> week = dues(7.0 / 3600, 7 * 24 * 3600 * kSecond);
+  ASSERT_EQ(week.size(), 7u * 24 * 7);
+  for (std::size_t k = 0; k < week.size(); ++k) ASSERT_EQ(week[k], static_cast<Nanos>(k) * 3600 * kSecond / 7);
+}
+
+// A gap of many workers' shares is longer than 64 bits of the schedule's units.
+TEST(ArrivalsTest, PoissonGapsOfASmallShareAreExponential) {
+  constexpr std::uint64_t kShare = 10'000;
+  const std::int64_t rate = ScheduleRate(1'000);
+  const std::vector<RateStage> stages = {{.from = rate, .to = rate, .duration = 7 * 24 * 3600 * kSecond}};
+  const std::vector<Nanos> dues = All(Arrivals::Poisson(stages, StreamKey(3, 0, 0, 0), kShare, Arrivals::kNoLimit));
+  const double expected = 1'000.0 / kShare * 7 * 24 * 3600;
+  EXPECT_NEAR(static_cast<double>(dues.size()), expected, 4 * std::sqrt(expected));
+  double squares = 0;
+  Nanos longest = 0;
+  for (std::size_t i = 1; i < dues.size(); ++i) {
+    longest = std::max(longest, dues[i] - dues[i - 1]);
+    const auto gap = static_cast<double>(dues[i] - dues[i - 1]) / 10e9;
+    squares += gap * gap / static_cast<double>(dues.size());
+  }
+  EXPECT_NEAR(squares, 2, 0.2);
+  // ln(60'480) = 11 mean gaps are to be expected as the longest, and one of 64 bits would end at 0.26 of a mean gap.
+  EXPECT_GT(longest, 70 * kSecond);
+}
+
 TEST(ArrivalsTest, APauseInARateIsKept) {
-  const std::vector<RateStage> stages = {{.from_millis = 1'000'000, .to_millis = 1'000'000, .duration = kSecond},
-                                         {.from_millis = 0, .to_millis = 0, .duration = kSecond},
-                                         {.from_millis = 1'000'000, .to_millis = 1'000'000, .duration = kSecond}};
+  const std::vector<RateStage> stages = {
+      {.from = 1'000 * kOnePerSecond, .to = 1'000 * kOnePerSecond, .duration = kSecond},
+      {.from = 0, .to = 0, .duration = kSecond},
+      {.from = 1'000 * kOnePerSecond, .to = 1'000 * kOnePerSecond, .duration = kSecond}};
   const std::vector<Nanos> dues = All(Arrivals::Constant(stages, 0, 1, Arrivals::kNoLimit));
   ASSERT_EQ(dues.size(), 2'000u);
   EXPECT_EQ(dues[999], 999 * kMillisecond);

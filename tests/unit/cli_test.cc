@@ -1,10 +1,16 @@
 #include "coordinator/cli.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
+#include <string>
 #include <vector>
 
 #include "common/plan.h"
+#include "common/schedule.h"
+#include "common/units.h"
 
 namespace tidemark {
 namespace {
@@ -81,6 +87,143 @@ TEST(CliTest, HowTheTargetIsReachedAndHowLongAConnectionLastsAreFlags) {
   EXPECT_EQ(FromProto(plan({"--drain", "5s"}).sweep().drain()), 5 * kSecond);
 }
 
+proto::Plan PlanOf(std::vector<const char*> flags) {
+  flags.insert(flags.begin(), {"run", "http://h/"});
+  const CommandLine line = Parse(flags);
+  EXPECT_TRUE(line.command == Command::kRun) << line.text;
+  return line.options.plan;
+}
+
+std::vector<std::string> HeadersOf(const proto::Plan& plan) {
+  return {plan.requests(0).headers().begin(), plan.requests(0).headers().end()};
+}
+
+// What a test gives as a file, with its name.
+struct Written {
+  explicit Written(const std::string& text, const std::string& ending = "") {
+    static int count = 0;
+    path = ::testing::TempDir() + "cli_test." + std::to_string(getpid()) + "." + std::to_string(count++) + ending;
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  ~Written() { std::remove(path.c_str()); }
+  std::string path;
+};
+
+TEST(CliTest, AnEmptyBodyIsABodyAndNoneIsNone) {
+  const Written empty("");
+  const std::string file = "@" + empty.path;
+  for (const auto& flags : std::vector<std::vector<const char*>>{
+           {"--data", ""}, {"--data="}, {"--data", file.c_str()}, {"--data", "@/dev/null"}}) {
+    const proto::Plan plan = PlanOf(flags);
+    EXPECT_TRUE(plan.requests(0).has_body());
+    EXPECT_EQ(plan.requests(0).body(), "");
+    EXPECT_EQ(plan.requests(0).method(), "POST");
+  }
+  EXPECT_FALSE(PlanOf({}).requests(0).has_body());
+  EXPECT_EQ(PlanOf({}).requests(0).method(), "GET");
+  EXPECT_EQ(PlanOf({"--data", "", "-X", "PUT"}).requests(0).method(), "PUT");
+}
+
+TEST(CliTest, JsonIsCheckedAndSaysWhatItIs) {
+  const proto::Plan plan = PlanOf({"--json", R"({"id":"{slot}"})"});
+  EXPECT_EQ(plan.requests(0).body(), R"({"id":"{slot}"})");
+  EXPECT_EQ(plan.requests(0).method(), "POST");
+  EXPECT_EQ(HeadersOf(plan), (std::vector<std::string>{"Content-Type: application/json", "Accept: application/json"}));
+  EXPECT_EQ(HeadersOf(PlanOf({"--json", "[]", "-H", "content-type: application/vnd.api+json"})),
+            (std::vector<std::string>{"content-type: application/vnd.api+json", "Accept: application/json"}));
+  const Written file("[1,\n2]\n");
+  const std::string argument = "@" + file.path;
+  EXPECT_EQ(PlanOf({"--json", argument.c_str()}).requests(0).body(), "[1,\n2]\n");
+  // Of a WebSocket it is the message, and headers go with the upgrade.
+  const CommandLine line = Parse({"run", "ws://h/", "--json", "{}"});
+  ASSERT_TRUE(line.command == Command::kRun) << line.text;
+  EXPECT_EQ(HeadersOf(line.options.plan), std::vector<std::string>());
+}
+
+TEST(CliTest, AFormIsUrlEncodedButForWhatIsFilledIn) {
+  const proto::Plan plan =
+      PlanOf({"-F", "full name=J. O'Neil & co", "--form", "id={slot}", "--form=e=", "-F", "\xc3\xa9=100%"});
+  EXPECT_EQ(plan.requests(0).body(), "full+name=J.+O%27Neil+%26+co&id={slot}&e=&%C3%A9=100%25");
+  EXPECT_EQ(HeadersOf(plan), std::vector<std::string>{"Content-Type: application/x-www-form-urlencoded"});
+  EXPECT_EQ(PlanOf({"-F", "k={env:API_KEY}"}).requests(0).body(), "k={env:API_KEY}");
+}
+
+TEST(CliTest, AUserIsAnAuthorizationThatIsNotPrinted) {
+  // The example of RFC 7617 section 2.
+  const proto::Plan plan = PlanOf({"-u", "Aladdin:open sesame"});
+  EXPECT_EQ(HeadersOf(plan), std::vector<std::string>{"Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="});
+  EXPECT_EQ(HeadersOf(PlanForPrinting(plan)), std::vector<std::string>{"Authorization: ***"});
+  EXPECT_EQ(HeadersOf(PlanOf({"--user", "key:"})), std::vector<std::string>{"Authorization: Basic a2V5Og=="});
+  EXPECT_EQ(Parse({"run", "http://h/", "-u", "opensesame"}).text,
+            "tidemark: -u/--user: has no ':'; write NAME:PASSWORD, or NAME: for an empty password\n");
+}
+
+TEST(CliTest, HeadersAndAUserGoToEachRequestOfAMix) {
+  const Written mix("target: http://h/\nrequests:\n- {path: /a, headers: ['Authorization: old']}\n- path: /b\n",
+                    ".yaml");
+  const CommandLine line = Parse({"run", mix.path.c_str(), "-u", "a:b", "-H", "X-A: b"});
+  ASSERT_TRUE(line.command == Command::kRun) << line.text;
+  for (const proto::Request& request : line.options.plan.requests()) {
+    EXPECT_EQ((std::vector<std::string>{request.headers().begin(), request.headers().end()}),
+              (std::vector<std::string>{"X-A: b", "Authorization: Basic YTpi"}));
+  }
+  EXPECT_NE(Parse({"run", mix.path.c_str(), "--data", "x"}).text.find("--data: the plan has 2 requests"),
+            std::string::npos);
+}
+
+TEST(CliTest, AUrlBesideAPlanIsItsTarget) {
+  const Written plan("target: http://h/\nsweep: {connections: [7], requests: 9}\n", ".yaml");
+  const Written bare("sweep: {connections: [7], requests: 9}\n", ".yml");
+  for (const auto& arguments :
+       std::vector<std::vector<const char*>>{{"run", plan.path.c_str(), "http://other:81/p"},
+                                             {"run", "http://other:81/p", plan.path.c_str()},
+                                             {"run", "-t", "1", bare.path.c_str(), "-q", "http://other:81/p"}}) {
+    const CommandLine line = Parse(arguments);
+    ASSERT_TRUE(line.command == Command::kRun) << line.text;
+    EXPECT_EQ(line.options.plan.target(), "http://other:81/p");
+    EXPECT_EQ(line.options.plan.sweep().connections(0), 7);
+  }
+}
+
+TEST(CliTest, RatesMayBeBelowOneASecond) {
+  const proto::Plan plan = PlanOf({"-R", "0.5,30/m,10/h", "--connect-rate", "0.5"});
+  EXPECT_EQ(plan.sweep().rates(0), 0.5);
+  EXPECT_EQ(plan.sweep().rates(1), 0.5);
+  EXPECT_DOUBLE_EQ(plan.sweep().rates(2), 10.0 / 3600);
+  EXPECT_EQ(plan.sweep().connect_rate(), 0.5);
+  struct Case {
+    const char* from;
+    const char* to;
+    double first;
+    std::int64_t step;
+  };
+  for (const Case& c :
+       {Case{"100", "1k", 100, kOnePerSecond}, {"0.5", "50", 0.5, 360}, {"30.5/m", "2", 30.5 / 60, 1}}) {
+    const CommandLine line =
+        Parse({"search", "--rate", "--from", c.from, "--to", c.to, "--expect", "p99<1s", "http://h/"});
+    ASSERT_TRUE(line.command == Command::kSearch) << line.text;
+    EXPECT_DOUBLE_EQ(line.options.plan.sweep().rates(0), c.first);
+    EXPECT_EQ(line.options.search_step, c.step);
+    EXPECT_EQ(line.options.search.from * c.step, ScheduleRate(c.first));
+    EXPECT_EQ(line.options.search.to * c.step, ScheduleRate(*ParseRate(c.to)));
+  }
+}
+
+TEST(CliTest, AnOutputsFormIsItsEnding) {
+  const std::pair<const char*, Output::Format> kCases[] = {
+      {"run.json", Output::Format::kJson},    {"json=run", Output::Format::kJson}, {"csv=-", Output::Format::kCsv},
+      {"a/b.csv", Output::Format::kCsv},      {"x.hlog", Output::Format::kHlog},   {"x.hgrm", Output::Format::kHgrm},
+      {"json=run.csv", Output::Format::kJson}};
+  for (const auto& [text, format] : kCases) {
+    const auto output = ParseOutput(text);
+    ASSERT_TRUE(output.ok()) << text;
+    EXPECT_TRUE(output->format == format) << text;
+    EXPECT_EQ(output->path, absl::string_view(text).substr(std::string(text).find('=') + 1)) << text;
+  }
+  for (const char* text : {"run", "run.xml", ".json", "json=", "-", "run.JSON"})
+    EXPECT_FALSE(ParseOutput(text).ok()) << text;
+}
+
 TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
   const std::pair<std::vector<const char*>, const char*> kCases[] = {
       {{"run"}, "target is required"},
@@ -104,8 +247,56 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "--resolve-every", "often"}, "--resolve-every: 'often'"},
       {{"run", "http://h/", "--follow", "-1"}, "--follow: '-1'"},
       {{"run", "http://h/", "--reconnect-after", "x"}, "--reconnect-after: 'x'"},
-      {{"run", "http://h/", "--bogus"}, "--bogus"},
-      {{"run", "http://h/", "-o", "xml=a"}, "-o: 'xml=a'"},
+      {{"run", "http://h/", "--bogus"}, "--bogus: unknown flag; see 'tidemark run --help'"},
+      {{"run", "http://h/", "--conections", "10"}, "--conections: unknown flag; did you mean '--connections'?"},
+      {{"run", "--conections=10", "http://h/"}, "--conections: unknown flag; did you mean '--connections'?"},
+      {{"run", "--tiemout", "10s"}, "--tiemout: unknown flag; did you mean '--timeout'?"},
+      {{"run", "http://h/", "--vus", "10"}, "--vus: unknown flag; it is --connections here"},
+      {{"run", "http://h/", "--users", "10"}, "--users: unknown flag; it is --connections here"},
+      {{"run", "http://h/", "--concurrency=10"}, "--concurrency: unknown flag; it is --connections here"},
+      {{"run", "http://h/", "--rps", "10"}, "--rps: unknown flag; it is --rate here"},
+      {{"run", "http://h/", "-w", "2"}, "-w: unknown flag; it is --threads here"},
+      {{"run", "http://h/", "--url", "x"}, "--url: unknown flag; a plan has it as target"},
+      {{"run", "http://h/", "--data-binary", "x"}, "--data-binary: unknown flag; it is --data here"},
+      {{"search", "http://h/", "--expct", "x"}, "--expct: unknown flag; did you mean '--expect'?"},
+      {{"runn", "http://h/"}, "'runn' is no command; did you mean 'run'?"},
+      {{"serach", "http://h/"}, "'serach' is no command; did you mean 'search'?"},
+      {{"http://h/"}, "a command is missing; write 'tidemark run http://h/'"},
+      {{"run", "http://h/", "-d", ""}, "-d/--duration: has an empty value; give one, or leave it out"},
+      {{"run", "http://h/", "--timeout="}, "--timeout: has an empty value"},
+      {{"run", "http://h/", "--agents", ""}, "--agents: has an empty value"},
+      {{"run", "http://h/", "-H", ""}, "-H/--header: has an empty value"},
+      {{"run", "http://h/", "--json", ""}, "--json: has an empty value"},
+      {{"search", "http://h/", "--expect", ""}, "--expect: has an empty value"},
+      {{"run", ""}, "target: has an empty value"},
+      {{"run", "http://h/", "http://i/"}, "'http://i/' stands beside 'http://h/'; give one URL at a time"},
+      {{"run", "a.yaml", "b.yml"}, "'b.yml' stands beside 'a.yaml'; give one plan file at a time"},
+      {{"run", "http://h/", "ten"}, "'ten' is neither a URL nor a plan file"},
+      {{"run", "http://h/", "--data", "@"}, "--data: '@' names no file; write @FILE, or @- for standard input"},
+      {{"run", "http://h/", "--data", "a", "--json", "{}"}, "--data and --json: exclude each other"},
+      {{"run", "http://h/", "--data", "", "-F", "a=b"}, "--data and -F/--form: exclude each other"},
+      {{"run", "http://h/", "--json", "{\"a\":}"}, "--json: is not JSON at line 1, column 6, before '}'"},
+      {{"run", "http://h/", "--json", "{\n\"a\": 1,\n  b"}, "--json: is not JSON at line 3, column 3, before 'b'"},
+      {{"run", "http://h/", "--json", "{\"a\":1"}, "--json: is not JSON at line 1, column 7, its end"},
+      {{"run", "http://h/", "--json", "{} {}"}, "--json: is not JSON at line 1, column 4, before '{}'"},
+      {{"run", "http://h/", "--json", "{\"a\":{slot}}"}, "write \"{slot}\" in quotes"},
+      {{"run", "http://h/", "-F", "a"}, "-F/--form: 'a' is no field; write NAME=VALUE"},
+      {{"run", "http://h/", "-F", "=a"}, "-F/--form: '=a' is no field"},
+      {{"run", "http://h/", "-F", "f=@x.png"}, "would send a file"},
+      {{"run", "ws://h/", "-F", "a=b"}, "-F/--form: makes the body of an HTTP request"},
+      {{"run", "http://h/", "-u", "me:{env:PASSWORD}"}, "-u/--user: holds a reference"},
+      {{"run", "http://h/", "-u", "a:b", "-H", "authorization: c"}, "-u/--user and -H 'Authorization: ...': exclude"},
+      {{"run", "http://h/", "-R", "0.3333333"}, "-R/--rate: '0.3333333' is no whole number of thousandths per hour"},
+      {{"run", "http://h/", "-R", "30/min"}, "-R/--rate: '30/min' has an unknown unit"},
+      {{"run", "http://h/", "-R", "0.5/h"}, "sweep.rates: 0.5/h is outside 1/h to 100000000"},
+      {{"run", "http://h/", "-R", "1/h", "-n", "200"}, "200 at 1/h take longer than 7 days"},
+      {{"run", "http://h/", "-c", "1k", "--connect-rate", "1/h"}, "1000 connections at 1/h take longer than 7 days"},
+      {{"run", "http://h/", "--pipeline", "x"}, "--pipeline: 'x'"},
+      {{"run", "http://h/", "--agents", "a", "--wait-agents", "0"}, "--wait-agents: 0 is outside 1 to 100000"},
+      {{"search", "--rate", "--expect", "p99<1s", "--from", "0", "http://h/"},
+       "--from and --to: 0/s to 1,000,000/s is"},
+      {{"search", "--rate", "--expect", "p99<1s", "--from", "5", "--to", "0.5", "http://h/"}, "5/s to 0.5/s is empty"},
+      {{"run", "http://h/", "-o", "xml=a"}, "-o: 'xml=a' does not say in which form"},
       {{"run", "http://h/", "--wait-agents", "2"}, "need --agents"},
       {{"run", "http://h/", "--agents", "a", "--allow-target", "x"}, "--allow-target"},
       {{"run", "http://h/", "--data", "@/nonexistent"}, "--data: '/nonexistent' cannot be read"},

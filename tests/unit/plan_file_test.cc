@@ -1,6 +1,10 @@
 #include "coordinator/plan_file.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
 
 #include "common/plan.h"
 #include "tests/support/status_matchers.h"
@@ -43,11 +47,71 @@ TEST(PlanFileTest, ErrorsNameFileLineFieldValueAndRemedy) {
       {"target: a\ntarget: b", "p.yaml:2: target: is given twice"},
       {"max_response_bytes: 5 lots", "unknown unit"},
       {"threads: 5G", "threads: '5G' is too large"},
+      {"duration: 5s", "p.yaml:1: duration: unknown field; it belongs at sweep.duration"},
+      {"sweep: {timeout: 5s}", "sweep.timeout: unknown field; it belongs at timeout"},
+      {"vus: 10", "p.yaml:1: vus: unknown field; it is sweep.connections here"},
+      {"sweep: {rps: 10}", "sweep.rps: unknown field; it is sweep.rates here"},
+      {"url: http://h/", "url: unknown field; it is target here"},
+      {"sweep: {rates: [30/min]}", "sweep.rates: '30/min' has an unknown unit; write a rate as"},
       {"", "is empty"},
       {"a: [", "not YAML"},
       {"[1, 2]", "must be a map"},
   };
   for (const auto& [text, message] : kCases) EXPECT_THAT(ParsePlan(text, "p.yaml"), FailsWith(message)) << text;
+}
+
+TEST(PlanFileTest, AQuoteThatIsMissingIsNamedWithItsPlace) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"requests:\n- headers:\n  - Authorization: Bearer x",
+       "p.yaml:3:5: requests.headers: has ': ' in it, which is a map in YAML; write the whole value in single quotes, "
+       "as "
+       "'Authorization: ...'"},
+      {"requests:\n- headers: {X-A: b}", "p.yaml:2:12: requests.headers: begins with '{', which is a map in YAML"},
+      {"requests:\n- headers:\n    X-A: b", "p.yaml:3:5: requests.headers: has ': ' in it"},
+      {"requests:\n- body: {slot}",
+       "p.yaml:2:9: requests.body: begins with '{', which is a map in YAML; write the whole "
+       "value in single quotes, as '{slot}'"},
+      {"requests:\n- body: {\"id\":\"{slot}\"}", "p.yaml:2:9: requests.body: begins with '{'"},
+      {"requests:\n- body: [1, 2]", "p.yaml:2:9: requests.body: begins with '[', which is a list in YAML"},
+      {"requests:\n- path: {slot}/x", "p.yaml:2:9: not YAML: end of map not found; a text that begins with '{' stands"},
+      {"requests:\n- body: @file", "p.yaml:2:9: not YAML: unknown token; a text that begins with '@' stands in"},
+      {"requests:\n- body: %41", "p.yaml:2:9: not YAML: unknown token; a text that begins with '%' stands in"},
+      {"requests:\n- headers: X-A: b",
+       "p.yaml:2:12: not YAML: illegal map value; a text that has ': ' in it stands in"},
+      {"requests:\n- body: #5", "p.yaml:2: requests.body: has no value: a '#', '&', '~' or null"},
+      {"target: &a", "p.yaml:1: target: has no value"},
+      {"target: ~", "p.yaml:1: target: has no value"},
+      {"target: !http://h/", "p.yaml:1:9: target: begins with '!', which YAML takes for a type"},
+  };
+  for (const auto& [text, message] : kCases) EXPECT_THAT(ParsePlan(text, "p.yaml"), FailsWith(message)) << text;
+  // A secret is not repeated.
+  EXPECT_EQ(
+      ParsePlan("requests:\n- headers:\n  - Authorization: Bearer hunter2", "p").status().message().find("hunter2"),
+      std::string::npos);
+}
+
+TEST(PlanFileTest, RatesMayHaveAFractionOrBeOfAMinuteOrAnHour) {
+  const proto::Plan plan = *ParsePlan(
+      "target: http://h/\nsweep: {rates: [0.5, 30/m, 5k], stages: [{to: 0.5, over: 1m}], connect_rate: 10/h}", "p");
+  EXPECT_EQ(plan.sweep().rates(0), 0.5);
+  EXPECT_EQ(plan.sweep().rates(1), 0.5);
+  EXPECT_EQ(plan.sweep().rates(2), 5'000);
+  EXPECT_EQ(plan.sweep().stages(0).to(), 0.5);
+  EXPECT_NE(PrintYaml(plan).find("connect_rate: 10/h"), std::string::npos) << PrintYaml(plan);
+  EXPECT_EQ(ParsePlan(PrintYaml(plan), "printed")->SerializeAsString(), plan.SerializeAsString());
+}
+
+TEST(PlanFileTest, AnEmptyBodyIsABody) {
+  EXPECT_TRUE(ParsePlan("requests: [{body: ''}]", "p")->requests(0).has_body());
+  EXPECT_FALSE(ParsePlan("requests: [{path: /}]", "p")->requests(0).has_body());
+  const std::string path = ::testing::TempDir() + "plan_file_test." + std::to_string(getpid()) + ".yaml";
+  std::ofstream(path) << "target: http://h/\nrequests: [{body_file: /dev/null}]\n";
+  auto plan = ReadPlanFile(path);
+  std::remove(path.c_str());
+  ASSERT_OK(plan);
+  ApplyDefaults(&*plan);
+  EXPECT_TRUE(plan->requests(0).has_body());
+  EXPECT_EQ(plan->requests(0).method(), "POST");
 }
 
 TEST(PlanFileTest, DeepNestingIsRefusedBeforeItIsParsed) {

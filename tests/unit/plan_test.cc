@@ -151,7 +151,7 @@ struct BadPlan {
 TEST(PlanTest, StagesAreRampsAndHolds) {
   proto::Plan plan;
   plan.set_target("http://h/");
-  const auto add = [&plan](std::int64_t to, Nanos over, Nanos hold) {
+  const auto add = [&plan](double to, Nanos over, Nanos hold) {
     proto::Stage* stage = plan.mutable_sweep()->add_stages();
     stage->set_to(to);
     if (over > 0) *stage->mutable_over() = ToDurationProto(over);
@@ -163,10 +163,10 @@ TEST(PlanTest, StagesAreRampsAndHolds) {
   ASSERT_OK(ValidatePlan(plan));
   const SweepPoint point = PointAt(plan.sweep(), 0);
   ASSERT_EQ(point.stages.size(), 2u);
-  EXPECT_EQ(point.stages[0].from_millis, 0);
-  EXPECT_EQ(point.stages[0].to_millis, 5'000'000);
-  EXPECT_EQ(point.stages[1].from_millis, 5'000'000);
-  EXPECT_EQ(point.stages[1].to_millis, 5'000'000);
+  EXPECT_EQ(point.stages[0].from, 0);
+  EXPECT_EQ(point.stages[0].to, 5'000 * kOnePerSecond);
+  EXPECT_EQ(point.stages[1].from, 5'000 * kOnePerSecond);
+  EXPECT_EQ(point.stages[1].to, 5'000 * kOnePerSecond);
   EXPECT_EQ(point.stages[1].duration, 120 * kSecond);
 
   add(10, kSecond, kSecond);

@@ -34,6 +34,10 @@ TEST(RequestSourceTest, BodiesHaveALength) {
   proto::Request request;
   request.set_method("POST");
   EXPECT_NE(Bytes(request).find("Content-Length: 0\r\n"), std::string::npos);
+  request.set_method("GET");
+  EXPECT_EQ(Bytes(request).find("Content-Length"), std::string::npos);
+  request.set_body("");  // given, as --data '' does
+  EXPECT_NE(Bytes(request).find("Content-Length: 0\r\n"), std::string::npos);
   request.set_body("hello");
   const std::string bytes = Bytes(request);
   EXPECT_NE(bytes.find("Content-Length: 5\r\n"), std::string::npos);

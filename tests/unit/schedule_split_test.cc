@@ -12,16 +12,20 @@ namespace {
 TEST(ScheduleTest, ConstantRateHasNoDriftAfterOneDay) {
   for (const std::int64_t rate : {1'000, 300'000, 700'000, 10'000'000}) {
     const std::int64_t day = 86'400 * rate;
-    EXPECT_EQ(DueAt(day, rate * 1000), 86'400 * kSecond) << rate;
-    EXPECT_GT(DueAt(day + 1, rate * 1000), DueAt(day, rate * 1000));
+    EXPECT_EQ(DueAt(day, rate * kOnePerSecond), 86'400 * kSecond) << rate;
+    EXPECT_GT(DueAt(day + 1, rate * kOnePerSecond), DueAt(day, rate * kOnePerSecond));
   }
 }
 
 TEST(ScheduleTest, SlotsLieOnePeriodApart) {
-  EXPECT_EQ(DueAt(0, 2'000), 0);
-  EXPECT_EQ(DueAt(1, 2'000), 500 * kMillisecond);
-  EXPECT_EQ(DueAt(1, 3'000), 333'333'333);
-  EXPECT_EQ(DueAt(3, 3'000), kSecond);
+  EXPECT_EQ(DueAt(0, 2 * kOnePerSecond), 0);
+  EXPECT_EQ(DueAt(1, 2 * kOnePerSecond), 500 * kMillisecond);
+  EXPECT_EQ(DueAt(1, 3 * kOnePerSecond), 333'333'333);
+  EXPECT_EQ(DueAt(3, 3 * kOnePerSecond), kSecond);
+  EXPECT_EQ(DueAt(3, ScheduleRate(0.5)), 6 * kSecond);
+  EXPECT_EQ(DueAt(7, ScheduleRate(10.0 / 60)), 42 * kSecond);
+  EXPECT_EQ(DueAt(1, ScheduleRate(10.0 / 3600)), 360 * kSecond);
+  EXPECT_EQ(DueAt(std::int64_t{1} << 52, 1), kNeverDue / 4);  // in 570 years
 }
 
 TEST(SplitTest, OddNumbersLoseNothing) {

@@ -41,6 +41,52 @@ TEST(UnitsTest, WhatIsPrintedReadsBackTheSame) {
   }
 }
 
+TEST(UnitsTest, RatesAreOfASecondAMinuteOrAnHour) {
+  struct Case {
+    const char* text;
+    double per_s;
+    const char* written;
+    const char* in_a_sentence;
+  };
+  const Case kCases[] = {{"5k", 5'000, "5000", "5,000/s"},
+                         {"1.5M", 1'500'000, "1500000", "1,500,000/s"},
+                         {"5k/s", 5'000, "5000", "5,000/s"},
+                         {"0.5", 0.5, "0.5", "0.5/s"},
+                         {"30/m", 0.5, "0.5", "0.5/s"},
+                         {"1.2k/m", 20, "20", "20/s"},
+                         {"1234.5", 1'234.5, "1234.5", "1,234.5/s"},
+                         {"10/m", 10.0 / 60, "10/m", "10/m"},
+                         {"10/h", 10.0 / 3600, "10/h", "10/h"},
+                         {"0.0001", 0.0001, "0.006/m", "0.006/m"},
+                         {"99999.999", 99'999.999, "99999.999", "99,999.999/s"},
+                         {"0.333", 0.333, "0.333", "0.333/s"},
+                         {"0", 0, "0", "0/s"}};
+  for (const Case& c : kCases) {
+    const auto rate = ParseRate(c.text);
+    ASSERT_OK(rate.status()) << c.text;
+    EXPECT_DOUBLE_EQ(*rate, c.per_s) << c.text;
+    EXPECT_EQ(WriteRate(*rate), c.written);
+    EXPECT_EQ(FormatRate(*rate), c.in_a_sentence);
+    EXPECT_EQ(*ParseRate(WriteRate(*rate)), *rate) << c.text;
+  }
+  EXPECT_THAT(ParseRate("ten"), FailsWith("'ten' is not a number; write a rate as 500, 5k, 0.5, 30/m or 10/h"));
+  EXPECT_THAT(ParseRate(""), FailsWith("is not a number"));
+  EXPECT_THAT(ParseRate("-1"), FailsWith("is not a number"));
+  EXPECT_THAT(ParseRate("30/min"), FailsWith("has an unknown unit"));
+  EXPECT_THAT(ParseRate("1s"), FailsWith("has an unknown unit"));
+  EXPECT_THAT(ParseRate("9999999G"), FailsWith("is too large"));
+  EXPECT_THAT(ParseRate("0.3333333"), FailsWith("is no whole number of thousandths per hour"));
+}
+
+TEST(UnitsTest, MeasuredRatesKeepWhatTheyHaveToSay) {
+  EXPECT_EQ(FormatMeasuredRate(0.5), "0.5");
+  EXPECT_EQ(FormatMeasuredRate(1.2345), "1.23");
+  EXPECT_EQ(FormatMeasuredRate(9.999), "10");
+  EXPECT_EQ(FormatMeasuredRate(97.4), "97");
+  EXPECT_EQ(FormatMeasuredRate(148'812.2), "148812");
+  EXPECT_EQ(FormatMeasuredRate(0), "0");
+}
+
 TEST(UnitsTest, LatenciesKeepThreeDigits) {
   EXPECT_EQ(FormatLatency(87.3), "87us");
   EXPECT_EQ(FormatLatency(1'240), "1.24ms");

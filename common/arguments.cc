@@ -1,0 +1,133 @@
+#include "common/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "common/inert_text.h"
+#include "common/suggestion.h"
+
+namespace tidemark {
+namespace {
+
+// `app` and the groups in it, which are apps without a name.
+void CollectGroups(const CLI::App* app, std::vector<const CLI::App*>* groups) {
+  groups->push_back(app);
+  for (const CLI::App* group : app->get_subcommands([](const CLI::App* sub) { return sub->get_name().empty(); }))
+    CollectGroups(group, groups);
+}
+
+// The app whose flags were being read: the verb, if one was given.
+const CLI::App* Innermost(const CLI::App* app) {
+  for (const CLI::App* verb : app->get_subcommands()) {
+    if (!verb->get_name().empty()) return Innermost(verb);
+  }
+  return app;
+}
+
+std::vector<const CLI::Option*> OptionsOf(const CLI::App* app) {
+  std::vector<const CLI::App*> groups;
+  CollectGroups(app, &groups);
+  std::vector<const CLI::Option*> options;
+  for (const CLI::App* group : groups) {
+    for (const CLI::Option* option : group->get_options()) options.push_back(option);
+  }
+  return options;
+}
+
+std::vector<std::string> NamesOf(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : OptionsOf(app)) {
+    for (const std::string& name : option->get_lnames()) names.push_back(name);
+  }
+  return names;
+}
+
+std::string Hint(const CLI::App* app, const std::string& name) {
+  const std::vector<std::string> known = NamesOf(app);
+  if (const PeerWord* const word = FindPeerWord(name); word != nullptr) {
+    const bool is_known = std::find(known.begin(), known.end(), absl::StripPrefix(word->flag, "--")) != known.end();
+    if (is_known) return absl::StrCat("it is ", word->flag, " here", word->remark.empty() ? "" : ", ", word->remark);
+    if (word->flag.empty()) return absl::StrCat("a plan has it as ", word->field);
+  }
+  const auto nearest = name.size() < 2 ? std::nullopt : Nearest(name, known);
+  return nearest ? absl::StrCat("did you mean '--", *nearest, "'?") : "";
+}
+
+std::string UnknownFlag(const CLI::App* app, const std::string& program, const std::string& flag) {
+  const std::string name(absl::StripPrefix(absl::StripPrefix(flag.substr(0, flag.find('=')), "-"), "-"));
+  const std::string hint = Hint(app, name);
+  return absl::StrCat(InertText(flag.substr(0, flag.find('=')), 64), ": unknown flag; ",
+                      hint.empty() ? absl::StrCat("see '", program, " --help'") : hint);
+}
+
+std::string UnexpectedWord(const CLI::App* app, const std::string& program, const std::string& word) {
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app->get_subcommands([](const CLI::App* sub) { return !sub->get_name().empty(); }))
+    verbs.push_back(verb->get_name());
+  const std::string quoted = absl::StrCat("'", InertText(word, 64), "'");
+  if (verbs.empty()) return absl::StrCat(quoted, " is one argument too many; see '", program, " --help'");
+  const bool may_run = std::find(verbs.begin(), verbs.end(), "run") != verbs.end();
+  if (may_run && (absl::StrContains(word, "://") || absl::EndsWith(word, ".yaml") || absl::EndsWith(word, ".yml")))
+    return absl::StrCat("a command is missing; write '", program, " run ", InertText(word, 64), "'");
+  const auto nearest = Nearest(word, verbs);
+  return absl::StrCat(
+      quoted, " is no command; ",
+      nearest ? absl::StrCat("did you mean '", *nearest, "'?") : absl::StrCat("see '", program, " --help'"));
+}
+
+// What CLI11 did not know what to do with; flags first, since a word may only be the value of one.
+std::string Unknown(const CLI::App* app, const std::string& program) {
+  const std::vector<std::string> left = app->remaining(true);
+  for (const std::string& argument : left) {
+    if (argument.size() > 1 && argument[0] == '-') return UnknownFlag(Innermost(app), program, argument);
+  }
+  return left.empty() ? "" : UnexpectedWord(Innermost(app), program, left.front());
+}
+
+// "--flag=" would take the next argument for its value.
+void SplitEmptyValues(std::vector<std::string>* arguments) {
+  for (std::size_t i = 0; i < arguments->size() && (*arguments)[i] != "--"; ++i) {
+    std::string& argument = (*arguments)[i];
+    if (!absl::StartsWith(argument, "--") || argument.find('=') + 1 != argument.size()) continue;
+    argument.pop_back();
+    arguments->insert(arguments->begin() + static_cast<std::ptrdiff_t>(i) + 1, "");
+  }
+}
+
+}  // namespace
+
+std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& program, std::vector<std::string> arguments,
+                                          const std::vector<std::string>& may_be_empty) {
+  SplitEmptyValues(&arguments);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  try {
+    app->parse(std::move(arguments));
+  } catch (const CLI::Success& success) {
+    std::ostringstream out;
+    app->exit(success, out, out);
+    return ArgumentsEnd{.text = out.str()};
+  } catch (const CLI::ParseError& error) {
+    const std::string unknown = Unknown(app, program);
+    return ArgumentsEnd{.is_error = true,
+                        .text = unknown.empty() ? absl::StrCat(error.what(), "; see '", program, " --help'") : unknown};
+  }
+  for (const CLI::Option* option : OptionsOf(Innermost(app))) {
+    const std::string name = option->get_name(false, true);
+    const auto& results = option->results();
+    const bool is_empty = std::any_of(results.begin(), results.end(), [](const std::string& r) { return r.empty(); });
+    const bool is_meant = std::any_of(may_be_empty.begin(), may_be_empty.end(),
+                                      [&](const std::string& flag) { return option->check_name(flag); });
+    if (is_empty && !is_meant)
+      return ArgumentsEnd{.is_error = true,
+                          .text = absl::StrCat(absl::StrReplaceAll(name, {{",", "/"}}),
+                                               ": has an empty value; give one, or leave it out")};
+  }
+  return std::nullopt;
+}
+
+}  // namespace tidemark
