@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/authority.h"
 #include "common/check.h"
 #include "common/inert_text.h"
@@ -17,7 +18,7 @@
 namespace tidemark {
 namespace {
 
-absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::uint16_t port, int flags) {
+absl::StatusOr<std::vector<SocketAddress>> AskResolver(const std::string& host, std::uint16_t port, int flags) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -71,45 +72,49 @@ void KeepListeningLoopback(std::vector<SocketAddress>* addresses, std::vector<So
   addresses->erase(refusing, addresses->end());
 }
 
-absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
-    const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides, bool* is_overridden) {
-  if (!target.unix_path.empty()) {
-    SocketAddress address;
-    auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
-    un->sun_family = AF_UNIX;
-    std::memcpy(un->sun_path, target.unix_path.c_str(), target.unix_path.size() + 1);
-    address.length = sizeof *un;
-    return std::vector<SocketAddress>{address};
-  }
-  std::vector<SocketAddress> forced;
-  for (const std::string& text : overrides) {
+absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::uint16_t port) {
+  if (!IsZonedAddress(host)) return AskResolver(host, port, 0);
+  TIDEMARK_ASSIGN_OR_RETURN(SocketAddress address, ParseAddress("address", host));
+  address.set_port(port);
+  return std::vector<SocketAddress>{address};
+}
+
+absl::StatusOr<Resolved> ResolveTarget(const Target& target, const proto::Plan& plan) {
+  if (!target.unix_path.empty()) return Resolved{.host = "", .addresses = {SocketAddress::OfUnix(target.unix_path)}};
+  const Dialled dialled = DialledFor(target, plan);
+  Resolved out{.host = dialled.host};
+  for (const std::string& text : plan.resolve()) {
     TIDEMARK_ASSIGN_OR_RETURN(const ResolveOverride override, ParseResolveOverride(text));
-    if (!IsSameHost(override.host, target.host) || override.port != target.port) continue;
-    const auto found = Lookup(override.address, target.port, AI_NUMERICHOST);
-    if (!found.ok())
-      return absl::InvalidArgumentError(absl::StrCat("resolve: '", override.address, "' is no IP address"));
-    forced.insert(forced.end(), found->begin(), found->end());
+    if (!IsSameHost(override.host, dialled.host) || override.port != dialled.port) continue;
+    TIDEMARK_ASSIGN_OR_RETURN(SocketAddress address, ParseAddress("resolve", override.address));
+    address.set_port(dialled.port);
+    out.addresses.push_back(address);
   }
-  *is_overridden = !forced.empty();
-  if (*is_overridden) return forced;
-  return Lookup(target.host, target.port, 0);
+  out.is_overridden = !out.addresses.empty();
+  if (!out.is_overridden) {
+    TIDEMARK_ASSIGN_OR_RETURN(out.addresses, Lookup(dialled.host, dialled.port));
+  }
+  if (plan.ip_family().empty()) return out;
+  std::vector<std::string> others;
+  std::erase_if(out.addresses, [&](const SocketAddress& address) {
+    const bool is_wanted = address.family() == (plan.ip_family() == "4" ? AF_INET : AF_INET6);
+    if (!is_wanted) others.push_back(address.ToString());
+    return !is_wanted;
+  });
+  if (!out.addresses.empty()) return out;
+  return absl::NotFoundError(absl::StrCat("host '", dialled.host, "' has no IPv", plan.ip_family(), " address, only ",
+                                          absl::StrJoin(others, ", "), "; leave out ip_family (-", plan.ip_family(),
+                                          ")"));
 }
 
 absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::string& text) {
-  SocketAddress address;
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
-  if (!IsIpAddress(text))
+  if (!IsZonedAddress(text))
     return absl::InvalidArgumentError(absl::StrCat(field, ": '", InertText(text, 64), "' is no IP address"));
-  if (inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    address.length = sizeof *v4;
-  } else {
-    CHECK(inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1);
-    v6->sin6_family = AF_INET6;
-    address.length = sizeof *v6;
-  }
-  return address;
+  const auto found = AskResolver(text, 0, AI_NUMERICHOST);
+  if (found.ok()) return found->front();
+  // Only a zone can be wrong with it.
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": '", InertText(text, 64), "' has a zone that this agent's machine has not"));
 }
 
 }  // namespace tidemark

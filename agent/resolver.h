@@ -10,17 +10,27 @@
 
 namespace tidemark {
 
-// Every address of `target`, each once, in the resolver's order; or those that `overrides` ("HOST:PORT:ADDRESS") give,
-// and then *is_overridden is true. Blocks while the system's resolver works.  Errors: NotFound naming the host,
-// InvalidArgument for a bad override.
-absl::StatusOr<std::vector<SocketAddress>> ResolveTarget(
-    const Target& target, const google::protobuf::RepeatedPtrField<std::string>& overrides, bool* is_overridden);
+// Who is connected to, and where that is.
+struct Resolved {
+  std::string host;            // whose addresses they are, as it is written; empty of a Unix socket
+  bool is_overridden = false;  // the plan gave the addresses itself, so that the name proves nothing
+  std::vector<SocketAddress> addresses = {};
+};
+// Every address of who is connected to for `target` (DialledFor), each once, in the resolver's order, or those that the
+// plan's overrides give; of them those of the plan's family. Blocks while the system's resolver works.  Errors:
+// NotFound naming the host, or that it has no such address; InvalidArgument for an override that is none here.
+// REQUIRES: the plan is valid.
+absl::StatusOr<Resolved> ResolveTarget(const Target& target, const proto::Plan& plan);
+
+// Every address of `host`.  Errors: NotFound.
+absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::uint16_t port);
 
 // "localhost" often means 127.0.0.1 and ::1, while the server listens on one of them. If `addresses` are all loopback,
 // of both families, and only some accept a connection now, moves the others to `left_out`.
 void KeepListeningLoopback(std::vector<SocketAddress>* addresses, std::vector<SocketAddress>* left_out);
 
-// A numeric IPv4 or IPv6 address, without a port.  Errors: InvalidArgument naming `field` and the text.
+// A numeric IPv4 or IPv6 address, perhaps with a zone, without a port.  Errors: InvalidArgument naming `field` and the
+// text.
 absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::string& text);
 
 }  // namespace tidemark

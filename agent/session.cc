@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/aim.h"
 #include "agent/machine.h"
 #include "agent/resolver.h"
 #include "agent/secrets.h"
@@ -49,16 +50,8 @@ absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan&
                                  .unit = *ParseTimeUnit("time_unit", listen.clock().time_unit()),
                                  .every = FromProto(listen.clock().every()),
                                  .timeout = FromProto(plan.connect_timeout())};
-  bool is_overridden = false;
-  TIDEMARK_ASSIGN_OR_RETURN(std::vector<SocketAddress> addresses,
-                            ResolveTarget(settings.target, plan.resolve(), &is_overridden));
-  for (const SocketAddress& address : addresses) {
-    const auto ceiling = guard.Check(settings.target.host, address, is_overridden);
-    if (!ceiling.ok()) return ceiling.status();
-  }
-  std::vector<SocketAddress> left_out;
-  KeepListeningLoopback(&addresses, &left_out);
-  settings.address = addresses.front();
+  TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard));
+  settings.address = aim.addresses.front();
   if (settings.target.is_tls) {
     TIDEMARK_ASSIGN_OR_RETURN(settings.tls, MakeSslContext(plan.tls(), settings.target));
   }
@@ -73,15 +66,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   TIDEMARK_RETURN_IF_ERROR(ValidatePlan(plan));
   Worker::Settings settings{.plan = plan};
   TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(plan.target()));
-  bool is_overridden = false;
-  TIDEMARK_ASSIGN_OR_RETURN(settings.targets, ResolveTarget(settings.target, plan.resolve(), &is_overridden));
-  // Every address is checked, and no other is ever connected to: the name is not looked up again.
-  TargetGuard::Ceiling ceiling;
-  for (const SocketAddress& address : settings.targets) {
-    TIDEMARK_ASSIGN_OR_RETURN(TargetGuard::Ceiling other, guard.Check(settings.target.host, address, is_overridden));
-    TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, other));
-    ceiling.Lower(other);
-  }
+  // Every address is checked, and no other is ever connected to.
+  TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard));
+  TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, aim.ceiling));
+  settings.targets = std::move(aim.addresses);
   // The target's path has the same placeholders as a request's own.
   for (proto::Request& request : *settings.plan.mutable_requests()) {
     if (request.path().empty()) request.set_path(settings.target.path);
@@ -89,8 +77,6 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   std::vector<std::string> secrets;
   TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan, &secrets));
   settings.masks = Masks(secrets, settings.plan);
-  std::vector<SocketAddress> left_out;
-  KeepListeningLoopback(&settings.targets, &left_out);
   settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);
   for (const std::string& text : plan.source_addresses()) {
     TIDEMARK_ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress("source_addresses", text));
@@ -106,7 +92,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   session->target_count_ = settings.targets.size();
   session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
   session->is_unix_ = !settings.target.unix_path.empty();
-  session->ceiling_ = ceiling;
+  session->ceiling_ = aim.ceiling;
   if (plan.web_socket().listen().has_clock()) {
     TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard));
     settings.target_clock = &session->target_clock_->offset();
@@ -129,8 +115,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   event.mutable_opened()->set_workers(worker_count);
   for (const SocketAddress& address : settings.targets)
     event.mutable_opened()->add_target_addresses(address.ToString());
-  for (const SocketAddress& address : left_out) event.mutable_opened()->add_left_out_addresses(address.ToString());
-  event.mutable_opened()->set_permission(ceiling.permission);
+  for (const SocketAddress& address : aim.left_out) event.mutable_opened()->add_left_out_addresses(address.ToString());
+  event.mutable_opened()->set_permission(aim.ceiling.permission);
   session->emit_(event);
   return session;
 }

@@ -53,6 +53,23 @@ constexpr ExchangeHost kExchangeHosts[] = {
     {"deribit.com", true},
 };
 
+constexpr char kProductionRemedy[] =
+    "production of an exchange; with its written permission, name the host in the agent's --allow-list with "
+    "production: true and permission: where that is written";
+
+// The address as IPv6, and its port.  REQUIRES: it is no Unix socket's.
+std::int64_t Unpack(const SocketAddress& address, unsigned char bytes[16]) {
+  if (address.family() == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
+    std::memcpy(bytes, kMappedPrefix, sizeof kMappedPrefix);
+    std::memcpy(bytes + 12, &v4->sin_addr, 4);
+    return ntohs(v4->sin_port);
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
+  std::memcpy(bytes, &v6->sin6_addr, 16);
+  return ntohs(v6->sin6_port);
+}
+
 std::string Normalise(absl::string_view host) { return absl::AsciiStrToLower(WithoutTrailingDot(host)); }
 
 }  // namespace
@@ -159,24 +176,17 @@ absl::StatusOr<TargetGuard> TargetGuard::Make(const std::vector<std::string>& ex
   return guard;
 }
 
+bool TargetGuard::IsInside(const unsigned char address[16]) const {
+  return std::any_of(always_.begin(), always_.end(), [&](const Range& range) { return Contains(range, address); });
+}
+
 absl::StatusOr<TargetGuard::Ceiling> TargetGuard::Check(const std::string& host, const SocketAddress& address,
                                                         bool is_overridden) const {
   if (address.family() == AF_UNIX) return Ceiling();
   unsigned char bytes[16];
-  std::int64_t port = 0;
-  if (address.family() == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
-    std::memcpy(bytes, kMappedPrefix, sizeof kMappedPrefix);
-    std::memcpy(bytes + 12, &v4->sin_addr, 4);
-    port = ntohs(v4->sin_port);
-  } else {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
-    std::memcpy(bytes, &v6->sin6_addr, 16);
-    port = ntohs(v6->sin6_port);
-  }
+  const std::int64_t port = Unpack(address, bytes);
   const std::string name = Normalise(host);
-  const bool is_inside =
-      std::any_of(always_.begin(), always_.end(), [&](const Range& range) { return Contains(range, bytes); });
+  const bool is_inside = IsInside(bytes);
   const bool is_production = !is_inside && IsExchangeProduction(host);
   bool is_other_port = false;
   for (const Entry& entry : entries_) {
@@ -188,10 +198,7 @@ absl::StatusOr<TargetGuard::Ceiling> TargetGuard::Check(const std::string& host,
   }
   const std::string refused = absl::StrCat("target refused: ", host, " is ", address.ToString(), ", ");
   if (is_production) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(refused,
-                     "production of an exchange; with its written permission, name the host in the agent's "
-                     "--allow-list with production: true and permission: where that is written"));
+    return absl::PermissionDeniedError(absl::StrCat(refused, kProductionRemedy));
   }
   if (is_other_port) {
     return absl::PermissionDeniedError(
@@ -205,6 +212,42 @@ absl::StatusOr<TargetGuard::Ceiling> TargetGuard::Check(const std::string& host,
   return absl::PermissionDeniedError(absl::StrCat(
       refused, "outside loopback and private ranges; if you may load it, start the agent with --allow-target ",
       is_overridden ? "and that address" : host));
+}
+
+absl::Status TargetGuard::CheckSentHost(const std::string& host, const SocketAddress& address) const {
+  if (address.family() == AF_UNIX || !IsExchangeProduction(host)) return absl::OkStatus();
+  unsigned char bytes[16];
+  Unpack(address, bytes);
+  if (IsInside(bytes)) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("target refused: ", host, ", sent to ", address.ToString(),
+                   ", is production of an exchange, and goes to its own addresses only"));
+}
+
+absl::StatusOr<TargetGuard::Ceiling> TargetGuard::CheckName(const std::string& host, std::uint16_t port) const {
+  const std::string name = Normalise(host);
+  const std::string refused = absl::StrCat("target refused: ", host, ", asked of a proxy, ");
+  const bool is_production = IsExchangeProduction(host);
+  if (is_production && std::none_of(entries_.begin(), entries_.end(),
+                                    [&](const Entry& entry) { return entry.host == name && entry.is_production; })) {
+    return absl::PermissionDeniedError(absl::StrCat(refused, "is ", kProductionRemedy));
+  }
+  bool is_other_port = false;
+  for (const Entry& entry : entries_) {
+    if (entry.host != name || (is_production && !entry.is_production)) continue;
+    if (entry.ports.empty() || std::find(entry.ports.begin(), entry.ports.end(), port) != entry.ports.end())
+      return entry.ceiling;
+    is_other_port = true;
+  }
+  if (is_other_port) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(refused, "and the agent's --allow-list allows other ports of it only"));
+  }
+  return absl::PermissionDeniedError(
+      absl::StrCat(refused,
+                   "has no address that this agent could judge it by; if you may load it, start the agent with "
+                   "--allow-target ",
+                   host));
 }
 
 absl::Status TargetGuard::CheckSecret(const std::string& reference) const {

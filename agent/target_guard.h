@@ -34,6 +34,14 @@ class TargetGuard {
   // that the name proves nothing.  Errors: PermissionDenied naming host, address, the rule, and the remedy.
   absl::StatusOr<Ceiling> Check(const std::string& host, const SocketAddress& address, bool is_overridden) const;
 
+  // Whether what is meant for `host` may go to `address`, which is another host's: not, if `host` is an exchange's
+  // production and the address is not inside.  Errors: PermissionDenied.
+  absl::Status CheckSentHost(const std::string& host, const SocketAddress& address) const;
+
+  // Whether `host`, which nobody here can look up, may be loaded through a proxy that can: only if the list names it.
+  // Errors: PermissionDenied naming the remedy.
+  absl::StatusOr<Ceiling> CheckName(const std::string& host, std::uint16_t port) const;
+
   // Whether a request may hold this "env:NAME" or "file:PATH".  Errors: PermissionDenied.
   absl::Status CheckSecret(const std::string& reference) const;
   // For an agent in the user's own process, which may read what the user may.
@@ -53,6 +61,7 @@ class TargetGuard {
   };
   static bool Parse(const std::string& text, Range* range);
   static bool Contains(const Range& range, const unsigned char address[16]);
+  bool IsInside(const unsigned char address[16]) const;
   static absl::StatusOr<Entry> MakeEntry(const proto::AllowedTarget& target);
 
   std::vector<Entry> entries_;

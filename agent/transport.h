@@ -23,8 +23,12 @@ struct SocketAddress {
 
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   int family() const { return storage.ss_family; }
-  // "127.0.0.1:80", "[::1]:80" or "/run/x.sock".
+  void set_port(std::uint16_t port);  // REQUIRES: IPv4 or IPv6
+  // "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "/run/x.sock" or "@abstract".
   std::string ToString() const;
+
+  // Of a Unix socket: a path, or "@NAME" of an abstract one (unix(7)).  REQUIRES: it fits into a sockaddr_un.
+  static SocketAddress OfUnix(const std::string& path);
 };
 
 // What an operation did. `error` is an errno value; EPROTO stands for an alert of the peer's, EBADMSG for what is

@@ -22,6 +22,8 @@ namespace {
 constexpr std::size_t kMaxLabel = 63;
 constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kShown = 64;
+// The longest name of a Linux network interface (IFNAMSIZ).
+constexpr std::size_t kMaxZone = 15;
 
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
@@ -33,6 +35,12 @@ bool IsAddress(int family, const std::string& text) {
 }
 bool IsIpv4(const std::string& text) { return IsAddress(AF_INET, text); }
 bool IsIpv6(const std::string& text) { return IsAddress(AF_INET6, text); }
+
+bool IsZone(absl::string_view zone) {
+  return !zone.empty() && zone.size() <= kMaxZone && std::all_of(zone.begin(), zone.end(), [](unsigned char c) {
+    return absl::ascii_isgraph(c) && c != '/' && c != '%' && c != ']';
+  });
+}
 
 bool IsDigits(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
@@ -149,6 +157,19 @@ absl::StatusOr<Authority> ParseAuthority(absl::string_view text, std::uint16_t l
   return authority;
 }
 
+absl::StatusOr<Authority> ParseDialled(absl::string_view text) {
+  const std::size_t end = absl::StartsWith(text, "[") ? text.find(']') : absl::string_view::npos;
+  const std::size_t percent = text.find('%');
+  if (end == absl::string_view::npos || percent > end) return ParseAuthority(text);
+  const absl::string_view zone = text.substr(percent + 1, end - percent - 1);
+  if (!IsZone(zone))
+    return Invalid(absl::StrCat("has ", Quoted(zone), " behind '%', which is the name of no network interface"));
+  TIDEMARK_ASSIGN_OR_RETURN(Authority authority,
+                            ParseAuthority(absl::StrCat(text.substr(0, percent), text.substr(end))));
+  absl::StrAppend(&authority.host, "%", zone);
+  return authority;
+}
+
 absl::StatusOr<std::string> ParseHost(absl::string_view text) {
   if (IsIpv6(std::string(text))) return std::string(text);
   TIDEMARK_ASSIGN_OR_RETURN(Authority authority, ParseAuthority(text));
@@ -157,6 +178,12 @@ absl::StatusOr<std::string> ParseHost(absl::string_view text) {
 }
 
 bool IsIpAddress(const std::string& host) { return IsIpv4(host) || IsIpv6(host); }
+
+bool IsZonedAddress(const std::string& host) {
+  const std::size_t percent = host.find('%');
+  if (percent == std::string::npos) return IsIpAddress(host);
+  return IsIpv6(host.substr(0, percent)) && IsZone(absl::string_view(host).substr(percent + 1));
+}
 
 bool IsSameHost(const std::string& a, const std::string& b) {
   unsigned char of_a[16];

@@ -22,11 +22,18 @@ struct Authority {
 // Errors: InvalidArgument, a phrase that goes on after what was read: "has port 'abc'; write a number from 1 to 65535".
 absl::StatusOr<Authority> ParseAuthority(absl::string_view text, std::uint16_t lowest_port = 1);
 
+// As ParseAuthority, of who is only connected to, and named in no request: an IPv6 address may have a zone (RFC 4007
+// section 11), as in "[fe80::1%eth0]:80". Which zones there are, the agent knows.
+absl::StatusOr<Authority> ParseDialled(absl::string_view text);
+
 // A host that stands alone: a name, an IPv4 address, or an IPv6 address with or without brackets.  Errors: as above.
 absl::StatusOr<std::string> ParseHost(absl::string_view text);
 
 // True for an IPv4 or IPv6 address without brackets.
 bool IsIpAddress(const std::string& host);
+
+// The same, or an IPv6 address with a zone: "fe80::1%eth0", "fe80::1%2".
+bool IsZonedAddress(const std::string& host);
 
 // Whether both are the same name, or the same address.
 bool IsSameHost(const std::string& a, const std::string& b);

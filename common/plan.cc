@@ -253,8 +253,12 @@ absl::StatusOr<Target> ParseUnixTarget(absl::string_view url) {
   target.unix_path = std::string(rest.substr(0, colon));
   if (colon != absl::string_view::npos) target.path = std::string(rest.substr(colon + 1));
   target.host_header = "localhost";
-  if (target.unix_path.empty() || target.unix_path.size() > 107 || HasControl(target.unix_path, true))
-    return Invalid("target", absl::StrCat(Quoted(url), " is no Unix socket; write unix:/run/api.sock:/path"));
+  // unix(7): of 108 bytes a path's last one is NUL, and an abstract name's first one, which '@' stands for.
+  const bool is_abstract = absl::StartsWith(target.unix_path, "@");
+  if (target.unix_path.size() < (is_abstract ? 2 : 1) || target.unix_path.size() > (is_abstract ? 108 : 107) ||
+      HasControl(target.unix_path, true))
+    return Invalid(
+        "target", absl::StrCat(Quoted(url), " is no Unix socket; write unix:/run/api.sock:/path, or unix:@NAME:/path"));
   const absl::Status path = CheckPath(target.path);
   if (!path.ok()) return Invalid("target", absl::StrCat(Quoted(url), " ", path.message()));
   return target;
@@ -315,11 +319,132 @@ absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text) {
   absl::string_view address = text.substr(port_end + 1);
   if (address.size() > 2 && address.front() == '[' && address.back() == ']')
     address = address.substr(1, address.size() - 2);
-  // The zone of an IPv6 address (RFC 4007) is the agent's to know.
-  const std::string bare(address.substr(0, absl::StrContains(address, ":") ? address.find('%') : address.size()));
-  if (!IsIpAddress(bare) || HasControl(address, false))
+  if (!IsZonedAddress(std::string(address)))
     return error(absl::StrCat("has ", Quoted(address), ", which is no IP address; write HOST:PORT:ADDRESS"));
   return ResolveOverride{.host = std::move(authority->host), .port = *authority->port, .address = std::string(address)};
+}
+
+absl::StatusOr<ConnectTo> ParseConnectTo(absl::string_view text) {
+  const auto error = [&](absl::string_view what) {
+    return Invalid("connect_to", absl::StrCat(Quoted(text), " ", what));
+  };
+  // The end of a host that begins at `begin`: its colon.
+  const auto host_end = [&](std::size_t begin) {
+    const std::size_t bracket = text.substr(begin, 1) == "[" ? text.find(']', begin) : begin;
+    return bracket == absl::string_view::npos ? bracket : text.find(':', bracket);
+  };
+  const auto colon_behind = [&](std::size_t colon) {
+    return colon == absl::string_view::npos ? colon : text.find(':', colon + 1);
+  };
+  const std::size_t first = host_end(0);
+  const std::size_t second = colon_behind(first);
+  const std::size_t third = second == absl::string_view::npos ? second : host_end(second + 1);
+  if (third == absl::string_view::npos) return error("is not HOST:PORT:OTHER:PORT");
+  // What is left out is no authority: a name stands in for an empty host, and is not kept.
+  const auto authority_of = [](absl::string_view host, absl::string_view port) {
+    return absl::StrCat(host.empty() ? "any" : host, port.empty() ? "" : ":", port);
+  };
+  const absl::string_view host = text.substr(0, first);
+  const absl::string_view other = text.substr(second + 1, third - second - 1);
+  auto from = ParseAuthority(authority_of(host, text.substr(first + 1, second - first - 1)));
+  if (!from.ok()) return error(from.status().message());
+  auto to = ParseDialled(authority_of(other, text.substr(third + 1)));
+  if (!to.ok()) return error(to.status().message());
+  if (other.empty() && !to->port) return error("leads nowhere else; write HOST:PORT:OTHER:PORT");
+  return ConnectTo{.host = host.empty() ? "" : std::move(from->host),
+                   .port = from->port.value_or(0),
+                   .other_host = other.empty() ? "" : std::move(to->host),
+                   .other_port = to->port.value_or(0)};
+}
+
+namespace {
+
+// A proxy's URL for a message: whatever precedes '@' is nobody's to read.
+std::string ProxyForPrinting(absl::string_view url) {
+  const std::size_t at = url.rfind('@');
+  const std::size_t scheme = url.find("://");
+  if (at == absl::string_view::npos) return std::string(url);
+  return absl::StrCat(scheme < at ? url.substr(0, scheme + 3) : "", "***", url.substr(at));
+}
+
+// What is percent-encoded, but for references to secrets, whose text names a variable or a file.
+absl::StatusOr<std::string> DecodeCredential(absl::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const absl::string_view rest = text.substr(i);
+    const std::size_t end = rest.find('}');
+    if ((absl::StartsWith(rest, "{env:") || absl::StartsWith(rest, "{file:/")) && end != absl::string_view::npos) {
+      absl::StrAppend(&out, rest.substr(0, end + 1));
+      i += end;
+      continue;
+    }
+    char c = text[i];
+    if (absl::StrContains("/?#@", c))
+      return absl::InvalidArgumentError(
+          absl::StrCat("has '", absl::string_view(&c, 1), "' in its user or password; percent-encode it"));
+    int value = 0;
+    if (c == '%') {
+      if (rest.size() < 3 || !absl::SimpleHexAtoi(rest.substr(1, 2), &value) || !absl::ascii_isxdigit(rest[1]) ||
+          !absl::ascii_isxdigit(rest[2]))
+        return absl::InvalidArgumentError("has '%' without two hexadecimal digits in its user or password");
+      c = static_cast<char>(value);
+      i += 2;
+    }
+    out += c;
+  }
+  if (HasControl(out, true)) return absl::InvalidArgumentError("has control characters in its user or password");
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<Proxy> ParseProxy(absl::string_view url) {
+  const auto error = [&](absl::string_view what) {
+    return Invalid("proxy", absl::StrCat(Quoted(ProxyForPrinting(url)), " ", what));
+  };
+  absl::string_view rest = url;
+  if (rest.size() < 7 || !absl::EqualsIgnoreCase(rest.substr(0, 7), "http://"))
+    return error("is no proxy that this version speaks to; write http://HOST:PORT");
+  rest.remove_prefix(7);
+  Proxy proxy;
+  if (const std::size_t at = rest.rfind('@'); at != absl::string_view::npos) {
+    const absl::string_view written = rest.substr(0, at);
+    rest.remove_prefix(at + 1);
+    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(written, absl::MaxSplits(':', 1));
+    // A reference has a colon of its own.
+    const bool is_reference = absl::StartsWith(written, "{");
+    auto user = DecodeCredential(is_reference ? written : parts.first);
+    auto password = DecodeCredential(is_reference ? "" : parts.second);
+    if (!user.ok()) return error(user.status().message());
+    if (!password.ok()) return error(password.status().message());
+    if (!is_reference && absl::StrContains(*user, ":")) return error("has ':' in its user, which no user name holds");
+    proxy.credentials = is_reference ? *user : absl::StrCat(*user, ":", *password);
+    if (proxy.credentials.size() > kMaxCredentials) return error("has a user and password of more than 4 KiB");
+  }
+  if (absl::EndsWith(rest, "/")) rest.remove_suffix(1);
+  auto authority = ParseDialled(rest);
+  if (!authority.ok()) return error(authority.status().message());
+  if (!authority->port) return error("has no port; write http://HOST:PORT");
+  proxy.host = std::move(authority->host);
+  proxy.port = *authority->port;
+  return proxy;
+}
+
+Dialled DialledFor(const Target& target, const proto::Plan& plan) {
+  Dialled dialled{.host = target.host, .port = target.port};
+  if (const auto proxy = ParseProxy(plan.proxy()); proxy.ok()) dialled = {.host = proxy->host, .port = proxy->port};
+  for (const std::string& text : plan.connect_to()) {
+    const auto entry = ParseConnectTo(text);
+    if (!entry.ok() || !entry->IsFor(dialled.host, dialled.port)) continue;
+    if (!entry->other_host.empty()) dialled.host = entry->other_host;
+    if (entry->other_port != 0) dialled.port = entry->other_port;
+    break;  // the first one counts
+  }
+  return dialled;
+}
+
+bool ConnectTo::IsFor(const std::string& its_host, std::uint16_t its_port) const {
+  return (host.empty() || IsSameHost(host, its_host)) && (port == 0 || port == its_port);
 }
 
 template <typename Strings>
@@ -692,20 +817,64 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   return absl::OkStatus();
 }
 
-// An address that is of no use was meant for what is loaded, and would leave it to the resolver.
-absl::Status CheckResolve(const proto::Plan& plan, const Target& target) {
-  std::vector<Target> targets = {target};
-  if (const auto clock = ParseTarget(plan.web_socket().listen().clock().url()); clock.ok()) targets.push_back(*clock);
-  for (const std::string& entry : plan.resolve()) {
-    TIDEMARK_ASSIGN_OR_RETURN(const ResolveOverride override, ParseResolveOverride(entry));
-    const bool is_used = std::any_of(targets.begin(), targets.end(), [&](const Target& candidate) {
-      return IsSameHost(override.host, candidate.host) && override.port == candidate.port;
-    });
-    if (!is_used)
-      return Invalid("resolve",
-                     absl::StrCat(Quoted(entry), " has no effect: the target is ",
-                                  JoinHostPort(target.host, target.port), "; write that before the address"));
+// Which addresses are connected to. An entry that is of no use was meant for what is loaded, and would leave it to the
+// resolver.
+absl::Status CheckAddresses(const proto::Plan& plan, const Target& target) {
+  if (plan.source_addresses_size() > 10'000) return Invalid("source_addresses", "more than 10000");
+  if (plan.resolve_size() > 1'000) return Invalid("resolve", "more than 1000 entries");
+  if (plan.connect_to_size() > 1'000) return Invalid("connect_to", "more than 1000 entries");
+  if (!plan.ip_family().empty() && plan.ip_family() != "4" && plan.ip_family() != "6")
+    return Invalid("ip_family", absl::StrCat(Quoted(plan.ip_family()), "; write 4 or 6"));
+  if (!target.unix_path.empty() &&
+      !(plan.source_addresses().empty() && plan.resolve().empty() && plan.connect_to().empty() &&
+        plan.ip_family().empty() && plan.proxy().empty() && !plan.has_resolve_every())) {
+    return Invalid("target",
+                   "a Unix socket takes neither source addresses nor resolve, connect_to, ip_family, proxy and "
+                   "resolve_every");
   }
+  std::vector<Target> asked = {target};
+  if (const auto clock = ParseTarget(plan.web_socket().listen().clock().url()); clock.ok()) asked.push_back(*clock);
+  std::vector<Dialled> before;  // connect_to
+  if (!plan.proxy().empty()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const Proxy proxy, ParseProxy(plan.proxy()));
+    if (plan.web_socket().listen().has_clock())
+      return Invalid("proxy", "is not asked for web_socket.listen.clock; leave one of them out");
+    before.push_back({.host = proxy.host, .port = proxy.port});
+  } else {
+    for (const Target& one : asked) before.push_back({.host = one.host, .port = one.port});
+  }
+  const std::string who = absl::StrCat(plan.proxy().empty() ? "the target is " : "the proxy is ",
+                                       JoinHostPort(before[0].host, before[0].port));
+  for (const std::string& text : plan.connect_to()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const ConnectTo entry, ParseConnectTo(text));
+    if (std::none_of(before.begin(), before.end(), [&](const Dialled& one) { return entry.IsFor(one.host, one.port); }))
+      return Invalid("connect_to",
+                     absl::StrCat(Quoted(text), " has no effect: ", who, "; write that at its beginning"));
+  }
+  std::vector<Dialled> dialled;
+  for (const Target& one : asked) dialled.push_back(DialledFor(one, plan));
+  bool is_overridden = false;
+  for (const std::string& text : plan.resolve()) {
+    TIDEMARK_ASSIGN_OR_RETURN(const ResolveOverride override, ParseResolveOverride(text));
+    const auto is_for = [&](const Dialled& one) {
+      return IsSameHost(override.host, one.host) && override.port == one.port;
+    };
+    is_overridden = is_overridden || is_for(dialled[0]);
+    if (std::none_of(dialled.begin(), dialled.end(), is_for)) {
+      const bool is_led_on = dialled[0].host != before[0].host || dialled[0].port != before[0].port;
+      return Invalid("resolve", absl::StrCat(Quoted(text), " has no effect: ",
+                                             is_led_on ? absl::StrCat("connect_to leads to ",
+                                                                      JoinHostPort(dialled[0].host, dialled[0].port))
+                                                       : who,
+                                             "; write that before the address"));
+    }
+  }
+  if (!plan.has_resolve_every()) return absl::OkStatus();
+  TIDEMARK_RETURN_IF_ERROR(
+      CheckDuration("resolve_every", FromProto(plan.resolve_every()), 100 * kMillisecond, kMaxDuration));
+  if (is_overridden || IsZonedAddress(dialled[0].host))
+    return Invalid("resolve_every", absl::StrCat("has no effect: ", JoinHostPort(dialled[0].host, dialled[0].port),
+                                                 " has its address from the plan; leave one of them out"));
   return absl::OkStatus();
 }
 
@@ -736,12 +905,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   }
   if (tls.cert_file().empty() != tls.key_file().empty()) return Invalid("tls", "cert_file and key_file go together");
   TIDEMARK_RETURN_IF_ERROR(CheckRange("threads", plan.threads(), 0, kMaxThreads));
-  if (!target.unix_path.empty() && !(plan.source_addresses().empty() && plan.resolve().empty())) {
-    return Invalid("target", "a Unix socket takes neither source addresses nor resolve");
-  }
-  if (plan.source_addresses_size() > 10'000) return Invalid("source_addresses", "more than 10000");
-  if (plan.resolve_size() > 1'000) return Invalid("resolve", "more than 1000 entries");
-  TIDEMARK_RETURN_IF_ERROR(CheckResolve(plan, target));
+  TIDEMARK_RETURN_IF_ERROR(CheckAddresses(plan, target));
   TIDEMARK_RETURN_IF_ERROR(CheckRange("kernel_timestamps", plan.kernel_timestamps(), 0, 1'000'000));
   if (plan.kernel_timestamps() > 0 && (target.is_tls || !target.unix_path.empty()))
     return Invalid("kernel_timestamps", "the kernel stamps plain TCP alone; use an http:// target or leave it out");
@@ -773,6 +937,7 @@ bool IsSecretHeader(absl::string_view name) {
 }
 
 proto::Plan PlanForPrinting(proto::Plan plan) {
+  if (!plan.proxy().empty()) plan.set_proxy(ProxyForPrinting(plan.proxy()));
   if (plan.has_web_socket()) {
     for (std::string& message : *plan.mutable_web_socket()->mutable_subscribe())
       message = absl::StrCat("(", message.size(), " bytes)");

@@ -19,11 +19,15 @@ namespace tidemark {
 struct Target {
   bool is_tls = false;
   bool is_web_socket = false;
-  std::string unix_path;  // of a Unix socket; then host and port are empty
+  std::string unix_path;  // of a Unix socket, "@NAME" an abstract one; then host and port are empty
   std::string host;       // name or address as written, without brackets
   std::uint16_t port = 0;
   std::string path = "/";  // with query, as sent
   std::string host_header;
+  // Through a proxy that is asked for each request (RFC 9112 section 3.2.2): what precedes the path there,
+  // "http://h:1", and its Proxy-Authorization. Else empty.
+  std::string absolute_prefix = {};
+  std::string proxy_authorization = {};
 };
 
 // Parses http://HOST[:PORT][/PATH][?QUERY], https, ws, wss, or unix:SOCKET[:/PATH].
@@ -40,6 +44,36 @@ struct ResolveOverride {
   std::string address;
 };
 absl::StatusOr<ResolveOverride> ParseResolveOverride(absl::string_view text);
+
+// Where to connect for one host and port, as curl's --connect-to: "HOST:PORT:OTHER:PORT". HOST or the first PORT may be
+// empty, for any; OTHER or the second one, for what they were. OTHER may have a zone.
+// Errors: InvalidArgument naming the text.
+struct ConnectTo {
+  std::string host;              // empty: any
+  std::uint16_t port = 0;        // 0: any
+  std::string other_host;        // empty: the same
+  std::uint16_t other_port = 0;  // 0: the same
+
+  bool IsFor(const std::string& its_host, std::uint16_t its_port) const;
+};
+absl::StatusOr<ConnectTo> ParseConnectTo(absl::string_view text);
+
+// An HTTP proxy, "http://[USER:PASSWORD@]HOST:PORT". What stands before '@' is percent-decoded, but for references to
+// secrets. Errors: InvalidArgument, without a password in it.
+struct Proxy {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string credentials;  // "USER:PASSWORD"; empty: none
+};
+absl::StatusOr<Proxy> ParseProxy(absl::string_view url);
+
+// Who is connected to for `target`, which is no Unix socket: itself, the proxy, or what connect_to says for them.
+// REQUIRES: the plan is valid.
+struct Dialled {
+  std::string host;
+  std::uint16_t port = 0;
+};
+Dialled DialledFor(const Target& target, const proto::Plan& plan);
 
 // Statuses that count as success.
 using StatusSet = std::bitset<1000>;
@@ -94,6 +128,7 @@ inline constexpr std::size_t kMaxHeaders = 100;
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
 inline constexpr std::size_t kMaxBodyBytes = 16 << 20;
 inline constexpr std::size_t kMaxUrlBytes = 16 << 10;
+inline constexpr std::size_t kMaxCredentials = 4 << 10;
 inline constexpr Nanos kMaxTimeout = 3600 * kSecond;
 inline constexpr Nanos kMaxDuration = 7 * 24 * 3600 * kSecond;
 

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -351,6 +356,102 @@ TEST(PlanTest, AnOverrideIsForTheTargetOrItsClock) {
     EXPECT_THAT(ValidatePlan(plan), FailsWith("web_socket.listen.clock.url: ")) << url;
     EXPECT_THAT(ValidatePlan(plan), FailsWith(reason)) << url;
   }
+}
+
+TEST(PlanTest, ConnectToHasFourParts) {
+  const auto parsed = ParseConnectTo("[::1]:80:[fe80::1%eth0]:8080");
+  ASSERT_OK(parsed);
+  EXPECT_EQ(parsed->host, "::1");
+  EXPECT_EQ(parsed->port, 80);
+  EXPECT_EQ(parsed->other_host, "fe80::1%eth0");
+  EXPECT_EQ(parsed->other_port, 8080);
+  const auto any = ParseConnectTo("::back.test:");
+  ASSERT_OK(any);
+  EXPECT_EQ(any->host, "");
+  EXPECT_EQ(any->other_host, "back.test");
+  EXPECT_EQ(any->other_port, 0);
+  for (const char* text : {"", "h", "h:1", "h:1:o", ":::", "h:1::", "h:1:o:0", "h:1:o:abc", "h:1:o:1:2", "h:x:o:1",
+                           "h:1:u@o:1", "h:1:127.1:1", "127.1:1:o:1", "h:1:[fe80::1%]:1", "h:1:[fe80::1%a/b]:1",
+                           "[fe80::1%eth0]:1:o:1", "h:1:[::1:1", "h:1:o\n:1"}) {
+    const absl::Status status = ParseConnectTo(text).status();
+    EXPECT_THAT(status, FailsWith("connect_to: '")) << text;
+    EXPECT_EQ(status.message().find('\n'), absl::string_view::npos) << status;
+  }
+}
+
+TEST(PlanTest, WhatChoosesAddressesIsForTheTargetOrItsClock) {
+  const auto with = [](const std::function<void(proto::Plan*)>& change, const char* target = "http://api.test/") {
+    proto::Plan plan;
+    plan.set_target(target);
+    change(&plan);
+    ApplyDefaults(&plan);
+    return ValidatePlan(plan);
+  };
+  EXPECT_OK(with([](proto::Plan* p) { p->add_connect_to("API.test.:80:back.test:8080"); }));
+  EXPECT_THAT(with([](proto::Plan* p) { p->add_connect_to("api.test:443:back.test:8080"); }),
+              FailsWith("'api.test:443:back.test:8080' has no effect: the target is api.test:80; write that at its "
+                        "beginning"));
+  EXPECT_OK(with([](proto::Plan* p) {
+    p->add_connect_to("api.test:80:back.test:8080");
+    p->add_resolve("back.test:8080:127.0.0.1");
+  }));
+  EXPECT_THAT(with([](proto::Plan* p) {
+                p->add_connect_to("api.test:80:back.test:8080");
+                p->add_resolve("api.test:80:127.0.0.1");
+              }),
+              FailsWith("has no effect: connect_to leads to back.test:8080"));
+  EXPECT_OK(with([](proto::Plan* p) { p->set_ip_family("6"); }));
+  EXPECT_THAT(with([](proto::Plan* p) { p->set_ip_family("5"); }), FailsWith("ip_family: '5'; write 4 or 6"));
+  EXPECT_OK(with([](proto::Plan* p) { *p->mutable_resolve_every() = ToDurationProto(kSecond); }));
+  EXPECT_THAT(with([](proto::Plan* p) { *p->mutable_resolve_every() = ToDurationProto(kMillisecond); }),
+              FailsWith("resolve_every: 1ms is outside"));
+  EXPECT_THAT(with([](proto::Plan* p) { *p->mutable_resolve_every() = ToDurationProto(kSecond); }, "http://127.0.0.1/"),
+              FailsWith("resolve_every: has no effect: 127.0.0.1:80 has its address from the plan"));
+  for (const auto& change : std::vector<std::function<void(proto::Plan*)>>{
+           [](proto::Plan* p) { p->add_connect_to("::h:1"); }, [](proto::Plan* p) { p->set_ip_family("4"); },
+           [](proto::Plan* p) { p->set_proxy("http://h:1"); },
+           [](proto::Plan* p) { *p->mutable_resolve_every() = ToDurationProto(kSecond); }})
+    EXPECT_THAT(with(change, "unix:/run/a.sock"), FailsWith("a Unix socket takes neither"));
+}
+
+TEST(PlanTest, AnAbstractUnixSocketHasAName) {
+  EXPECT_EQ(ParseTarget("unix:@api:/p")->unix_path, "@api");
+  EXPECT_EQ(ParseTarget("unix:@api:/p")->path, "/p");
+  EXPECT_OK(ParseTarget("unix:@" + std::string(107, 'a')));
+  EXPECT_OK(ParseTarget("unix:/" + std::string(106, 'a')));
+  for (const std::string& url : {std::string("unix:@"), std::string("unix:@:/p"), "unix:@" + std::string(108, 'a'),
+                                 "unix:/" + std::string(107, 'a')})
+    EXPECT_THAT(ParseTarget(url), FailsWith("is no Unix socket; write unix:/run/api.sock:/path, or unix:@NAME:/path"));
+}
+
+TEST(PlanTest, AProxyIsAHostAndAPortAndPerhapsCredentials) {
+  EXPECT_EQ(ParseProxy("http://proxy.test:3128")->host, "proxy.test");
+  EXPECT_EQ(ParseProxy("HTTP://[::1]:3128/")->port, 3128);
+  EXPECT_EQ(ParseProxy("http://u%3a:p%40ss@h:1").status().message(),
+            "proxy: 'http://***@h:1' has ':' in its user, which no user name holds");
+  EXPECT_EQ(ParseProxy("http://u:p%40s:s@h:1")->credentials, "u:p@s:s");
+  EXPECT_EQ(ParseProxy("http://u:{file:/run/p}@h:1")->credentials, "u:{file:/run/p}");
+  EXPECT_EQ(ParseProxy("http://{env:BOTH}@h:1")->credentials, "{env:BOTH}");
+  const std::pair<const char*, const char*> kCases[] = {{"https://h:1", "write http://HOST:PORT"},
+                                                        {"h:1", "write http://HOST:PORT"},
+                                                        {"http://h", "has no port"},
+                                                        {"http://h:1/x", "has port '1/x'"},
+                                                        {"http://h:0", "has port '0'"},
+                                                        {"http://127.1:1", "127.0.0.1"},
+                                                        {"http://u:sesame/x@h:1", "has '/' in its user or password"},
+                                                        {"http://u:sesame@x@h:1", "has '@' in its user or password"},
+                                                        {"http://u:sesame%0d@h:1", "control characters"},
+                                                        {"http://u:sesame%4@h:1", "has '%' without"},
+                                                        {"u:sesame@h:1", "write http://HOST:PORT"}};
+  for (const auto& [url, reason] : kCases) {
+    const absl::Status status = ParseProxy(url).status();
+    EXPECT_THAT(status, FailsWith("proxy: '")) << url;
+    EXPECT_THAT(status, FailsWith(reason)) << url;
+    EXPECT_EQ(status.message().find("sesame"), absl::string_view::npos) << status;
+  }
+  proto::Plan plan;
+  plan.set_proxy("http://u:sesame@h:1");
+  EXPECT_EQ(PlanForPrinting(plan).proxy(), "http://***@h:1");
 }
 
 }  // namespace

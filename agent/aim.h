@@ -1,0 +1,26 @@
+// Where load goes: the addresses of who is connected to, each of which the guard allows.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/target_guard.h"
+#include "agent/transport.h"
+#include "common/plan.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+
+struct Aim {
+  std::vector<SocketAddress> addresses;
+  std::vector<SocketAddress> left_out;  // of "localhost": those on which nothing listens
+  TargetGuard::Ceiling ceiling;         // the lowest of theirs
+};
+
+// Looks up who is connected to for `target`, and asks the guard about each address. Through a proxy these are the
+// proxy's, and the guard is asked about the target besides: about its addresses as this machine finds them, or, if it
+// finds none, about its name. Blocks while the system's resolver works.
+// Errors: NotFound (name, family), PermissionDenied (guard), InvalidArgument (override).  REQUIRES: the plan is valid.
+absl::StatusOr<Aim> TakeAim(const Target& target, const proto::Plan& plan, const TargetGuard& guard);
+
+}  // namespace tidemark
