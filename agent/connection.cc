@@ -54,9 +54,21 @@ void Connection::Open() {
   if (!is_succeeding_) ReleaseHold();
   is_proven_ = false;
   sent_ = c.ReadClock();
+  state_ = State::kConnecting;
+  Connect();
+}
+
+// Begins an attempt that has begun at sent_, or tries it again.
+void Connection::Connect() {
+  ConnectionContext& c = *context_;
   const SocketAddress* source = c.sources.empty() ? nullptr : &c.sources[index_ % c.sources.size()];
   const IoResult io = transport_.Connect(target(), source);
-  state_ = State::kConnecting;
+  if (io.kind == IoResult::Kind::kWantRead) {
+    // Of an accept queue's room nothing tells: it is looked for at each tick.
+    if (c.now == sent_) ++c.recorder->counters.waited_for_room;
+    ++c.short_of_room;
+    return c.wheel->Schedule(this, std::min(c.now + TimeoutWheel::kTick, sent_ + c.connect_timeout));
+  }
   if (io.kind == IoResult::Kind::kFailed) return FailConnect(Phase::kConnect, io.error, target().ToString());
   c.wheel->Schedule(this, sent_ + c.connect_timeout);
   interest_ = io.kind == IoResult::Kind::kWantWrite ? static_cast<std::uint32_t>(EPOLLOUT) : kToRead;
@@ -108,6 +120,7 @@ void Connection::OnEnding(std::uint32_t events) {
 void Connection::OnConnected() {
   ConnectionContext& c = *context_;
   if (c.stamp_every > 0) transport_.EnableStamps();
+  CountSynRetransmits();
   const IoResult io = transport_.FinishConnect();
   if (io.kind == IoResult::Kind::kFailed) {
     return FailConnect(Phase::kConnect, io.error, target().ToString());
@@ -119,6 +132,13 @@ void Connection::OnConnected() {
   c.wheel->Schedule(this, now + c.connect_timeout);
   state_ = State::kHandshaking;
   OnHandshake();
+}
+
+// The attempt to connect is over, in one way or another.
+void Connection::CountSynRetransmits() {
+  // A young one has sent its SYN once: see kYoungAttempt. Half of it, since clocks are read at different moments.
+  if (context_->now - sent_ < kYoungAttempt / 2 || transport_.fd() < 0) return;
+  context_->recorder->counters.syn_retransmits += transport_.SynRetransmits();
 }
 
 void Connection::OnHandshake() {
@@ -459,6 +479,11 @@ void Connection::OnDeadline() {
   }
   switch (state_) {
     case State::kConnecting:
+      if (transport_.fd() < 0) {
+        --context_->short_of_room;
+        if (context_->now - sent_ < context_->connect_timeout) return Connect();
+      }
+      CountSynRetransmits();
       return FailConnect(Phase::kConnect, ETIMEDOUT, target().ToString());
     case State::kHandshaking:
       return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
@@ -593,6 +618,10 @@ void Connection::FailRequest(int error) {
     return TakeNext(c.ReadClock());
   }
   const Outcome outcome = OutcomeOf(error);
+  // What was malformed lies in the buffer; of a first read it is the answer's beginning.
+  const bool is_first_read = first_byte_ == c.now;
+  if (error == EBADMSG && is_first_read && !transport_.is_tls() && IsTlsRecord({c.buffer.data(), 2}))
+    ++c.recorder->counters.tls_answers;
   const Nanos now = c.ReadClock();
   c.book.Fail(SlotInHand(), outcome, now);
   LeaveSlot();
@@ -671,6 +700,8 @@ void Connection::Settle() {
 
 void Connection::Close() {
   if (state_ > State::kBackoff && state_ < State::kIdle) {
+    if (state_ == State::kConnecting) CountSynRetransmits();
+    if (state_ == State::kConnecting && transport_.fd() < 0) --context_->short_of_room;
     ++context_->recorder->counters[ConnectResult::kAbandoned];
     if (transport_.IsAccepted()) ++context_->recorder->counters.abandoned_open;
   }

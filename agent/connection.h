@@ -94,14 +94,15 @@ struct ConnectionContext {
   FirstAnswers first_refusals;   // of upgrades
   std::uint64_t random = 0;      // state of NextRandom
   std::unique_ptr<JsonPointers> json;
-  std::vector<char> buffer;      // one read buffer for all
-  std::int64_t until_stamp = 1;  // requests up to the next one with kernel time stamps
-  std::int64_t settled = 0;      // connections with nothing left to do in this phase
-  std::int64_t up = 0;           // connections established now
-  std::int64_t backing_off = 0;  // connections that wait before they are tried again
-  std::int64_t asked = 0;        // connections that should be up now: all but those that we hold closed ourselves
-  Nanos counted_to = 0;          // up to when the recorder knows of both
-  int open_credits = 0;          // see Worker::OpenConnections
+  std::vector<char> buffer;        // one read buffer for all
+  std::int64_t until_stamp = 1;    // requests up to the next one with kernel time stamps
+  std::int64_t settled = 0;        // connections with nothing left to do in this phase
+  std::int64_t up = 0;             // connections established now
+  std::int64_t short_of_room = 0;  // attempts that wait for room in the target's accept queue
+  std::int64_t backing_off = 0;    // connections that wait before they are tried again
+  std::int64_t asked = 0;          // connections that should be up now: all but those that we hold closed ourselves
+  Nanos counted_to = 0;            // up to when the recorder knows of both
+  int open_credits = 0;            // see Worker::OpenConnections
   // Requests that are due go out together at the end of a turn: see Worker::Run.
   std::vector<Connection*> to_send;
   // Open loop: connections free to take a slot, longest first.
@@ -288,6 +289,8 @@ class Connection : public TimeoutWheel::Node {
     std::unique_ptr<StreamListener> listener;  // while listening
   };
 
+  void Connect();
+  void CountSynRetransmits();
   void OnConnected();
   void OnHandshake();
   void OnEstablished();

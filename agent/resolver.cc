@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/machine.h"
 #include "common/authority.h"
 #include "common/check.h"
 #include "common/inert_text.h"
@@ -115,6 +117,22 @@ absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::s
   // Only a zone can be wrong with it.
   return absl::InvalidArgumentError(
       absl::StrCat(field, ": '", InertText(text, 64), "' has a zone that this agent's machine has not"));
+}
+
+absl::Status CheckSource(const SocketAddress& source, const std::string& text) {
+  const int fd = socket(source.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int error = fd < 0 || bind(fd, source.get(), source.length) != 0 ? errno : 0;
+  if (fd >= 0) close(fd);
+  if (error == 0) return absl::OkStatus();
+  if (error != EADDRNOTAVAIL)
+    return absl::InvalidArgumentError(absl::StrCat("source_addresses: ", text, ": ", std::strerror(error)));
+  constexpr std::size_t kShown = 8;
+  std::vector<std::string> own = LocalAddresses();
+  const bool has_more = own.size() > kShown;
+  own.resize(std::min(own.size(), kShown));
+  return absl::InvalidArgumentError(absl::StrCat("source_addresses: ", text,
+                                                 " is no address of this agent's machine; it has ",
+                                                 absl::StrJoin(own, ", "), has_more ? " and more" : ""));
 }
 
 }  // namespace tidemark

@@ -33,4 +33,8 @@ void KeepListeningLoopback(std::vector<SocketAddress>* addresses, std::vector<So
 // text.
 absl::StatusOr<SocketAddress> ParseAddress(absl::string_view field, const std::string& text);
 
+// Whether connections can begin at `source`, of which `text` was read.  Errors: InvalidArgument: it is no address of
+// this machine.
+absl::Status CheckSource(const SocketAddress& source, const std::string& text);
+
 }  // namespace tidemark

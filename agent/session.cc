@@ -85,6 +85,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
       return absl::InvalidArgumentError(absl::StrCat("source_addresses: ", text, " cannot reach ",
                                                      settings.targets[0].ToString(), "; both must be IPv4, or IPv6"));
     }
+    TIDEMARK_RETURN_IF_ERROR(CheckSource(address, text));
     settings.sources.push_back(address);
   }
 

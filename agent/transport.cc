@@ -76,7 +76,25 @@ IoResult Transport::Connect(const SocketAddress& target, const SocketAddress* so
   }
   if (connect(fd_, target.get(), target.length) == 0) return {};
   if (errno == EINPROGRESS) return {.kind = IoResult::Kind::kWantWrite};
+  if (errno == EAGAIN && target.family() == AF_UNIX) {
+    Close();
+    return {.kind = IoResult::Kind::kWantRead};
+  }
   return {.kind = IoResult::Kind::kFailed, .error = errno};
+}
+
+std::uint64_t Transport::SynRetransmits() const {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  return getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_total_retrans : 0;
+}
+
+// Sees the head of each record while the handshake lasts, as OpenSSL does not keep those that are none.
+void Transport::OnRecord(int is_write, int /*version*/, int type, const void* bytes, std::size_t size, SSL* /*ssl*/,
+                         void* transport) {
+  if (is_write != 0 || type != SSL3_RT_HEADER) return;
+  const absl::string_view head(static_cast<const char*>(bytes), size);
+  if (head == "HTTP/") static_cast<Transport*>(transport)->is_plain_http_ = true;
 }
 
 IoResult Transport::FinishConnect() {
@@ -94,11 +112,15 @@ IoResult Transport::Handshake(SSL_CTX* context, const std::string& server_name) 
     SSL_set_fd(ssl_, fd_);
     SSL_set_connect_state(ssl_);
     if (session_ != nullptr && ResumesSessions(context)) SSL_set_session(ssl_, session_);
+    is_plain_http_ = false;
+    SSL_set_msg_callback(ssl_, OnRecord);
+    SSL_set_msg_callback_arg(ssl_, this);
     if (!server_name.empty()) SSL_set_tlsext_host_name(ssl_, server_name.c_str());
   }
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) {
     is_fresh_ = true;
+    SSL_set_msg_callback(ssl_, nullptr);
     return {};
   }
   IoResult io = TlsResult(result);
@@ -275,6 +297,7 @@ std::string Transport::TlsError() const {
     const long verify = SSL_get_verify_result(ssl_);
     if (verify != X509_V_OK) return absl::StrCat("certificate: ", X509_verify_cert_error_string(verify));
   }
+  if (is_plain_http_) return "handshake: the target speaks plain HTTP; write http:// or ws://";
   const unsigned long error = ERR_peek_error();
   const char* reason = error == 0 ? nullptr : ERR_reason_error_string(error);
   return reason == nullptr ? "handshake: the peer closed the connection" : absl::StrCat("handshake: ", reason);

@@ -40,6 +40,12 @@ struct IoResult {
   std::size_t bytes = 0;
 };
 
+// Whether bytes that should be HTTP begin a record of TLS: an alert or a handshake message, of version 3.x (RFC 8446
+// section 5.1).
+inline bool IsTlsRecord(absl::string_view bytes) {
+  return bytes.size() >= 2 && (bytes[0] == 0x15 || bytes[0] == 0x16) && bytes[1] == 0x03;
+}
+
 // Owns one descriptor and, for TLS, one SSL object that reads the descriptor itself: measured cheaper in memory than
 // memory BIOs and equal in time. Threads: one.
 class Transport {
@@ -49,7 +55,8 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  // Starts connecting; kWantWrite while it is under way. `source` may be null.
+  // Starts connecting; kWantWrite while it is under way. `source` may be null. kWantRead: the accept queue of a Unix
+  // socket is full, of whose room no event tells; there is no descriptor then.
   IoResult Connect(const SocketAddress& target, const SocketAddress* source);
   // To be called when the descriptor is writable after Connect: says how it ended.
   IoResult FinishConnect();
@@ -57,6 +64,12 @@ class Transport {
   // Performs the TLS handshake as far as it goes, resuming the session of the connection before, if there
   // was one and `context` resumes. `server_name` is sent (SNI) unless empty.
   IoResult Handshake(SSL_CTX* context, const std::string& server_name);
+
+  // After a handshake that failed: whether what came is an HTTP response.
+  bool IsPlainHttp() const { return is_plain_http_; }
+
+  // Before anything was sent over TCP: how often the SYN was sent again.
+  std::uint64_t SynRetransmits() const;
 
   // After the handshake: whether it resumed an earlier session.
   bool IsResumed() const { return SSL_session_reused(ssl_) == 1; }
@@ -118,12 +131,14 @@ class Transport {
   IoResult TlsResult(int result) const;
   IoResult ReadWhy(IoResult failed);
   void KeepSession();
+  static void OnRecord(int is_write, int version, int type, const void* bytes, std::size_t size, SSL*, void* transport);
   static IoResult FailedWith(IoResult::Kind would_block);
 
   int fd_ = -1;
   SSL* ssl_ = nullptr;
   SSL_SESSION* session_ = nullptr;  // to be resumed by the next connection
   bool is_fresh_ = false;           // TLS: no response has been read
+  bool is_plain_http_ = false;      // TLS: what came is no record, but an HTTP response
 };
 
 }  // namespace tidemark

@@ -59,6 +59,8 @@ void Connection::OnUpgradeReadable() {
     const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
     const auto upgrade = ReadUpgrade(bytes, web_socket_->key, c.subprotocols, c.deflate != nullptr);
     if (absl::IsUnavailable(upgrade.status()) && EndRefused(bytes, false)) return;
+    if (!upgrade.ok() && !transport_.is_tls() && IsTlsRecord(bytes))
+      return FailConnect(Phase::kUpgrade, EPROTO, "upgrade: the target speaks TLS; write wss://");
     if (!upgrade.ok() && !absl::IsUnavailable(upgrade.status()))
       return FailConnect(Phase::kUpgrade, EPROTO, std::string(upgrade.status().message()));
     if (!upgrade.ok() || !upgrade->is_complete) {

@@ -176,7 +176,8 @@ Nanos Worker::NextWake() const {
     const Nanos due = context_.open_loop->next_due();
     wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
   }
-  if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || wants_ticks_)
+  if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || wants_ticks_ ||
+      context_.short_of_room > 0)
     return std::min(next_tick_, wake);
   if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, duration_end_, cut_off_at_});
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();

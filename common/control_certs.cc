@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "common/encrypted_key.h"
 #include "common/status_macros.h"
 #include "common/user_folder.h"
 
@@ -37,6 +38,8 @@ absl::StatusOr<ControlCerts> ReadControlCerts(const std::string& dir) {
   TIDEMARK_ASSIGN_OR_RETURN(certs.ca, ReadPem(dir + "/ca.pem"));
   TIDEMARK_ASSIGN_OR_RETURN(certs.cert, ReadPem(dir + "/cert.pem"));
   TIDEMARK_ASSIGN_OR_RETURN(certs.key, ReadPem(dir + "/key.pem"));
+  if (IsEncryptedKey(certs.key))
+    return absl::FailedPreconditionError(absl::StrCat("--control-certs: ", WhyNotEncrypted(dir + "/key.pem")));
   struct stat facts {};
   if (stat((dir + "/key.pem").c_str(), &facts) == 0 && (facts.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
     return absl::FailedPreconditionError(

@@ -54,6 +54,8 @@ constexpr NeedRow kNeeds[] = {
      "it is of TLS; use an https:// or wss:// target"},
     {Need::kTlsRequests, [](const auto& plan, const auto& target) { return target.is_tls && !IsListening(plan); },
      "it is of requests over TLS; use an https:// or wss:// target, and leave web_socket.listen out"},
+    {Need::kUnixSocket, [](const auto&, const auto& target) { return !target.unix_path.empty(); },
+     "it is of Unix sockets; use a unix: target"},
     {Need::kWebSocket, [](const auto&, const auto& target) { return target.is_web_socket; },
      "it is of WebSockets; use a ws:// or wss:// target"},
     {Need::kDeflate, [](const auto& plan, const auto&) { return plan.web_socket().deflate(); },

@@ -21,6 +21,7 @@
 #include "absl/strings/str_join.h"
 #include "common/authority.h"
 #include "common/control_certs.h"
+#include "common/encrypted_key.h"
 #include "common/exit_code.h"
 #include "common/inert_text.h"
 #include "common/status_macros.h"
@@ -156,10 +157,13 @@ absl::Status Issue(const std::string& ca_dir, const std::vector<std::string>& na
   }
   TIDEMARK_ASSIGN_OR_RETURN(const std::string ca_pem, ReadText(ca_dir + "/ca.pem"));
   TIDEMARK_ASSIGN_OR_RETURN(const std::string ca_key_pem, ReadText(ca_dir + "/ca.key"));
+  if (IsEncryptedKey(ca_key_pem)) return absl::FailedPreconditionError(WhyNotEncrypted(ca_dir + "/ca.key"));
   const Bio ca_text(BIO_new_mem_buf(ca_pem.data(), static_cast<int>(ca_pem.size())));
   const Bio key_text(BIO_new_mem_buf(ca_key_pem.data(), static_cast<int>(ca_key_pem.size())));
-  const Cert ca(PEM_read_bio_X509(ca_text.get(), nullptr, nullptr, nullptr));
-  const Key ca_key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
+  // Without a passphrase OpenSSL would ask for one at the terminal.
+  char no_passphrase[] = "";
+  const Cert ca(PEM_read_bio_X509(ca_text.get(), nullptr, nullptr, no_passphrase));
+  const Key ca_key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, no_passphrase));
   if (ca == nullptr || ca_key == nullptr || X509_check_private_key(ca.get(), ca_key.get()) != 1)
     return absl::FailedPreconditionError(absl::StrCat("'", ca_dir, "' holds no matching ca.pem and ca.key"));
 

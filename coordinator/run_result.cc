@@ -82,7 +82,9 @@ std::string WhyNoSuccess(const RunResult& result, const proto::Plan& plan) {
     if (sum.never_sent[i] != 0)
       ends.push_back(absl::StrCat("never sent (", kNeverSentRows[i].label, ") ", sum.never_sent[i]));
   }
-  return absl::StrCat(target, "not one of ", sum.planned, " requests succeeded: ", absl::StrJoin(ends, ", "));
+  const bool speaks_tls = sum.tls_answers != 0;
+  return absl::StrCat(target, "not one of ", sum.planned, " requests succeeded: ", absl::StrJoin(ends, ", "),
+                      speaks_tls ? "; it speaks TLS: write https://" : "");
 }
 
 void ClosePoint(PointResult* point, int exit_code, RunResult* result) {

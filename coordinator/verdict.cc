@@ -89,13 +89,18 @@ void RemarkMachines(const PointFacts& facts, std::vector<std::string>* notes) {
     notes->push_back(absl::StrFormat("the hypervisor took %.1f %% of the generator's CPU time", steal * 100));
   if (host.dropped_packets() > 0)
     notes->push_back(absl::StrCat("the generator's machine dropped ", host.dropped_packets(), " packets"));
-  if (host.syn_retransmits() > 0) {
-    notes->push_back(absl::StrCat(host.syn_retransmits(),
-                                  " SYNs had to be sent again: an accept queue or the network dropped them"));
+  // Of SYNs our own sockets know how many were ours; the rest are the machine's.
+  const std::uint64_t own = facts.counters.syn_retransmits;
+  if (own > 0)
+    notes->push_back(absl::StrCat(own, " SYNs had to be sent again: an accept queue or the network dropped them"));
+  if (host.syn_retransmits() > own) {
+    notes->push_back(absl::StrCat("the generator's machine sent ", host.syn_retransmits() - own,
+                                  own > 0 ? " more SYNs" : " SYNs", " again, for other programs than this"));
   }
   if (host.accept_overflows() > 0) {
     notes->push_back(absl::StrCat("an accept queue on the generator's machine was full ", host.accept_overflows(),
-                                  " times: give the target a longer backlog, or use --connect-rate"));
+                                  " times", own > 0 ? "" : ", though this run had no SYN to send again",
+                                  ": give the target a longer backlog, or use --connect-rate"));
   }
 }
 

@@ -52,6 +52,7 @@ class AbsenceCheck {
     const Object& plan = report.at("plan").as_object();
     const std::string target(plan.at("target").as_string());
     is_web_socket_ = target.rfind("ws", 0) == 0;
+    is_unix_ = target.rfind("unix:", 0) == 0;
     is_tls_ = target.rfind("https", 0) == 0 || target.rfind("wss", 0) == 0;
     const Object& sweep = plan.at("sweep").as_object();
     has_rates_ = sweep.contains("rates");
@@ -99,7 +100,8 @@ class AbsenceCheck {
         {".*\\.intervals\\.low_us", true},
         {".*\\.(accounting|warmup)\\.(planned|sent|never_sent|success|waiting|in_flight|drained)", sends},
         {".*\\.counters\\.(late_by_us|waited_for_back_off|drained_sent)", sends},
-        {".*\\.counters\\.unannounced_closes", is_http},
+        {".*\\.counters\\.(unannounced_closes|tls_answers)", is_http},
+        {".*\\.counters\\.waited_for_room", is_unix_},
         {".*\\.counters\\.ended_without_close_notify", sends && is_tls_},
         {".*\\.(accounting|warmup)\\.counters\\..*", true},  // of the others each plan's
         {".*\\.never_sent_by_reason\\.tls", sends && is_tls_},
@@ -294,6 +296,7 @@ class AbsenceCheck {
   }
 
   bool is_web_socket_ = false;
+  bool is_unix_ = false;
   bool is_tls_ = false;
   bool is_open_ = false;
   bool has_rates_ = false;

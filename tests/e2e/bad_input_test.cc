@@ -47,7 +47,8 @@ TEST(BadInputTest, PlansAndFlagsAreRefusedBeforeAnythingStarts) {
       {{"http://host.invalid/"}, 5, "host 'host.invalid' cannot be resolved"},
       {{"-c", "5", url}, 5, "connect to 127.0.0.1:1: Connection refused; is the server running"},
       {{"-o", "json=/nonexistent/x.json", url}, 1, "'/nonexistent/x.json' cannot be written"},
-      {{"--source", "203.0.113.9", "-c", "1", url}, 5, "Cannot assign requested address"},
+      {{"--source", "203.0.113.9", "-c", "1", url}, 1, "source_addresses: 203.0.113.9 is no address of this agent's"},
+      {{"-6", "-c", "1", url}, 5, "host '127.0.0.1' has no IPv6 address, only 127.0.0.1:1; leave out ip_family (-6)"},
   };
   for (const BadCase& bad : kCases) ExpectRefusal(bad);
 }
@@ -112,9 +113,30 @@ TEST(BadInputTest, CertificatesThatDoNotFitAreNamed) {
   refused(other, other.cert, "IP address mismatch");
   refused(good, other.cert, "certificate: self-signed certificate");
   Nginx plain("location / { return 200 hello; }");
-  ExpectRefusal(
-      {{"-c", "2", "https://127.0.0.1:" + std::to_string(plain.port()) + "/"}, 5, "handshake: wrong version number"});
+  ExpectRefusal({{"-c", "2", "https://127.0.0.1:" + std::to_string(plain.port()) + "/"},
+                 5,
+                 "the target speaks plain HTTP; write http://"});
   ExpectRefusal({{"-c", "2", "--cacert", dir / "missing.pem", "https://127.0.0.1:1/"}, 1, "tls.ca_file"});
+}
+
+TEST(BadInputTest, AKeyThatNeedsAPassphraseIsNamed) {
+  TempDir dir;
+  const Certificate pair(dir, "cert", "IP:127.0.0.1");
+  std::filesystem::copy(pair.cert, dir / "ca.pem");
+  const std::string key = dir / "key.pem";
+  Process encrypt({"openssl", "pkey", "-in", pair.key, "-aes128", "-passout", "pass:sesame", "-out", key});
+  ASSERT_EQ(encrypt.Wait(), 0) << encrypt.Err();
+  std::filesystem::permissions(key, std::filesystem::perms::owner_read);
+  const std::string message = "'" + key + "' is encrypted, and nobody is asked for its passphrase";
+  ExpectRefusal({{"--cert", pair.cert, "--key", key, "https://127.0.0.1:1/"}, 1, "tls.key_file: " + message});
+  ExpectRefusal({{"--agents", "127.0.0.1:1", "--control-certs", dir / "", "http://127.0.0.1:1/"}, 1, "is encrypted"});
+  Process agent({TIDEMARK_AGENT_BINARY, "--listen", "127.0.0.1:0", "--control-certs", dir / ""});
+  EXPECT_EQ(agent.Wait(), 1);
+  EXPECT_NE(agent.Err().find("is encrypted, and nobody is asked"), std::string::npos) << agent.Err();
+  std::filesystem::copy(key, dir / "ca.key");
+  Process issue({TIDEMARK_BINARY, "certs", "agent", "--ca", dir / "", "--out", dir / "new", "127.0.0.1"});
+  EXPECT_EQ(issue.Wait(), 1);
+  EXPECT_NE(issue.Err().find("is encrypted, and nobody is asked"), std::string::npos) << issue.Err();
 }
 
 TEST(BadInputTest, AnAgentIsBusyWithOneRunAtATime) {

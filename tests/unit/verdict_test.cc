@@ -191,6 +191,26 @@ TEST(VerdictTest, WhatTheMachineWentThroughIsRemarked) {
   EXPECT_EQ(judgement.notes[0], "the hypervisor took 5.0 % of the generator's CPU time");
 }
 
+// The kernel counts the SYNs of all programs; our own sockets know which were ours.
+TEST(VerdictTest, SynsThatOthersSentAgainAreTheMachines) {
+  const auto notes_of = [](std::uint64_t machine, std::uint64_t own, std::uint64_t overflows) {
+    Case c;
+    c.facts.host.set_syn_retransmits(machine);
+    c.facts.host.set_accept_overflows(overflows);
+    c.facts.counters.syn_retransmits = own;
+    return Judge(c.facts).notes;
+  };
+  EXPECT_EQ(notes_of(5, 5, 0),
+            std::vector<std::string>{"5 SYNs had to be sent again: an accept queue or the network dropped them"});
+  EXPECT_EQ(notes_of(5, 0, 0),
+            std::vector<std::string>{"the generator's machine sent 5 SYNs again, for other programs than this"});
+  EXPECT_EQ(notes_of(5, 2, 0)[1], "the generator's machine sent 3 more SYNs again, for other programs than this");
+  EXPECT_EQ(notes_of(1, 2, 0).size(), 1u);
+  EXPECT_EQ(notes_of(0, 0, 3),
+            std::vector<std::string>{"an accept queue on the generator's machine was full 3 times, though this run had "
+                                     "no SYN to send again: give the target a longer backlog, or use --connect-rate"});
+}
+
 TEST(VerdictTest, AnAgentThatSeesAnotherLatencyIsNamed) {
   Case c;
   c.facts.means = {
