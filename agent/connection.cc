@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/tunnel.h"
 #include "common/check.h"
 
 namespace tidemark {
@@ -69,7 +70,7 @@ void Connection::Connect() {
     ++c.short_of_room;
     return c.wheel->Schedule(this, std::min(c.now + TimeoutWheel::kTick, sent_ + c.connect_timeout));
   }
-  if (io.kind == IoResult::Kind::kFailed) return FailConnect(Phase::kConnect, io.error, target().ToString());
+  if (io.kind == IoResult::Kind::kFailed) return FailConnect(Phase::kConnect, io.error, WhoIsDialled());
   c.wheel->Schedule(this, sent_ + c.connect_timeout);
   interest_ = io.kind == IoResult::Kind::kWantWrite ? static_cast<std::uint32_t>(EPOLLOUT) : kToRead;
   if (!c.loop->Add(transport_.fd(), interest_, this)) return FailConnect(Phase::kConnect, errno, "epoll");
@@ -82,6 +83,8 @@ void Connection::OnEvents(std::uint32_t events) {
   switch (state_) {
     case State::kConnecting:
       return OnConnected();
+    case State::kTunnelling:
+      return OnTunnelReadable();
     case State::kHandshaking:
       return OnHandshake();
     case State::kUpgrading:
@@ -123,8 +126,59 @@ void Connection::OnConnected() {
   CountSynRetransmits();
   const IoResult io = transport_.FinishConnect();
   if (io.kind == IoResult::Kind::kFailed) {
-    return FailConnect(Phase::kConnect, io.error, target().ToString());
+    return FailConnect(Phase::kConnect, io.error, WhoIsDialled());
   }
+  c.tunnel.empty() ? OnReached() : BeginTunnel();
+}
+
+void Connection::BeginTunnel() {
+  ConnectionContext& c = *context_;
+  state_ = State::kTunnelling;
+  const IoResult io = transport_.Send(c.tunnel);
+  // The buffer of a connection that has sent nothing holds more than that.
+  if (io.kind != IoResult::Kind::kDone || io.bytes < c.tunnel.size())
+    return FailConnect(Phase::kProxy, io.error == 0 ? EPIPE : io.error,
+                       absl::StrCat(WhoIsDialled(), ": it takes no request for a tunnel"));
+  c.recorder->counters.bytes_sent += io.bytes;
+  SetInterest(kToRead);
+}
+
+// The proxy's answer is taken from the kernel to its last byte, and no further: what follows is the target's.
+void Connection::OnTunnelReadable() {
+  ConnectionContext& c = *context_;
+  while (true) {
+    const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
+    if (kept > 0) std::memcpy(c.buffer.data(), spill_->data(), kept);
+    const IoResult io = transport_.Peek(c.buffer.data() + kept, c.buffer.size() - kept);
+    if (io.kind == IoResult::Kind::kWantRead) return;
+    if (io.kind != IoResult::Kind::kDone)
+      return FailConnect(Phase::kProxy, io.error == 0 ? ECONNRESET : io.error,
+                         absl::StrCat(WhoIsDialled(), ": it closed the connection before the tunnel was open"));
+    const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
+    const auto answer = ReadTunnelAnswer(bytes);
+    if (!answer.ok())
+      return FailConnect(Phase::kProxy, EPROTO,
+                         absl::StrCat(WhoIsDialled(), ": ",
+                                      c.masks->Apply(std::string(answer.status().message()), false)));
+    const std::size_t size = answer->is_complete ? answer->consumed : bytes.size();
+    c.recorder->counters.bytes_received += transport_.Receive(c.buffer.data() + kept, size - kept).bytes;
+    if (!answer->is_complete) {
+      spill_ = std::make_unique<std::string>(bytes);
+      continue;
+    }
+    spill_.reset();
+    return OnReached();
+  }
+}
+
+// As a message names them.
+std::string Connection::WhoIsDialled() const {
+  return absl::StrCat(context_->is_proxied ? "proxy " : "", target().ToString());
+}
+
+// What is sent from now on, the target gets.
+void Connection::OnReached() {
+  ConnectionContext& c = *context_;
   const Nanos now = c.ReadClock();
   (*c.recorder)[Metric::kConnect].Record(now - sent_);
   if (c.tls == nullptr) return c.upgrade ? BeginUpgrade() : OnEstablished();
@@ -484,7 +538,9 @@ void Connection::OnDeadline() {
         if (context_->now - sent_ < context_->connect_timeout) return Connect();
       }
       CountSynRetransmits();
-      return FailConnect(Phase::kConnect, ETIMEDOUT, target().ToString());
+      return FailConnect(Phase::kConnect, ETIMEDOUT, WhoIsDialled());
+    case State::kTunnelling:
+      return FailConnect(Phase::kProxy, ETIMEDOUT, absl::StrCat(WhoIsDialled(), ": no answer to CONNECT in time"));
     case State::kHandshaking:
       return FailConnect(Phase::kTls, ETIMEDOUT, "handshake: no answer in time");
     case State::kUpgrading:
@@ -655,6 +711,7 @@ void Connection::StopWaiting(NeverSent reason) {
     case State::kReceiving:
       return;
     case State::kConnecting:
+    case State::kTunnelling:
     case State::kHandshaking:
     case State::kUpgrading:
     case State::kSubscribing:

@@ -69,6 +69,8 @@ struct ConnectionContext {
   bool is_plain_reuse = true;    // not so, and without TLS, which may hold an end that no event tells of
   std::vector<SocketAddress> targets;
   std::vector<SocketAddress> sources;
+  bool is_proxied = false;  // the targets are a proxy's addresses
+  std::string tunnel;       // ... which is asked for a tunnel with this; empty: for each request
   SSL_CTX* tls = nullptr;
   std::string server_name;
   std::optional<UpgradeRequest> upgrade;  // of a WebSocket target
@@ -247,6 +249,7 @@ class Connection : public TimeoutWheel::Node {
     kClosed,
     kBackoff,
     kConnecting,
+    kTunnelling,
     kHandshaking,
     kUpgrading,
     kSubscribing,
@@ -292,6 +295,10 @@ class Connection : public TimeoutWheel::Node {
   void Connect();
   void CountSynRetransmits();
   void OnConnected();
+  void BeginTunnel();
+  void OnTunnelReadable();
+  void OnReached();
+  std::string WhoIsDialled() const;
   void OnHandshake();
   void OnEstablished();
   void CountEstablished();

@@ -105,6 +105,13 @@ std::string AsUrl(absl::string_view text, absl::string_view keeps) {
 
 }  // namespace
 
+absl::Status FillSecrets(const TargetGuard& guard, std::string* text, std::vector<std::string>* values) {
+  const std::size_t before = values->size();
+  TIDEMARK_RETURN_IF_ERROR(Fill(guard, text, values));
+  if (values->size() > before) prctl(PR_SET_DUMPABLE, 0);
+  return absl::OkStatus();
+}
+
 absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values) {
   std::vector<std::string> found;
   for (proto::Request& request : *plan->mutable_requests()) {

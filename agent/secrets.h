@@ -18,6 +18,9 @@ namespace tidemark {
 // unless it is null.
 absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values = nullptr);
 
+// The same in one text.
+absl::Status FillSecrets(const TargetGuard& guard, std::string* text, std::vector<std::string>* values);
+
 // Takes secrets out of what a target says, in case that it says what it was told.  Threads: any.
 class Masks {
  public:

@@ -9,6 +9,7 @@
 #include "agent/machine.h"
 #include "agent/resolver.h"
 #include "agent/secrets.h"
+#include "agent/tunnel.h"
 #include "common/histogram_codec.h"
 #include "common/split.h"
 #include "common/status_macros.h"
@@ -58,6 +59,30 @@ absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan&
   return TargetClock::Start(std::move(settings));
 }
 
+// Settles how the plan's proxy, if there is one, is asked: for each request where the target is plain HTTP, and else
+// for a tunnel (RFC 9112 section 3.2).
+absl::Status GoThroughProxy(const TargetGuard& guard, Worker::Settings* settings, std::vector<std::string>* secrets) {
+  if (settings->plan.proxy().empty()) return absl::OkStatus();
+  TIDEMARK_ASSIGN_OR_RETURN(Proxy proxy, ParseProxy(settings->plan.proxy()));
+  TIDEMARK_RETURN_IF_ERROR(FillSecrets(guard, &proxy.credentials, secrets));
+  const std::string authorization = ProxyAuthorization(proxy.credentials);
+  if (!proxy.credentials.empty()) {
+    secrets->push_back(proxy.credentials);
+    // A password of a few letters is in many a word; what it authorises with is masked all the same.
+    const std::string password = proxy.credentials.substr(std::min(proxy.credentials.find(':'), proxy.credentials.size() - 1) + 1);
+    constexpr std::size_t kShortest = 4;
+    if (password.size() >= kShortest) secrets->push_back(password);
+  }
+  Target& target = settings->target;
+  if (target.is_tls || target.is_web_socket) {
+    settings->tunnel = TunnelRequest(target, authorization);
+  } else {
+    target.absolute_prefix = absl::StrCat("http://", target.host_header);
+    target.proxy_authorization = authorization;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, const TargetGuard& guard,
@@ -76,6 +101,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   }
   std::vector<std::string> secrets;
   TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan, &secrets));
+  TIDEMARK_RETURN_IF_ERROR(GoThroughProxy(guard, &settings, &secrets));
   settings.masks = Masks(secrets, settings.plan);
   settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);
   for (const std::string& text : plan.source_addresses()) {

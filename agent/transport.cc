@@ -83,6 +83,13 @@ IoResult Transport::Connect(const SocketAddress& target, const SocketAddress* so
   return {.kind = IoResult::Kind::kFailed, .error = errno};
 }
 
+IoResult Transport::Peek(char* buffer, std::size_t size) const {
+  const ssize_t n = recv(fd_, buffer, size, MSG_PEEK | MSG_DONTWAIT);
+  if (n > 0) return {.bytes = static_cast<std::size_t>(n)};
+  if (n == 0) return {.kind = IoResult::Kind::kClosed};
+  return FailedWith(IoResult::Kind::kWantRead);
+}
+
 std::uint64_t Transport::SynRetransmits() const {
   tcp_info info{};
   socklen_t length = sizeof info;

@@ -92,6 +92,9 @@ class Transport {
     return FailedWith(IoResult::Kind::kWantRead);
   }
 
+  // Without TLS: what is there, into `buffer`, which Receive will give again.
+  IoResult Peek(char* buffer, std::size_t size) const;
+
   // Kernel time stamps, for plain TCP. Of a send they come through the socket's error queue, which raises EPOLLERR.
   // Source: Linux Documentation/networking/timestamping.rst.
   //

@@ -103,6 +103,8 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.stamp_every = plan.kernel_timestamps();
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
+  context_.tunnel = settings_.tunnel;
+  context_.is_proxied = !plan.proxy().empty();
   context_.tls = tls_.get();
   context_.is_plain_reuse = !context_.is_single_use && context_.tls == nullptr;
   context_.server_name = ServerName(settings_.target.host);

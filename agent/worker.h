@@ -60,6 +60,7 @@ class Worker {
     proto::Plan plan;
     Target target = {};
     std::vector<SocketAddress> targets = {};
+    std::string tunnel = {};  // the request for one, where the target is reached so
     std::vector<SocketAddress> sources = {};
     bool is_target_on_this_machine = false;
     Masks masks = {};                                  // of the plan's secrets

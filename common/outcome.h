@@ -91,7 +91,7 @@ inline Outcome OutcomeOfStatus(int status) {
 }
 
 // The phase of a connection in which an operation failed.
-enum class Phase : std::uint8_t { kConnect, kTls, kUpgrade, kRequest };
+enum class Phase : std::uint8_t { kConnect, kProxy, kTls, kUpgrade, kRequest };
 
 // The result of a connection attempt that ended with `error` (an errno value; ETIMEDOUT also for our own time-out).
 // REQUIRES: phase is not kRequest.
