@@ -24,6 +24,8 @@ constexpr Nanos kMaxBackoff = kSecond;
 // An attempt to connect that is younger lacks no answer yet: the kernel sends its first SYN again after a second
 // (RFC 6298, section 2).
 constexpr Nanos kYoungAttempt = kSecond;
+// How long a body waits for 100 Continue: as long as curl has it wait.
+constexpr Nanos kContinueWait = kSecond;
 // Texts of connection errors that are told apart; more are counted under one.
 constexpr std::size_t kMaxErrorTexts = 8;
 
@@ -52,17 +54,33 @@ void Connection::Init(ConnectionContext* context, std::int64_t index, std::uint6
 void Connection::Open() {
   ConnectionContext& c = *context_;
   CHECK(state_ == State::kClosed);
+  if (c.connect_interval != 0 && !std::exchange(has_turn_, false)) {
+    c.ReadClock();
+    const Nanos turn = c.TakeTurnToConnect();
+    if (turn > c.now) return AwaitTurn(turn);
+  }
   if (!is_succeeding_) ReleaseHold();
   is_proven_ = false;
+  if (c.is_single_use) ++renewals_;
   sent_ = c.ReadClock();
   state_ = State::kConnecting;
   Connect();
 }
 
+// Stays closed until the plan's rate of new connections lets it open: that is our own doing.
+void Connection::AwaitTurn(Nanos turn) {
+  HoldClosed();
+  awaits_turn_ = true;
+  state_ = State::kBackoff;
+  if (has_slot_ && !context_->open_loop) due_ = turn;  // it is not asked for before
+  context_->wheel->Schedule(this, turn);
+}
+
 // Begins an attempt that has begun at sent_, or tries it again.
 void Connection::Connect() {
   ConnectionContext& c = *context_;
-  const SocketAddress* source = c.sources.empty() ? nullptr : &c.sources[index_ % c.sources.size()];
+  served_ = 0;
+  const SocketAddress* source = c.sources.empty() ? nullptr : &c.sources[Turn() % c.sources.size()];
   const IoResult io = transport_.Connect(target(), source);
   if (io.kind == IoResult::Kind::kWantRead) {
     // Of an accept queue's room nothing tells: it is looked for at each tick.
@@ -225,8 +243,9 @@ void Connection::CountEstablished() {
 
 void Connection::OnEstablished() {
   CountEstablished();
-  if (has_slot_) return Send();
-  TakeNext(context_->now);
+  if (!has_slot_) return TakeNext(context_->now);
+  PlanDeferred();
+  Send();
 }
 
 bool Connection::ClaimSlot(Nanos due) {
@@ -239,12 +258,27 @@ bool Connection::ClaimSlot(Nanos due) {
   return true;
 }
 
+// A closed loop plans nothing beyond its time: a slot that has no connection yet may be overtaken by its end, and shards
+// that were sent with it cannot be taken back.
+void Connection::DeferSlot() {
+  if (!context_->pacer.IsTimed()) return;
+  context_->book.TakeBack();
+  is_deferred_ = true;
+}
+
+void Connection::PlanDeferred() {
+  if (std::exchange(is_deferred_, false)) context_->book.Plan();
+}
+
 // Takes the next slot, due at `due`, and sends it; without one, stays ready.
 void Connection::TakeNext(Nanos due) {
   if (context_->open_loop) return TakeWaiting();
   if (context_->listen) return KeepListening();
   if (ClaimSlot(due)) {
-    if (state_ != State::kIdle) return Open();
+    if (state_ != State::kIdle) {
+      DeferSlot();
+      return Open();
+    }
     return context_->is_in_turn ? context_->to_send.push_back(this) : Send();
   }
   if (state_ == State::kClosed && context_->is_preparing && !context_->pacer.IsStopped()) return Open();
@@ -306,9 +340,9 @@ void Connection::Begin(std::uint64_t quota, Nanos due) {
     if (state_ == State::kIdle || state_ == State::kClosed) TakeWaiting();
     return;
   }
-  if (state_ > State::kBackoff && state_ < State::kIdle) {
+  if ((state_ > State::kBackoff && state_ < State::kIdle) || awaits_turn_) {
     if (context_->listen) return;
-    if (!ClaimSlot(due)) Settle();  // else OnEstablished sends it
+    ClaimSlot(due) ? DeferSlot() : Settle();  // OnEstablished sends it
     return;
   }
   if (state_ == State::kBackoff) LeaveBackOff();
@@ -322,12 +356,12 @@ void Connection::Send() {
     return;  // its peer has closed it in this turn
   if (web_socket_ != nullptr) [[unlikely]]
     return SendMessage();
-  RequestBytes& source = c.requests[c.RequestIndex(slot_)];
+  RequestBytes& source = RequestInHand();
   const std::string& request = source.Of(slot_);
   parser_.Start(source.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
-  const IoResult io = c.stamp_every == 0 ? transport_.Send(request) : SendFirst();
+  const IoResult io = c.is_plain_send ? transport_.Send(request) : SendFirst();
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
     return FailConnect(Phase::kConnect, io.error, kClosedIdle);
@@ -342,17 +376,38 @@ void Connection::Send() {
     state_ = State::kReceiving;
     return;
   }
+  if (awaits_continue_ && sent_bytes_ == source.head_bytes) return AwaitContinue();
   SetInterest(kToReadAndWrite);
 }
 
-// With kernel time stamps for one of so many requests.
+// Of a request that waits for 100 Continue, the head; with kernel time stamps for one of so many requests.
 IoResult Connection::SendFirst() {
   ConnectionContext& c = *context_;
+  const std::size_t head_bytes = RequestInHand().head_bytes;
+  awaits_continue_ = head_bytes != 0;
+  absl::string_view bytes = RequestNow();
+  if (awaits_continue_) bytes = bytes.substr(0, head_bytes);
   stamps_.reset();
-  if (--c.until_stamp > 0) return transport_.Send(RequestNow());
+  if (c.stamp_every == 0 || --c.until_stamp > 0) return transport_.Send(bytes);
   c.until_stamp = c.stamp_every;
   stamps_ = std::make_unique<Stamps>(Stamps{.sent = WallNow()});
-  return transport_.SendStamped(RequestNow());
+  return transport_.SendStamped(bytes);
+}
+
+// The head of the request is out. RFC 9110 section 10.1.1: the body follows when the target says 100 Continue, never if
+// it answers at once, and if it says nothing, after a while all the same.
+void Connection::AwaitContinue() {
+  ConnectionContext& c = *context_;
+  parser_.ForgetContinue();
+  SetInterest(kToRead);
+  c.wheel->Schedule(this, sent_ + std::min(kContinueWait, c.timeout));
+}
+
+void Connection::SendBody() {
+  awaits_continue_ = false;
+  context_->wheel->Schedule(this, sent_ + context_->timeout);
+  SetInterest(kToReadAndWrite);
+  ContinueSending();
 }
 
 // A stamped request is answered: where its time went. One whose stamps did not all come says nothing.
@@ -380,8 +435,9 @@ void Connection::ContinueSending() {
     web_socket_->is_amid_request = true;
   }
   const std::string& request = RequestNow();
+  const std::size_t size = awaits_continue_ ? RequestInHand().head_bytes : request.size();
   const Nanos now = sent_bytes_ == 0 ? c.ReadClock() : 0;
-  const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_));
+  const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_, size - sent_bytes_));
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     if (web_socket_ != nullptr) CountBreak();
     if (sent_bytes_ == 0) return FailConnect(Phase::kConnect, io.error, kClosedIdle);
@@ -394,7 +450,8 @@ void Connection::ContinueSending() {
   }
   sent_bytes_ += io.bytes;
   c.recorder->counters.bytes_sent += io.bytes;
-  if (sent_bytes_ < request.size()) return;
+  if (sent_bytes_ < size) return;
+  if (awaits_continue_) return AwaitContinue();
   state_ = State::kReceiving;
   SetInterest(kToRead);
   if (web_socket_ != nullptr) OnMessageSent();
@@ -432,6 +489,11 @@ void Connection::OnReadable() {
       return CompleteResponse(now);
     }
     if (!rest.empty()) spill_ = std::make_unique<std::string>(rest);
+    if (awaits_continue_ && parser_.HasContinue()) [[unlikely]] {
+      const std::uint64_t slot = slot_;
+      SendBody();
+      if (!has_slot_ || slot_ != slot || state_ < State::kSending) return;  // its connection has ended
+    }
     if (!transport_.is_tls() && io.bytes < room) return;  // drained
     // A peer that goes on sending does not keep us from the time-out.
     if (now - sent_ > c.timeout && now - c.stood_still_to >= TimeoutWheel::kTick) return FailRequest(ETIMEDOUT);
@@ -469,7 +531,7 @@ void Connection::CompleteResponse(Nanos done) {
     state_ = State::kIdle;
     return Rest(done);
   }
-  if (is_reusable && !c.is_single_use) {
+  if (!IsLastRequest() && is_reusable) {
     state_ = State::kIdle;
     Rest(done);
     // The peer's close_notify may have been read with the response.
@@ -479,6 +541,16 @@ void Connection::CompleteResponse(Nanos done) {
   Close();
   HoldForSuccessor();
   Rest(done);
+}
+
+// Whether the connection ends, by the plan, with the request that has just been answered on it.
+bool Connection::IsLastRequest() {
+  ConnectionContext& c = *context_;
+  if (c.is_lasting) return false;
+  ++served_;
+  const bool is_last = served_ == c.reconnect_after || c.requests[c.RequestIndex(slot_)].is_last;
+  if (is_last && !c.is_single_use) ++renewals_;
+  return is_last;
 }
 
 // Whether an answer that was read at `done`, after its time-out, had come after it. The kernel's stamp tells, where
@@ -549,9 +621,17 @@ void Connection::OnDeadline() {
     case State::kSubscribing:
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "subscribe: no ack in time", HeardInstead());
     case State::kBackoff:
+      has_turn_ = awaits_turn_;
       LeaveBackOff();
-      return has_slot_ ? Open() : TakeNext(context_->now);
+      has_slot_ ? Open() : TakeNext(context_->now);
+      has_turn_ = false;
+      return;
     case State::kSending:
+      if (awaits_continue_ && context_->now - sent_ < context_->timeout) {
+        ++context_->recorder->counters.sent_without_continue;
+        return SendBody();
+      }
+      [[fallthrough]];
     case State::kReceiving:
       return web_socket_ == nullptr ? FailRequest(ETIMEDOUT) : OnReplyDeadline();
     case State::kIdle:
@@ -613,6 +693,7 @@ void Connection::NoteError(ConnectResult result, std::string text, std::string d
 NeverSent Connection::WhyUnsent(NeverSent reason) const {
   if (state_ >= State::kIdle) return reason;
   if (refusal_ != NeverSent::kCount) return refusal_;
+  if (awaits_turn_) return reason;
   return state_ == State::kClosed ? reason : NeverSent::kConnecting;
 }
 
@@ -629,7 +710,7 @@ void Connection::BackOff() {
 }
 
 void Connection::LeaveBackOff() {
-  --context_->backing_off;
+  if (!std::exchange(awaits_turn_, false)) --context_->backing_off;
   state_ = State::kClosed;
 }
 
@@ -689,11 +770,8 @@ void Connection::StopWaiting(NeverSent reason) {
   ConnectionContext& c = *context_;
   const bool is_opening = state_ > State::kBackoff && state_ < State::kIdle;
   const bool is_young = refusal_ == NeverSent::kCount && c.now - sent_ < kYoungAttempt;
-  if (is_opening && is_young && has_slot_ && !c.open_loop && c.pacer.IsTimed()) {
-    // Nothing is known against this attempt yet, and a closed loop plans nothing beyond its time.
-    c.book.TakeBack();
-    has_slot_ = false;
-  }
+  // Nothing is known against this attempt yet.
+  if (is_deferred_ && (awaits_turn_ || (is_opening && is_young))) has_slot_ = is_deferred_ = false;
   if (has_slot_ && sent_bytes_ == 0) c.book.LeaveUnanswered(due_, c.now);
   reason = WhyUnsent(reason);
   is_thinking_ = false;
@@ -735,6 +813,7 @@ void Connection::CutOff() {
 }
 
 void Connection::NeverSend(NeverSent reason) {
+  PlanDeferred();
   context_->book.NeverSend(reason, context_->now);
   has_slot_ = false;
 }
@@ -777,6 +856,7 @@ void Connection::Close() {
     web_socket_.reset();
   }
   if (state_ == State::kBackoff) LeaveBackOff();
+  awaits_continue_ = false;
   transport_.Close();
   spill_.reset();
   stamps_.reset();

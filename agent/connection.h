@@ -59,6 +59,7 @@ struct ConnectionContext {
 
   // From the plan, constant.
   RequestMix requests;
+  RequestMix last_requests;  // the same, as the last on a connection; with reconnect_after
   StatusSet success;
   ResponseLimits limits;
   Nanos timeout = 0;
@@ -66,7 +67,14 @@ struct ConnectionContext {
   Nanos think_time = 0;
   std::int64_t stamp_every = 0;  // one of so many requests gets kernel time stamps; 0: none
   bool is_single_use = false;    // each request on a connection of its own
-  bool is_plain_reuse = true;    // not so, and without TLS, which may hold an end that no event tells of
+  std::int64_t reconnect_after = 0;  // requests on a connection, before a new one takes its place; 0: no limit
+  bool is_lasting = true;            // no request is the last on its connection by the plan
+  bool is_plain_reuse = true;        // ... and there is no TLS, which may hold an end that no event tells of
+  bool is_one_request = true;        // all slots send the same one
+  bool is_plain_send = true;         // all at once, and without stamps
+  Nanos drain = 0;                   // how long after the end of a point its answers are waited for
+  Nanos connect_interval = 0;        // between two attempts to connect; 0: none
+  Nanos may_connect_at = 0;          // ... when the next one may begin
   std::vector<SocketAddress> targets;
   std::vector<SocketAddress> sources;
   bool is_proxied = false;  // the targets are a proxy's addresses
@@ -170,6 +178,14 @@ struct ConnectionContext {
   void ChangeAsked(std::int64_t by) {
     CountConnections(now);
     asked += by;
+  }
+
+  // The plan's rate of new connections: when an attempt may begin that wants to begin now. Turns of the last 100 ms that
+  // nobody took may still be taken, so that a late wake-up costs none.
+  Nanos TakeTurnToConnect() {
+    const Nanos turn = std::max(may_connect_at, now - 100 * kMillisecond);
+    may_connect_at = turn + connect_interval;
+    return turn;
   }
 
   // Which request the slot sends.
@@ -310,6 +326,9 @@ class Connection : public TimeoutWheel::Node {
   void OnEnding(std::uint32_t events);
   void OnPeerClosed();
   IoResult SendFirst();
+  void AwaitContinue();
+  void SendBody();
+  bool IsLastRequest();
   void RecordStamps();
   void OnIdleReadable();
   void LoseIdle();
@@ -347,9 +366,17 @@ class Connection : public TimeoutWheel::Node {
   void HearCloseWhileSubscribing();
   std::string HeardInstead() const;
   bool HasControlToSend();
-  // The bytes of the request in its hands.
+  // The request in its hands.
+  RequestBytes& RequestInHand() {
+    ConnectionContext& c = *context_;
+    if (c.is_one_request) [[likely]]
+      return c.requests[0];
+    const bool is_last = c.reconnect_after != 0 && served_ + 1 >= c.reconnect_after;
+    return (is_last ? c.last_requests : c.requests)[c.RequestIndex(slot_)];
+  }
+  // Its bytes.
   const std::string& RequestNow() {
-    RequestBytes& request = context_->requests[context_->RequestIndex(slot_)];
+    RequestBytes& request = RequestInHand();
     if (web_socket_ == nullptr) [[likely]]
       return request.Of(slot_);
     return request.FrameOf(slot_, web_socket_->is_deflated ? context_->deflate.get() : nullptr);
@@ -357,9 +384,12 @@ class Connection : public TimeoutWheel::Node {
   void EndWebSocket(int error);
   void CompleteResponse(Nanos done);
   bool ClaimSlot(Nanos due);
+  void DeferSlot();
+  void PlanDeferred();
   void Rest(Nanos done);
   void Think(Nanos until);
   void TakeNext(Nanos due);
+  void AwaitTurn(Nanos turn);
   void KeepListening();
   void HoldClosed();
   void ReleaseHold();
@@ -390,7 +420,9 @@ class Connection : public TimeoutWheel::Node {
     }
   }
   void SetInterest(std::uint32_t events);
-  const SocketAddress& target() const { return context_->targets[index_ % context_->targets.size()]; }
+  // One that is made anew goes to the next address each time; one that is lost comes back to its own.
+  std::size_t Turn() const { return index_ + renewals_; }
+  const SocketAddress& target() const { return context_->targets[Turn() % context_->targets.size()]; }
 
   ConnectionContext* context_ = nullptr;
   Transport transport_;
@@ -413,16 +445,22 @@ class Connection : public TimeoutWheel::Node {
   std::size_t sent_bytes_ = 0;  // of the current request
   std::uint32_t index_ = 0;
   std::uint32_t interest_ = 0;
+  std::uint32_t renewals_ = 0;  // how often the connection was made anew on purpose
+  std::int64_t served_ = 0;     // requests on this connection; counted unless all connections last
   Nanos failing_since_ = 0;    // the first connection attempt that failed in a row ...
   std::uint8_t failures_ = 0;  // ... and how many there were
   State state_ = State::kClosed;
   NeverSent refusal_ = NeverSent::kCount;  // why its last attempt failed; kCount: it did not
   bool has_slot_ = false;
+  bool is_deferred_ = false;    // ... which is planned when there is a connection for it, or none can be had
   bool is_settled_ = false;
   bool is_thinking_ = false;    // idle or closed until due_, when it takes its next slot
   bool is_free_ = false;        // in the list of those that are free
   bool is_prompt_ = false;      // its slot found it free when it fell due
   bool is_proven_ = false;      // the peer has answered on this connection
+  bool awaits_continue_ = false;   // the head of its request is out, and the body waits
+  bool awaits_turn_ = false;       // in kBackoff: the plan's rate of new connections keeps it closed
+  bool has_turn_ = false;          // ... and does so no more
   bool is_held_ = false;        // we keep it closed ourselves
   bool is_succeeding_ = false;  // held as long as the successor of a connection whose end was announced takes to open
 };

@@ -98,7 +98,9 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   std::ostringstream out;
   out << message;
   RequestBytes result{.bytes = out.str(), .is_head = request.method() == "HEAD", .slot_places = {}};
+  result.is_last = is_last_on_connection || HasToken(request, "Connection", "close");
   const std::size_t body_at = result.bytes.size() - message.body().size();
+  if (!message.body().empty() && HasToken(request, "Expect", "100-continue")) result.head_bytes = body_at;
   FindAll(absl::string_view(result.bytes).substr(0, body_at), kSlotMark, 0, &result.slot_places);
   for (const std::size_t place : body_places) result.slot_places.push_back(body_at + place);
   return result;

@@ -1,6 +1,7 @@
 // The bytes of the next request, serialised once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@ namespace tidemark {
 struct RequestBytes {
   std::string bytes;  // of an HTTP request, or a WebSocket message's payload
   bool is_head = false;
+  bool is_last = false;        // it tells the target that no other follows on its connection
+  std::size_t head_bytes = 0;  // of one that waits for 100 Continue before its body goes out; 0: it does not
   std::vector<std::size_t> slot_places;  // where kSlotDigits digits of the slot's number stand, in `bytes`
   Opcode opcode = Opcode::kText;         // of a WebSocket message
   std::uint64_t mask_seed = 0;           // ... whose masks nobody can foretell, as RFC 6455 section 5.3 asks
@@ -47,6 +50,11 @@ class RequestMix {
     return pattern_[slot / stride % pattern_.size()];
   }
   RequestBytes& operator[](std::size_t index) { return requests_[index]; }
+  // Whether one of them has what `predicate` asks for.
+  template <typename Predicate>
+  bool HasAny(Predicate predicate) const {
+    return std::any_of(requests_.begin(), requests_.end(), predicate);
+  }
 
  private:
   std::vector<RequestBytes> requests_;

@@ -143,6 +143,7 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
         }
         return result;
       }
+      has_continue_ |= judge_->status == 100;
       interim_bytes_ += used - start;
       if (interim_bytes_ > ResponseLimits::kMaxHeaderBytes) return Fail(EMSGSIZE);
       start = used;

@@ -110,6 +110,10 @@ class ResponseParser {
   // Whether more of the response would add to what is kept.
   bool WantsMore() const { return judge_ && judge_->excerpt != nullptr && !judge_->excerpt->IsFull(); }
 
+  // Whether 100 Continue has come since ForgetContinue.
+  bool HasContinue() const { return has_continue_; }
+  void ForgetContinue() { has_continue_ = false; }
+
   // Of the complete response.
   int status() const { return status_; }
   bool keep_alive() const { return keep_alive_; }
@@ -132,6 +136,7 @@ class ResponseParser {
   bool is_head_ = false;
   bool keep_alive_ = false;
   bool is_untouched_ = true;
+  bool has_continue_ = false;
   bool is_watching_ = false;  // while there is a judge
 };
 

@@ -263,6 +263,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
          .first_slot = static_cast<std::uint64_t>(prepare.stream() + prepare.streams() * static_cast<std::int64_t>(i)),
          .slot_stride = static_cast<std::uint64_t>(prepare.streams() * sharing),
          .requests = requests[i],
+         .connecting = std::max<std::int64_t>(1, sharing),
          .connect_rate = prepare.connect_rate(),
          .arrivals = arrivals[i],
          .warmup = warmup[i]});

@@ -52,7 +52,7 @@ class SlotBook {
     counters().schedule_hash += Mix64(static_cast<std::uint64_t>(since_start));
     Plan();
   }
-  // A slot of Plan that the end of a closed loop's time has overtaken: it was not planned.
+  // The slot that has just been planned is none yet: nobody knows whether the time of its closed loop is enough for it.
   void TakeBack() {
     --counters().planned;
     --waiting_;

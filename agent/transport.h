@@ -119,6 +119,7 @@ class Transport {
   // close_notify, that were read from the descriptor and not given out; or, once, what came with the first response if
   // the event had told of the session tickets before it.
   bool MayHoldMore() {
+    if (!is_tls()) return false;
     return std::exchange(is_fresh_, false) || SSL_has_pending(ssl_) == 1 ||
            (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0;
   }

@@ -226,6 +226,7 @@ void Connection::OnSubscribed(Nanos now) {
     Watch(TimeoutWheel::kNever);
   }
   if (!has_slot_) return TakeNext(now);
+  PlanDeferred();
   // What else has come in this turn is no reply.
   c.is_in_turn ? c.to_send.push_back(this) : Send();
 }

@@ -82,15 +82,21 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     wants_ticks_ = web_socket.listen().has_storm() || web_socket.listen().has_hold() ||
                    web_socket.listen().silence_factor() != 0 || context_.control_interval != 0;
   }
+  context_.reconnect_after = plan.sweep().reconnect_after();
   std::vector<RequestBytes> requests;
+  std::vector<RequestBytes> last_requests;
   std::vector<std::int64_t> weights;
   for (const proto::Request& request : plan.requests()) {
     requests.push_back(settings_.target.is_web_socket
                            ? MakeMessage(request, plan.web_socket().binary(), context_.NextRandom())
                            : SerializeRequest(request, settings_.target, context_.is_single_use));
+    if (context_.reconnect_after != 0) last_requests.push_back(SerializeRequest(request, settings_.target, true));
     weights.push_back(std::max<std::int64_t>(1, request.weight()));
   }
   context_.requests = RequestMix(std::move(requests), weights);
+  if (!last_requests.empty()) context_.last_requests = RequestMix(std::move(last_requests), weights);
+  const auto is_last = [](const RequestBytes& request) { return request.is_last; };
+  const bool is_continued = context_.requests.HasAny([](const RequestBytes& r) { return r.head_bytes != 0; });
   context_.book.TellApart(context_.requests.IsMixed() ? &context_.requests : nullptr);
   context_.success = *ParseStatusSet(plan.expect_status());
   context_.masks = &settings_.masks;
@@ -100,13 +106,17 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.timeout = FromProto(plan.timeout());
   context_.connect_timeout = FromProto(plan.connect_timeout());
   context_.think_time = FromProto(plan.sweep().think_time());
+  context_.drain = plan.sweep().has_drain() ? FromProto(plan.sweep().drain()) : context_.timeout;
   context_.stamp_every = plan.kernel_timestamps();
+  context_.is_plain_send = context_.stamp_every == 0 && !is_continued;
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tunnel = settings_.tunnel;
   context_.is_proxied = !plan.proxy().empty();
   context_.tls = tls_.get();
-  context_.is_plain_reuse = !context_.is_single_use && context_.tls == nullptr;
+  context_.is_lasting = context_.reconnect_after == 0 && !context_.requests.HasAny(is_last);
+  context_.is_plain_reuse = context_.is_lasting && context_.tls == nullptr;
+  context_.is_one_request = context_.reconnect_after == 0 && !context_.requests.IsMixed();
   context_.server_name = ServerName(settings_.target.host);
   context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
   thread_ = std::thread([this] { Run(); });
@@ -179,7 +189,7 @@ Nanos Worker::NextWake() const {
     wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
   }
   if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || wants_ticks_ ||
-      context_.short_of_room > 0)
+      context_.short_of_room > 0 || context_.connect_interval != 0)
     return std::min(next_tick_, wake);
   if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, duration_end_, cut_off_at_});
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
@@ -219,15 +229,16 @@ void Worker::AfterTurn() {
   if (state_ == State::kReady && start_ && context_.now >= *start_) StartPoint(false);
   if (state_ != State::kRunning) return;
   if (context_.pacer.IsTimed() && !context_.pacer.IsStopped() && context_.now >= context_.pacer.end())
-    EndPoint(context_.timeout, NeverSent::kStopped);
+    EndPoint(context_.drain, NeverSent::kStopped);
   if (context_.open_loop) {
     ReleaseDue();
     // A request that has found no connection for as long as a time-out after the last one fell due is given up. Those
-    // in flight end by their own time-outs.
+    // in flight end by their own time-outs, or with the drain.
     const OpenLoop& open_loop = *context_.open_loop;
+    const bool is_cut = context_.drain < context_.timeout;
     if (open_loop.IsExhausted() && !context_.pacer.IsStopped() &&
-        context_.now >= open_loop.last_due() + context_.timeout) {
-      EndPoint(context_.timeout + kSecond, NeverSent::kCap);
+        context_.now >= open_loop.last_due() + std::min(context_.drain, context_.timeout)) {
+      EndPoint(is_cut ? 0 : context_.timeout + kSecond, NeverSent::kCap);
     }
   }
   if (context_.now >= cut_off_at_) {
@@ -308,6 +319,11 @@ void Worker::Prepare(const WorkerShare& share) {
     context_.is_preparing = true;
     context_.book.Number(share_.first_slot, share_.slot_stride);
     context_.settled = 0;
+    context_.may_connect_at = context_.connect_interval = 0;
+    if (share_.connect_rate != 0) {
+      context_.connect_interval = DueAt(share_.connecting, share_.connect_rate);
+      context_.may_connect_at = phase_start_ + DueAt(index_ % share_.connecting, share_.connect_rate);
+    }
     context_.open_credits = kOpenCredits;
     context_.connect_errors.by_text.clear();
     context_.last_refusal = NeverSent::kCount;
@@ -321,10 +337,7 @@ void Worker::Prepare(const WorkerShare& share) {
 // Opens as many connections as the ramp and the peer's accept queue allow.
 void Worker::OpenConnections() {
   while (opened_ < connections_.size() && context_.open_credits > 0) {
-    if (share_.connect_rate != 0) {
-      const std::int64_t k = static_cast<std::int64_t>(opened_) * share_.connection_stride + index_;
-      if (phase_start_ + DueAt(k, share_.connect_rate) > context_.now) return;
-    }
+    if (context_.may_connect_at > context_.now) return;
     --context_.open_credits;
     connections_[opened_++].Open();
   }

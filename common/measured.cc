@@ -54,6 +54,13 @@ constexpr NeedRow kNeeds[] = {
      "it is of TLS; use an https:// or wss:// target"},
     {Need::kTlsRequests, [](const auto& plan, const auto& target) { return target.is_tls && !IsListening(plan); },
      "it is of requests over TLS; use an https:// or wss:// target, and leave web_socket.listen out"},
+    {Need::kContinue,
+     [](const auto& plan, const auto& target) {
+       return !target.is_web_socket && std::any_of(plan.requests().begin(), plan.requests().end(), [](const auto& r) {
+         return r.has_body() && HasToken(r, "Expect", "100-continue");
+       });
+     },
+     "no request waits for it; give the header Expect: 100-continue"},
     {Need::kUnixSocket, [](const auto&, const auto& target) { return !target.unix_path.empty(); },
      "it is of Unix sockets; use a unix: target"},
     {Need::kWebSocket, [](const auto&, const auto& target) { return target.is_web_socket; },

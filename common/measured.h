@@ -24,6 +24,7 @@ enum class Need : std::uint8_t {
   kConnections,  // connections that last
   kTls,
   kTlsRequests,  // requests over TLS
+  kContinue,
   kUnixSocket,
   kWebSocket,
   kDeflate,

@@ -4,6 +4,7 @@
 #include <google/protobuf/message.h>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -184,6 +185,18 @@ absl::Status CheckOpenLoop(const proto::Sweep& sweep) {
   return CheckConnectRate(sweep);
 }
 
+// How long a connection lasts, and how long its last answer is waited for.
+absl::Status CheckEnds(const proto::Sweep& sweep) {
+  TIDEMARK_RETURN_IF_ERROR(
+      CheckRange("sweep.reconnect_after", sweep.reconnect_after(), 0, std::numeric_limits<std::int32_t>::max()));
+  if (sweep.reconnect_after() != 0 && sweep.new_connection())
+    return Invalid("sweep.reconnect_after", "each request has a connection of its own; leave one of them out");
+  if (!sweep.has_drain()) return absl::OkStatus();
+  if (!sweep.has_duration() && sweep.stages().empty())
+    return Invalid("sweep.drain", "is of points that end at a time; give a duration (-d), or leave it out");
+  return CheckDuration("sweep.drain", FromProto(sweep.drain()), 0, kMaxTimeout);
+}
+
 absl::Status CheckSweep(const proto::Sweep& sweep) {
   if (sweep.connections().empty())
     return Invalid("sweep.connections", "is empty; name at least one count, as 10,50,100");
@@ -192,6 +205,7 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   for (const std::int64_t count : sweep.connections()) {
     TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.connections", count, 1, kMaxConnections));
   }
+  TIDEMARK_RETURN_IF_ERROR(CheckEnds(sweep));
   if (IsOpenLoop(sweep)) return CheckOpenLoop(sweep);
   if (!sweep.arrivals().empty() || sweep.seed() != 0 || !sweep.pace().empty())
     return Invalid("sweep", "arrivals, seed and pace belong to an open loop; give rates or stages, or leave them out");
@@ -545,6 +559,10 @@ void ApplyDefaults(proto::Plan* plan) {
   for (proto::Request& request : *plan->mutable_requests()) {
     if (request.method().empty()) request.set_method(!request.has_body() || is_web_socket ? "GET" : "POST");
   }
+  // RFC 9112 section 9.6: who says so sends no further request on that connection.
+  const auto is_last = [](const proto::Request& request) { return HasToken(request, "Connection", "close"); };
+  if (!is_web_socket && std::all_of(plan->requests().begin(), plan->requests().end(), is_last))
+    sweep->set_new_connection(true);
   if (plan->web_socket().has_listen() && !plan->web_socket().listen().has_silence())
     *plan->mutable_web_socket()->mutable_listen()->mutable_silence() = ToDurationProto(10 * kSecond);
   if (plan->web_socket().listen().has_storm() && plan->web_socket().listen().storm().jitter().empty())
@@ -744,9 +762,9 @@ absl::Status CheckListen(const proto::Plan& plan) {
   if (listen.has_clock()) TIDEMARK_RETURN_IF_ERROR(CheckTargetClock(listen));
   const proto::Sweep& sweep = plan.sweep();
   if (!sweep.has_duration() || IsOpenLoop(sweep) || sweep.warmup_requests_per_connection() != 0 ||
-      sweep.has_think_time() || sweep.new_connection() || !sweep.until().empty()) {
+      sweep.has_think_time() || sweep.new_connection() || sweep.has_drain() || !sweep.until().empty()) {
     return Invalid("web_socket.listen",
-                   "sends no requests: give a duration (-d), and no rate, warm-up, think time or until");
+                   "sends no requests: give a duration (-d), and no rate, warm-up, think time, drain or until");
   }
   if (plan.requests_size() > 1 || plan.requests(0).has_body())
     return Invalid("web_socket.listen", "sends no requests; what opens a connection belongs into web_socket.subscribe");
@@ -755,6 +773,8 @@ absl::Status CheckListen(const proto::Plan& plan) {
 
 absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   const proto::WebSocket& web_socket = plan.web_socket();
+  if (target.is_web_socket && plan.sweep().reconnect_after() != 0)
+    return Invalid("sweep.reconnect_after", "is of HTTP targets; leave it out");
   if (!target.is_web_socket) {
     return plan.has_web_socket()
                ? Invalid("web_socket", absl::StrCat("has no effect on '", plan.target().substr(0, 128),
@@ -926,6 +946,17 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   const auto statuses = ParseStatusSet(plan.expect_status());
   if (!statuses.ok()) return statuses.status();
   return CheckRange("max_response_bytes", plan.max_response_bytes(), 1, std::int64_t{1} << 40);
+}
+
+bool HasToken(const proto::Request& request, absl::string_view name, absl::string_view token) {
+  for (const absl::string_view header : request.headers()) {
+    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(header, absl::MaxSplits(':', 1));
+    if (!absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(parts.first), name)) continue;
+    for (const absl::string_view value : absl::StrSplit(parts.second, ',')) {
+      if (absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(value), token)) return true;
+    }
+  }
+  return false;
 }
 
 bool IsSecretHeader(absl::string_view name) {

@@ -107,6 +107,9 @@ absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view field, absl::string_view u
 // Checks a plan with defaults applied. Errors: InvalidArgument "FIELD: what, value; remedy".
 absl::Status ValidatePlan(const proto::Plan& plan);
 
+// Whether the request has a header of that name with `token` in its list of values; both in any case.
+bool HasToken(const proto::Request& request, absl::string_view name, absl::string_view token);
+
 // Whether a header of that name may hold a secret.
 bool IsSecretHeader(absl::string_view name);
 
