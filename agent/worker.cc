@@ -539,6 +539,7 @@ void Worker::HandOver(bool is_final) {
     counters.drained_sent = counters.sent;
     counters.drained_success = counters.success;
     counters.drained_messages = counters.messages;
+    counters.drained_bytes = counters.bytes_received;
     counters.drained_busy_ns = counters.busy_ns;
     recorder_->stood_still = 0;
   } else {

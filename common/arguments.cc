@@ -113,8 +113,14 @@ std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& prog
     return ArgumentsEnd{.text = out.str()};
   } catch (const CLI::ParseError& error) {
     const std::string unknown = Unknown(app, program);
+    constexpr absl::string_view kTooMany = " At Most 1 required but received ";
+    const std::string what = error.what();
+    if (const std::size_t at = what.find(kTooMany); unknown.empty() && at != std::string::npos)
+      return ArgumentsEnd{.is_error = true,
+                          .text = absl::StrCat(what.substr(0, at), " is given ", what.substr(at + kTooMany.size()),
+                                               " times; give it once")};
     return ArgumentsEnd{.is_error = true,
-                        .text = unknown.empty() ? absl::StrCat(error.what(), "; see '", program, " --help'") : unknown};
+                        .text = unknown.empty() ? absl::StrCat(what, "; see '", program, " --help'") : unknown};
   }
   for (const CLI::Option* option : OptionsOf(Innermost(app))) {
     const std::string name = option->get_name(false, true);

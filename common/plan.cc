@@ -21,6 +21,7 @@
 #include "common/place.h"
 #include "common/printable.h"
 #include "common/request_path.h"
+#include "common/split.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 
@@ -494,6 +495,14 @@ Nanos PointLength(const proto::Sweep& sweep) {
   Nanos length = 0;
   for (const proto::Stage& stage : sweep.stages()) length += FromProto(stage.has_hold() ? stage.hold() : stage.over());
   return length;
+}
+
+std::vector<std::int64_t> SplitConnectRate(double per_s, const std::vector<std::int64_t>& connections) {
+  std::vector<std::int64_t> rates = SplitByWeight(ScheduleRate(per_s), connections);
+  // Of a small limit a small share rounds to none, which would be no limit.
+  if (per_s != 0)
+    for (std::int64_t& rate : rates) rate = std::max<std::int64_t>(rate, 1);
+  return rates;
 }
 
 SweepPoint PointAt(const proto::Sweep& sweep, int index) {

@@ -94,6 +94,9 @@ SweepPoint PointAt(const proto::Sweep& sweep, int index);
 // How long a point takes by the plan, as one by time or by stages does; 0 if it ends with a count of requests.
 Nanos PointLength(const proto::Sweep& sweep);
 
+// The connect rate, as each of those gets it that have so many of the connections: slots per 1,000 hours, 0: no limit.
+std::vector<std::int64_t> SplitConnectRate(double per_s, const std::vector<std::int64_t>& connections);
+
 // Fills every field that the user left out, so that a printed plan shows what will happen:
 // the sweep 10,50,100,500,1000 with 100 requests per connection after 10 for warm-up, 30 s time-outs, GET; an open
 // loop has 100 connections, Poisson arrivals and 30 s per rate.

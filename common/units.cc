@@ -171,6 +171,11 @@ std::string FormatCount(std::uint64_t value) {
   return out;
 }
 
+std::string FormatMebibytes(double bytes) {
+  const double value = bytes / (1 << 20);
+  return absl::StrFormat("%.*f", value < 999.5 ? 2 : 0, value);
+}
+
 std::string FormatBytes(double value) {
   constexpr absl::string_view kNames[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   std::size_t i = 0;

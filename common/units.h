@@ -47,6 +47,9 @@ std::string FormatMeasuredRate(double per_s);
 // "1,234,567".
 std::string FormatCount(std::uint64_t value);
 
+// Bytes in MiB for a table cell whose title has the unit: "0.15", "12.40", "1203".
+std::string FormatMebibytes(double bytes);
+
 // "1.2MiB".
 std::string FormatBytes(double value);
 

@@ -28,8 +28,11 @@ constexpr char kExamples[] = R"(
 Examples:
   tidemark run http://127.0.0.1:8080/                        the sweep 10,50,100,500,1000 x 100 requests
   tidemark run -c 64 -d 30s http://127.0.0.1:8080/           64 connections for half a minute
-  tidemark run -c 10,100,1000 -o json=run.json https://gateway.internal/api/v3/time
+  tidemark run -c 10,100,1000 -o run.json https://gateway.internal/api/v3/time
   tidemark run -R 5k -d 1m https://gateway.internal/         5,000 requests a second, whatever it answers
+  tidemark run -R 30/m -c 1 -d 1h http://127.0.0.1:8080/     one request every two seconds
+  tidemark run --json '{"id":"{slot}"}' -u me:secret http://127.0.0.1:8080/orders
+  tidemark run plan.yaml http://127.0.0.1:8080/ -o run.json  the plan against this target
   tidemark run plan.yaml --agents 10.0.0.5,10.0.0.6          the same on two machines
   tidemark run plan.yaml --dry-run                           what would happen, and nothing more
 
@@ -41,6 +44,7 @@ left partial; 4 with --strict; 5 target unresolvable, refused, TLS failure, or n
 constexpr char kSearchExamples[] = R"(
 Examples:
   tidemark search --rate --expect 'p99<20ms' --expect 'error_rate<0.1%' http://127.0.0.1:8080/
+  tidemark search --rate --from 0.5 --to 50 --expect 'p99<2s' http://127.0.0.1:8080/report
   tidemark search --connections --from 50 --expect 'p99<50ms' -d 30s https://gateway.internal/
 
 Doubles the load until an expectation is missed, then halves the gap. The answer is a bracket: a level that was met, and

@@ -179,10 +179,7 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   if (!sweep.rates().empty()) point->rate = sweep.rates(static_cast<int>(index));
   point->shares = SplitByWeight(point->connections, living);
   point->request_shares = SplitByWeight(sweep.requests(), point->shares);
-  std::vector<std::int64_t> rates = SplitByWeight(ScheduleRate(sweep.connect_rate()), point->shares);
-  // Of a small limit a small share is none, which would be no limit.
-  if (sweep.connect_rate() != 0)
-    for (std::int64_t& rate : rates) rate = std::max<std::int64_t>(rate, 1);
+  const std::vector<std::int64_t> rates = SplitConnectRate(sweep.connect_rate(), point->shares);
   point->merger = MakeMerger(plan_, agents_.size());
   std::vector<std::uint64_t> incarnations;
   for (std::size_t i = 0; i < agents_.size(); ++i) {

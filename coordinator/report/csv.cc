@@ -78,6 +78,7 @@ const Column kColumns[] = {
     {"early_messages", "accounting.web_socket.early_messages"},
     {"message_bytes", "accounting.web_socket.message_bytes"},
     {"messages_per_s", "messages_per_s"},
+    {"received_bytes_per_s", "received_bytes_per_s"},
     {"interval_mean_us", "interval.mean_us"},
     {"interval_p50_us", "interval.p50_us"},
     {"interval_p90_us", "interval.p90_us"},

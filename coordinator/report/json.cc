@@ -45,7 +45,8 @@ void AppendValue(const Message& message, const FieldDescriptor* field, int index
     case FieldDescriptor::CPPTYPE_UINT64:
       return absl::StrAppend(out, reflection.GetUInt64(message, field));
     case FieldDescriptor::CPPTYPE_DOUBLE: {
-      const double value = reflection.GetDouble(message, field);
+      const double value =
+          is_list ? reflection.GetRepeatedDouble(message, field, index) : reflection.GetDouble(message, field);
       return absl::StrAppend(out, std::isfinite(value) ? Decimal(value) : "null");
     }
     default:

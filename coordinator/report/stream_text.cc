@@ -147,8 +147,7 @@ std::string StreamRow(const std::string& name, const proto::Point& p) {
   const proto::Latency& stale = p.staleness();
   const std::uint64_t bytes = counts.message_bytes() - counts.early_message_bytes();
   const std::string rate = p.has_duration_s() ? FormatMeasuredRate(p.messages_per_s()) : "-";
-  const std::string mebibytes =
-      p.has_duration_s() ? absl::StrFormat("%.2f", static_cast<double>(bytes) / p.duration_s() / (1 << 20)) : "-";
+  const std::string mebibytes = p.has_duration_s() ? FormatMebibytes(static_cast<double>(bytes) / p.duration_s()) : "-";
   return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), rate, mebibytes,
                          Quantile(every, "p50_us", every.p50_us()), Quantile(every, "p99_us", every.p99_us()),
                          Quantile(every, "max_us", every.max_us()), Quantile(stale, "p50_us", stale.p50_us()),

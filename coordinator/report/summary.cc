@@ -313,6 +313,7 @@ void FillRates(const Sums& sums, proto::Point* out) {
   out->set_requests_per_s(per_s(counters.Complete() - counters.drained));
   out->set_success_per_s(per_s(counters.success - counters.drained_success));
   out->set_messages_per_s(per_s(counters.messages - counters.early_messages - counters.drained_messages));
+  out->set_received_bytes_per_s(per_s(counters.bytes_received - counters.drained_bytes));
   out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
   out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
   out->set_dead_seconds(sums.dead_seconds);

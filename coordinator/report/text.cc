@@ -20,9 +20,10 @@ struct Column {
   const char* title;
   int width;
 };
-constexpr Column kColumns[] = {{"", 7},      {"requests", 11}, {"ok", 11}, {"failed", 9},   {"err %", 7},
-                               {"req/s", 9}, {"avg", 8},       {"p50", 8}, {"p90", 8},      {"p95", 8},
-                               {"p99", 8},   {"p99.9", 8},     {"max", 8}, {"duration", 9}, {"verdict", 19}};
+constexpr Column kColumns[] = {{"", 7},      {"requests", 11}, {"ok", 11},      {"failed", 9},
+                               {"err %", 7}, {"req/s", 9},     {"MiB/s", 8},    {"avg", 8},
+                               {"p50", 8},   {"p90", 8},       {"p95", 8},      {"p99", 8},
+                               {"p99.9", 8}, {"max", 8},       {"duration", 9}, {"verdict", 19}};
 
 std::string Row(const std::vector<std::string>& cells) {
   std::string line;
@@ -45,7 +46,8 @@ std::string PointRow(const std::string& name, const proto::Point& p, bool is_ope
   return Row(
       {name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()), FormatCount(p.failed_requests()),
        p.has_error_rate_percent() ? absl::StrFormat("%.2f", p.error_rate_percent()) : "-",
-       p.has_requests_per_s() ? FormatMeasuredRate(p.requests_per_s()) : "-", Mean(l),
+       p.has_requests_per_s() ? FormatMeasuredRate(p.requests_per_s()) : "-",
+       p.has_received_bytes_per_s() ? FormatMebibytes(p.received_bytes_per_s()) : "-", Mean(l),
        Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
        Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us()),
        p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
@@ -53,7 +55,7 @@ std::string PointRow(const std::string& name, const proto::Point& p, bool is_ope
 
 std::string ServiceRow(const proto::Point& p) {
   const proto::Latency& l = p.latency();
-  return Row({"", "", "", "", "", "service", Mean(l), Quantile(l, "p50_us", l.p50_us()),
+  return Row({"", "", "", "", "", "service", "", Mean(l), Quantile(l, "p50_us", l.p50_us()),
               Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()), Quantile(l, "p99_us", l.p99_us()),
               Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us())});
 }

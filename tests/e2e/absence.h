@@ -150,7 +150,7 @@ class AbsenceCheck {
         {".*\\.unaccounted_requests_max", sends},
         {".*\\.messages_per_s", is_web_socket_},
         {".*\\.(error_rate_percent|coverage_percent|generator_cpu_percent|generator_wait_percent)", true},
-        {".*\\.(dead_seconds|generator_seconds)", true},
+        {".*\\.(dead_seconds|generator_seconds|received_bytes_per_s)", true},
         {".*\\.availability_percent", !has_new_connections_},
         {".*\\.(start_skew_us|start_skew_bound_us)", agents_ > 1},
         {".*\\.utilisation_percent", sends && !is_open_},
@@ -239,7 +239,7 @@ class AbsenceCheck {
     if (!is_listening_ && point.contains("error_rate_percent")) {
       EXPECT_GT(point.at("total_requests").to_number<double>(), 0) << path;
     }
-    for (const char* rate : {"requests_per_s", "messages_per_s", "generator_cpu_percent", "dead_seconds"})
+    for (const char* rate : {"requests_per_s", "messages_per_s", "received_bytes_per_s", "generator_cpu_percent", "dead_seconds"})
       EXPECT_TRUE(!point.contains(rate) || point.contains("duration_s")) << path << " " << rate;
     EXPECT_EQ(point.contains("rate_per_s"), has_rates_ && path != "total") << path;
   }

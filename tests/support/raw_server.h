@@ -20,9 +20,10 @@ namespace tidemark {
 // What to do on one connection; `fd` is closed afterwards. Runs on a thread of its own.
 using Script = std::function<void(int fd)>;
 
-// Reads until `\r\n\r\n` has come; false at the end of the stream.
-inline bool ReadRequest(int fd) {
-  std::string text;
+// Reads until `\r\n\r\n` has come, into *header if that is asked for; false at the end of the stream.
+inline bool ReadRequest(int fd, std::string* header = nullptr) {
+  std::string own;
+  std::string& text = header == nullptr ? own : *header;
   char byte;
   while (recv(fd, &byte, 1, 0) == 1) {
     text.push_back(byte);

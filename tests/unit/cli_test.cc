@@ -263,6 +263,7 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"serach", "http://h/"}, "'serach' is no command; did you mean 'search'?"},
       {{"http://h/"}, "a command is missing; write 'tidemark run http://h/'"},
       {{"run", "http://h/", "-d", ""}, "-d/--duration: has an empty value; give one, or leave it out"},
+      {{"run", "http://h/", "-d", "1s", "-d", "2s"}, "--duration: is given 2 times; give it once"},
       {{"run", "http://h/", "--timeout="}, "--timeout: has an empty value"},
       {{"run", "http://h/", "--agents", ""}, "--agents: has an empty value"},
       {{"run", "http://h/", "-H", ""}, "-H/--header: has an empty value"},

@@ -153,6 +153,13 @@ struct BadPlan {
   const char* reason;
 };
 
+TEST(PlanTest, NoShareOfAConnectRateIsWithoutALimit) {
+  EXPECT_EQ(SplitConnectRate(0, {5, 5}), (std::vector<std::int64_t>{0, 0}));
+  EXPECT_EQ(SplitConnectRate(1, {5, 5}), (std::vector<std::int64_t>{kOnePerSecond / 2, kOnePerSecond / 2}));
+  // Of 1/h, which is 1,000 units, the second has a hundredth of one.
+  EXPECT_EQ(SplitConnectRate(1.0 / 3600, {99'999, 1}), (std::vector<std::int64_t>{1'000, 1}));
+}
+
 TEST(PlanTest, StagesAreRampsAndHolds) {
   proto::Plan plan;
   plan.set_target("http://h/");

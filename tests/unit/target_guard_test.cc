@@ -63,13 +63,13 @@ SocketAddress AddressAt(const char* text, std::uint16_t port) {
 TEST(TargetGuardTest, TheFirstEntryThatMatchesGivesTheCeilings) {
   const TargetGuard guard = *TargetGuard::Make(
       {}, List("targets:\n- {host: api.example.test, ports: [443, 8443], max_rate: 5k, max_connections: 100}\n"
-               "- {cidr: 203.0.113.0/24, max_rate: 7}\n- {cidr: 10.0.0.0/8, max_connections: 3}\n"));
+               "- {cidr: 203.0.113.0/24, max_rate: 30/m}\n- {cidr: 10.0.0.0/8, max_connections: 3}\n"));
   const auto named = guard.Check("api.example.test", AddressAt("203.0.113.1", 8443), false);
   ASSERT_OK(named);
   EXPECT_EQ(named->max_rate, 5'000);
   EXPECT_EQ(named->max_connections, 100);
   // Another port of the name is still an address of the second entry.
-  EXPECT_EQ(guard.Check("api.example.test", AddressAt("203.0.113.1", 80), false)->max_rate, 7);
+  EXPECT_EQ(guard.Check("api.example.test", AddressAt("203.0.113.1", 80), false)->max_rate, 0.5);
   EXPECT_THAT(guard.Check("api.example.test", AddressAt("198.51.100.1", 80), false), FailsWith("other ports"));
   EXPECT_EQ(guard.Check("x", AddressAt("10.1.1.1", 1), false)->max_connections, 3);
   EXPECT_EQ(guard.Check("x", AddressAt("127.0.0.1", 1), false)->max_connections, 0);

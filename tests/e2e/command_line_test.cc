@@ -1,0 +1,314 @@
+// What users write on a command line, as it arrives at a server; and that each example of the help and of README runs.
+#include <algorithm>
+#include <fstream>
+#include <mutex>
+#include <regex>
+#include <set>
+
+#include "tests/e2e/programs.h"
+#include "tests/support/raw_server.h"
+
+namespace tidemark {
+namespace {
+
+// A server that keeps the requests that came, header and body.
+class Recording {
+ public:
+  Recording()
+      : server_([this](int fd) {
+          std::string request;
+          while (ReadRequest(fd, &request)) {
+            const std::size_t length_at = request.find("Content-Length: ");
+            std::size_t left = length_at == std::string::npos ? 0 : std::stoul(request.substr(length_at + 16));
+            for (char byte = 0; left > 0 && recv(fd, &byte, 1, 0) == 1; --left) request.push_back(byte);
+            {
+              const std::lock_guard lock(mutex_);
+              requests_.push_back(request);
+            }
+            SendAll(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            request.clear();
+          }
+        }) {}
+  std::string Url(const std::string& path = "/") const {
+    return "http://127.0.0.1:" + std::to_string(server_.port()) + path;
+  }
+  // Of one request of one connection.
+  std::string Of(std::vector<std::string> flags, const std::string& standard_input = "") {
+    {
+      const std::lock_guard lock(mutex_);
+      requests_.clear();
+    }
+    flags.insert(flags.end(), {"-c", "1", "-n", "1", Url()});
+    std::vector<std::string> command = {TIDEMARK_BINARY, "run", "-q"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    if (!standard_input.empty()) {
+      TempDir dir;
+      Spill(dir / "in", standard_input);
+      std::string line = "exec 0<" + (dir / "in") + ";exec";
+      for (const std::string& part : command) line += " '" + part + "'";
+      EXPECT_EQ(Process({"sh", "-c", line}).Wait(), 0);
+    } else {
+      Process process(command);
+      EXPECT_EQ(process.Wait(), 0) << process.Err();
+    }
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(requests_.size(), 1u);
+    return requests_.empty() ? "" : requests_[0];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> requests_;
+  RawServer server_;
+};
+
+bool Has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(CommandLineTest, BodiesArriveAsTheyWereWritten) {
+  Recording server;
+  TempDir dir;
+  Spill(dir / "empty", "");
+  EXPECT_EQ(server.Of({}).find("GET / HTTP/1.1\r\n"), 0u);
+  for (const std::string& empty : {std::string(), "@" + (dir / "empty"), std::string("@-")}) {
+    const std::string request = server.Of({"--data", empty});  // its standard input is /dev/null
+    EXPECT_EQ(request.find("POST / HTTP/1.1\r\n"), 0u) << request;
+    EXPECT_TRUE(Has(request, "\r\nContent-Length: 0\r\n")) << request;
+  }
+  const std::string read = server.Of({"--data", "@-"}, "from elsewhere");
+  EXPECT_TRUE(Has(read, "\r\n\r\nfrom elsewhere")) << read;
+  const std::string json = server.Of({"--json", R"({"id":"{slot}"})"});
+  EXPECT_EQ(json.find("POST / HTTP/1.1\r\n"), 0u) << json;
+  EXPECT_TRUE(Has(json, "\r\nContent-Type: application/json\r\n")) << json;
+  EXPECT_TRUE(Has(json, "\r\nAccept: application/json\r\n")) << json;
+  EXPECT_TRUE(Has(json, "\r\n\r\n{\"id\":\"000000000000\"}")) << json;
+  const std::string form = server.Of({"-F", "full name=J. Doe", "-F", "id={slot}"});
+  EXPECT_TRUE(Has(form, "\r\nContent-Type: application/x-www-form-urlencoded\r\n")) << form;
+  EXPECT_TRUE(Has(form, "\r\n\r\nfull+name=J.+Doe&id=000000000000")) << form;
+  EXPECT_TRUE(
+      Has(server.Of({"-u", "Aladdin:open sesame"}), "\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
+}
+
+TEST(CommandLineTest, AStandardInputThatIsTooLongIsRefused) {
+  TempDir dir;
+  Process process(
+      {"sh", "-c", "head -c 16777217 /dev/zero | " TIDEMARK_BINARY " run -n 1 --data @- http://127.0.0.1:1/"});
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_EQ(process.Err(), "tidemark: --data: standard input is larger than 16 MiB\n");
+}
+
+// The password, in none of its forms, though the target sends it back.
+TEST(CommandLineTest, APasswordStandsInNoReport) {
+  Nginx nginx("location / { return 403 \"no entry with $http_authorization, $remote_user\"; }");
+  TempDir dir;
+  Process process({TIDEMARK_BINARY, "run", "-c", "1", "-n", "1", "-u", "me:hunter2secret", "-o", dir / "run.json", "-o",
+                   dir / "run.csv", "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+  EXPECT_EQ(process.Wait(), 5);
+  const std::string all = process.Out() + process.Err() + Slurp(dir / "run.json") + Slurp(dir / "run.csv");
+  EXPECT_TRUE(Has(all, "\"Authorization: ***\"")) << all;
+  EXPECT_TRUE(Has(all, "no entry with ***")) << all;
+  for (const char* form : {"hunter2secret", "bWU6aHVudGVyMnNlY3JldA"}) EXPECT_FALSE(Has(all, form)) << form;
+}
+
+TEST(CommandLineTest, ARateBelowOneASecondIsKeptAndPrinted) {
+  Mock mock;
+  const RunOutcome run = TidemarkRun({"-R", "0.5", "-c", "1", "-d", "4s", "--arrivals", "constant", mock.Url()});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.successful_requests"), 2);
+  EXPECT_EQ(Int(mock.Truth(), "answered"), 2);
+  EXPECT_EQ(Number(run.report, "points.0.rate_per_s"), 0.5);
+  EXPECT_EQ(Number(run.report, "points.0.requests_per_s"), 0.5);
+  EXPECT_TRUE(std::regex_search(run.out, std::regex("\n +0\\.5 +2 +2 +0 +0\\.00 +0\\.5 "))) << run.out;
+  EXPECT_TRUE(Has(run.err, "0.5/s, 1 connections")) << run.err;
+}
+
+TEST(CommandLineTest, ASearchMayBeginBelowOneASecond) {
+  Mock mock;
+  TempDir dir;
+  Process process({TIDEMARK_BINARY, "search", "--rate", "--from", "0.5", "--to", "0.5", "-d", "2s", "--arrivals",
+                   "constant", "--expect", "error_rate<1%", "-o", dir / "s.json", mock.Url()});
+  EXPECT_EQ(process.Wait(), 0) << process.Err();
+  EXPECT_TRUE(Has(process.Out(), "Holds 0.5/s with error_rate<1%")) << process.Out();
+  EXPECT_EQ(Number(boost::json::parse(Slurp(dir / "s.json")), "met"), 0.5);
+}
+
+// Of a body of 64 KiB the bytes are known, and so is their rate.
+TEST(CommandLineTest, TheTableHasTheReceivedBytesPerSecond) {
+  Nginx nginx("location / { return 200 " + std::string(4'000, 'x') + "; }");
+  const RunOutcome run = TidemarkRun({"-c", "2", "-R", "500", "-d", "2s", "--arrivals", "constant",
+                                      "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const double per_s = Number(run.report, "points.0.received_bytes_per_s");
+  EXPECT_LE(per_s, Number(run.report, "total.accounting.bytes_received") / 2);
+  EXPECT_GT(per_s, 0.9 * 4'000 * Number(run.report, "points.0.requests_per_s"));
+  std::smatch match;
+  ASSERT_TRUE(
+      std::regex_search(run.out, match, std::regex("\n +500 +1,000 +[0-9,]+ +[0-9]+ +[0-9.]+ +[0-9]+ +([0-9.]+) ")))
+      << run.out;
+  EXPECT_NEAR(std::stod(match[1]), per_s / (1 << 20), 0.005);
+}
+
+TEST(CommandLineTest, OutputsMayBeNamedByTheirEnding) {
+  Mock mock;
+  TempDir dir;
+  Process process({TIDEMARK_BINARY, "run", "-q", "-c", "1", "-n", "3", "-o", dir / "a.json", "-o", dir / "a.csv", "-o",
+                   dir / "a.hlog", "-o", dir / "a.hgrm", mock.Url()});
+  EXPECT_EQ(process.Wait(), 0) << process.Err();
+  EXPECT_EQ(Int(ReadReport(dir / "a.json"), "total.total_requests"), 3);
+  EXPECT_EQ(Slurp(dir / "a.csv").find("connections,"), 0u);
+  EXPECT_TRUE(Has(Slurp(dir / "a.hlog"), "#[Histogram log format version 1.3]"));
+  EXPECT_TRUE(Has(Slurp(dir / "a.hgrm"), "Percentile"));
+}
+
+// A hang-up ends a run as Ctrl-C does, unless whoever started it had it ignored.
+TEST(CommandLineTest, AHangUpDrainsAndReportsUnlessItIsIgnored) {
+  for (const bool is_ignored : {false, true}) {
+    Mock mock;
+    TempDir dir;
+    Process process({"sh", "-c",
+                     (is_ignored ? "trap '' HUP; exec " : "exec ") + std::string(TIDEMARK_BINARY) +
+                         " run -c 2 -d 1500ms -o " + (dir / "run.json") + " " + mock.Url("/mock/delay=5ms")});
+    WaitForAnswers(mock, 20, &process);
+    process.Signal(SIGHUP);
+    EXPECT_EQ(process.Wait(), is_ignored ? 0 : 130);
+    const boost::json::value report = ReadReport(dir / "run.json");
+    EXPECT_EQ(At(report, "status").as_string(), is_ignored ? "COMPLETE" : "INTERRUPTED");
+    EXPECT_EQ(Int(report, "total.accounting.sent"), Int(mock.Truth(), "parsed"));
+  }
+}
+
+TEST(CommandLineTest, AHangUpEndsAnAgentAsSigtermDoes) {
+  Agent agent;
+  agent.process().Signal(SIGHUP);
+  EXPECT_EQ(agent.process().Wait(), 0);
+  // Under nohup it goes on, which shows as that it ends by the other signal alone.
+  Process nohup({"sh", "-c", "trap '' HUP; exec " TIDEMARK_AGENT_BINARY " --listen 127.0.0.1:0"});
+  const std::string address = nohup.WaitForLine("listening on ");
+  nohup.Signal(SIGHUP);
+  Mock mock;
+  EXPECT_EQ(TidemarkRun({"--agents", address, "-c", "1", "-n", "5", mock.Url()}).code, 0);
+  nohup.Signal(SIGTERM);
+  EXPECT_EQ(nohup.Wait(), 0);
+}
+
+// "tidemark ..." lines of `text`, without their comments.
+std::vector<std::string> ExamplesIn(const std::string& text) {
+  std::vector<std::string> examples;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin == std::string::npos) continue;
+    line = line.substr(begin);
+    if (line.rfind("tidemark run ", 0) != 0 && line.rfind("tidemark search ", 0) != 0) continue;
+    line = line.substr(0, line.find(" #"));
+    if (Has(line, "--help")) continue;
+    examples.push_back(line);
+  }
+  return examples;
+}
+
+// What stands in the fenced blocks of README.
+std::string CodeOf(const std::string& markdown) {
+  std::string code;
+  std::istringstream lines(markdown);
+  bool is_code = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("```", 0) == 0)
+      is_code = !is_code && line == "```sh";
+    else if (is_code)
+      code += line + "\n";
+  }
+  return code;
+}
+
+// In the help what an example does stands behind two blanks or more.
+std::string WithoutRemark(const std::string& example) {
+  std::smatch match;
+  return std::regex_search(example, match, std::regex("  +[a-zA-Z0-9]")) && match.position() > 20
+             ? example.substr(0, static_cast<std::size_t>(match.position()))
+             : example;
+}
+
+std::string Replaced(std::string text, const std::string& pattern, const std::string& with) {
+  return std::regex_replace(text, std::regex(pattern), with);
+}
+
+// Each example against our own server, for a second: those of 127.0.0.1:8080 send, those that name what is not here
+// (other hosts, agents, streams) show what they would do.
+TEST(CommandLineTest, EachExampleOfTheHelpAndOfReadmeRuns) {
+  Nginx nginx("location / { return 200 ok; }");
+  const std::string here = "127.0.0.1:" + std::to_string(nginx.port());
+  TempDir dir;
+  Spill(dir / "plan.yaml", "target: http://" + here + "/\nsweep: {connections: [2], requests: 10}\n");
+  Spill(dir / "order.json", "{\"side\": \"BUY\"}\n");
+  std::string text;
+  for (const char* verb : {"run", "search"}) {
+    Process help({TIDEMARK_BINARY, verb, "--help"});
+    EXPECT_EQ(help.Wait(), 0);
+    for (const std::string& example : ExamplesIn(help.Out())) text += WithoutRemark(example) + "\n";
+  }
+  text += CodeOf(Slurp(TIDEMARK_SOURCE_DIR "/README.md"));
+  const std::vector<std::string> examples = ExamplesIn(text);
+  EXPECT_GE(examples.size(), 30u);
+  int sent = 0;
+  for (std::string example : examples) {
+    SCOPED_TRACE(example);
+    example = Replaced(example, " URL\\b", " http://127.0.0.1:8080/");
+    example = Replaced(example, "http://127\\.0\\.0\\.1:8080", "http://" + here);
+    example = Replaced(example, " --agents [^ ]+", "");
+    example = Replaced(example, " --wait-agents [^ ]+", "");
+    example = Replaced(example, "examples/", TIDEMARK_SOURCE_DIR "/examples/");
+    example = Replaced(example, " -d [0-9]+[smh]", " -d 1s");
+    const bool is_search = example.rfind("tidemark search", 0) == 0;
+    const bool is_sent = Has(example, here) || (Has(example, " plan.yaml") && !Has(example, "--dry-run"));
+    if (is_search) {
+      if (!is_sent) continue;  // a search that sends nothing says nothing
+      example = Replaced(example, " --(from|to) [^ ]+", "") + " --from 10 --to 10";
+      if (!Has(example, " -d ")) example += " -d 1s";
+    } else if (!is_sent && !Has(example, "--dry-run")) {
+      example += " --dry-run";
+    }
+    sent += is_sent ? 1 : 0;
+    Process process(
+        {"sh", "-c",
+         "cd " + (dir / "") + " && exec " + Replaced(example, "^tidemark", TIDEMARK_BINARY) + " </dev/null"});
+    const int code = process.Wait();
+    EXPECT_TRUE(code == 0 || (is_search && (code == 99 || code == 4))) << code << " of " << example << "\n"
+                                                                       << process.Err();
+  }
+  EXPECT_GE(sent, 15);
+}
+
+// Each flag is said once in the help, and at least once in README or the docs that it points to.
+TEST(CommandLineTest, EachFlagIsExplained) {
+  Process help({TIDEMARK_BINARY, "run", "--help"});
+  EXPECT_EQ(help.Wait(), 0);
+  std::set<std::string> flags;
+  std::istringstream lines(help.Out());
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch match;
+    if (!std::regex_search(line, match, std::regex("^ {2,6}(-[0-9A-Za-z],)?(-[-0-9a-z]+)"))) continue;
+    EXPECT_TRUE(flags.insert(match[2]).second) << match[2] << " twice";
+  }
+  EXPECT_GE(flags.size(), 50u);
+  const std::string readme = Slurp(TIDEMARK_SOURCE_DIR "/README.md");
+  const std::pair<const char*, const char*> kNew[] = {{"--data", "--data ''"},
+                                                      {"--json", "--json @"},
+                                                      {"--form", " -F "},
+                                                      {"--user", " -u "},
+                                                      {"--connect-to", "`--connect-to "},
+                                                      {"-4", "`-4`"},
+                                                      {"-6", "`-6`"},
+                                                      {"--resolve-every", "`--resolve-every "},
+                                                      {"--proxy", "`--proxy "},
+                                                      {"--follow", " --follow "},
+                                                      {"--reconnect-after", "`--reconnect-after "},
+                                                      {"--drain", "`--drain "},
+                                                      {"--connect-rate", "`--connect-rate "}};
+  for (const auto& [flag, in_readme] : kNew) {
+    EXPECT_EQ(flags.count(flag), 1u) << flag;
+    EXPECT_TRUE(Has(readme, in_readme)) << in_readme;
+  }
+}
+
+}  // namespace
+}  // namespace tidemark
