@@ -113,11 +113,11 @@ std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& prog
     return ArgumentsEnd{.text = out.str()};
   } catch (const CLI::ParseError& error) {
     const std::string unknown = Unknown(app, program);
-    constexpr absl::string_view kTooMany = " At Most 1 required but received ";
+    const std::string too_many = " At Most 1 required but received ";
     const std::string what = error.what();
-    if (const std::size_t at = what.find(kTooMany); unknown.empty() && at != std::string::npos)
+    if (const std::size_t at = what.find(too_many); unknown.empty() && at != std::string::npos)
       return ArgumentsEnd{.is_error = true,
-                          .text = absl::StrCat(what.substr(0, at), " is given ", what.substr(at + kTooMany.size()),
+                          .text = absl::StrCat(what.substr(0, at), " is given ", what.substr(at + too_many.size()),
                                                " times; give it once")};
     return ArgumentsEnd{.is_error = true,
                         .text = unknown.empty() ? absl::StrCat(what, "; see '", program, " --help'") : unknown};

@@ -162,6 +162,7 @@ TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
       "Point.duration_s",
       "Point.dead_seconds",
       "Point.generator_seconds",
+      "Point.received_bytes_per_s",
       "Window.is_dead",
       "Point.accounting",
       "Point.warmup",
