@@ -175,9 +175,9 @@ void Connection::OnTunnelReadable() {
     const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
     const auto answer = ReadTunnelAnswer(bytes);
     if (!answer.ok())
-      return FailConnect(Phase::kProxy, EPROTO,
-                         absl::StrCat(WhoIsDialled(), ": ",
-                                      c.masks->Apply(std::string(answer.status().message()), false)));
+      return FailConnect(
+          Phase::kProxy, EPROTO,
+          absl::StrCat(WhoIsDialled(), ": ", c.masks->Apply(std::string(answer.status().message()), false)));
     const std::size_t size = answer->is_complete ? answer->consumed : bytes.size();
     c.recorder->counters.bytes_received += transport_.Receive(c.buffer.data() + kept, size - kept).bytes;
     if (!answer->is_complete) {
@@ -191,7 +191,10 @@ void Connection::OnTunnelReadable() {
 
 // As a message names them.
 std::string Connection::WhoIsDialled() const {
-  return absl::StrCat(context_->is_proxied ? "proxy " : "", target().ToString());
+  const ConnectionContext& c = *context_;
+  // An attempt that is older went elsewhere, and where is not kept.
+  return absl::StrCat(c.is_proxied ? "proxy " : "",
+                      sent_ < c.targets_since ? "an earlier address of its name" : target().ToString());
 }
 
 // What is sent from now on, the target gets.

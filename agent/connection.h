@@ -77,6 +77,7 @@ struct ConnectionContext {
   Nanos may_connect_at = 0;          // ... when the next one may begin
   std::vector<SocketAddress> targets;
   std::vector<SocketAddress> sources;
+  Nanos targets_since = 0;  // when they came in the place of others; 0: they are the first
   bool is_proxied = false;  // the targets are a proxy's addresses
   std::string tunnel;       // ... which is asked for a tunnel with this; empty: for each request
   SSL_CTX* tls = nullptr;

@@ -72,8 +72,7 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   http::request<http::string_body> message;
   message.version(11);
   message.method_string(View(request.method()));
-  message.target(
-      Marked(absl::StrCat(target.absolute_prefix, request.path().empty() ? target.path : request.path())));
+  message.target(Marked(absl::StrCat(target.absolute_prefix, request.path().empty() ? target.path : request.path())));
   message.set(http::field::host, View(target.host_header));
   message.set(http::field::user_agent, "tidemark/" TIDEMARK_VERSION);
   if (!target.proxy_authorization.empty())

@@ -69,7 +69,8 @@ absl::Status GoThroughProxy(const TargetGuard& guard, Worker::Settings* settings
   if (!proxy.credentials.empty()) {
     secrets->push_back(proxy.credentials);
     // A password of a few letters is in many a word; what it authorises with is masked all the same.
-    const std::string password = proxy.credentials.substr(std::min(proxy.credentials.find(':'), proxy.credentials.size() - 1) + 1);
+    const std::string password =
+        proxy.credentials.substr(std::min(proxy.credentials.find(':'), proxy.credentials.size() - 1) + 1);
     constexpr std::size_t kShortest = 4;
     if (password.size() >= kShortest) secrets->push_back(password);
   }
@@ -94,7 +95,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   // Every address is checked, and no other is ever connected to.
   TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard));
   TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, aim.ceiling));
-  settings.targets = std::move(aim.addresses);
+  settings.targets = aim.addresses;
   // The target's path has the same placeholders as a request's own.
   for (proto::Request& request : *settings.plan.mutable_requests()) {
     if (request.path().empty()) request.set_path(settings.target.path);
@@ -135,6 +136,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   }
   session->up_.resize(session->workers_.size());
   session->sender_ = std::thread([raw = session.get()] { raw->SendEvents(); });
+  session->WatchNames(plan, guard, settings.target, aim);
 
   proto::Event event;
   event.mutable_opened()->set_incarnation(incarnation);
@@ -159,6 +161,7 @@ Session::~Session() {
   changed_.NotifyAll();
   if (sender_.joinable()) sender_.join();  // first, since it gives recorders back to the workers
   workers_.clear();                        // joins their threads; their last reports stay in the mailbox
+  names_.reset();                          // last, since it may wait for the resolver
 }
 
 // This agent's part of an open loop's schedule, or of its warm-up's, dealt over the workers that have connections;
@@ -294,6 +297,35 @@ void Session::Finish() {
   for (const auto& worker : workers_) worker->Finish();
 }
 
+void Session::WatchNames(const proto::Plan& plan, const TargetGuard& guard, const Target& target, const Aim& aim) {
+  if (!plan.has_resolve_every()) return;
+  names_ = std::make_unique<NameWatch>(NameWatch::Settings{.target = target,
+                                                           .plan = plan,
+                                                           .guard = guard,
+                                                           .aim = aim,
+                                                           .has_sources = !plan.source_addresses().empty(),
+                                                           .every = FromProto(plan.resolve_every())},
+                                       [this](NameWatch::News news) {
+                                         {
+                                           MutexLock lock(&mutex_);
+                                           news_.push_back(std::move(news));
+                                         }
+                                         changed_.NotifyAll();
+                                       });
+}
+
+// The target's name was looked up again.
+void Session::Follow(const NameWatch::News& news) {
+  const bool is_kept = news.addresses.empty();
+  for (const auto& worker : workers_) {
+    if (!is_kept) worker->UseTargets(news.addresses);
+  }
+  workers_[0]->CountName(
+      is_kept,
+      is_kept ? absl::StrCat("the target's name was looked up again, and its old addresses are kept: ", news.why_kept)
+              : "");
+}
+
 void Session::Deliver(WorkerReport report) {
   {
     MutexLock lock(&mutex_);
@@ -305,12 +337,15 @@ void Session::Deliver(WorkerReport report) {
 void Session::SendEvents() {
   while (true) {
     std::vector<WorkerReport> reports;
+    std::vector<NameWatch::News> all_news;
     {
       MutexLock lock(&mutex_);
-      while (mailbox_.empty() && !is_closing_) changed_.Wait(&mutex_);
+      while (mailbox_.empty() && news_.empty() && !is_closing_) changed_.Wait(&mutex_);
       if (is_closing_) return;
       reports.swap(mailbox_);
+      all_news.swap(news_);
     }
+    for (const NameWatch::News& news : all_news) Follow(news);
     for (WorkerReport& report : reports) Handle(std::move(report));
   }
 }

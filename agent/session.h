@@ -10,7 +10,9 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/aim.h"
 #include "agent/machine.h"
+#include "agent/name_watch.h"
 #include "agent/shard_sender.h"
 #include "agent/target_clock.h"
 #include "agent/target_guard.h"
@@ -50,6 +52,8 @@ class Session {
   void SendEvents();                  // the sender thread
   void Handle(WorkerReport report);   // in it
   void SendReady();
+  void WatchNames(const proto::Plan& plan, const TargetGuard& guard, const Target& target, const Aim& aim);
+  void Follow(const NameWatch::News& news);
   absl::Status CheckCeiling(const proto::Prepare& prepare) const;
   std::vector<std::optional<Arrivals>> SplitArrivals(const proto::Prepare& prepare,
                                                      const std::vector<std::int64_t>& connections,
@@ -78,9 +82,11 @@ class Session {
   Mutex mutex_;
   CondVar changed_;
   std::vector<WorkerReport> mailbox_ ABSL_GUARDED_BY(mutex_);
+  std::vector<NameWatch::News> news_ ABSL_GUARDED_BY(mutex_);   // of the target's name, for the workers
   std::optional<std::uint32_t> point_ ABSL_GUARDED_BY(mutex_);  // the one that is prepared or running
   bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread sender_;
+  std::unique_ptr<NameWatch> names_;  // of a plan that wants it; tells the sender
 };
 
 }  // namespace tidemark

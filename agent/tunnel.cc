@@ -42,7 +42,9 @@ absl::StatusOr<Header> ReadHeader(absl::string_view bytes) {
   if (!has_status || !std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) ||
       !absl::SimpleAtoi(digits, &status) || status < 100)
     return NoHttp(line);
-  return Header{.consumed = end + 4, .status = status, .reason = std::string(line.substr(std::min<std::size_t>(13, line.size())))};
+  return Header{.consumed = end + 4,
+                .status = status,
+                .reason = std::string(line.substr(std::min<std::size_t>(13, line.size())))};
 }
 
 }  // namespace
@@ -53,10 +55,9 @@ std::string ProxyAuthorization(absl::string_view credentials) {
 
 std::string TunnelRequest(const Target& target, const std::string& authorization) {
   const std::string authority = JoinHostPort(target.host, target.port);
-  return absl::StrCat("CONNECT ", authority, " HTTP/1.1\r\nHost: ", authority,
-                      "\r\nUser-Agent: tidemark/" TIDEMARK_VERSION "\r\n",
-                      authorization.empty() ? "" : "Proxy-Authorization: ", authorization,
-                      authorization.empty() ? "" : "\r\n", "\r\n");
+  return absl::StrCat(
+      "CONNECT ", authority, " HTTP/1.1\r\nHost: ", authority, "\r\nUser-Agent: tidemark/" TIDEMARK_VERSION "\r\n",
+      authorization.empty() ? "" : "Proxy-Authorization: ", authorization, authorization.empty() ? "" : "\r\n", "\r\n");
 }
 
 absl::StatusOr<TunnelAnswer> ReadTunnelAnswer(absl::string_view bytes) {
@@ -72,8 +73,7 @@ absl::StatusOr<TunnelAnswer> ReadTunnelAnswer(absl::string_view bytes) {
     if (at > kMaxTunnelAnswer) return absl::InvalidArgumentError("its answer is longer than 64 KiB");
     if (header->status / 100 == 1 && header->status != 101) continue;
     if (header->status / 100 == 2) return TunnelAnswer{.is_complete = true, .consumed = at};
-    return absl::UnavailableError(absl::StrCat("answered with ", header->status,
-                                               header->reason.empty() ? "" : " ",
+    return absl::UnavailableError(absl::StrCat("answered with ", header->status, header->reason.empty() ? "" : " ",
                                                InertText(header->reason, kShownReason)));
   }
 }

@@ -476,6 +476,25 @@ void Worker::Finish() {
   });
 }
 
+void Worker::UseTargets(std::vector<SocketAddress> targets) {
+  loop_.Post([this, targets = std::move(targets)]() mutable {
+    context_.targets = std::move(targets);
+    context_.targets_since = context_.ReadClock();
+  });
+}
+
+void Worker::CountName(bool is_kept, std::string remark) {
+  loop_.Post([this, is_kept, remark = std::move(remark)]() mutable {
+    ++(is_kept ? names_kept_ : names_changed_);
+    if (remark.empty() || state_ == State::kVacant) return;
+    report_({.kind = WorkerReport::Kind::kProgress,
+             .worker = index_,
+             .point = share_.point,
+             .connections_up = context_.up,
+             .remark = std::move(remark)});
+  });
+}
+
 // The point's duration is over: what comes from now on is drained, and in no rate. Once.
 void Worker::CutDuration() {
   const Nanos end = std::exchange(duration_end_, TimeoutWheel::kNever);
@@ -534,6 +553,8 @@ void Worker::FinishPoint() {
 
 void Worker::HandOver(bool is_final) {
   Counters& counters = recorder_->counters;
+  counters.names_changed += std::exchange(names_changed_, 0);
+  counters.names_kept += std::exchange(names_kept_, 0);
   if (is_draining_) {
     counters.drained = counters.Complete();
     counters.drained_sent = counters.sent;

@@ -82,6 +82,10 @@ class Worker {
   void Finish();
   // Ends the point early: nothing more is sent, requests in flight get `grace` to finish.
   void Stop(Nanos grace);
+  // New connections go to `targets`; those that are up stay. REQUIRES: not empty.
+  void UseTargets(std::vector<SocketAddress> targets);
+  // The target's name was looked up again: it had other addresses, or the old ones were kept, which `remark` tells of.
+  void CountName(bool is_kept, std::string remark);
   // Gives a recorder back. REQUIRES: it is cleared.
   void Recycle(std::unique_ptr<Recorder> recorder);
 
@@ -146,6 +150,8 @@ class Worker {
   Nanos cpu_at_window_ = 0;
   Nanos run_delay_at_window_ = 0;
   std::uint64_t responses_before_window_ = 0;
+  std::uint64_t names_changed_ = 0;  // since the last window
+  std::uint64_t names_kept_ = 0;
   CoreSharing core_sharing_;
   Nanos next_tick_ = 0;
   bool is_quitting_ = false;

@@ -63,6 +63,8 @@ constexpr NeedRow kNeeds[] = {
      "no request waits for it; give the header Expect: 100-continue"},
     {Need::kUnixSocket, [](const auto&, const auto& target) { return !target.unix_path.empty(); },
      "it is of Unix sockets; use a unix: target"},
+    {Need::kResolveEvery, [](const auto& plan, const auto&) { return plan.has_resolve_every(); },
+     "the target's name is looked up once; give --resolve-every"},
     {Need::kWebSocket, [](const auto&, const auto& target) { return target.is_web_socket; },
      "it is of WebSockets; use a ws:// or wss:// target"},
     {Need::kDeflate, [](const auto& plan, const auto&) { return plan.web_socket().deflate(); },

@@ -26,6 +26,7 @@ enum class Need : std::uint8_t {
   kTlsRequests,  // requests over TLS
   kContinue,
   kUnixSocket,
+  kResolveEvery,  // names that are looked up again
   kWebSocket,
   kDeflate,
   kAcks,  // subscriptions that are answered

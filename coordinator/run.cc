@@ -247,8 +247,12 @@ bool Run::TargetAnswers(const PointResult& point) {
   if (absl::StrContains(most->text(), kCertificateRequired.label)) remedy = kClientCertificateRemedy;
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kUpgradeFailed))
     remedy = "does it serve WebSockets at this path, with these headers?";
+  if (absl::StartsWith(most->text(), "proxy ")) remedy = "does the proxy know CONNECT, and let this user through?";
   if (absl::StartsWith(most->text(), "subscribe: ")) remedy = "are web_socket.subscribe and web_socket.ack right?";
-  result_.Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), "; ", remedy));
+  // A text that says what to write needs no guess.
+  const bool has_remedy = absl::StrContains(most->text(), "; write ");
+  result_.Note(kExitTarget, absl::StrCat("target ", plan_.target(), ": ", most->text(), has_remedy ? "" : "; ",
+                                         has_remedy ? "" : remedy));
   return false;
 }
 

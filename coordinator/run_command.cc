@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "coordinator/report/files.h"
 #include "coordinator/run.h"
 #include "coordinator/signal_watcher.h"
+#include "coordinator/unused_proxy.h"
 
 namespace tidemark {
 namespace {
@@ -100,6 +102,8 @@ int RunCommand(const RunOptions& options) {
   if (!journal.ok()) Fail(0, absl::StrCat(journal.status().message(), "; the run goes on without a journal"));
   if (journal.ok()) run.WriteTo(journal->get());
   RunResult result = run.Execute();
+  if (std::string remark = RemarkOnUnusedProxy(options.plan, std::getenv); !remark.empty())
+    result.Note(kExitOk, std::move(remark));
   if (journal.ok() && *journal != nullptr && (*journal)->dropped() > 0) {
     result.Note(kExitOk, absl::StrCat("the journal is incomplete: ", (*journal)->dropped(),
                                       " records were dropped, the disk or its 1 GiB are full"));

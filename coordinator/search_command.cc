@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "coordinator/report/summary.h"
 #include "coordinator/run.h"
 #include "coordinator/signal_watcher.h"
+#include "coordinator/unused_proxy.h"
 #include "coordinator/verdict.h"
 
 namespace tidemark {
@@ -229,6 +231,7 @@ int SearchCommand(const RunOptions& options) {
   auto fleet = GatherFleet(options.agents);
   if (!fleet.ok())
     return Fail(absl::IsInvalidArgument(fleet.status()) ? kExitUsage : kExitAgents, fleet.status().message());
+  if (const std::string remark = RemarkOnUnusedProxy(options.plan, std::getenv); !remark.empty()) Fail(0, remark);
   Searcher searcher(options, fleet->agents, &events);
   const proto::SearchReport report = searcher.Execute();
   for (const std::string& note : report.notes()) Fail(0, note);

@@ -104,6 +104,19 @@ void RemarkMachines(const PointFacts& facts, std::vector<std::string>* notes) {
   }
 }
 
+// What became of the target's name while it was looked up again.
+void RemarkNames(const PointFacts& facts, std::vector<std::string>* notes) {
+  const Counters& counters = facts.counters;
+  if (counters.names_changed > 0) {
+    notes->push_back(absl::StrCat("the target's name had other addresses ", counters.names_changed,
+                                  " times: new connections went there"));
+  }
+  if (counters.names_kept > 0) {
+    notes->push_back(absl::StrCat("the target's name was looked up again ", counters.names_kept,
+                                  " times without an address that may be used: the old ones were kept"));
+  }
+}
+
 // Whether one agent sees another latency than the others do.
 void RemarkAgents(const PointFacts& facts, std::vector<std::string>* notes) {
   struct Mean {
@@ -196,6 +209,7 @@ Judgement Judge(const PointFacts& facts) {
     return judgement;
   }
   RemarkMachines(facts, &judgement.notes);
+  RemarkNames(facts, &judgement.notes);
   RemarkAgents(facts, &judgement.notes);
   JudgeGenerator(facts, &judgement);
   JudgeLimits(facts, &judgement);

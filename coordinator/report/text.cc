@@ -256,8 +256,10 @@ void AppendAgents(const proto::Report& report, std::string* out) {
     absl::StrAppend(
         out, "  Agent ", i, "  : ", agent.address(),
         agent.has_workers() ? absl::StrCat(", ", agent.workers(), agent.workers() == 1 ? " worker" : " workers") : "",
-        agent.target_addresses().empty() ? "" : ", target ", absl::StrJoin(agent.target_addresses(), " "),
-        agent.left_out_addresses().empty() ? "" : ", nothing listens on ",
+        agent.target_addresses().empty() ? ""
+        : report.plan().proxy().empty()  ? ", target "
+                                         : ", proxy ",
+        absl::StrJoin(agent.target_addresses(), " "), agent.left_out_addresses().empty() ? "" : ", nothing listens on ",
         absl::StrJoin(agent.left_out_addresses(), " "), agent.is_insecure_control() ? ", INSECURE CONTROL CHANNEL" : "",
         agent.permission().empty() ? "" : ", with permission: ", agent.permission(),
         agent.resumed_streams() == 0 ? "" : absl::StrCat(", stream resumed ", agent.resumed_streams(), " times"),

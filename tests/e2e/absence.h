@@ -58,6 +58,7 @@ class AbsenceCheck {
     has_rates_ = sweep.contains("rates");
     is_open_ = has_rates_ || sweep.contains("stages");
     has_new_connections_ = sweep.contains("new_connection");
+    has_names_ = plan.contains("resolve_every");
     has_stamps_ = plan.contains("kernel_timestamps");
     if (report.contains("agents")) agents_ = report.at("agents").as_array().size();
     if (!plan.contains("web_socket")) return;
@@ -102,6 +103,7 @@ class AbsenceCheck {
         {".*\\.counters\\.(late_by_us|waited_for_back_off|drained_sent)", sends},
         {".*\\.counters\\.(unannounced_closes|tls_answers)", is_http},
         {".*\\.counters\\.waited_for_room", is_unix_},
+        {".*\\.counters\\.(names_changed|names_kept)", has_names_},
         {".*\\.counters\\.ended_without_close_notify", sends && is_tls_},
         {".*\\.(accounting|warmup)\\.counters\\..*", true},  // of the others each plan's
         {".*\\.never_sent_by_reason\\.tls", sends && is_tls_},
@@ -296,6 +298,7 @@ class AbsenceCheck {
   }
 
   bool is_web_socket_ = false;
+  bool has_names_ = false;
   bool is_unix_ = false;
   bool is_tls_ = false;
   bool is_open_ = false;

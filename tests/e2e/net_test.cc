@@ -105,6 +105,38 @@ TEST(NetTest, ANameThatMovesToAPublicAddressIsNotFollowed) {
   EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "1", "-n", "1", url}).code, 1);
 }
 
+// A name that is looked up again: new connections go to its new address, and not to one that is not allowed.
+TEST(NetTest, ANameThatIsLookedUpAgainIsFollowedWhereItMayGo) {
+  TempDir dir;
+  if (!UseHosts(dir, "127.0.0.1 localhost\n127.0.0.5 moving.test\n")) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+  Nginx nginx("location / { return 200 hello; }", "", "0.0.0.0");
+  Agent agent;
+  TempDir out;
+  Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "2", "-d", "4s", "--new-connection",
+               "--warmup", "0", "--think-time", "20ms", "--resolve-every", "100ms", "-o", "json=" + (out / "run.json"),
+               "http://moving.test:" + std::to_string(nginx.port()) + "/"});
+  const auto move_to = [&](const char* address) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'200));
+    std::ofstream(dir / "hosts", std::ios::trunc) << "127.0.0.1 localhost\n" << address << " moving.test\n";
+  };
+  move_to("127.0.0.6");
+  move_to("203.0.113.7");
+  ASSERT_EQ(run.Wait(), 0) << run.Err();
+  const auto report = ReadReport(out / "run.json");
+  EXPECT_EQ(Int(report, "total.failed_requests"), 0);
+  EXPECT_EQ(Int(report, "total.accounting.counters.names_changed"), 1);
+  EXPECT_GE(Int(report, "total.accounting.counters.names_kept"), 2);
+  EXPECT_NE(run.Out().find("times without an address that may be used: the old ones were kept"), std::string::npos)
+      << run.Out();
+  EXPECT_NE(run.Err().find("its old addresses are kept: target refused: moving.test is 203.0.113.7"), std::string::npos)
+      << run.Err();
+  nginx.Quit();
+  const std::string log = Slurp(nginx.dir() / "access.log");
+  EXPECT_NE(log.find("200 127.0.0.5"), std::string::npos);
+  EXPECT_NE(log.find("200 127.0.0.6"), std::string::npos);
+  EXPECT_LT(log.rfind("200 127.0.0.5"), log.rfind("200 127.0.0.6"));  // once it has moved, it stays there
+}
+
 // A15: agents whose monotonic clocks are 50 s ahead and 50 s behind start with the others and measure the same.
 TEST(NetTest, ShiftedClocksChangeNothing) {
   if (Process({"unshare", "--time", "--fork", "true"}).Wait() != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";

@@ -114,7 +114,8 @@ TEST(ProxyTest, AnAnswerMayComeInAnyPiecesAndHasNoBody) {
 // What follows the empty line is the target's already.
 TEST(ProxyTest, NotAByteMoreIsTakenThanTheAnswerHas) {
   RawServer target([](int) {});
-  RawProxy proxy(target.port(), std::string("HTTP/1.1 200 OK\r\n\r\n") + std::string("\x15\x03\x03\x00\x02\x02\x28", 7));
+  RawProxy proxy(target.port(),
+                 std::string("HTTP/1.1 200 OK\r\n\r\n") + std::string("\x15\x03\x03\x00\x02\x02\x28", 7));
   proto::Plan plan = PlanThrough(proxy.Url(), "https://far.test/", 1, 1);
   *plan.mutable_connect_timeout() = ToDurationProto(2 * kSecond);
   PointRun run = RunOnePoint(plan, Knowing("far.test"));
@@ -128,22 +129,23 @@ TEST(ProxyTest, ARefusalIsAFailedAttemptWithItsStatus) {
     std::string granted;
     const char* text;
   };
-  for (const Row& row :
-       {Row{"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-            ": answered with 407 Proxy Authentication Required\n"},
-        Row{"HTTP/1.1 503\r\n\r\n", ": answered with 503\n"}, Row{"HTTP/1.1 302 Found\r\n\r\n", ": answered with 302 Found"},
-        Row{"HTTP/1.1 101 Switching Protocols\r\n\r\n", ": answered with 101"},
-        Row{"SSH-2.0-x\r\n", ": answered with no HTTP: 'SSH-2.0-x"},
-        Row{"HTTP/1.1 2x0 OK\r\n\r\n", ": answered with no HTTP"},
-        Row{"HTTP/1.1 200 OK\r\n" + std::string(70'000, 'a'), ": its answer has no end within 64 KiB"},
-        // The credentials that we sent, in the proxy's own words.
-        Row{"HTTP/1.1 403 no YW5uOnNlc2FtZQ sesame\r\n\r\n", ": answered with 403 no *** ***"}}) {
+  for (const Row& row : {Row{"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+                             ": answered with 407 Proxy Authentication Required\n"},
+                         Row{"HTTP/1.1 503\r\n\r\n", ": answered with 503\n"},
+                         Row{"HTTP/1.1 302 Found\r\n\r\n", ": answered with 302 Found"},
+                         Row{"HTTP/1.1 101 Switching Protocols\r\n\r\n", ": answered with 101"},
+                         Row{"SSH-2.0-x\r\n", ": answered with no HTTP: 'SSH-2.0-x"},
+                         Row{"HTTP/1.1 2x0 OK\r\n\r\n", ": answered with no HTTP"},
+                         Row{"HTTP/1.1 200 OK\r\n" + std::string(70'000, 'a'), ": its answer has no end within 64 KiB"},
+                         // The credentials that we sent, in the proxy's own words.
+                         Row{"HTTP/1.1 403 no YW5uOnNlc2FtZQ sesame\r\n\r\n", ": answered with 403 no *** ***"}}) {
     RawProxy proxy(target.port(), row.granted);
     PointRun run = RunOnePoint(PlanThrough(proxy.Url("ann:sesame@"), "https://far.test/", 1, 2), Knowing("far.test"));
     EXPECT_EQ(run.counters[NeverSent::kConnectOther], 2u) << row.granted.substr(0, 40);
     EXPECT_GT(run.warmup[ConnectResult::kOther], 0u);
     EXPECT_EQ(run.warmup[ConnectResult::kTlsFailed], 0u);
-    EXPECT_TRUE(absl::StrContains(Errors(run), absl::StrCat("proxy 127.0.0.1:", proxy.port(), row.text))) << Errors(run);
+    EXPECT_TRUE(absl::StrContains(Errors(run), absl::StrCat("proxy 127.0.0.1:", proxy.port(), row.text)))
+        << Errors(run);
   }
 }
 
@@ -182,8 +184,9 @@ TEST(ProxyTest, TheGuardJudgesTheProxyAndTheTarget) {
               FailsWith("target refused: 203.0.113.9 is 203.0.113.9:1"));
   EXPECT_THAT(judged("http://127.0.0.1:1", "http://203.0.113.9/", plain),
               FailsWith("target refused: 203.0.113.9 is 203.0.113.9:80"));
-  EXPECT_THAT(judged("http://127.0.0.1:1", "https://far.test/", plain),
-              FailsWith("target refused: far.test, asked of a proxy, has no address that this agent could judge it by"));
+  EXPECT_THAT(
+      judged("http://127.0.0.1:1", "https://far.test/", plain),
+      FailsWith("target refused: far.test, asked of a proxy, has no address that this agent could judge it by"));
   EXPECT_OK(judged("http://127.0.0.1:1", "https://far.test/", Knowing("far.test")));
   EXPECT_OK(judged("http://127.0.0.1:1", "https://127.0.0.1/", plain));
   // As long as a name is an exchange's production, it takes more than its name.

@@ -33,9 +33,10 @@ class RawProxy {
   // `granted`: what a request for a tunnel is answered with; `is_slow`: byte by byte.
   explicit RawProxy(int target_port, std::string granted = "HTTP/1.1 200 Connection established\r\n\r\n",
                     bool is_slow = false)
-      : target_port_(target_port), granted_(std::move(granted)), is_slow_(is_slow), server_([this](int fd) {
-          Serve(fd);
-        }) {}
+      : target_port_(target_port),
+        granted_(std::move(granted)),
+        is_slow_(is_slow),
+        server_([this](int fd) { Serve(fd); }) {}
 
   int port() const { return server_.port(); }
   std::string Url(const std::string& credentials = "") const {

@@ -1,0 +1,52 @@
+// Looks the target's name up again and again while a run lasts.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/aim.h"
+#include "agent/target_guard.h"
+#include "agent/transport.h"
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "common/plan.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+
+// Owner: Session. Has a thread of its own, since the system's resolver may block for long.
+class NameWatch {
+ public:
+  struct Settings {
+    Target target = {};
+    proto::Plan plan = {};
+    TargetGuard guard;
+    Aim aim = {};  // what the run began with
+    bool has_sources = false;
+    Nanos every = 0;
+  };
+  // What another look brought: addresses that differ from those before, as a set; or none, and why the old ones stay.
+  struct News {
+    std::vector<SocketAddress> addresses = {};
+    std::string why_kept = {};
+  };
+  // `report` is called from the thread, and must not block for long.
+  NameWatch(Settings settings, std::function<void(News)> report);
+  ~NameWatch();  // may wait for the resolver
+
+ private:
+  void Run();
+  void Look();
+  std::string WhyKept(const absl::StatusOr<Aim>& aim) const;
+
+  Settings settings_;
+  const std::function<void(News)> report_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace tidemark
