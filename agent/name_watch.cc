@@ -17,7 +17,8 @@ std::vector<std::string> AsSet(const std::vector<SocketAddress>& addresses) {
 }
 
 // Whether the run was admitted with more than `now` allows.
-bool IsLower(std::int64_t now, std::int64_t then) { return now != 0 && (then == 0 || now < then); }
+template <typename Number>
+bool IsLower(Number now, Number then) { return now != 0 && (then == 0 || now < then); }
 
 }  // namespace
 
