@@ -50,7 +50,7 @@ class EventLog {
 };
 
 // Makes the plan an open loop of `rate` requests a second, evenly apart, for `duration`.
-inline void Pace(proto::Plan* plan, std::int64_t rate, Nanos duration) {
+inline void Pace(proto::Plan* plan, double rate, Nanos duration) {
   proto::Sweep* const sweep = plan->mutable_sweep();
   sweep->clear_requests_per_connection();
   *sweep->mutable_duration() = ToDurationProto(duration);
