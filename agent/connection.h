@@ -277,6 +277,7 @@ class Connection : public TimeoutWheel::Node {
 
   struct WebSocket {
     FrameReader reader;
+    std::size_t interim_bytes = 0;         // that preceded the answer to the upgrade
     std::string key;                       // sent with the upgrade
     std::string control;                   // what is to be sent before the next request: the upgrade, pongs, a close
     std::uint64_t control_sent = 0;        // bytes of it that have gone out

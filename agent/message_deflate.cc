@@ -3,11 +3,17 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/types/span.h"
 #include "common/check.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 namespace {
@@ -28,22 +34,39 @@ struct MessageDeflate::State {
   std::string output;
 };
 
-bool MessageDeflate::IsAccepted(absl::string_view extensions) {
-  bool has_server = false;
-  bool is_first = true;
-  for (absl::string_view part : absl::StrSplit(extensions, ';')) {
-    part = absl::StripAsciiWhitespace(part);
-    if (is_first) {
-      if (!absl::EqualsIgnoreCase(part, "permessage-deflate")) return false;
-      is_first = false;
-    } else if (absl::EqualsIgnoreCase(part, "server_no_context_takeover")) {
-      has_server = true;
-    } else if (!absl::EqualsIgnoreCase(part, "client_no_context_takeover") &&
-               !absl::StartsWithIgnoreCase(part, "server_max_window_bits=")) {
-      return false;
+absl::Status MessageDeflate::CheckAnswer(absl::string_view extensions) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(extensions, ';');
+  if (absl::StrContains(extensions, ',') ||
+      !absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(parts[0]), "permessage-deflate"))
+    return absl::InvalidArgumentError("the server chose an extension that was not offered");
+  const auto fail = [](absl::string_view name, absl::string_view what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the server answered permessage-deflate with '", InertText(name, 64), "', ", what));
+  };
+  std::vector<std::string> names;
+  for (const absl::string_view part : absl::MakeSpan(parts).subspan(1)) {
+    const std::vector<absl::string_view> pair = absl::StrSplit(part, absl::MaxSplits('=', 1));
+    const std::string name = absl::AsciiStrToLower(absl::StripAsciiWhitespace(pair[0]));
+    // Section 5: a parameter stands once; section 7.1: in an answer those alone may stand that were offered.
+    if (absl::c_linear_search(names, name)) return fail(name, "twice");
+    names.push_back(name);
+    if (name == "server_max_window_bits") {
+      absl::string_view value = pair.size() == 2 ? absl::StripAsciiWhitespace(pair[1]) : "";
+      if (value.size() > 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      int bits = 0;
+      if (!absl::SimpleAtoi(value, &bits) || value[0] == '0' || bits < 8 || bits > 15)
+        return fail(absl::StripAsciiWhitespace(part), "which is no number from 8 to 15");
+    } else if (name != "server_no_context_takeover" && name != "client_no_context_takeover") {
+      return fail(name, "which was not offered");
+    } else if (pair.size() == 2) {
+      return fail(absl::StripAsciiWhitespace(part), "which takes no value");
     }
   }
-  return has_server;
+  if (!absl::c_linear_search(names, "server_no_context_takeover")) {
+    return absl::InvalidArgumentError(
+        "the server answered permessage-deflate without 'server_no_context_takeover', which the offer asks for");
+  }
+  return absl::OkStatus();
 }
 
 MessageDeflate::MessageDeflate() : state_(std::make_unique<State>()) {

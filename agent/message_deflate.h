@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace tidemark {
@@ -14,8 +15,9 @@ class MessageDeflate {
  public:
   // What a client offers; the server must take both, and may limit its own window.
   static constexpr char kOffer[] = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-  // Whether the server's answer to the offer is one that we can go by.
-  static bool IsAccepted(absl::string_view extensions);
+  // Whether `extensions`, the server's answer to the offer, is one that we can go by. Errors: InvalidArgument naming
+  // what is wrong with it.
+  static absl::Status CheckAnswer(absl::string_view extensions);
 
   MessageDeflate();
   ~MessageDeflate();

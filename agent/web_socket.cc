@@ -8,11 +8,13 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <cstring>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "agent/header_watch.h"
 #include "common/check.h"
@@ -134,19 +136,41 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
   }
   if (!absl::EqualsIgnoreCase(text(response[http::field::upgrade]), "websocket"))
     return absl::InvalidArgumentError("upgrade: the answer lacks 'Upgrade: websocket'");
-  if (!http::token_list(response[http::field::connection]).exists("upgrade"))
+  const auto is_upgrade = [](const auto& field) { return http::token_list(field.value()).exists("upgrade"); };
+  const auto connection = response.equal_range(http::field::connection);
+  if (std::none_of(connection.first, connection.second, is_upgrade))
     return absl::InvalidArgumentError("upgrade: the answer lacks 'Connection: Upgrade'");
   if (text(response[http::field::sec_websocket_accept]) != AcceptOf(key))
     return absl::InvalidArgumentError("upgrade: Sec-WebSocket-Accept does not belong to our key");
-  const bool has_extension = response.count(http::field::sec_websocket_extensions) != 0;
-  if (has_extension &&
-      !(may_deflate && MessageDeflate::IsAccepted(text(response[http::field::sec_websocket_extensions]))))
-    return absl::InvalidArgumentError("upgrade: the server chose an extension that was not offered");
+  // Section 9.1: several fields are one list.
+  std::vector<absl::string_view> extensions;
+  const auto fields = response.equal_range(http::field::sec_websocket_extensions);
+  for (auto field = fields.first; field != fields.second; ++field) extensions.push_back(text(field->value()));
+  if (!extensions.empty()) {
+    const absl::Status status =
+        may_deflate ? MessageDeflate::CheckAnswer(absl::StrJoin(extensions, ","))
+                    : absl::InvalidArgumentError("the server chose an extension, and none was offered");
+    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("upgrade: ", status.message()));
+  }
+  if (response.count(http::field::sec_websocket_protocol) > 1)
+    return absl::InvalidArgumentError("upgrade: the server chose more than one subprotocol");
   const absl::string_view chosen = text(response[http::field::sec_websocket_protocol]);
   if (!chosen.empty() && !IsOffered(chosen, subprotocols))
     return absl::InvalidArgumentError(
         absl::StrCat("upgrade: the server chose the subprotocol '", chosen.substr(0, 64), "', which was not offered"));
-  return Upgrade{.is_complete = true, .is_deflated = has_extension, .consumed = size};
+  return Upgrade{.is_complete = true, .is_deflated = !extensions.empty(), .consumed = size};
+}
+
+std::size_t InterimSize(absl::string_view bytes) {
+  std::size_t size = 0;
+  while (true) {
+    const absl::string_view rest = bytes.substr(size);
+    HeaderWatch watch;
+    if (watch.Look(rest) != HeaderWatch::Verdict::kWhole) return size;
+    const std::uint32_t status = StatusOf(rest);
+    if (status / 100 != 1 || status == kSwitchingProtocols) return size;
+    size += watch.size();
+  }
 }
 
 std::uint32_t StatusOf(absl::string_view answer) {

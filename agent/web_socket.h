@@ -34,6 +34,9 @@ void AppendClose(int code, std::uint32_t mask, std::string* out);
 std::string MakeUpgradeKey(std::uint64_t random_high, std::uint64_t random_low);
 
 // What a server said to a request for an upgrade.
+// How many bytes at the front are interim answers (1xx, but for 101) that are whole.
+std::size_t InterimSize(absl::string_view bytes);
+
 struct Upgrade {
   bool is_complete = false;  // else more bytes are needed
   bool is_deflated = false;  // permessage-deflate is agreed
@@ -43,6 +46,7 @@ struct Upgrade {
 // Errors: Unavailable naming the status, if it is not 101; InvalidArgument naming the rule of section 4.1 that the
 // response breaks.
 // `may_deflate`: MessageDeflate::kOffer was sent.
+// REQUIRES: no interim answer precedes it.
 absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& key, const std::string& subprotocols,
                                     bool may_deflate = false);
 

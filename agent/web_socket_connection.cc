@@ -56,7 +56,13 @@ void Connection::OnUpgradeReadable() {
     }
     const Nanos now = c.ReadClock();
     c.recorder->counters.bytes_received += io.bytes;
-    const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
+    absl::string_view bytes(c.buffer.data(), kept + io.bytes);
+    // RFC 9110 section 15.2: interim answers may precede the one that counts.
+    const std::size_t interim = InterimSize(bytes);
+    bytes.remove_prefix(interim);
+    web_socket_->interim_bytes += interim;
+    if (web_socket_->interim_bytes > ResponseLimits::kMaxHeaderBytes)
+      return FailConnect(Phase::kUpgrade, EPROTO, "upgrade: more than 64 KiB of interim answers");
     const auto upgrade = ReadUpgrade(bytes, web_socket_->key, c.subprotocols, c.deflate != nullptr);
     if (absl::IsUnavailable(upgrade.status()) && EndRefused(bytes, false)) return;
     if (!upgrade.ok() && !transport_.is_tls() && IsTlsRecord(bytes))
@@ -71,6 +77,7 @@ void Connection::OnUpgradeReadable() {
     (*c.recorder)[Metric::kUpgrade].Record(now - sent_);
     web_socket_->is_deflated = upgrade->is_deflated;
     if (upgrade->is_deflated) web_socket_->reader.AllowDeflate(c.deflate.get());
+    if (!upgrade->is_deflated && c.deflate != nullptr) ++c.recorder->counters.not_deflated;
     const std::string rest(bytes.substr(upgrade->consumed));  // messages may have come with the answer
     Subscribe(now);
     if (web_socket_ != nullptr && !rest.empty()) TakeFrames(rest, now);

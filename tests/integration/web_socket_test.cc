@@ -63,6 +63,63 @@ TEST(WebSocketTest, RepliesInPiecesOfEverySizeAreComplete) {
   }
 }
 
+// Upgrades with `before` in front of the answer, and `extra` lines in it; then echoes.
+Script EchoingAfter(std::string before, std::string extra) {
+  return [before, extra](int fd) {
+    const std::string grant = GrantOf(ReadHeader(fd), extra);
+    const std::string answer = before + grant;
+    for (const char byte : answer) SendAll(fd, std::string(1, byte));
+    while (!grant.empty() && ReadFrame(fd).opcode == 1) SendAll(fd, ServerFrame(1, "hello"));
+  };
+}
+
+TEST(WebSocketTest, InterimAnswersMayPrecedeTheUpgrade) {
+  const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+  for (const std::string& before : {std::string("HTTP/1.1 100 Continue\r\n\r\n"), hints, hints + hints + hints}) {
+    RawServer server(EchoingAfter(before, ""));
+    PointRun run = RunOnePoint(Messages(Url(server), 2, 5));
+    EXPECT_EQ(run.counters[Outcome::kReply], 10u) << before;
+  }
+  RawServer refusing([&hints](int fd) {
+    if (!ReadHeader(fd).empty()) SendAll(fd, hints + "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
+  });
+  PointRun run = RunOnePoint(Messages(Url(refusing), 1, 3));
+  EXPECT_GT(ConnectErrors(run, "upgrade refused with status 403"), 0);
+}
+
+TEST(WebSocketTest, InterimAnswersWithoutEndAreBounded) {
+  RawServer server([](int fd) {
+    if (ReadHeader(fd).empty()) return;
+    for (int i = 0; i < 10'000; ++i) SendAll(fd, "HTTP/1.1 100 Continue\r\n\r\n");
+  });
+  PointRun run = RunOnePoint(Messages(Url(server), 1, 3));
+  EXPECT_EQ(run.counters[NeverSent::kUpgrade], 3u);
+  EXPECT_GT(ConnectErrors(run, "more than 64 KiB of interim answers"), 0);
+}
+
+TEST(WebSocketTest, FieldsOfAnUpgradeMayStandTwice) {
+  RawServer server(EchoingAfter("", "Connection: keep-alive\r\n"));
+  EXPECT_EQ(RunOnePoint(Messages(Url(server), 1, 5)).counters[Outcome::kReply], 5u);
+  RawServer two(EchoingAfter("", "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n"));
+  proto::Plan plan = Messages(Url(two), 1, 5);
+  plan.mutable_web_socket()->add_subprotocols("a");
+  PointRun run = RunOnePoint(plan);
+  EXPECT_GT(ConnectErrors(run, "more than one subprotocol"), 0);
+}
+
+TEST(WebSocketTest, CompressionThatIsNotTakenIsCounted) {
+  RawServer server(EchoingAfter("", ""));
+  proto::Plan plan = Messages(Url(server), 2, 5);
+  plan.mutable_web_socket()->set_deflate(true);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[Outcome::kReply], 10u);
+  EXPECT_EQ(run.warmup.not_deflated, 2u);
+  RawServer wrong(EchoingAfter("", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+  plan.set_target(Url(wrong));
+  run = RunOnePoint(plan);
+  EXPECT_GT(ConnectErrors(run, "without 'server_no_context_takeover'"), 0);
+}
+
 TEST(WebSocketTest, EachRefusalOfAnUpgradeIsNamed) {
   for (const int status : {200, 301, 400, 401, 403, 404, 426, 429, 500, 503}) {
     RawServer server([status](int fd) {

@@ -1,5 +1,6 @@
 #include "agent/message_deflate.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -63,13 +64,22 @@ TEST(MessageDeflateTest, ABombAndGarbageAreRefused) {
 }
 
 TEST(MessageDeflateTest, AServersAnswer) {
-  EXPECT_TRUE(MessageDeflate::IsAccepted("permessage-deflate; server_no_context_takeover"));
-  EXPECT_TRUE(MessageDeflate::IsAccepted(
-      "permessage-deflate; client_no_context_takeover; server_no_context_takeover; server_max_window_bits=12"));
-  EXPECT_FALSE(MessageDeflate::IsAccepted("permessage-deflate"));  // its messages would depend on each other
-  EXPECT_FALSE(MessageDeflate::IsAccepted("permessage-deflate; server_no_context_takeover; client_max_window_bits=9"));
-  EXPECT_FALSE(MessageDeflate::IsAccepted("x-webkit-deflate-frame"));
-  EXPECT_FALSE(MessageDeflate::IsAccepted(""));
+  const auto said = [](const std::string& answer) {
+    return std::string(MessageDeflate::CheckAnswer(answer).message());
+  };
+  const std::string good = "permessage-deflate; server_no_context_takeover";
+  for (const char* more : {"", "; client_no_context_takeover", ";server_max_window_bits=8", "; Server_Max_Window_Bits=15",
+                           "; server_max_window_bits=\"12\""})
+    EXPECT_EQ(said(good + more), "") << more;
+  // Its messages would depend on each other.
+  EXPECT_THAT(said("permessage-deflate"), testing::HasSubstr("without 'server_no_context_takeover'"));
+  EXPECT_THAT(said(good + "; client_max_window_bits=9"), testing::HasSubstr("which was not offered"));
+  for (const char* bits : {"=16", "=7", "=08", "=", "", "=x"})
+    EXPECT_THAT(said(good + "; server_max_window_bits" + bits), testing::HasSubstr("no number from 8 to 15")) << bits;
+  EXPECT_THAT(said(good + "; server_no_context_takeover"), testing::HasSubstr("twice"));
+  EXPECT_THAT(said(good + "; client_no_context_takeover=1"), testing::HasSubstr("takes no value"));
+  for (const std::string& other : {std::string("x-webkit-deflate-frame"), std::string(), good + ", foo", "foo, " + good})
+    EXPECT_EQ(said(other), "the server chose an extension that was not offered") << other;
 }
 
 TEST(MessageDeflateTest, CompressedFramesInPieces) {
