@@ -84,7 +84,7 @@ TEST(CliTest, HowTheTargetIsReachedAndHowLongAConnectionLastsAreFlags) {
   EXPECT_EQ(plan({"--proxy", "http://127.0.0.1:3128"}).proxy(), "http://127.0.0.1:3128");
   EXPECT_EQ(plan({"--follow", "3"}).follow(), 3);
   EXPECT_EQ(plan({"--reconnect-after", "1k"}).sweep().reconnect_after(), 1000);
-  EXPECT_EQ(FromProto(plan({"--drain", "5s"}).sweep().drain()), 5 * kSecond);
+  EXPECT_EQ(FromProto(plan({"-d", "1s", "--drain", "5s"}).sweep().drain()), 5 * kSecond);
 }
 
 proto::Plan PlanOf(std::vector<const char*> flags) {
