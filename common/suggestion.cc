@@ -24,7 +24,6 @@ constexpr PeerWord kPeerWords[] = {
     {"user-agent A", "--header", "requests.headers", "as 'User-Agent: NAME'"},
     {"accept", "--header", "requests.headers", "as 'Accept: VALUE'"},
     {"auth basic-auth a", "--user", "requests.headers", "which makes an Authorization header"},
-    {"location L redirect redirects max-redirects", "--follow", "follow", ""},
     {"x proxy-url", "--proxy", "proxy", ""},
     {"disable-keepalive no-keepalive no-keep-alive", "--new-connection", "sweep.new_connection", ""},
     {"ramp-up ramp rampup spawn-rate hatch-rate", "--connect-rate", "sweep.connect_rate",

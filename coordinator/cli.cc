@@ -70,7 +70,7 @@ struct Flags {
   bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve, connect_to;
-  std::string resolve_every, proxy, follow, reconnect_after, drain;
+  std::string resolve_every, proxy, reconnect_after, drain;
   bool is_ipv4_only = false, is_ipv6_only = false;
   std::vector<std::string> agents, allow_targets, outputs;
   std::string wait_timeout, on_agent_loss, control_certs, journal;
@@ -124,7 +124,6 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->delimiter(',')
       ->allow_extra_args(false);
   request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
-  request->add_option("--follow", f->follow, "redirects that a request follows at most; default: none");
   auto* web_socket = app->add_option_group("WebSocket");
   web_socket->add_option("--subprotocol", f->subprotocols, "offered to a ws:// or wss:// target (repeatable)")
       ->allow_extra_args(false);
@@ -204,7 +203,6 @@ void NameTypes(CLI::App* app) {
                                                                   {"--think-time", "DURATION"},
                                                                   {"--reconnect-after", "COUNT"},
                                                                   {"--drain", "DURATION"},
-                                                                  {"--follow", "COUNT"},
                                                                   {"--resolve-every", "DURATION"},
                                                                   {"--proxy", "URL"},
                                                                   {"-t", "COUNT"},
@@ -407,7 +405,6 @@ absl::Status ApplyTarget(const Flags& f, proto::Plan* plan) {
   if (!f.proxy.empty()) plan->set_proxy(f.proxy);
   TIDEMARK_RETURN_IF_ERROR(Apply("--resolve-every", f.resolve_every, ParseDuration,
                                  [&](Nanos v) { *plan->mutable_resolve_every() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--follow", f.follow, ParseCount, [&](std::int64_t v) { plan->set_follow(v); }));
   replace(f.source_addresses, plan->mutable_source_addresses());
   replace(f.expect, plan->mutable_expect());
   if (!f.on_agent_loss.empty()) plan->set_on_agent_loss(f.on_agent_loss);

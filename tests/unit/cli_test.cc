@@ -82,7 +82,6 @@ TEST(CliTest, HowTheTargetIsReachedAndHowLongAConnectionLastsAreFlags) {
   EXPECT_EQ(plan({"-6"}).ip_family(), "6");
   EXPECT_EQ(FromProto(plan({"--resolve-every", "30s"}).resolve_every()), 30 * kSecond);
   EXPECT_EQ(plan({"--proxy", "http://127.0.0.1:3128"}).proxy(), "http://127.0.0.1:3128");
-  EXPECT_EQ(plan({"--follow", "3"}).follow(), 3);
   EXPECT_EQ(plan({"--reconnect-after", "1k"}).sweep().reconnect_after(), 1000);
   EXPECT_EQ(FromProto(plan({"-d", "1s", "--drain", "5s"}).sweep().drain()), 5 * kSecond);
 }
@@ -245,7 +244,6 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "-4", "-6"}, "-4 and -6: exclude each other"},
       {{"run", "http://h/", "--drain", "5"}, "--drain: '5' has no unit"},
       {{"run", "http://h/", "--resolve-every", "often"}, "--resolve-every: 'often'"},
-      {{"run", "http://h/", "--follow", "-1"}, "--follow: '-1'"},
       {{"run", "http://h/", "--reconnect-after", "x"}, "--reconnect-after: 'x'"},
       {{"run", "http://h/", "--bogus"}, "--bogus: unknown flag; see 'tidemark run --help'"},
       {{"run", "http://h/", "--conections", "10"}, "--conections: unknown flag; did you mean '--connections'?"},
