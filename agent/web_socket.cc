@@ -149,7 +149,7 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
   if (!extensions.empty()) {
     const absl::Status status =
         may_deflate ? MessageDeflate::CheckAnswer(absl::StrJoin(extensions, ","))
-                    : absl::InvalidArgumentError("the server chose an extension, and none was offered");
+                    : absl::InvalidArgumentError("the server chose an extension that was not offered");
     if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("upgrade: ", status.message()));
   }
   if (response.count(http::field::sec_websocket_protocol) > 1)

@@ -22,6 +22,8 @@ namespace tidemark {
 namespace {
 
 constexpr Nanos kRetryInterval = 200 * kMillisecond;
+// Of each attempt: the last one, in what is left of the time, would else find nobody.
+constexpr Nanos kLeastTime = kSecond;
 
 // Every address of a dns: name, as "ADDRESS:PORT".
 absl::StatusOr<std::vector<std::string>> ResolveAll(const ControlAddress& name) {
@@ -153,7 +155,8 @@ absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options) 
   const Nanos deadline = MonotonicNow() + (wait_for > 0 ? timeout : kDescribeTimeout);
   while (true) {
     std::vector<FoundAgent> found;
-    auto answers = ExpandAndAsk(options, certs, std::min(deadline, MonotonicNow() + kDescribeTimeout));
+    const Nanos now = MonotonicNow();
+    auto answers = ExpandAndAsk(options, certs, std::clamp(deadline, now + kLeastTime, now + kDescribeTimeout));
     absl::Status status = answers.status();
     if (answers.ok()) {
       for (AgentAnswer& answer : *answers) {

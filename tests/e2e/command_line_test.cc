@@ -304,7 +304,6 @@ TEST(CommandLineTest, EachFlagIsExplained) {
                                                       {"-6", "`-6`"},
                                                       {"--resolve-every", "`--resolve-every "},
                                                       {"--proxy", "`--proxy "},
-                                                      {"--follow", " --follow "},
                                                       {"--reconnect-after", "`--reconnect-after "},
                                                       {"--drain", "`--drain "},
                                                       {"--connect-rate", "`--connect-rate "}};

@@ -85,7 +85,7 @@ TEST(SearchE2eTest, BadInputIsOneLine) {
       {{"http://127.0.0.1/", "--expect", "p99<1s"}, "--rate or --connections"},
       {{"--rate", "http://127.0.0.1/"}, "needs an expectation"},
       {{"--rate", "--expect", "p99<20", "http://127.0.0.1/"}, "p99<20"},
-      {{"--rate", "--expect", "p99<1s", "--from", "10", "--to", "5", "http://127.0.0.1/"}, "10 to 5"},
+      {{"--rate", "--expect", "p99<1s", "--from", "10", "--to", "5", "http://127.0.0.1/"}, "10/s to 5/s"},
       {{"--rate", "--expect", "p99<1s", "--within", "5", "http://127.0.0.1/"}, "percentage"},
       {{"--rate", "--expect", "p99<1s", "-d", "10ms", "http://127.0.0.1/"}, "1s at least"},
       {{"--rate", "--expect", "p99<1s", "-o", "csv=x", "http://127.0.0.1/"}, "json=FILE"},

@@ -262,7 +262,7 @@ TEST(HowItEndedTest, WhatCanNeverBecomeAnAnswerRefusesAnUpgradeAtOnce) {
   EXPECT_EQ(run.counters[NeverSent::kUpgrade], 2u);
   std::int64_t named = 0;
   for (const proto::ConnectError& error : run.ready.errors())
-    named += absl::StrContains(error.text(), "no HTTP: byte 1 is 0x15") ? 1 : 0;
+    named += absl::StrContains(error.text(), "the target speaks TLS; write wss://") ? 1 : 0;
   EXPECT_GT(named, 0);
 }
 
