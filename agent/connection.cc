@@ -261,8 +261,8 @@ bool Connection::ClaimSlot(Nanos due) {
   return true;
 }
 
-// A closed loop plans nothing beyond its time: a slot that has no connection yet may be overtaken by its end, and shards
-// that were sent with it cannot be taken back.
+// A closed loop plans nothing beyond its time: a slot that has no connection yet may be overtaken by its end, and
+// shards that were sent with it cannot be taken back.
 void Connection::DeferSlot() {
   if (!context_->pacer.IsTimed()) return;
   context_->book.TakeBack();

@@ -65,8 +65,8 @@ struct ConnectionContext {
   Nanos timeout = 0;
   Nanos connect_timeout = 0;
   Nanos think_time = 0;
-  std::int64_t stamp_every = 0;  // one of so many requests gets kernel time stamps; 0: none
-  bool is_single_use = false;    // each request on a connection of its own
+  std::int64_t stamp_every = 0;      // one of so many requests gets kernel time stamps; 0: none
+  bool is_single_use = false;        // each request on a connection of its own
   std::int64_t reconnect_after = 0;  // requests on a connection, before a new one takes its place; 0: no limit
   bool is_lasting = true;            // no request is the last on its connection by the plan
   bool is_plain_reuse = true;        // ... and there is no TLS, which may hold an end that no event tells of
@@ -181,8 +181,8 @@ struct ConnectionContext {
     asked += by;
   }
 
-  // The plan's rate of new connections: when an attempt may begin that wants to begin now. Turns of the last 100 ms that
-  // nobody took may still be taken, so that a late wake-up costs none.
+  // The plan's rate of new connections: when an attempt may begin that wants to begin now. Turns of the last 100 ms
+  // that nobody took may still be taken, so that a late wake-up costs none.
   Nanos TakeTurnToConnect() {
     const Nanos turn = std::max(may_connect_at, now - 100 * kMillisecond);
     may_connect_at = turn + connect_interval;
@@ -449,22 +449,22 @@ class Connection : public TimeoutWheel::Node {
   std::uint32_t interest_ = 0;
   std::uint32_t renewals_ = 0;  // how often the connection was made anew on purpose
   std::int64_t served_ = 0;     // requests on this connection; counted unless all connections last
-  Nanos failing_since_ = 0;    // the first connection attempt that failed in a row ...
-  std::uint8_t failures_ = 0;  // ... and how many there were
+  Nanos failing_since_ = 0;     // the first connection attempt that failed in a row ...
+  std::uint8_t failures_ = 0;   // ... and how many there were
   State state_ = State::kClosed;
   NeverSent refusal_ = NeverSent::kCount;  // why its last attempt failed; kCount: it did not
   bool has_slot_ = false;
-  bool is_deferred_ = false;    // ... which is planned when there is a connection for it, or none can be had
+  bool is_deferred_ = false;  // ... which is planned when there is a connection for it, or none can be had
   bool is_settled_ = false;
-  bool is_thinking_ = false;    // idle or closed until due_, when it takes its next slot
-  bool is_free_ = false;        // in the list of those that are free
-  bool is_prompt_ = false;      // its slot found it free when it fell due
-  bool is_proven_ = false;      // the peer has answered on this connection
-  bool awaits_continue_ = false;   // the head of its request is out, and the body waits
-  bool awaits_turn_ = false;       // in kBackoff: the plan's rate of new connections keeps it closed
-  bool has_turn_ = false;          // ... and does so no more
-  bool is_held_ = false;        // we keep it closed ourselves
-  bool is_succeeding_ = false;  // held as long as the successor of a connection whose end was announced takes to open
+  bool is_thinking_ = false;      // idle or closed until due_, when it takes its next slot
+  bool is_free_ = false;          // in the list of those that are free
+  bool is_prompt_ = false;        // its slot found it free when it fell due
+  bool is_proven_ = false;        // the peer has answered on this connection
+  bool awaits_continue_ = false;  // the head of its request is out, and the body waits
+  bool awaits_turn_ = false;      // in kBackoff: the plan's rate of new connections keeps it closed
+  bool has_turn_ = false;         // ... and does so no more
+  bool is_held_ = false;          // we keep it closed ourselves
+  bool is_succeeding_ = false;    // held as long as the successor of a connection whose end was announced takes to open
 };
 
 }  // namespace tidemark

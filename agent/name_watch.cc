@@ -18,7 +18,9 @@ std::vector<std::string> AsSet(const std::vector<SocketAddress>& addresses) {
 
 // Whether the run was admitted with more than `now` allows.
 template <typename Number>
-bool IsLower(Number now, Number then) { return now != 0 && (then == 0 || now < then); }
+bool IsLower(Number now, Number then) {
+  return now != 0 && (then == 0 || now < then);
+}
 
 }  // namespace
 

@@ -15,8 +15,8 @@ namespace tidemark {
 struct RequestBytes {
   std::string bytes;  // of an HTTP request, or a WebSocket message's payload
   bool is_head = false;
-  bool is_last = false;        // it tells the target that no other follows on its connection
-  std::size_t head_bytes = 0;  // of one that waits for 100 Continue before its body goes out; 0: it does not
+  bool is_last = false;                  // it tells the target that no other follows on its connection
+  std::size_t head_bytes = 0;            // of one that waits for 100 Continue before its body goes out; 0: it does not
   std::vector<std::size_t> slot_places;  // where kSlotDigits digits of the slot's number stand, in `bytes`
   Opcode opcode = Opcode::kText;         // of a WebSocket message
   std::uint64_t mask_seed = 0;           // ... whose masks nobody can foretell, as RFC 6455 section 5.3 asks

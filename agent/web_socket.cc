@@ -147,9 +147,9 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
   const auto fields = response.equal_range(http::field::sec_websocket_extensions);
   for (auto field = fields.first; field != fields.second; ++field) extensions.push_back(text(field->value()));
   if (!extensions.empty()) {
-    const absl::Status status =
-        may_deflate ? MessageDeflate::CheckAnswer(absl::StrJoin(extensions, ","))
-                    : absl::InvalidArgumentError("the server chose an extension that was not offered");
+    const absl::Status status = may_deflate
+                                    ? MessageDeflate::CheckAnswer(absl::StrJoin(extensions, ","))
+                                    : absl::InvalidArgumentError("the server chose an extension that was not offered");
     if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("upgrade: ", status.message()));
   }
   if (response.count(http::field::sec_websocket_protocol) > 1)

@@ -399,8 +399,9 @@ absl::StatusOr<std::string> DecodeCredential(absl::string_view text) {
           absl::StrCat("has '", absl::string_view(&c, 1), "' in its user or password; percent-encode it"));
     int value = 0;
     if (c == '%') {
-      if (rest.size() < 3 || !absl::SimpleHexAtoi(rest.substr(1, 2), &value) || !absl::ascii_isxdigit(rest[1]) ||
-          !absl::ascii_isxdigit(rest[2]))
+      if (rest.size() < 3 || !absl::SimpleHexAtoi(rest.substr(1, 2), &value) ||
+          !absl::ascii_isxdigit(static_cast<unsigned char>(rest[1])) ||
+          !absl::ascii_isxdigit(static_cast<unsigned char>(rest[2])))
         return absl::InvalidArgumentError("has '%' without two hexadecimal digits in its user or password");
       c = static_cast<char>(value);
       i += 2;

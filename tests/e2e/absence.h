@@ -241,7 +241,8 @@ class AbsenceCheck {
     if (!is_listening_ && point.contains("error_rate_percent")) {
       EXPECT_GT(point.at("total_requests").to_number<double>(), 0) << path;
     }
-    for (const char* rate : {"requests_per_s", "messages_per_s", "received_bytes_per_s", "generator_cpu_percent", "dead_seconds"})
+    for (const char* rate :
+         {"requests_per_s", "messages_per_s", "received_bytes_per_s", "generator_cpu_percent", "dead_seconds"})
       EXPECT_TRUE(!point.contains(rate) || point.contains("duration_s")) << path << " " << rate;
     EXPECT_EQ(point.contains("rate_per_s"), has_rates_ && path != "total") << path;
   }

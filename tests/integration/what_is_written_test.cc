@@ -152,8 +152,7 @@ TEST(WhatIsWrittenTest, ABodyWaitsForContinue) {
       SendAll(fd, kOk);
     }
   });
-  PointRun run =
-      RunOnePoint(Posting(absl::StrCat("http://127.0.0.1:", server.port(), "/"), 3, "Expect: 100-continue"));
+  PointRun run = RunOnePoint(Posting(absl::StrCat("http://127.0.0.1:", server.port(), "/"), 3, "Expect: 100-continue"));
   EXPECT_EQ(run.counters.success, 3u);
   EXPECT_EQ(run.counters.sent_without_continue, 0u);
   EXPECT_EQ(run.counters[ConnectResult::kEstablished], 0u);  // it was made while preparing, and lasted
@@ -166,8 +165,7 @@ TEST(WhatIsWrittenTest, ABodyThatIsRefusedNeverGoesOut) {
     SendAll(fd, "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
     bodies += ReadBody(fd, 1, kSecond);
   });
-  PointRun run =
-      RunOnePoint(Posting(absl::StrCat("http://127.0.0.1:", server.port(), "/"), 3, "Expect: 100-continue"));
+  PointRun run = RunOnePoint(Posting(absl::StrCat("http://127.0.0.1:", server.port(), "/"), 3, "Expect: 100-continue"));
   EXPECT_EQ(run.counters[Outcome::kStatus4xx], 3u);
   EXPECT_EQ(bodies, 0);
 }
@@ -179,8 +177,7 @@ TEST(WhatIsWrittenTest, ABodyGoesOutAfterASecondOfSilence) {
       SendAll(fd, kOk);
     }
   });
-  PointRun run =
-      RunOnePoint(Posting(absl::StrCat("http://127.0.0.1:", server.port(), "/"), 1, "Expect: 100-continue"));
+  PointRun run = RunOnePoint(Posting(absl::StrCat("http://127.0.0.1:", server.port(), "/"), 1, "Expect: 100-continue"));
   EXPECT_EQ(run.counters.success, 1u);
   EXPECT_EQ(run.counters.sent_without_continue, 1u);
 }

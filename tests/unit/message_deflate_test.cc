@@ -68,8 +68,8 @@ TEST(MessageDeflateTest, AServersAnswer) {
     return std::string(MessageDeflate::CheckAnswer(answer).message());
   };
   const std::string good = "permessage-deflate; server_no_context_takeover";
-  for (const char* more : {"", "; client_no_context_takeover", ";server_max_window_bits=8", "; Server_Max_Window_Bits=15",
-                           "; server_max_window_bits=\"12\""})
+  for (const char* more : {"", "; client_no_context_takeover", ";server_max_window_bits=8",
+                           "; Server_Max_Window_Bits=15", "; server_max_window_bits=\"12\""})
     EXPECT_EQ(said(good + more), "") << more;
   // Its messages would depend on each other.
   EXPECT_THAT(said("permessage-deflate"), testing::HasSubstr("without 'server_no_context_takeover'"));
@@ -78,7 +78,8 @@ TEST(MessageDeflateTest, AServersAnswer) {
     EXPECT_THAT(said(good + "; server_max_window_bits" + bits), testing::HasSubstr("no number from 8 to 15")) << bits;
   EXPECT_THAT(said(good + "; server_no_context_takeover"), testing::HasSubstr("twice"));
   EXPECT_THAT(said(good + "; client_no_context_takeover=1"), testing::HasSubstr("takes no value"));
-  for (const std::string& other : {std::string("x-webkit-deflate-frame"), std::string(), good + ", foo", "foo, " + good})
+  for (const std::string& other :
+       {std::string("x-webkit-deflate-frame"), std::string(), good + ", foo", "foo, " + good})
     EXPECT_EQ(said(other), "the server chose an extension that was not offered") << other;
 }
 
