@@ -129,7 +129,9 @@ class SlotBook {
   }
 
   // Brings the integral of Little's law up to `instant`.
-  void Integrate(Nanos instant) { IntegrateInto(recorder_, instant); }
+  void Integrate(Nanos instant) {
+    if (instant > flight_changed_) IntegrateInto(recorder_, instant);
+  }
 
   std::uint64_t waiting() const { return waiting_; }
   std::uint64_t in_flight() const { return in_flight_; }

@@ -500,7 +500,7 @@ void Worker::CutDuration() {
   const Nanos end = std::exchange(duration_end_, TimeoutWheel::kNever);
   if (state_ != State::kRunning || is_draining_) return;  // a second Stop has nothing to cut
   length_ = std::max<Nanos>(1, std::min(end, context_.now) - phase_start_);
-  context_.book.Integrate(context_.now);
+  context_.book.Integrate(std::min(end, context_.now));
   HandOver(false);
   is_draining_ = true;
   context_.EndCounting();
