@@ -25,30 +25,7 @@ bool IsLower(Number now, Number then) {
 }  // namespace
 
 NameWatch::NameWatch(Settings settings, std::function<void(News)> report)
-    : settings_(std::move(settings)), report_(std::move(report)), thread_([this] { Run(); }) {}
-
-NameWatch::~NameWatch() {
-  {
-    MutexLock lock(&mutex_);
-    is_closing_ = true;
-  }
-  changed_.NotifyAll();
-  thread_.join();
-}
-
-void NameWatch::Run() {
-  while (true) {
-    const Nanos next = MonotonicNow() + settings_.every;
-    while (true) {
-      MutexLock lock(&mutex_);
-      if (is_closing_) return;
-      const Nanos left = next - MonotonicNow();
-      if (left <= 0) break;
-      changed_.WaitFor(&mutex_, left);
-    }
-    Look();
-  }
-}
+    : settings_(std::move(settings)), report_(std::move(report)), looks_(settings_.every, [this] { Look(); }) {}
 
 void NameWatch::Look() {
   absl::StatusOr<Aim> aim = TakeAim(settings_.target, settings_.plan, settings_.guard);

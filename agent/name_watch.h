@@ -3,20 +3,19 @@
 
 #include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "agent/aim.h"
+#include "agent/periodic.h"
 #include "agent/target_guard.h"
 #include "agent/transport.h"
 #include "common/clock.h"
-#include "common/mutex.h"
 #include "common/plan.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
 
-// Owner: Session. Has a thread of its own, since the system's resolver may block for long.
+// Owner: Session. Has a thread of its own, since the system's resolver may block for long; its end may wait for that.
 class NameWatch {
  public:
   struct Settings {
@@ -34,19 +33,14 @@ class NameWatch {
   };
   // `report` is called from the thread, and must not block for long.
   NameWatch(Settings settings, std::function<void(News)> report);
-  ~NameWatch();  // may wait for the resolver
 
  private:
-  void Run();
   void Look();
   std::string WhyKept(const absl::StatusOr<Aim>& aim) const;
 
   Settings settings_;
   const std::function<void(News)> report_;
-  Mutex mutex_;
-  CondVar changed_;
-  bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  Periodic looks_;
 };
 
 }  // namespace tidemark

@@ -8,6 +8,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -144,18 +145,12 @@ absl::StatusOr<std::unique_ptr<TargetClock>> TargetClock::Start(Settings setting
     status = clock->Ask();
   }
   if (clock->Latest().bounds.readings() == 0) return status;
-  clock->thread_ = std::thread([raw = clock.get()] { raw->Run(); });
+  clock->questions_ =
+      std::make_unique<Periodic>(clock->settings_.every, [raw = clock.get()] { raw->Ask().IgnoreError(); });  // counted
   return clock;
 }
 
-TargetClock::~TargetClock() {
-  {
-    MutexLock lock(&mutex_);
-    is_closing_ = true;
-  }
-  changed_.NotifyAll();
-  if (thread_.joinable()) thread_.join();
-}
+TargetClock::~TargetClock() = default;
 
 TargetClock::Reading TargetClock::Latest() {
   MutexLock lock(&mutex_);
@@ -181,20 +176,6 @@ absl::Status TargetClock::Ask() {
   reading_.bounds.Add(answer->sent, std::max(answer->sent, answer->received), shown->at, shown->step);
   offset_ = reading_.bounds.offset();
   return absl::OkStatus();
-}
-
-void TargetClock::Run() {
-  while (true) {
-    const Nanos next = MonotonicNow() + settings_.every;
-    while (true) {
-      MutexLock lock(&mutex_);
-      if (is_closing_) return;
-      const Nanos left = next - MonotonicNow();
-      if (left <= 0) break;
-      changed_.WaitFor(&mutex_, left);
-    }
-    Ask().IgnoreError();  // counted
-  }
 }
 
 }  // namespace tidemark

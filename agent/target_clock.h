@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/periodic.h"
 #include "agent/tls.h"
 #include "agent/transport.h"
 #include "common/clock.h"
@@ -57,7 +57,7 @@ class TargetClock {
 
   // Blocks for the first answers.  Errors: NotFound saying why there was none that could be used.
   static absl::StatusOr<std::unique_ptr<TargetClock>> Start(Settings settings);
-  ~TargetClock();
+  ~TargetClock();  // waits for an answer that is under way
 
   struct Reading {
     ClockBounds bounds = {};
@@ -71,16 +71,13 @@ class TargetClock {
   class Line;
   explicit TargetClock(Settings settings);
   absl::Status Ask();
-  void Run();
 
   const Settings settings_;
   const std::unique_ptr<Line> line_;  // to the target; of the thread that asks
   std::atomic<Nanos> offset_ = 0;
   Mutex mutex_;
-  CondVar changed_;
   Reading reading_ ABSL_GUARDED_BY(mutex_);
-  bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::unique_ptr<Periodic> questions_;  // after the first ones
 };
 
 }  // namespace tidemark

@@ -114,26 +114,19 @@ class KeyFolder {
   explicit KeyFolder(bool is_traditional) {
     char name[] = "/tmp/tidemark-keys-XXXXXX";
     path_ = mkdtemp(name);
-    EVP_PKEY* const key = EVP_EC_gen("P-256");
-    X509* const certificate = X509_new();
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_sign(certificate, key, EVP_sha256());
+    const SelfSigned own;
     unsigned char passphrase[] = "sesame";
     BIO* const out = BIO_new_file((path_ + "/key.pem").c_str(), "w");
     EXPECT_EQ((is_traditional ? PEM_write_bio_PrivateKey_traditional : PEM_write_bio_PrivateKey)(
-                  out, key, EVP_aes_128_cbc(), passphrase, 6, nullptr, nullptr),
+                  out, own.key, EVP_aes_128_cbc(), passphrase, 6, nullptr, nullptr),
               1);
     BIO_free(out);
     std::filesystem::permissions(path_ + "/key.pem", std::filesystem::perms::owner_read);
     for (const char* name_of_cert : {"/cert.pem", "/ca.pem"}) {
       FILE* const file = std::fopen((path_ + name_of_cert).c_str(), "w");
-      EXPECT_EQ(PEM_write_X509(file, certificate), 1);
+      EXPECT_EQ(PEM_write_X509(file, own.certificate), 1);
       std::fclose(file);
     }
-    X509_free(certificate);
-    EVP_PKEY_free(key);
   }
   ~KeyFolder() { std::filesystem::remove_all(path_); }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }

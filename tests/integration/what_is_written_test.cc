@@ -13,22 +13,15 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/schedule.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/session_run.h"
+#include "tests/support/web_socket_server.h"
 
 namespace tidemark {
 namespace {
 
 constexpr char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-std::string ReadHead(int fd) {
-  std::string head;
-  char byte;
-  while (!absl::EndsWith(head, "\r\n\r\n") && recv(fd, &byte, 1, 0) == 1) head.push_back(byte);
-  return absl::EndsWith(head, "\r\n\r\n") ? head : "";
-}
 
 // Whether `size` bytes come within `limit`.
 bool ReadBody(int fd, std::size_t size, Nanos limit) {
@@ -65,7 +58,7 @@ class CountingServer {
     const Nanos accepted = MonotonicNow();
     int count = 0;
     std::string last;
-    for (std::string head = ReadHead(fd); !head.empty(); head = ReadHead(fd)) {
+    for (std::string head = ReadHeader(fd); !head.empty(); head = ReadHeader(fd)) {
       ++count;
       last = head;
       SendAll(fd, kOk);
@@ -145,7 +138,7 @@ TEST(WhatIsWrittenTest, AConnectionIsMadeAnewAfterSoManyRequests) {
 
 TEST(WhatIsWrittenTest, ABodyWaitsForContinue) {
   RawServer server([](int fd) {
-    while (!ReadHead(fd).empty()) {
+    while (!ReadHeader(fd).empty()) {
       if (ReadBody(fd, 5, 100 * kMillisecond)) return;  // too early: the request fails
       SendAll(fd, kContinue);
       if (!ReadBody(fd, 5, kSecond)) return;
@@ -161,7 +154,7 @@ TEST(WhatIsWrittenTest, ABodyWaitsForContinue) {
 TEST(WhatIsWrittenTest, ABodyThatIsRefusedNeverGoesOut) {
   std::atomic<int> bodies = 0;
   RawServer server([&bodies](int fd) {
-    if (ReadHead(fd).empty()) return;
+    if (ReadHeader(fd).empty()) return;
     SendAll(fd, "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
     bodies += ReadBody(fd, 1, kSecond);
   });
@@ -172,7 +165,7 @@ TEST(WhatIsWrittenTest, ABodyThatIsRefusedNeverGoesOut) {
 
 TEST(WhatIsWrittenTest, ABodyGoesOutAfterASecondOfSilence) {
   RawServer server([](int fd) {
-    while (!ReadHead(fd).empty()) {
+    while (!ReadHeader(fd).empty()) {
       if (ReadBody(fd, 1, 900 * kMillisecond) || !ReadBody(fd, 5, kSecond)) return;
       SendAll(fd, kOk);
     }
@@ -184,7 +177,7 @@ TEST(WhatIsWrittenTest, ABodyGoesOutAfterASecondOfSilence) {
 
 TEST(WhatIsWrittenTest, AWaitForContinueEndsWithTheTimeOut) {
   RawServer server([](int fd) {
-    if (ReadHead(fd).empty()) return;
+    if (ReadHeader(fd).empty()) return;
     ReadBody(fd, 1, kSecond);
   });
   proto::Plan plan = Posting(absl::StrCat("http://127.0.0.1:", server.port(), "/"), 1, "Expect: 100-continue");
@@ -208,7 +201,7 @@ TEST(WhatIsWrittenTest, NewConnectionsGoToAllAddressesInTurn) {
       getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length);
       char text[INET_ADDRSTRLEN];
       inet_ntop(AF_INET, &local.sin_addr, text, sizeof text);
-      if (!ReadHead(fd).empty()) ++counts[text];
+      if (!ReadHeader(fd).empty()) ++counts[text];
       SendAll(fd, kOk);
       close(fd);
     }
@@ -225,28 +218,6 @@ TEST(WhatIsWrittenTest, NewConnectionsGoToAllAddressesInTurn) {
   EXPECT_EQ(counts, (std::map<std::string, int>{{"127.0.0.1", 3}, {"127.0.0.2", 3}, {"127.0.0.3", 3}}));
 }
 
-// Prepared with a rate of connections, and run.
-Counters RunAtConnectRate(const proto::Plan& plan, std::int64_t per_second) {
-  EventLog log;
-  proto::Open open;
-  *open.mutable_plan() = plan;
-  auto session = *Session::Open(open, *TargetGuard::Make({}), 1, [&log](const proto::Event& event) { log.Add(event); });
-  proto::Prepare prepare = WholePoint(plan.sweep().connections(0));
-  prepare.set_connect_rate(per_second * kOnePerSecond);
-  EXPECT_OK(session->Prepare(prepare));
-  log.WaitFor([](const proto::Event& event) { return event.has_ready(); });
-  proto::Arm arm;
-  arm.set_start_ns(MonotonicNow() + kMillisecond);
-  EXPECT_OK(session->Arm(arm));
-  const proto::Event last =
-      log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); });
-  Counters counters;
-  Pending pending;
-  EXPECT_TRUE(FromProto(last.shard().counters(), &counters, &pending));
-  EXPECT_EQ(BrokenIdentity(counters, pending), "");
-  return counters;
-}
-
 TEST(WhatIsWrittenTest, ARateOfConnectionsIsKeptByThoseThatComeBackToo) {
   for (const bool is_timed : {true, false}) {
     CountingServer server;
@@ -256,7 +227,8 @@ TEST(WhatIsWrittenTest, ARateOfConnectionsIsKeptByThoseThatComeBackToo) {
       plan.mutable_sweep()->clear_requests_per_connection();
       *plan.mutable_sweep()->mutable_duration() = ToDurationProto(kSecond);
     }
-    const Counters counters = RunAtConnectRate(plan, 20);
+    plan.mutable_sweep()->set_connect_rate(20);
+    const Counters counters = RunOnePoint(plan).counters;
     EXPECT_EQ(counters.planned, counters.success);
     std::vector<Nanos> accepts = server.Accepts();
     std::sort(accepts.begin(), accepts.end());
@@ -269,7 +241,7 @@ TEST(WhatIsWrittenTest, ARateOfConnectionsIsKeptByThoseThatComeBackToo) {
 TEST(WhatIsWrittenTest, ADrainCutsOffWhatIsNotAnsweredByThen) {
   for (const bool is_open_loop : {false, true}) {
     RawServer server([](int fd) {
-      while (!ReadHead(fd).empty()) {
+      while (!ReadHeader(fd).empty()) {
         if (ReadBody(fd, 1, 5 * kSecond)) return;  // the end of the connection, in the test's case
         SendAll(fd, kOk);
       }

@@ -9,6 +9,7 @@
 #include "agent/session.h"
 #include "common/mutex.h"
 #include "common/outcome.h"
+#include "common/schedule.h"
 #include "common/status_counts.h"
 #include "tests/support/status_matchers.h"
 
@@ -99,7 +100,9 @@ inline PointRun RunOnePoint(const proto::Plan& plan, const TargetGuard& guard = 
   auto session = Session::Open(open, guard, 1, [&log](const proto::Event& event) { log.Add(event); });
   EXPECT_OK(session);
   if (!session.ok()) return run;
-  EXPECT_OK((*session)->Prepare(WholePoint(plan.sweep().connections(0), plan.sweep().requests())));
+  proto::Prepare prepare = WholePoint(plan.sweep().connections(0), plan.sweep().requests());
+  prepare.set_connect_rate(ScheduleRate(plan.sweep().connect_rate()));
+  EXPECT_OK((*session)->Prepare(prepare));
   run.ready = log.WaitFor([](const proto::Event& event) { return event.has_ready(); }).ready();
   proto::Arm arm;
   arm.set_start_ns(MonotonicNow() + kMillisecond);
