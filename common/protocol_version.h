@@ -12,7 +12,7 @@
 namespace tidemark {
 
 // Raised with every change of a message that an older peer would misread.
-inline constexpr std::uint32_t kMessagesVersion = 8;
+inline constexpr std::uint32_t kMessagesVersion = 9;
 
 // Shards give counters and histograms by the numbers of their rows: the names of all rows in their order, as a number
 // of 16 bits (FNV-1a, folded; http://www.isthe.com/chongo/tech/comp/fnv/).
@@ -39,7 +39,7 @@ constexpr std::uint32_t TablesFingerprint() {
 
 inline constexpr std::uint32_t kProtocolVersion = kMessagesVersion << 16 | TablesFingerprint();
 
-// As users read it: "8.3f2a".
+// As users read it: "9.3f2a".
 inline std::string ProtocolName(std::uint32_t version) {
   return absl::StrCat(version >> 16, ".", absl::Hex(version & 0xffff, absl::kZeroPad4));
 }
