@@ -276,7 +276,7 @@ void AddRun(CLI::App* run, Flags* f) {
                      "the result is delivered");
   report->add_flag("--no-journal", f->has_no_journal, "none");
   report->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
-  report->add_flag("--strict", f->is_strict, "exit 4 if a point is GENERATOR_LIMITED or NOT_STEADY");
+  report->add_flag("--strict", f->is_strict, "exit 4 if a point is not VALID or TARGET_LIMITED");
   report->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
   report->add_flag("--dry-run", f->is_dry_run, "print the resolved plan and its split, start nothing");
   NameTypes(run);

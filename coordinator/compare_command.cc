@@ -13,6 +13,7 @@
 #include "coordinator/analysis/compare.h"
 #include "coordinator/plan_file.h"
 #include "coordinator/run.h"
+#include "coordinator/verdict/verdict.h"
 
 namespace tidemark {
 namespace {
@@ -87,7 +88,7 @@ absl::Status CheckComparable(const std::vector<Result>& results) {
       const std::string word = verdict != nullptr && verdict->is_string()
                                    ? std::string(verdict->as_string().data(), verdict->as_string().size())
                                    : "missing";
-      if (word != "VALID" && word != "TARGET_LIMITED") {
+      if (!IsSound(word)) {
         return absl::InvalidArgumentError(
             absl::StrCat("'", result.path, "' has a point whose verdict is ", word.substr(0, 64), "; run it again"));
       }

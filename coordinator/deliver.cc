@@ -18,7 +18,7 @@
 #include "coordinator/report/json.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/report/text.h"
-#include "coordinator/verdict.h"
+#include "coordinator/verdict/verdict.h"
 
 namespace tidemark {
 namespace {
@@ -68,9 +68,7 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
   }
   proto::Report report = Summarise(result, plan);
   for (const proto::Point& point : report.points()) {
-    const bool is_refused =
-        point.verdict() == Name(Verdict::kGeneratorLimited) || point.verdict() == Name(Verdict::kNotSteady);
-    if (options.is_strict && is_refused) result.exit_code = GraverExit(kExitStrict, result.exit_code);
+    if (options.is_strict && !IsSound(point.verdict())) result.exit_code = GraverExit(kExitStrict, result.exit_code);
     for (const proto::Expected& expected : point.expected()) {
       if (!expected.is_met()) result.exit_code = GraverExit(kExitExpectation, result.exit_code);
     }

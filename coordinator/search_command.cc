@@ -24,7 +24,7 @@
 #include "coordinator/run.h"
 #include "coordinator/signal_watcher.h"
 #include "coordinator/unused_proxy.h"
-#include "coordinator/verdict.h"
+#include "coordinator/verdict/verdict.h"
 
 namespace tidemark {
 namespace {
@@ -145,15 +145,17 @@ class Searcher {
     for (std::size_t i = whole; whole > 0 && i < evidence.seconds.size(); ++i)
       evidence.seconds[whole - 1].Add(evidence.seconds[i]);  // drained: late, not left out
     if (evidence.seconds.size() > whole) evidence.seconds.resize(whole);
+    evidence.is_failing = trial->point().verdict() == Name(Verdict::kTargetFailing);
     if (evidence.seconds.size() >= 3) evidence.seconds.erase(evidence.seconds.begin());
     // What the generator adds makes a figure worse: what is met in spite of it is met, what is missed may be its fault.
-    const bool is_met = std::all_of(expectations_.begin(), expectations_.end(),
+    const bool is_met = !evidence.is_failing &&
+                        std::all_of(expectations_.begin(), expectations_.end(),
                                     [&evidence](const Expectation& e) { return Assess(e, evidence) == Answer::kMet; });
-    if (!is_met && trial->point().verdict() == Name(Verdict::kGeneratorLimited)) {
+    if (!is_met && trial->point().generator() == Name(Generator::kLimited)) {
       trial->set_answer("unusable");
       if (!is_last) return std::nullopt;
       Note(kExitStrict, absl::StrCat("at ", LoadName(Load(level)), " the generator was the limit: ",
-                                     trial->point().verdict_reason(), "; add agents or cores"));
+                                     trial->point().generator_reason(), "; add agents or cores"));
       return std::nullopt;
     }
     return evidence;
@@ -170,6 +172,8 @@ class Searcher {
       if (trial.answers[i] != Answer::kMet) open.push_back(expectations_[i].text);
     }
     const proto::Point& point = entry->point();
+    if (point.verdict() == Name(Verdict::kTargetFailing))
+      open.push_back(absl::StrCat("the target fails: ", point.target_reason()));
     const proto::Latency& latency = point.has_staleness()     ? point.staleness()
                                     : IsListening()           ? point.interval()
                                     : options_.is_rate_search ? point.response()

@@ -49,4 +49,14 @@ std::optional<Interval> BatchMeanInterval(const std::vector<Histogram>& windows)
   return FromBatches(windows, 1, [](const Histogram& histogram) { return histogram.Mean(); });
 }
 
+ShareInterval WilsonInterval(std::uint64_t of, std::uint64_t all) {
+  constexpr double kNormal = 1.959964;  // of the normal distribution, 97.5 %
+  const auto n = static_cast<double>(all);
+  const double p = static_cast<double>(of) / n;
+  const double z2 = kNormal * kNormal;
+  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const double half = kNormal / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+  return {.low = std::max(0.0, centre - half), .high = std::min(1.0, centre + half)};
+}
+
 }  // namespace tidemark

@@ -25,4 +25,11 @@ std::optional<Interval> BatchInterval(const std::vector<Histogram>& windows, std
 // The same of the mean; nothing if there are fewer than 20 windows or a batch is empty.
 std::optional<Interval> BatchMeanInterval(const std::vector<Histogram>& windows);
 
+// Wilson's 95 % interval of the share `of` / `all` (Wilson 1927).  REQUIRES: all > 0.
+struct ShareInterval {
+  double low = 0;
+  double high = 0;
+};
+ShareInterval WilsonInterval(std::uint64_t of, std::uint64_t all);
+
 }  // namespace tidemark

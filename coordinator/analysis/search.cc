@@ -12,7 +12,6 @@ namespace {
 constexpr double kGuard = 1.25;
 constexpr int kLongest = 4;  // times the first trial
 constexpr std::size_t kMaxTrials = 64;
-constexpr double kNormal = 1.959964;  // of the normal distribution, 97.5 %
 
 // A figure and where it may truly lie.
 struct Estimate {
@@ -26,12 +25,8 @@ Estimate WithGuard(double value) { return {value, {.low = value / kGuard, .high 
 
 // Wilson's interval of failed / planned, in percent.  REQUIRES: planned > 0.
 Interval ErrorRate(const Evidence& evidence) {
-  const auto n = static_cast<double>(evidence.planned);
-  const double p = static_cast<double>(evidence.failed) / n;
-  const double z2 = kNormal * kNormal;
-  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-  const double half = kNormal / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  return {.low = 100 * std::max(0.0, centre - half), .high = 100 * std::min(1.0, centre + half)};
+  const ShareInterval share = WilsonInterval(evidence.failed, evidence.planned);
+  return {.low = 100 * share.low, .high = 100 * share.high};
 }
 
 // In percent.  REQUIRES: asked_ns > 0.
@@ -132,6 +127,7 @@ void Evidence::Add(const Evidence& other) {
   asked_ns += other.asked_ns;
   dead_seconds += other.dead_seconds;
   is_listening = is_listening || other.is_listening;
+  is_failing = is_failing || other.is_failing;
   messages += other.messages;
   for (std::size_t i = 0; i < findings.size(); ++i) findings[i] += other.findings[i];
   duration += other.duration;
@@ -226,6 +222,7 @@ SearchResult FindHighest(const SearchOptions& options, const std::vector<Expecta
     Trial& trial =
         result.trials.emplace_back(Trial{.level = level, .duration = sum.duration, .is_confirmation = is_confirmation});
     trial.answer = AssessAll(expectations, sum, &trial.answers);
+    if (sum.is_failing) trial.answer = Answer::kMissed;
     search.Report(level, trial.answer);
     show(trial);
     return true;

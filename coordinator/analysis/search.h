@@ -30,6 +30,7 @@ struct Evidence {
   std::uint64_t asked_ns = 0;  // ... and that was asked for
   std::uint64_t dead_seconds = 0;
   bool is_listening = false;  // the error rate is that of connection time
+  bool is_failing = false;    // the target failed its users: nothing is held, whatever was expected
   Nanos duration = 0;
 
   void Add(const Evidence& other);

@@ -20,7 +20,7 @@
 #include "coordinator/analysis/dead_seconds.h"
 #include "coordinator/analysis/usl.h"
 #include "coordinator/report/absent.h"
-#include "coordinator/verdict.h"
+#include "coordinator/verdict/verdict.h"
 
 namespace tidemark {
 namespace {
@@ -416,6 +416,18 @@ void FillIntervals(const Merger& merger, double duration_s, proto::Latency* out)
   }
 }
 
+// The share of requests that may fail: the plan's, or what is usual.
+double MaxFailures(const proto::Plan& plan) {
+  double most = gate::kFailures;
+  for (const std::string& text : plan.expect()) {
+    const auto expectation = ParseExpectation(text);
+    CHECK(expectation.ok());  // the plan is valid
+    if (expectation->figure == Expectation::Figure::kErrorRate && expectation->is_at_most)
+      most = expectation->limit / 100;
+  }
+  return most;
+}
+
 void FillVerdict(const RunResult& result, const PointResult& point, const Sums& sums, bool is_open_loop,
                  const proto::Plan& plan, proto::Point* out) {
   const std::string& until = plan.sweep().until();
@@ -423,12 +435,23 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .is_spinning = plan.sweep().pace() == "spin",
                    .is_partial = point.is_partial || point.is_interrupted || !point.is_started,
                    .duration_s = sums.duration_s,
+                   .start_wall_s = result.started_wall_s + static_cast<double>(point.start_offset) / 1e9,
                    .counters = sums.counters,
                    .is_listening = plan.web_socket().has_listen(),
                    .measured = &sums[Metric::kService],
+                   .censored = &sums[Metric::kCensored],
+                   .response = &sums[Metric::kResponse],
+                   .unanswered = &sums[Metric::kUnanswered],
                    .pacing = &sums[Metric::kPacing],
                    .loop_lag = &sums[Metric::kLoopLag],
-                   .windows = &point.merger->windows()};
+                   .windows = &point.merger->windows(),
+                   .seconds = SecondsJudged(plan, point),
+                   .statuses = &sums.statuses,
+                   .success = *ParseStatusSet(plan.expect_status()),  // the plan is valid
+                   .has_availability = !plan.sweep().new_connection(),
+                   .max_failures = MaxFailures(plan)};
+  for (const proto::RequestResult& request : out->requests())
+    facts.mix.push_back({.name = request.name(), .sent = request.sent(), .success = request.success()});
   if (facts.is_listening) {
     facts.measured = &sums[point.merger->headline()];
     facts.measured_name = point.merger->headline() == Metric::kStaleness ? "staleness" : "interval between messages";
@@ -453,6 +476,12 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   const absl::string_view name = Name(judgement.verdict);
   out->set_verdict(std::string(name));
   out->set_verdict_reason(judgement.reason);
+  if (judgement.verdict != Verdict::kPartial) {
+    out->set_generator(std::string(Name(judgement.generator)));
+    out->set_generator_reason(judgement.generator_reason);
+    out->set_target(std::string(Name(judgement.target)));
+    out->set_target_reason(judgement.target_reason);
+  }
   for (const std::string& note : judgement.notes) out->add_verdict_notes(note);
   if (const std::uint64_t closes = sums.counters.unannounced_closes; closes > 0) {
     out->add_verdict_notes(

@@ -175,6 +175,10 @@ TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
       "Point.start_skew_us",  // of several agents
       "Point.verdict",
       "Point.verdict_reason",
+      "Point.generator",
+      "Point.generator_reason",
+      "Point.target",
+      "Point.target_reason",
       "Point.verdict_notes",
       "Point.expected",
       "Point.coverage_percent",

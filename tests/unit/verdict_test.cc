@@ -1,4 +1,4 @@
-#include "coordinator/verdict.h"
+#include "coordinator/verdict/verdict.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,8 @@ namespace {
 // A point that is valid: 10 s, 10,000 requests of 10 ms, sent 30 us late by one worker that computes for a tenth of it.
 struct Case {
   Histogram service;
+  Histogram response;  // of an open loop
+  Histogram unanswered;
   Histogram pacing;
   Histogram loop_lag;
   std::vector<WindowSum> windows;
@@ -16,6 +18,7 @@ struct Case {
   explicit Case(bool is_open_loop = true) {
     for (int i = 0; i < 10'000; ++i) {
       service.Record(10 * kMillisecond);
+      response.Record(10'030 * kMicrosecond);
       pacing.Record(30 * kMicrosecond);
       loop_lag.Record(20 * kMicrosecond);
     }
@@ -23,6 +26,8 @@ struct Case {
              .duration_s = 10,
              .workers = 1,
              .measured = &service,
+             .response = &response,
+             .unanswered = &unanswered,
              .pacing = &pacing,
              .loop_lag = &loop_lag,
              .windows = &windows};
@@ -36,14 +41,88 @@ TEST(VerdictTest, NothingBeyondItsGateIsValid) {
   EXPECT_EQ(Judge(Case(false).facts).verdict, Verdict::kValid);
 }
 
-TEST(VerdictTest, LatenessThatMayBiasTheTailIsTheGenerators) {
+// `count` requests more that went out `late`, and were answered like the others.
+void SendLate(Case* c, int count, Nanos late) {
+  for (int i = 0; i < count; ++i) {
+    c->service.Record(10 * kMillisecond);
+    c->response.Record(10 * kMillisecond + late);
+    c->pacing.Record(late);
+  }
+}
+
+TEST(VerdictTest, LatenessThatMovedTheTailIsTheGenerators) {
   Case c;
-  for (int i = 0; i < 300; ++i) c.pacing.Record(kMillisecond);
+  SendLate(&c, 300, kMillisecond);
   const Judgement judgement = Judge(c.facts);
   EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
-  EXPECT_NE(judgement.reason.find("p99 1.00ms, which is 10 % of the p99 of the service time, 10.0ms"),
+  EXPECT_EQ(judgement.generator, Generator::kLimited);
+  EXPECT_EQ(judgement.target, TargetState::kSteady);
+  EXPECT_NE(judgement.reason.find("1.00ms of it in the p99 of the response time, 11.0ms, which is 10 % more"),
             std::string::npos)
       << judgement.reason;
+}
+
+// Each quantile that is printed is judged, not one alone.
+TEST(VerdictTest, LatenessThatMovedTheMiddleIsTheGenerators) {
+  Case c;
+  SendLate(&c, 2'000, 4 * kMillisecond);  // p90 moves; p99 has a tail of its own that is the target's
+  for (int i = 0; i < 400; ++i) {
+    c.service.Record(kSecond);
+    c.response.Record(kSecond);
+  }
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.generator, Generator::kLimited);
+  EXPECT_NE(judgement.reason.find("in the p90 of the response time"), std::string::npos) << judgement.reason;
+}
+
+// Ten values must lie beyond a quantile: a handful of late requests says nothing of a p99 that they are all of.
+TEST(VerdictTest, AQuantileOfFewValuesIsNotJudged) {
+  Case c;
+  c.service.Clear();
+  c.response.Clear();
+  c.pacing.Clear();
+  for (int i = 0; i < 460; ++i) {
+    c.service.Record(100 * kMicrosecond);
+    c.response.Record(100 * kMicrosecond);
+    c.pacing.Record(i < 455 ? 5 * kMicrosecond : 240 * kMicrosecond);
+  }
+  EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
+}
+
+// What is less than 30 us is nothing to a reader, however short the answers are.
+TEST(VerdictTest, AFewMicrosecondsAreNothing) {
+  Case c;
+  c.service.Clear();
+  c.response.Clear();
+  c.pacing.Clear();
+  for (int i = 0; i < 10'000; ++i) {
+    c.service.Record(100 * kMicrosecond);
+    c.response.Record(129 * kMicrosecond);
+    c.pacing.Record(29 * kMicrosecond);
+  }
+  EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
+}
+
+// Late requests move the response times by no more than what these are above the service times.
+TEST(VerdictTest, LatenessThatTheResponsesDoNotShowIsNoBias) {
+  Case c;
+  for (int i = 0; i < 300; ++i) c.pacing.Record(kMillisecond);  // of requests that were answered the sooner
+  EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
+}
+
+// What was never answered is in the figures with its lower bound, and no generator's fault.
+TEST(VerdictTest, AgainstWhatWasNotAnsweredLatenessIsSmall) {
+  Case c;
+  c.service.Clear();
+  c.response.Clear();
+  c.pacing.Clear();
+  for (int i = 0; i < 2'000; ++i) {
+    c.service.Record(100 * kMicrosecond);
+    c.response.Record(100 * kMicrosecond);
+    c.pacing.Record(i < 1'900 ? 5 * kMicrosecond : 740 * kMicrosecond);
+    c.unanswered.Record(kSecond);
+  }
+  EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
 }
 
 // Of a target that failed each request there is no latency that lateness could have moved.
@@ -64,19 +143,19 @@ TEST(VerdictTest, WhereNothingWasMeasuredTheGeneratorIsNotToBlame) {
 
 TEST(VerdictTest, LatenessWithoutEffectIsANote) {
   Case c;
-  for (int i = 0; i < 300; ++i) c.pacing.Record(300 * kMicrosecond);
+  SendLate(&c, 300, 300 * kMicrosecond);
   const Judgement judgement = Judge(c.facts);
   EXPECT_EQ(judgement.verdict, Verdict::kValid);
   EXPECT_EQ(judgement.notes.size(), 1u);
 }
 
-TEST(VerdictTest, ABusyWorkerIsANoteUnlessItDelays) {
+TEST(VerdictTest, ABusyWorkerIsANoteUnlessItPolls) {
   Case c;
   c.facts.counters.cpu_ns = 9 * kSecond;
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
   EXPECT_EQ(Judge(c.facts).notes.size(), 1u);
-  for (int i = 0; i < 300; ++i) c.pacing.Record(kMillisecond);
-  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
+  c.facts.is_spinning = true;
+  EXPECT_EQ(Judge(c.facts).notes.size(), 0u);
 }
 
 TEST(VerdictTest, AWorkerWithoutACoreLeavesAnswersUnread) {
@@ -100,8 +179,7 @@ TEST(VerdictTest, OfAStreamItsStalenessIsJudged) {
   Judgement judgement = Judge(c.facts);
   EXPECT_EQ(judgement.verdict, Verdict::kValid) << judgement.reason;
   ASSERT_EQ(judgement.notes.size(), 1u);
-  EXPECT_NE(judgement.notes[0].find("4 % of the p99 of the staleness, 20.0ms"), std::string::npos)
-      << judgement.notes[0];
+  EXPECT_NE(judgement.notes[0].find("% of the p99 of the staleness, 20.0ms"), std::string::npos) << judgement.notes[0];
   for (std::uint32_t second = 0; second < 40; ++second)
     c.windows.push_back({.second = second, .mean_us = 20'000.0 * (1 + second)});
   c.facts.duration_s = 40;
@@ -146,6 +224,90 @@ TEST(VerdictTest, AClosedLoopIsJudgedByItsLoop) {
   Case c(false);
   for (int i = 0; i < 300; ++i) c.loop_lag.Record(800 * kMicrosecond);
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
+}
+
+// The target fails its users; each way of it has its cause.
+TEST(VerdictTest, ATargetThatServesNobodyForASecondFails) {
+  Case c;
+  c.facts.start_wall_s = 1'800'000'000;  // 08:00:00 UTC
+  c.facts.seconds.assign(10, Second::kServed);
+  c.facts.seconds[8] = c.facts.seconds[9] = Second::kDead;
+  c.facts.counters.planned += 536;
+  c.facts.counters[NeverSent::kConnectRefused] = 536;
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kTargetFailing);
+  EXPECT_EQ(judgement.target, TargetState::kFailing);
+  EXPECT_EQ(judgement.reason, "it served nobody in 2 of 10 seconds, from 08:00:08 UTC on (connect refused 536)");
+  c.facts.seconds[9] = Second::kServed;
+  c.facts.start_wall_s = 0;
+  EXPECT_EQ(Judge(c.facts).reason, "it served nobody in 1 of 10 seconds, first at second 8 (connect refused 536)");
+  c.facts.seconds[8] = Second::kGenerator;
+  EXPECT_EQ(Judge(c.facts).target, TargetState::kLimited) << "5.1 % were not sent, surely more than 4.7 %";
+}
+
+TEST(VerdictTest, ATargetThatAnswersWithErrorsFails) {
+  Case c(false);
+  StatusCounts statuses;
+  const auto answer = [&](std::size_t status, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) statuses.Count(status);
+  };
+  answer(200, 400);
+  c.facts.statuses = &statuses;
+  c.facts.success.set(200);
+  c.facts.counters.success = 400;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+  answer(401, 20);  // 4.8 %, surely more than 3.1 %
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+  answer(401, 380);
+  c.facts.counters.outcomes[static_cast<std::size_t>(Outcome::kReset)] = 3;
+  EXPECT_EQ(Judge(c.facts).reason, "403 of 803 requests failed, 50.2 % (401 400, reset 3)");
+  c.facts.max_failures = 0.6;  // as the plan expects
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+}
+
+// What we cut off or stopped, and slots that met busy connections, are no failures of the target.
+TEST(VerdictTest, WhatWeEndedIsNoFailure) {
+  Case c;
+  c.facts.counters.planned = c.facts.counters.sent + 9'000;
+  c.facts.counters[NeverSent::kStopped] = 4'000;
+  c.facts.counters[NeverSent::kCap] = 5'000;
+  c.facts.counters.outcomes[static_cast<std::size_t>(Outcome::kCutOff)] = 1'000;
+  EXPECT_EQ(Judge(c.facts).target, TargetState::kLimited) << Judge(c.facts).reason;
+  c.facts.counters.no_local_port = 7;
+  c.facts.counters[NeverSent::kConnectOther] = 5'000;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited) << Judge(c.facts).reason;
+}
+
+TEST(VerdictTest, ARequestOfAMixThatFailsIsNamed) {
+  Case c(false);
+  c.facts.mix = {{.name = "ping", .sent = 9'700, .success = 9'700}, {.name = "order", .sent = 300, .success = 100}};
+  EXPECT_EQ(Judge(c.facts).reason, "of the request 'order' 200 of 300 failed, 66.7 %");
+  c.facts.mix[1].success = 149;  // more than half, but not surely
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+}
+
+TEST(VerdictTest, ConnectionsThatAreDownAreTheTargets) {
+  Case c(false);
+  c.facts.has_availability = true;
+  c.facts.counters.asked_ns = 100 * kSecond;
+  c.facts.counters.up_ns = 98 * kSecond;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid) << "they were made anew, and all at once";
+  c.facts.counters[ConnectResult::kRefused] = 80;
+  EXPECT_EQ(Judge(c.facts).reason, "connections were up for 98.0 % of the time asked for (refused 80)");
+  c.facts.counters.up_ns = 99 * kSecond;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
+}
+
+// The graver answer is the word, the other one a remark.
+TEST(VerdictTest, BothAnswersAreGiven) {
+  Case c;
+  SendLate(&c, 300, kMillisecond);
+  c.facts.seconds.assign(10, Second::kDead);
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kTargetFailing);
+  EXPECT_EQ(judgement.generator, Generator::kLimited);
+  ASSERT_FALSE(judgement.notes.empty());
+  EXPECT_EQ(judgement.notes.back(), "the generator was limited too: " + judgement.generator_reason);
 }
 
 TEST(VerdictTest, ALatencyThatGrowsIsNotSteady) {

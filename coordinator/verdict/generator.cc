@@ -1,0 +1,166 @@
+#include "coordinator/verdict/generator.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/units.h"
+
+namespace tidemark {
+namespace {
+
+std::string Show(double ns) { return FormatLatency(ns / 1e3); }
+
+// The quantiles that a report prints.
+struct Printed {
+  const char* name;
+  std::uint64_t numerator;
+  std::uint64_t denominator;
+};
+constexpr Printed kPrinted[] = {{"p50", 50, 100}, {"p90", 90, 100},      {"p95", 95, 100},
+                                {"p99", 99, 100}, {"p99.9", 999, 1'000}, {"p99.99", 9'999, 10'000}};
+
+bool HasEnough(const Histogram& histogram, const Printed& q) {
+  return static_cast<double>(histogram.count()) * static_cast<double>(q.denominator - q.numerator) >=
+         gate::kBeyond * static_cast<double>(q.denominator);
+}
+
+// A figure that is printed, and how much of it is the generator's.
+struct Part {
+  std::string figure;  // "p99"
+  double own = 0;      // ns
+  double whole = 0;    // ns, as it is printed
+
+  // By what share the figure is larger than it would be without.
+  double Bias() const { return whole <= own ? 1 : own / (whole - own); }
+};
+
+// Both together: a figure that counts what was given up with its lower bound.
+Histogram Sum(const Histogram& complete, const Histogram* given_up) {
+  Histogram sum(complete);
+  if (given_up != nullptr) sum.Add(*given_up);
+  return sum;
+}
+
+// The part that is judged: of those above kMinPart the one with the largest bias; if there is none, nothing.
+std::optional<Part> Largest(const std::vector<Part>& parts) {
+  std::optional<Part> largest;
+  for (const Part& part : parts) {
+    if (part.own > static_cast<double>(gate::kMinPart) && (!largest || part.Bias() > largest->Bias())) largest = part;
+  }
+  return largest;
+}
+
+// Open loop: requests went out late, where a connection was free. That can have moved a quantile of the response times
+// by no more than the same quantile of the lateness, nor by more than lies between response and service times.
+std::vector<Part> LateParts(const PointFacts& facts) {
+  const Histogram response = Sum(*facts.response, facts.unanswered);
+  const Histogram service = Sum(*facts.measured, facts.censored);
+  if (response.count() == 0 || facts.pacing->count() == 0) return {};
+  std::vector<Part> parts = {{.figure = "mean",
+                              .own = static_cast<double>(facts.pacing->sum()) / static_cast<double>(response.count()),
+                              .whole = response.Mean()}};
+  for (const Printed& q : kPrinted) {
+    if (!HasEnough(response, q) || !HasEnough(*facts.pacing, q)) continue;
+    const auto at = [&q](const Histogram& histogram) {
+      return static_cast<double>(histogram.Quantile(q.numerator, q.denominator));
+    };
+    const double whole = at(response);
+    const double waited = service.count() == 0 ? whole : std::max(0.0, whole - at(service));
+    parts.push_back({.figure = q.name, .own = std::min(at(*facts.pacing), waited), .whole = whole});
+  }
+  return parts;
+}
+
+// How long an answer may have lain unread: while a worker was busy with others in a turn of its loop. A bound.
+std::vector<Part> UnreadParts(const PointFacts& facts) {
+  std::vector<Part> parts;
+  for (const Printed& q : kPrinted) {
+    if (!HasEnough(*facts.measured, q) || !HasEnough(*facts.loop_lag, q)) continue;
+    const auto own = static_cast<double>(facts.loop_lag->Quantile(q.numerator, q.denominator));
+    const auto whole = static_cast<double>(facts.measured->Quantile(q.numerator, q.denominator));
+    if (own > static_cast<double>(gate::kLateness))
+      parts.push_back({.figure = q.name, .own = own, .whole = own + whole});  // the bound may not be in it
+  }
+  return parts;
+}
+
+void Weigh(double bias, std::string text, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
+  if (bias > gate::kMaxBias) {
+    reasons->push_back({.effect = bias, .text = std::move(text)});
+  } else {
+    notes->push_back(std::move(text));
+  }
+}
+
+// What the generator's delay did to the figures that are printed.
+void WeighDelays(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
+  if (facts.is_open_loop) {
+    const std::optional<Part> late = Largest(LateParts(facts));
+    if (late && (late->own > static_cast<double>(gate::kLateness) || late->Bias() > gate::kMaxBias)) {
+      Weigh(
+          late->Bias(),
+          absl::StrFormat("requests went out late: %s of it in the %s of the response time, %s, which is %.0f %% more "
+                          "than without",
+                          Show(late->own), late->figure, Show(late->whole), late->Bias() * 100),
+          reasons, notes);
+    }
+  } else if (const std::optional<Part> unread = Largest(UnreadParts(facts))) {
+    const double measured = unread->whole - unread->own;
+    Weigh(unread->Bias(),
+          absl::StrFormat("answers lay unread: %s %s, which is %.0f %% of the %s of the %s, %s", unread->figure,
+                          Show(unread->own), unread->Bias() * 100, unread->figure, facts.measured_name, Show(measured)),
+          reasons, notes);
+  }
+}
+
+// While a worker has no core, answers lie unread: on average for this long in each turn of its loop.
+void WeighWaiting(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
+  const auto [computed, waited] = WorkerTimeOf(facts);
+  if (waited <= gate::kWaited) return;
+  const double turns = static_cast<double>(std::max<std::uint64_t>(facts.loop_lag->count(), 1));
+  const double unread = static_cast<double>(facts.counters.run_delay_ns) / turns;
+  const double bias = unread / facts.measured->Mean();
+  Weigh(bias,
+        absl::StrFormat("its workers waited for a core for %.0f %% of the time, %s a turn, which is %.0f %% of the "
+                        "mean %s",
+                        waited * 100, Show(unread), bias * 100, facts.measured_name),
+        reasons, notes);
+}
+
+// Attempts to connect that failed for want of something here.
+void WeighShortages(const PointFacts& facts, std::vector<Reason>* reasons) {
+  const auto limit = [&facts, reasons](std::uint64_t count, const char* what) {
+    if (count == 0) return;
+    const auto attempts = std::accumulate(facts.counters.connects.begin(), facts.counters.connects.end(), count);
+    reasons->push_back({.effect = static_cast<double>(count) / static_cast<double>(attempts),
+                        .text = absl::StrCat(count, " connection attempts found no free ", what)});
+  };
+  limit(facts.counters.no_local_port, "local port (add --source addresses or agents)");
+  limit(facts.counters.no_descriptor, "descriptor (raise ulimit -n or add agents)");
+}
+
+}  // namespace
+
+WorkerTime WorkerTimeOf(const PointFacts& facts) {
+  const double busy_s = facts.duration_s * std::max(facts.workers, 1);
+  if (busy_s <= 0) return {};  // no time has a share
+  return {.computed = static_cast<double>(facts.counters.cpu_ns) / 1e9 / busy_s,
+          .waited = static_cast<double>(facts.counters.run_delay_ns) / 1e9 / busy_s};
+}
+
+std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>* notes) {
+  std::vector<Reason> reasons;
+  WeighShortages(facts, &reasons);
+  if (facts.measured->count() == 0) return reasons;  // there is no figure that the generator could have moved
+  WeighDelays(facts, &reasons, notes);
+  WeighWaiting(facts, &reasons, notes);
+  const double computed = facts.is_spinning ? 0 : WorkerTimeOf(facts).computed;
+  if (computed > gate::kWorkerCpu)
+    notes->push_back(absl::StrFormat("its workers computed for %.0f %% of the time", computed * 100));
+  return reasons;
+}
+
+}  // namespace tidemark

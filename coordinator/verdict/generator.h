@@ -1,0 +1,23 @@
+// The generator's own part in what was measured.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "coordinator/verdict/reasons.h"
+#include "coordinator/verdict/verdict.h"
+
+namespace tidemark {
+
+// Shares of the workers' time: that in which they computed, and that in which they were ready to but had no core.
+struct WorkerTime {
+  double computed = 0;
+  double waited = 0;
+};
+WorkerTime WorkerTimeOf(const PointFacts& facts);
+
+// Why the figures are not the target's own; nothing if they are. What is beyond a gate without much effect becomes a
+// note.
+std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>* notes);
+
+}  // namespace tidemark

@@ -1,0 +1,109 @@
+// Whether a point can be believed, and what became of its target: two answers, each with its figures, and the one word
+// that a table has room for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "common/histogram.h"
+#include "common/outcome.h"
+#include "common/plan.h"
+#include "common/status_counts.h"
+#include "coordinator/analysis/dead_seconds.h"
+#include "coordinator/merger.h"
+
+namespace tidemark {
+
+// The one word, the graver one first.
+enum class Verdict { kPartial, kTargetFailing, kGeneratorLimited, kTargetLimited, kNotSteady, kValid };
+// "VALID", "GENERATOR_LIMITED", ...
+absl::string_view Name(Verdict verdict);
+// Whether a result with that word may stand: VALID or TARGET_LIMITED.
+bool IsSound(absl::string_view verdict);
+
+// Whether the figures are the target's own.
+enum class Generator { kTrusted, kLimited };
+absl::string_view Name(Generator generator);  // "TRUSTED", "LIMITED"
+
+enum class TargetState { kSteady, kNotSteady, kLimited, kFailing };
+absl::string_view Name(TargetState target);  // "STEADY", "NOT_STEADY", "LIMITED", "FAILING"
+
+// The gates.
+namespace gate {
+// The most by which the generator may have raised a figure that is printed ...
+inline constexpr double kMaxBias = 0.05;
+// ... by more than this: less is nothing to a reader, and a timer's own lateness.
+inline constexpr Nanos kMinPart = 30 * kMicrosecond;
+// A quantile is judged if so many values lie beyond it.
+inline constexpr double kBeyond = 10;
+// Where the delay is known only as a bound, below this nothing is said.
+inline constexpr Nanos kLateness = 200 * kMicrosecond;
+// A worker that computes for more than this share of the time has no room left for a burst (as Hyperfoil's watchdog).
+inline constexpr double kWorkerCpu = 0.80;
+// A worker without a core for this share of its time is not alone on its machine.
+inline constexpr double kWaited = 0.05;
+// Of the machine's CPU time, taken by its hypervisor.
+inline constexpr double kSteal = 0.01;
+// Two agents whose mean latencies differ by more, and by more than chance explains, do not see the same target.
+inline constexpr double kAgentsDiffer = 0.05;
+// Slots of an open loop that must have gone out.
+inline constexpr double kSent = 0.999;
+// Slots of an open loop that may have waited for a free connection.
+inline constexpr double kMayWait = 0.01;
+// A target fails if more of its requests failed, by Wilson's lower bound, unless the plan has a limit of its own ...
+inline constexpr double kFailures = 0.05;
+// ... or so many of one request of a mix ...
+inline constexpr double kMixFailures = 0.50;
+// ... or its connections were up for less of the time.
+inline constexpr double kAvailability = 0.99;
+}  // namespace gate
+
+// One request of a mix.
+struct MixFacts {
+  std::string name;
+  std::uint64_t sent = 0;
+  std::uint64_t success = 0;
+};
+
+struct PointFacts {
+  bool is_open_loop = false;
+  bool is_spinning = false;  // computing says nothing: workers poll
+  bool is_partial = false;   // an agent was lost, or the run was interrupted
+  double duration_s = 0;
+  double start_wall_s = 0;  // T0, seconds since 1970; 0: not known
+  int workers = 0;          // of all agents
+  Counters counters = {};
+  bool is_listening = false;
+  const Histogram* measured = nullptr;  // service time, or of streams the headline
+  const char* measured_name = "service time";
+  const Histogram* censored = nullptr;    // lower bounds of service times
+  const Histogram* response = nullptr;    // open loop: from the due time
+  const Histogram* unanswered = nullptr;  // ... lower bounds of those
+  const Histogram* pacing = nullptr;      // open loop: sent - due, where a connection was free
+  const Histogram* loop_lag = nullptr;
+  const std::vector<WindowSum>* windows = nullptr;
+  std::vector<Second> seconds = {};  // what became of each
+  const StatusCounts* statuses = nullptr;
+  StatusSet success = {};  // statuses that are one
+  std::vector<MixFacts> mix = {};
+  bool has_availability = false;                // connections are to stay up
+  double max_failures = gate::kFailures;        // a share
+  proto::HostCounters host = {};                // of all agents' machines together
+  std::vector<std::vector<double>> means = {};  // by agent: the mean latency of each second, ns
+};
+
+struct Judgement {
+  Verdict verdict = Verdict::kValid;
+  std::string reason;  // that of the word, with its figures; empty if valid
+  Generator generator = Generator::kTrusted;
+  std::string generator_reason;  // the largest effect first; empty if trusted
+  TargetState target = TargetState::kSteady;
+  std::string target_reason;       // the largest effect first; empty if steady
+  std::vector<std::string> notes;  // beyond a gate, yet without much effect
+};
+
+// Pure. What is partial is not judged further.
+Judgement Judge(const PointFacts& facts);
+
+}  // namespace tidemark
