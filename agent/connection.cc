@@ -126,10 +126,10 @@ void Connection::OnEvents(std::uint32_t events) {
 
 // The peer's end, or an error, may have come with what is there to be read.
 void Connection::OnEnding(std::uint32_t events) {
-  if ((events & EPOLLERR) != 0 && context_->stamp_every > 0 && transport_.fd() >= 0) {
+  if ((events & EPOLLERR) != 0 && context_->has_stamps && transport_.fd() >= 0) {
     // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
     Nanos to_wire = 0;
-    if (transport_.TakeSendStamp(&to_wire) && stamps_ != nullptr) stamps_->to_wire = to_wire;
+    if (transport_.TakeSendStamp(&to_wire) && stamps_.IsWanted()) stamps_.to_wire = to_wire;
   }
   OnEvents((events & ~kEnding) | EPOLLIN);
   if ((events & (EPOLLRDHUP | EPOLLHUP)) == 0) return;
@@ -140,7 +140,7 @@ void Connection::OnEnding(std::uint32_t events) {
 
 void Connection::OnConnected() {
   ConnectionContext& c = *context_;
-  if (c.stamp_every > 0) transport_.EnableStamps();
+  if (c.has_stamps) transport_.EnableStamps();
   CountSynRetransmits();
   const IoResult io = transport_.FinishConnect();
   if (io.kind == IoResult::Kind::kFailed) {
@@ -364,7 +364,7 @@ void Connection::Send() {
   parser_.Start(source.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
-  const IoResult io = c.is_plain_send ? transport_.Send(request) : SendFirst();
+  const IoResult io = c.is_plain_send && c.stamps.Passes() ? transport_.Send(request) : SendFirst();
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
     return FailConnect(Phase::kConnect, io.error, kClosedIdle);
@@ -383,18 +383,19 @@ void Connection::Send() {
   SetInterest(kToReadAndWrite);
 }
 
-// Of a request that waits for 100 Continue, the head; with kernel time stamps for one of so many requests.
+// Of a request that waits for 100 Continue, the head; with kernel time stamps, if it is to have any.
 IoResult Connection::SendFirst() {
   ConnectionContext& c = *context_;
   const std::size_t head_bytes = RequestInHand().head_bytes;
   awaits_continue_ = head_bytes != 0;
   absl::string_view bytes = RequestNow();
   if (awaits_continue_) bytes = bytes.substr(0, head_bytes);
-  stamps_.reset();
-  if (c.stamp_every == 0 || --c.until_stamp > 0) return transport_.Send(bytes);
-  c.until_stamp = c.stamp_every;
-  stamps_ = std::make_unique<Stamps>(Stamps{.sent = WallNow()});
-  return transport_.SendStamped(bytes);
+  stamps_ = {};
+  if (!c.is_plain_send && c.stamps.Passes()) return transport_.Send(bytes);
+  c.stamps.Take(sent_);
+  if (!c.stamps.IsOn() || awaits_continue_) return transport_.Send(bytes);
+  stamps_.sent = WallNow();
+  return transport_.SendWithStamp(bytes);
 }
 
 // The head of the request is out. RFC 9110 section 10.1.1: the body follows when the target says 100 Continue, never if
@@ -413,16 +414,18 @@ void Connection::SendBody() {
   ContinueSending();
 }
 
-// A stamped request is answered: where its time went. One whose stamps did not all come says nothing.
-void Connection::RecordStamps() {
+// A stamped request is answered: where its time went, if it is a success. One whose stamps did not all come says
+// nothing.
+void Connection::RecordStamps(bool is_success) {
   const Nanos read = WallNow();
-  const std::unique_ptr<Stamps> stamps = std::move(stamps_);
-  if (stamps->to_wire == 0) transport_.TakeSendStamp(&stamps->to_wire);
-  if (stamps->to_wire == 0 || stamps->from_wire == 0) return;
+  Stamps stamps = std::exchange(stamps_, {});
+  if (stamps.to_wire == 0) transport_.TakeSendStamp(&stamps.to_wire);
+  if (!is_success || stamps.to_wire == 0 || stamps.from_wire == 0) return;
   Recorder& recorder = *context_->recorder;
-  recorder[Metric::kAppToWire].Record(stamps->to_wire - stamps->sent);
-  recorder[Metric::kWire].Record(stamps->from_wire - stamps->to_wire);
-  recorder[Metric::kWireToApp].Record(read - stamps->from_wire);
+  recorder[Metric::kStamped].Record(read - stamps.sent);
+  recorder[Metric::kAppToWire].Record(stamps.to_wire - stamps.sent);
+  recorder[Metric::kWire].Record(stamps.from_wire - stamps.to_wire);
+  recorder[Metric::kWireToApp].Record(read - stamps.from_wire);
 }
 
 // The first byte of the slot's request is with the kernel, since sent_.
@@ -469,8 +472,8 @@ void Connection::OnReadable() {
     if (kept > 0) std::memcpy(c.buffer.data(), spill_->data(), kept);
     const std::size_t room = c.buffer.size() - kept;
     char* const into = c.buffer.data() + kept;
-    const IoResult io = stamps_ == nullptr ? transport_.Receive(into, room)
-                                           : transport_.ReceiveStamped(into, room, &stamps_->from_wire);
+    const IoResult io = stamps_.IsWanted() ? transport_.ReceiveWithStamp(into, room, &stamps_.from_wire)
+                                           : transport_.Receive(into, room);
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
     if (io.kind == IoResult::Kind::kFailed) return FailRequest(io.error);
     if (io.kind == IoResult::Kind::kClosed) return OnPeerClosed();
@@ -527,8 +530,8 @@ void Connection::CompleteResponse(Nanos done) {
     c.book.CompleteStatus(SlotInHand(), first_byte_, done, status, is_success);
   }
   LeaveSlot();
-  if (stamps_ != nullptr) [[unlikely]]
-    RecordStamps();
+  if (stamps_.IsWanted()) [[unlikely]]
+    RecordStamps(is_success);
   const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && transport_.fd() >= 0;
   if (is_reusable && c.is_plain_reuse) [[likely]] {
     state_ = State::kIdle;
@@ -563,7 +566,7 @@ bool Connection::IsLate(Nanos sent, Nanos done) const {
   const Nanos limit = sent + c.timeout;
   bool is_ours =
       c.stood_still_from <= limit && limit <= c.stood_still_to && done - c.stood_still_to < TimeoutWheel::kTick;
-  if (stamps_ != nullptr && stamps_->from_wire != 0) is_ours = stamps_->from_wire - stamps_->sent <= c.timeout;
+  if (stamps_.IsWanted() && stamps_.from_wire != 0) is_ours = stamps_.from_wire - stamps_.sent <= c.timeout;
   if (is_ours) ++c.recorder->counters.late_by_us;
   return !is_ours;
 }
@@ -862,7 +865,7 @@ void Connection::Close() {
   awaits_continue_ = false;
   transport_.Close();
   spill_.reset();
-  stamps_.reset();
+  stamps_ = {};
   TimeoutWheel::Clear(this);
   interest_ = 0;
   state_ = State::kClosed;

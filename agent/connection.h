@@ -18,6 +18,7 @@
 #include "agent/request_source.h"
 #include "agent/response_parser.h"
 #include "agent/slot_book.h"
+#include "agent/stamp_sampler.h"
 #include "agent/stream_listener.h"
 #include "agent/transport.h"
 #include "agent/web_socket.h"
@@ -65,13 +66,14 @@ struct ConnectionContext {
   Nanos timeout = 0;
   Nanos connect_timeout = 0;
   Nanos think_time = 0;
-  std::int64_t stamp_every = 0;      // one of so many requests gets kernel time stamps; 0: none
+  std::int64_t stamp_every = 0;      // one of so many requests gets kernel time stamps; 0: as their rate demands
+  bool has_stamps = false;           // the kernel can stamp what goes to the target
   bool is_single_use = false;        // each request on a connection of its own
   std::int64_t reconnect_after = 0;  // requests on a connection, before a new one takes its place; 0: no limit
   bool is_lasting = true;            // no request is the last on its connection by the plan
   bool is_plain_reuse = true;        // ... and there is no TLS, which may hold an end that no event tells of
   bool is_one_request = true;        // all slots send the same one
-  bool is_plain_send = true;         // all at once, and without stamps
+  bool is_plain_send = true;         // all at once
   Nanos drain = 0;                   // how long after the end of a point its answers are waited for
   Nanos connect_interval = 0;        // between two attempts to connect; 0: none
   Nanos may_connect_at = 0;          // ... when the next one may begin
@@ -106,7 +108,7 @@ struct ConnectionContext {
   std::uint64_t random = 0;      // state of NextRandom
   std::unique_ptr<JsonPointers> json;
   std::vector<char> buffer;        // one read buffer for all
-  std::int64_t until_stamp = 1;    // requests up to the next one with kernel time stamps
+  StampSampler stamps;             // which requests get kernel time stamps
   std::int64_t settled = 0;        // connections with nothing left to do in this phase
   std::int64_t up = 0;             // connections established now
   std::int64_t short_of_room = 0;  // attempts that wait for room in the target's accept queue
@@ -331,7 +333,7 @@ class Connection : public TimeoutWheel::Node {
   void AwaitContinue();
   void SendBody();
   bool IsLastRequest();
-  void RecordStamps();
+  void RecordStamps(bool is_success);
   void OnIdleReadable();
   void LoseIdle();
   void OnFramesReadable();
@@ -431,11 +433,13 @@ class Connection : public TimeoutWheel::Node {
   ResponseParser parser_;
   // Instants on the wall clock of a request that the kernel stamps; 0: not known yet.
   struct Stamps {
+    bool IsWanted() const { return sent != 0; }
+
     Nanos sent = 0;
     Nanos to_wire = 0;
     Nanos from_wire = 0;
   };
-  std::unique_ptr<Stamps> stamps_;
+  Stamps stamps_;
   std::unique_ptr<WebSocket> web_socket_;  // from the upgrade on
   std::unique_ptr<std::string> spill_;     // bytes of an incomplete header, kept between two reads
   Connection* next_free_ = nullptr;

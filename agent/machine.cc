@@ -14,6 +14,9 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
+
+#include "absl/strings/str_split.h"
 
 namespace tidemark {
 namespace {
@@ -21,17 +24,54 @@ namespace {
 // Event loops, gRPC, logs, files.
 constexpr std::int64_t kOwnDescriptors = 128;
 
-// CPUs that the cgroup's quota stands for; 0 if there is none.
+// The folders of this process's control groups that rule its CPU time, v2's and v1's, and of their parents: each may
+// have a quota. In a container its own groups are at the root, whatever path the kernel gives.
+std::vector<std::string> CgroupFolders() {
+  std::vector<std::string> folders = {"/sys/fs/cgroup", "/sys/fs/cgroup/cpu"};
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
+    if (parts.size() != 3) continue;
+    const std::vector<std::string> controllers = absl::StrSplit(parts[1], ',');
+    const bool is_v1 = std::find(controllers.begin(), controllers.end(), "cpu") != controllers.end();
+    if (!is_v1 && parts[0] != "0") continue;
+    std::string path = parts[2];
+    while (path.size() > 1) {
+      folders.push_back((is_v1 ? "/sys/fs/cgroup/cpu" : "/sys/fs/cgroup") + path);
+      path.resize(path.rfind('/'));
+    }
+  }
+  return folders;
+}
+
+// CPUs that the lowest quota of the cgroups stands for; 0 if there is none.
 double CgroupQuota() {
-  std::ifstream v2("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (v2 >> quota >> period) return quota == "max" || period <= 0 ? 0 : std::stod(quota) / period;
-  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double value = 0;
-  if (v1_quota >> value && v1_period >> period && value > 0 && period > 0) return value / period;
-  return 0;
+  double lowest = 0;
+  for (const std::string& folder : CgroupFolders()) {
+    std::ifstream v2(folder + "/cpu.max");
+    std::ifstream v1_quota(folder + "/cpu.cfs_quota_us");
+    std::ifstream v1_period(folder + "/cpu.cfs_period_us");
+    double quota = 0;
+    double period = 0;
+    const bool has_quota = (v2 >> quota >> period) || (v1_quota >> quota && v1_period >> period);
+    if (!has_quota || quota <= 0 || period <= 0) continue;
+    lowest = lowest == 0 ? quota / period : std::min(lowest, quota / period);
+  }
+  return lowest;
+}
+
+// For how long the cgroup that is held back most by its quota has been.
+std::uint64_t ThrottledTime() {
+  std::uint64_t longest = 0;
+  for (const std::string& folder : CgroupFolders()) {
+    std::ifstream stat(folder + "/cpu.stat");
+    std::string name;
+    for (std::uint64_t value = 0; stat >> name >> value;) {
+      if (name == "throttled_usec") longest = std::max(longest, value * 1'000);
+      if (name == "throttled_time") longest = std::max(longest, value);  // v1: in ns
+    }
+  }
+  return longest;
 }
 
 // The value under `name` in a pair of lines "TcpExt: NAME NAME ..." and "TcpExt: VALUE VALUE ...".
@@ -72,6 +112,7 @@ HostCounters ReadHostCounters() {
     out.syn_retransmits += NetstatValue(names, values, "TCPSynRetrans");
     out.accept_overflows += NetstatValue(names, values, "ListenOverflows");
   }
+  out.throttled_ns = ThrottledTime();
   return out;
 }
 

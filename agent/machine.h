@@ -27,6 +27,7 @@ struct HostCounters {
   std::uint64_t dropped_packets = 0;   // for want of room in a core's backlog (/proc/net/softnet_stat)
   std::uint64_t syn_retransmits = 0;   // /proc/net/netstat TcpExt
   std::uint64_t accept_overflows = 0;  // connections refused because a listener's queue was full
+  std::uint64_t throttled_ns = 0;      // in which this process's control group had used up its quota (cpu.stat)
 };
 HostCounters ReadHostCounters();
 

@@ -27,6 +27,7 @@ constexpr std::uint32_t kWarmupPoint = 1U << 31;
 void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCounters* out) {
   out->set_cpu_ns(now.cpu_ns - before.cpu_ns);
   out->set_steal_ns(now.steal_ns - before.steal_ns);
+  out->set_throttled_ns(now.throttled_ns - before.throttled_ns);
   out->set_dropped_packets(now.dropped_packets - before.dropped_packets);
   out->set_syn_retransmits(now.syn_retransmits - before.syn_retransmits);
   out->set_accept_overflows(now.accept_overflows - before.accept_overflows);

@@ -1,8 +1,6 @@
 #include "agent/transport.h"
 
 #include <arpa/inet.h>
-#include <linux/errqueue.h>
-#include <linux/net_tstamp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -116,7 +114,8 @@ IoResult Transport::Handshake(SSL_CTX* context, const std::string& server_name) 
   if (ssl_ == nullptr) {
     ssl_ = SSL_new(context);
     if (ssl_ == nullptr) return {.kind = IoResult::Kind::kFailed, .error = ENOMEM};
-    SSL_set_fd(ssl_, fd_);
+    socket_ = {.fd = fd_};
+    if (!socket_.Attach(ssl_)) return {.kind = IoResult::Kind::kFailed, .error = ENOMEM};
     SSL_set_connect_state(ssl_);
     if (session_ != nullptr && ResumesSessions(context)) SSL_set_session(ssl_, session_);
     is_plain_http_ = false;
@@ -188,72 +187,29 @@ IoResult Transport::ReceiveTls(char* buffer, std::size_t size) {
   return result == 1 ? IoResult{.bytes = received} : TlsResult(result);
 }
 
-namespace {
-
-// The software stamp among a message's control data.
-bool FindStamp(msghdr* message, Nanos* instant) {
-  for (cmsghdr* c = CMSG_FIRSTHDR(message); c != nullptr; c = CMSG_NXTHDR(message, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING) continue;
-    scm_timestamping stamps;
-    std::memcpy(&stamps, CMSG_DATA(c), sizeof stamps);
-    if (stamps.ts[0].tv_sec == 0) continue;
-    *instant = stamps.ts[0].tv_sec * kSecond + stamps.ts[0].tv_nsec;
-    return true;
+IoResult Transport::SendWithStamp(absl::string_view bytes) {
+  if (ssl_ != nullptr) {
+    socket_.stamps_sends = true;
+    const IoResult io = SendTls(bytes);
+    socket_.stamps_sends = false;
+    return io;
   }
-  return false;
-}
-
-}  // namespace
-
-bool Transport::EnableStamps() {
-  const unsigned flags = SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
-  return setsockopt(fd_, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) == 0;
-}
-
-IoResult Transport::SendStamped(absl::string_view bytes) {
-  iovec piece{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(std::uint32_t))] = {};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SO_TIMESTAMPING;
-  header->cmsg_len = CMSG_LEN(sizeof(std::uint32_t));
-  const std::uint32_t flags = SOF_TIMESTAMPING_TX_SOFTWARE;
-  std::memcpy(CMSG_DATA(header), &flags, sizeof flags);
-  const ssize_t n = sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t n = SendStamped(fd_, bytes.data(), bytes.size());
   if (n >= 0) return {.bytes = static_cast<std::size_t>(n)};
   return FailedWith(IoResult::Kind::kWantWrite);
 }
 
-IoResult Transport::ReceiveStamped(char* buffer, std::size_t size, Nanos* instant) {
-  iovec piece{.iov_base = buffer, .iov_len = size};
-  alignas(cmsghdr) char control[256];
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t n = recvmsg(fd_, &message, MSG_DONTWAIT);
+IoResult Transport::ReceiveWithStamp(char* buffer, std::size_t size, Nanos* instant) {
+  if (ssl_ != nullptr) {
+    socket_.received_at = instant;
+    const IoResult io = ReceiveTls(buffer, size);
+    socket_.received_at = nullptr;
+    return io;
+  }
+  const ssize_t n = ReceiveStamped(fd_, buffer, size, instant);
   if (n == 0) return {.kind = IoResult::Kind::kClosed};
   if (n < 0) return FailedWith(IoResult::Kind::kWantRead);
-  FindStamp(&message, instant);
   return {.bytes = static_cast<std::size_t>(n)};
-}
-
-bool Transport::TakeSendStamp(Nanos* instant) {
-  bool is_found = false;
-  while (true) {
-    alignas(cmsghdr) char control[256];
-    msghdr message{};
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    if (recvmsg(fd_, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return is_found;
-    is_found = FindStamp(&message, instant) || is_found;
-  }
 }
 
 bool Transport::IsAccepted() const {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "agent/stamped_socket.h"
 #include "common/clock.h"
 
 namespace tidemark {
@@ -46,8 +47,8 @@ inline bool IsTlsRecord(absl::string_view bytes) {
   return bytes.size() >= 2 && (bytes[0] == 0x15 || bytes[0] == 0x16) && bytes[1] == 0x03;
 }
 
-// Owns one descriptor and, for TLS, one SSL object that reads the descriptor itself: measured cheaper in memory than
-// memory BIOs and equal in time. Threads: one.
+// Owns one descriptor and, for TLS, one SSL object that reads the descriptor through a BIO of ours: measured cheaper in
+// memory than memory BIOs and equal in time. Threads: one.
 class Transport {
  public:
   Transport() = default;
@@ -95,17 +96,16 @@ class Transport {
   // Without TLS: what is there, into `buffer`, which Receive will give again.
   IoResult Peek(char* buffer, std::size_t size) const;
 
-  // Kernel time stamps, for plain TCP. Of a send they come through the socket's error queue, which raises EPOLLERR.
-  // Source: Linux Documentation/networking/timestamping.rst.
+  // Kernel time stamps of a TCP socket, on the wall clock (agent/stamped_socket).
   //
   // Asks the kernel to stamp what this socket receives; false if it cannot.
-  bool EnableStamps();
+  bool EnableStamps() { return tidemark::EnableStamps(fd_); }
   // As Send; the kernel stamps the moment at which the last byte goes to the driver.
-  IoResult SendStamped(absl::string_view bytes);
+  IoResult SendWithStamp(absl::string_view bytes);
   // As Receive; *instant becomes the moment at which the last segment read came from the driver, if it is known.
-  IoResult ReceiveStamped(char* buffer, std::size_t size, Nanos* instant);
-  // Takes the stamp of a send off the error queue; false if there is none. Instants are on the wall clock.
-  bool TakeSendStamp(Nanos* instant);
+  IoResult ReceiveWithStamp(char* buffer, std::size_t size, Nanos* instant);
+  // Takes the stamp of a send off the error queue; false if there is none.
+  bool TakeSendStamp(Nanos* instant) { return tidemark::TakeSendStamp(fd_, instant); }
 
   void Close();
 
@@ -140,6 +140,7 @@ class Transport {
 
   int fd_ = -1;
   SSL* ssl_ = nullptr;
+  StampedSocket socket_;            // through which it reads and writes
   SSL_SESSION* session_ = nullptr;  // to be resumed by the next connection
   bool is_fresh_ = false;           // TLS: no response has been read
   bool is_plain_http_ = false;      // TLS: what came is no record, but an HTTP response

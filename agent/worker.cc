@@ -108,7 +108,8 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
   context_.think_time = FromProto(plan.sweep().think_time());
   context_.drain = plan.sweep().has_drain() ? FromProto(plan.sweep().drain()) : context_.timeout;
   context_.stamp_every = plan.kernel_timestamps();
-  context_.is_plain_send = context_.stamp_every == 0 && !is_continued;
+  context_.has_stamps = HasStamps(plan, settings_.target);
+  context_.is_plain_send = !is_continued;
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tunnel = settings_.tunnel;
@@ -317,6 +318,8 @@ void Worker::Prepare(const WorkerShare& share) {
     context_.BeginAnswers();
     context_.pacer.LimitEach();
     context_.is_preparing = true;
+    // From the warm-up on, so that the rate of requests is known at the start.
+    if (context_.has_stamps) context_.stamps.Begin(context_.stamp_every, context_.NextRandom(), phase_start_);
     context_.book.Number(share_.first_slot, share_.slot_stride);
     context_.settled = 0;
     context_.may_connect_at = context_.connect_interval = 0;

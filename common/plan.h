@@ -110,6 +110,9 @@ absl::StatusOr<Nanos> ParseTimeUnit(absl::string_view field, absl::string_view u
 // Checks a plan with defaults applied. Errors: InvalidArgument "FIELD: what, value; remedy".
 absl::Status ValidatePlan(const proto::Plan& plan);
 
+// Whether the kernel can stamp requests of this plan, and is to.
+bool HasStamps(const proto::Plan& plan, const Target& target);
+
 // Whether the request has a header of that name with `token` in its list of values; both in any case.
 bool HasToken(const proto::Request& request, absl::string_view name, absl::string_view token);
 

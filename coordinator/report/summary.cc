@@ -444,6 +444,8 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .unanswered = &sums[Metric::kUnanswered],
                    .pacing = &sums[Metric::kPacing],
                    .loop_lag = &sums[Metric::kLoopLag],
+                   .stamped = &sums[Metric::kStamped],
+                   .wire = &sums[Metric::kWire],
                    .windows = &point.merger->windows(),
                    .seconds = SecondsJudged(plan, point),
                    .statuses = &sums.statuses,
@@ -457,10 +459,13 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
     facts.measured_name = point.merger->headline() == Metric::kStaleness ? "staleness" : "interval between messages";
   }
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
-    if (point.shares[i] > 0) facts.workers += result.agents[i].workers();
-  }
-  for (const AgentSum& agent : point.merger->agents()) {
-    facts.means.push_back(agent.means);
+    const AgentSum& agent = point.merger->agents()[i];
+    const int workers = point.shares[i] > 0 ? result.agents[i].workers() : 0;
+    facts.workers += workers;
+    const auto time = static_cast<double>(agent.length) * workers;
+    facts.agents.push_back({.means = agent.means,
+                            .waited = time <= 0 ? 0 : static_cast<double>(agent.counters.run_delay_ns) / time,
+                            .throttled = static_cast<Nanos>(agent.host.throttled_ns())});
     facts.host.set_cpu_ns(facts.host.cpu_ns() + agent.host.cpu_ns());
     facts.host.set_steal_ns(facts.host.steal_ns() + agent.host.steal_ns());
     facts.host.set_dropped_packets(facts.host.dropped_packets() + agent.host.dropped_packets());

@@ -53,9 +53,9 @@ std::string PointRow(const std::string& name, const proto::Point& p, bool is_ope
        p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
 }
 
-std::string ServiceRow(const proto::Point& p) {
-  const proto::Latency& l = p.latency();
-  return Row({"", "", "", "", "", "service", "", Mean(l), Quantile(l, "p50_us", l.p50_us()),
+// Latencies below those of a point, under a name.
+std::string LatencyRow(const char* name, const proto::Latency& l) {
+  return Row({"", "", "", "", "", name, "", Mean(l), Quantile(l, "p50_us", l.p50_us()),
               Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()), Quantile(l, "p99_us", l.p99_us()),
               Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us())});
 }
@@ -316,7 +316,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
         &out, is_bad ? red : "", PointRow(PointName(point), point, is_open), is_bad ? reset : "",
         point.status() == "COMPLETE" || point.status() == point.verdict() ? "" : absl::StrCat("  ", point.status()),
         "\n");
-    if (is_open) absl::StrAppend(&out, ServiceRow(point), "\n");
+    if (is_open) absl::StrAppend(&out, LatencyRow("service", point.latency()), "\n");
+    if (point.wire().count() != 0) absl::StrAppend(&out, LatencyRow("on wire", point.wire()), "\n");
   }
   const proto::Point& total = report.total();
   if (report.points_size() > 1)

@@ -74,7 +74,22 @@ std::vector<Part> LateParts(const PointFacts& facts) {
   return parts;
 }
 
-// How long an answer may have lain unread: while a worker was busy with others in a turn of its loop. A bound.
+// Measured at the kernel: what of the stamped requests was neither the network's nor the target's.
+std::vector<Part> StampedParts(const PointFacts& facts) {
+  if (facts.stamped == nullptr || static_cast<double>(facts.stamped->count()) < gate::kStamps) return {};
+  std::vector<Part> parts = {
+      {.figure = "mean", .own = facts.stamped->Mean() - facts.wire->Mean(), .whole = facts.stamped->Mean()}};
+  for (const Printed& q : kPrinted) {
+    if (!HasEnough(*facts.stamped, q)) continue;
+    const auto whole = static_cast<double>(facts.stamped->Quantile(q.numerator, q.denominator));
+    const auto wire = static_cast<double>(facts.wire->Quantile(q.numerator, q.denominator));
+    parts.push_back({.figure = q.name, .own = whole - wire, .whole = whole});
+  }
+  return parts;
+}
+
+// Where nothing was stamped: how long an answer may have lain unread: while a worker was busy with others in a turn of
+// its loop. A bound.
 std::vector<Part> UnreadParts(const PointFacts& facts) {
   std::vector<Part> parts;
   for (const Printed& q : kPrinted) {
@@ -107,7 +122,20 @@ void WeighDelays(const PointFacts& facts, std::vector<Reason>* reasons, std::vec
                           Show(late->own), late->figure, Show(late->whole), late->Bias() * 100),
           reasons, notes);
     }
-  } else if (const std::optional<Part> unread = Largest(UnreadParts(facts))) {
+  }
+  if (const std::vector<Part> stamped = StampedParts(facts); !stamped.empty()) {
+    const std::optional<Part> own = Largest(stamped);
+    if (!own) return;
+    Weigh(
+        own->Bias(),
+        absl::StrFormat("of the %s of the service time, %s, %s was the generator's by the kernel's stamps, which makes "
+                        "it %.0f %% more than on the wire",
+                        own->figure, Show(own->whole), Show(own->own), own->Bias() * 100),
+        reasons, notes);
+    return;
+  }
+  if (facts.is_open_loop) return;
+  if (const std::optional<Part> unread = Largest(UnreadParts(facts))) {
     const double measured = unread->whole - unread->own;
     Weigh(unread->Bias(),
           absl::StrFormat("answers lay unread: %s %s, which is %.0f %% of the %s of the %s, %s", unread->figure,
@@ -122,8 +150,10 @@ void WeighWaiting(const PointFacts& facts, std::vector<Reason>* reasons, std::ve
   if (waited <= gate::kWaited) return;
   const double turns = static_cast<double>(std::max<std::uint64_t>(facts.loop_lag->count(), 1));
   const double unread = static_cast<double>(facts.counters.run_delay_ns) / turns;
+  // Where the kernel stamped requests, what that did to them is measured.
+  const bool is_measured = !StampedParts(facts).empty();
   const double bias = unread / facts.measured->Mean();
-  Weigh(bias,
+  Weigh(is_measured ? 0 : bias,
         absl::StrFormat("its workers waited for a core for %.0f %% of the time, %s a turn, which is %.0f %% of the "
                         "mean %s",
                         waited * 100, Show(unread), bias * 100, facts.measured_name),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -47,42 +48,58 @@ void RemarkNames(const PointFacts& facts, std::vector<std::string>* notes) {
   }
 }
 
-// Whether one agent sees another latency than the others do.
-void RemarkAgents(const PointFacts& facts, std::vector<std::string>* notes) {
-  struct Mean {
-    double value = 0;
-    double variance = 0;  // of the mean
-  };
-  const auto mean_of = [](const std::vector<const std::vector<double>*>& series) {
-    double n = 0;
-    double sum = 0;
-    double squares = 0;
-    for (const std::vector<double>* one : series) {
-      for (const double x : *one) {
-        n += 1;
-        sum += x;
-        squares += x * x;
-      }
-    }
-    if (n < 2) return Mean{};
-    return Mean{.value = sum / n, .variance = std::max(0.0, squares / n - sum * sum / n / n) / (n - 1)};
-  };
-  for (std::size_t i = 0; i < facts.means.size(); ++i) {
-    constexpr std::size_t kLeastSeconds = 5;
-    std::vector<const std::vector<double>*> others;
-    for (std::size_t k = 0; k < facts.means.size(); ++k) {
-      if (k != i && facts.means[k].size() >= kLeastSeconds) others.push_back(&facts.means[k]);
-    }
-    if (others.empty() || facts.means[i].size() < kLeastSeconds) continue;
-    const Mean here = mean_of({&facts.means[i]});
-    const Mean there = mean_of(others);
+// A mean of seconds, and how sure it is.
+struct Mean {
+  double value = 0;
+  double variance = 0;  // of the mean
+};
+Mean MeanOf(const std::vector<double>& series) {
+  const auto n = static_cast<double>(series.size());
+  double sum = 0;
+  double squares = 0;
+  for (const double x : series) {
+    sum += x;
+    squares += x * x;
+  }
+  return {.value = sum / n, .variance = std::max(0.0, squares / n - sum * sum / n / n) / (n - 1)};
+}
+
+// Whether one agent sees another latency than the others do. Of three or more each is held against the one in the
+// middle, which one agent cannot move; of two it cannot be said which is the odd one.
+void RemarkLatencies(const PointFacts& facts, std::vector<std::string>* notes) {
+  constexpr std::size_t kLeastSeconds = 5;
+  std::vector<std::pair<std::size_t, Mean>> means;
+  for (std::size_t i = 0; i < facts.agents.size(); ++i) {
+    if (facts.agents[i].means.size() >= kLeastSeconds) means.emplace_back(i, MeanOf(facts.agents[i].means));
+  }
+  if (means.size() < 2) return;
+  std::vector<std::pair<std::size_t, Mean>> sorted = means;
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.value < b.second.value; });
+  const auto& [middle, there] = sorted[(sorted.size() - 1) / 2];
+  for (const auto& [agent, here] : means) {
     const double difference = std::abs(here.value - there.value);
-    if (difference <= gate::kAgentsDiffer * there.value || difference <= 3 * std::sqrt(here.variance + there.variance))
+    if (agent == middle || difference <= gate::kAgentsDiffer * there.value ||
+        difference <= 3 * std::sqrt(here.variance + there.variance))
       continue;
-    notes->push_back(absl::StrCat("agent ", i, " sees a mean latency of ", FormatLatency(here.value / 1e3),
-                                  ", the others of ", FormatLatency(there.value / 1e3),
-                                  ": they do not see the same target"));
-    if (facts.means.size() == 2) return;  // said once for both
+    notes->push_back(absl::StrCat("agent ", agent, " sees a mean latency of ", FormatLatency(here.value / 1e3),
+                                  means.size() == 2 ? ", the other of " : ", the one in the middle of ",
+                                  FormatLatency(there.value / 1e3), ": they do not see the same target"));
+  }
+}
+
+// Which agents were short of cores, where not all were.
+void RemarkCores(const PointFacts& facts, std::vector<std::string>* notes) {
+  for (std::size_t i = 0; i < facts.agents.size(); ++i) {
+    const AgentFacts& agent = facts.agents[i];
+    const std::string who = facts.agents.size() == 1 ? "the generator" : absl::StrCat("agent ", i);
+    if (agent.throttled >= gate::kStall && facts.duration_s > 0) {
+      const double share = static_cast<double>(agent.throttled) / 1e9 / facts.duration_s;
+      notes->push_back(absl::StrFormat("%s was held back for %.0f %% of the time by its quota of CPU time", who,
+                                       std::min(share, 1.0) * 100));
+    } else if (facts.agents.size() > 1 && agent.waited > gate::kWaited) {
+      notes->push_back(
+          absl::StrFormat("%s waited for a core for %.0f %% of its workers' time", who, agent.waited * 100));
+    }
   }
 }
 
@@ -92,7 +109,8 @@ std::vector<std::string> RemarksOn(const PointFacts& facts) {
   std::vector<std::string> notes;
   RemarkMachines(facts, &notes);
   RemarkNames(facts, &notes);
-  RemarkAgents(facts, &notes);
+  RemarkLatencies(facts, &notes);
+  RemarkCores(facts, &notes);
   return notes;
 }
 

@@ -37,12 +37,16 @@ inline constexpr double kMaxBias = 0.05;
 inline constexpr Nanos kMinPart = 30 * kMicrosecond;
 // A quantile is judged if so many values lie beyond it.
 inline constexpr double kBeyond = 10;
+// So many stamps tell the generator's part from the wire's.
+inline constexpr double kStamps = 20;
 // Where the delay is known only as a bound, below this nothing is said.
 inline constexpr Nanos kLateness = 200 * kMicrosecond;
 // A worker that computes for more than this share of the time has no room left for a burst (as Hyperfoil's watchdog).
 inline constexpr double kWorkerCpu = 0.80;
 // A worker without a core for this share of its time is not alone on its machine.
 inline constexpr double kWaited = 0.05;
+// Of less than that no cause is named.
+inline constexpr Nanos kStall = 20 * kMillisecond;
 // Of the machine's CPU time, taken by its hypervisor.
 inline constexpr double kSteal = 0.01;
 // Two agents whose mean latencies differ by more, and by more than chance explains, do not see the same target.
@@ -66,6 +70,13 @@ struct MixFacts {
   std::uint64_t success = 0;
 };
 
+// One agent's part.
+struct AgentFacts {
+  std::vector<double> means = {};  // its mean latency in each second, ns
+  double waited = 0;               // of its workers' time, the share in which they had no core
+  Nanos throttled = 0;             // for how long its quota of CPU time was used up
+};
+
 struct PointFacts {
   bool is_open_loop = false;
   bool is_spinning = false;  // computing says nothing: workers poll
@@ -82,15 +93,17 @@ struct PointFacts {
   const Histogram* unanswered = nullptr;  // ... lower bounds of those
   const Histogram* pacing = nullptr;      // open loop: sent - due, where a connection was free
   const Histogram* loop_lag = nullptr;
+  const Histogram* stamped = nullptr;  // service times of requests that the kernel stamped ...
+  const Histogram* wire = nullptr;     // ... and what of them passed between the two drivers
   const std::vector<WindowSum>* windows = nullptr;
   std::vector<Second> seconds = {};  // what became of each
   const StatusCounts* statuses = nullptr;
   StatusSet success = {};  // statuses that are one
   std::vector<MixFacts> mix = {};
-  bool has_availability = false;                // connections are to stay up
-  double max_failures = gate::kFailures;        // a share
-  proto::HostCounters host = {};                // of all agents' machines together
-  std::vector<std::vector<double>> means = {};  // by agent: the mean latency of each second, ns
+  bool has_availability = false;          // connections are to stay up
+  double max_failures = gate::kFailures;  // a share
+  proto::HostCounters host = {};          // of all agents' machines together
+  std::vector<AgentFacts> agents = {};
 };
 
 struct Judgement {

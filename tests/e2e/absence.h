@@ -59,7 +59,8 @@ class AbsenceCheck {
     is_open_ = has_rates_ || sweep.contains("stages");
     has_new_connections_ = sweep.contains("new_connection");
     has_names_ = plan.contains("resolve_every");
-    has_stamps_ = plan.contains("kernel_timestamps");
+    has_stamps_ = !is_web_socket_ && !is_unix_ &&
+                  !(plan.contains("kernel_timestamps") && plan.at("kernel_timestamps").to_number<int>() == 0);
     if (report.contains("agents")) agents_ = report.at("agents").as_array().size();
     if (!plan.contains("web_socket")) return;
     web_socket_ = plan.at("web_socket").as_object();

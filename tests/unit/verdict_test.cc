@@ -373,19 +373,64 @@ TEST(VerdictTest, SynsThatOthersSentAgainAreTheMachines) {
                                      "no SYN to send again: give the target a longer backlog, or use --connect-rate"});
 }
 
-TEST(VerdictTest, AnAgentThatSeesAnotherLatencyIsNamed) {
+TEST(VerdictTest, AnAgentThatSeesAnotherLatencyIsNamedAndOnlyIt) {
   Case c;
-  c.facts.means = {
-      {10e6, 10.1e6, 9.9e6, 10e6, 10e6}, {10e6, 9.9e6, 10.1e6, 10e6, 10e6}, {12e6, 12.1e6, 11.9e6, 12e6, 12e6}};
-  const Judgement judgement = Judge(c.facts);
+  c.facts.agents.resize(3);
+  c.facts.agents[0].means = {10e6, 10.1e6, 9.9e6, 10e6, 10e6};
+  c.facts.agents[1].means = {10e6, 9.9e6, 10.1e6, 10e6, 10e6};
+  c.facts.agents[2].means = {32e6, 32.1e6, 31.9e6, 32e6, 32e6};
+  Judgement judgement = Judge(c.facts);
   ASSERT_EQ(judgement.notes.size(), 1u);
-  EXPECT_NE(judgement.notes[0].find("agent 2 sees a mean latency of 12.0ms, the others of 10.0ms"), std::string::npos)
+  EXPECT_NE(judgement.notes[0].find("agent 2 sees a mean latency of 32.0ms, the one in the middle of 10.0ms"),
+            std::string::npos)
       << judgement.notes[0];
   // A difference that chance explains is none, nor is one of less than 5 %.
-  c.facts.means[2] = {5e6, 25e6, 9e6, 16e6, 5e6};
+  c.facts.agents[2].means = {5e6, 25e6, 9e6, 16e6, 5e6};
   EXPECT_TRUE(Judge(c.facts).notes.empty());
-  c.facts.means[2] = {10.3e6, 10.3e6, 10.31e6, 10.3e6, 10.3e6};
+  c.facts.agents[2].means = {10.3e6, 10.3e6, 10.31e6, 10.3e6, 10.3e6};
   EXPECT_TRUE(Judge(c.facts).notes.empty());
+  // Of two nobody knows which is right: it is said once.
+  c.facts.agents.resize(2);
+  c.facts.agents[1].means = {12e6, 12.1e6, 11.9e6, 12e6, 12e6};
+  judgement = Judge(c.facts);
+  ASSERT_EQ(judgement.notes.size(), 1u);
+  EXPECT_NE(judgement.notes[0].find("agent 1 sees a mean latency of 12.0ms, the other of 10.0ms"), std::string::npos)
+      << judgement.notes[0];
+}
+
+TEST(VerdictTest, AnAgentThatWasShortOfCoresIsNamedAndOnlyIt) {
+  Case c;
+  c.facts.agents.resize(3);
+  c.facts.agents[1] = {.waited = 0.9, .throttled = 9 * kSecond};
+  c.facts.agents[2] = {.waited = 0.2, .throttled = 19 * kMillisecond};
+  EXPECT_EQ(Judge(c.facts).notes,
+            (std::vector<std::string>{"agent 1 was held back for 90 % of the time by its quota of CPU time",
+                                      "agent 2 waited for a core for 20 % of its workers' time"}));
+}
+
+// What the kernel stamped tells the generator's part, bounds do not.
+TEST(VerdictTest, TheGeneratorsPartIsMeasuredAtTheKernel) {
+  Case c(false);
+  Histogram stamped;
+  Histogram wire;
+  for (int i = 0; i < 1'000; ++i) {
+    stamped.Record(10 * kMillisecond);
+    wire.Record(9'900 * kMicrosecond);
+  }
+  c.facts.stamped = &stamped;
+  c.facts.wire = &wire;
+  for (int i = 0; i < 300; ++i) c.loop_lag.Record(800 * kMicrosecond);
+  c.facts.counters.run_delay_ns = 8 * kSecond;
+  EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
+  for (int i = 0; i < 200; ++i) {
+    stamped.Record(15 * kMillisecond);
+    wire.Record(10 * kMillisecond);
+  }
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
+  EXPECT_NE(judgement.reason.find("of the p90 of the service time, 15.0ms, 5.00ms was the generator's"),
+            std::string::npos)
+      << judgement.reason;
 }
 
 }  // namespace
