@@ -1,6 +1,7 @@
 // Which requests the kernel stamps.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -24,6 +25,7 @@ class StampSampler {
     random_ = seed | 1;
     since_ = now;
     taken_ = 0;
+    is_known_ = false;
     left_ = 1;
   }
   bool IsOn() const { return every_ != 0; }
@@ -43,16 +45,21 @@ class StampSampler {
 
  private:
   static constexpr Nanos kSpan = kSecond;
-  static constexpr auto kMost = static_cast<std::int64_t>(kPerSecond);  // in a span: then half as often
+  static constexpr Nanos kFirstLook = 40 * kMillisecond;
 
+  // The interval is that of the last second's rate. In the first one, and in one with far more requests than the last,
+  // it is doubled when too many have been taken.
   void Adapt(Nanos now) {
     ++taken_;
-    if (now - since_ >= kSpan) {
-      const double rate = static_cast<double>(taken_ * every_) * 1e9 / static_cast<double>(now - since_);
+    const Nanos passed = now - since_;
+    const Nanos looked = is_known_ ? kSpan : std::max(passed, kFirstLook);
+    if (passed >= kSpan) {
+      const double rate = static_cast<double>(taken_ * every_) * 1e9 / static_cast<double>(passed);
       every_ = 1 + static_cast<std::int64_t>(rate / kPerSecond);
       since_ = now;
       taken_ = 0;
-    } else if (taken_ >= kMost) {
+      is_known_ = true;
+    } else if (static_cast<double>(taken_) * 1e9 >= kPerSecond * static_cast<double>(looked)) {
       every_ *= 2;
       taken_ /= 2;  // what was seen so far is the same in wider steps
     }
@@ -71,6 +78,7 @@ class StampSampler {
   Nanos since_ = 0;
   std::uint64_t random_ = 1;
   bool is_adaptive_ = false;
+  bool is_known_ = false;  // the rate of the last second
 };
 
 }  // namespace tidemark

@@ -92,10 +92,9 @@ void RemarkCores(const PointFacts& facts, std::vector<std::string>* notes) {
   for (std::size_t i = 0; i < facts.agents.size(); ++i) {
     const AgentFacts& agent = facts.agents[i];
     const std::string who = facts.agents.size() == 1 ? "the generator" : absl::StrCat("agent ", i);
-    if (agent.throttled >= gate::kStall && facts.duration_s > 0) {
-      const double share = static_cast<double>(agent.throttled) / 1e9 / facts.duration_s;
-      notes->push_back(absl::StrFormat("%s was held back for %.0f %% of the time by its quota of CPU time", who,
-                                       std::min(share, 1.0) * 100));
+    if (agent.throttled >= gate::kStall) {
+      notes->push_back(absl::StrCat(who, " was held back by its quota of CPU time, for ",
+                                    FormatLatency(static_cast<double>(agent.throttled) / 1e3), " over its cores"));
     } else if (facts.agents.size() > 1 && agent.waited > gate::kWaited) {
       notes->push_back(
           absl::StrFormat("%s waited for a core for %.0f %% of its workers' time", who, agent.waited * 100));

@@ -404,7 +404,7 @@ TEST(VerdictTest, AnAgentThatWasShortOfCoresIsNamedAndOnlyIt) {
   c.facts.agents[1] = {.waited = 0.9, .throttled = 9 * kSecond};
   c.facts.agents[2] = {.waited = 0.2, .throttled = 19 * kMillisecond};
   EXPECT_EQ(Judge(c.facts).notes,
-            (std::vector<std::string>{"agent 1 was held back for 90 % of the time by its quota of CPU time",
+            (std::vector<std::string>{"agent 1 was held back by its quota of CPU time, for 9.00s over its cores",
                                       "agent 2 waited for a core for 20 % of its workers' time"}));
 }
 
@@ -426,6 +426,8 @@ TEST(VerdictTest, TheGeneratorsPartIsMeasuredAtTheKernel) {
     stamped.Record(15 * kMillisecond);
     wire.Record(10 * kMillisecond);
   }
+  EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << "the figure that is printed holds nothing of it";
+  for (int i = 0; i < 2'000; ++i) c.service.Record(15 * kMillisecond);
   const Judgement judgement = Judge(c.facts);
   EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
   EXPECT_NE(judgement.reason.find("of the p90 of the service time, 15.0ms, 5.00ms was the generator's"),
