@@ -9,6 +9,7 @@
 #include "agent/machine.h"
 #include "common/clock.h"
 #include "common/control_address.h"
+#include "common/inert_text.h"
 #include "common/mutex.h"
 #include "common/protocol_version.h"
 #include "common/status_macros.h"
@@ -126,7 +127,7 @@ grpc::Status AgentService::CheckPeer(const grpc::ServerContext* context) const {
   for (const grpc::string_ref& name : context->auth_context()->FindPropertyValues("x509_subject_alternative_name")) {
     const std::string text(name.data(), name.size());
     if (text == options_.allowed_coordinator) return grpc::Status::OK;
-    absl::StrAppend(&names, names.empty() ? "" : " ", text.substr(0, 253));
+    absl::StrAppend(&names, names.empty() ? "" : " ", InertName(text));
   }
   std::fprintf(stderr, "tidemark-agent: refused %s: its certificate names %s, not %s (--allow-coordinator)\n",
                context->peer().c_str(), names.empty() ? "nobody" : names.c_str(), options_.allowed_coordinator.c_str());
@@ -167,7 +168,7 @@ absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Begin(const proto::Open& 
 absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Find(const proto::Resume& resume) {
   MutexLock lock(&mutex_);
   if (live_ != nullptr && live_->Is(resume.run(), resume.incarnation())) return live_;
-  return absl::UnavailableError(absl::StrCat("the agent no longer has run ", resume.run().substr(0, 64),
+  return absl::UnavailableError(absl::StrCat("the agent no longer has run ", InertText(resume.run(), 64),
                                              ": it was restarted, or its lease of ", kLeaseMillis / 1'000,
                                              " s ran out"));
 }
@@ -182,6 +183,11 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
   if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
   proto::Command first;
   if (!stream->Read(&first)) return grpc::Status::OK;
+  // What is shown to others, and logged; the plan is sent as it is.
+  if (first.has_open()) {
+    first.mutable_open()->set_run(InertName(first.open().run()));
+    first.mutable_open()->set_coordinator(InertName(first.open().coordinator()));
+  }
   const bool is_resumed = first.has_resume();
   if (const absl::Status status = is_resumed ? absl::OkStatus() : CheckOpen(first); !status.ok()) {
     stream->Write(FailureEvent(status));
@@ -244,7 +250,7 @@ grpc::Status AgentService::StopRun(grpc::ServerContext* context, const proto::St
   }
   response->set_is_stopped(run != nullptr);
   if (run == nullptr) return grpc::Status::OK;
-  std::fprintf(stderr, "tidemark-agent: run %s is stopped, as %s asks\n", request->run().c_str(),
+  std::fprintf(stderr, "tidemark-agent: run %s is stopped, as %s asks\n", InertName(request->run()).c_str(),
                context->peer().c_str());
   // Its coordinator is told why, before the stream ends.
   run->Fail(absl::CancelledError(absl::StrCat("the run was stopped by ", context->peer())));

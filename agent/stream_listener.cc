@@ -132,8 +132,9 @@ void StreamListener::TakeItems(std::size_t level, bool is_passed, const Arrival&
     // The numbers are of what holds the items.
     absl::string_view name;
     Stream* stream = nullptr;
-    const bool is_read = rules_.is_of_connection || (FindStream(&name, &stream) && stream != nullptr);
-    if (!is_read || !Audit(name, stream, arrival, recorder)) ++counters[Finding::kUnread];
+    const bool is_read = rules_.is_of_connection || FindStream(&name, &stream);
+    const bool is_tracked = rules_.is_of_connection || stream != nullptr;
+    if (!is_read || (is_tracked && !Audit(name, stream, arrival, recorder))) ++counters[Finding::kUnread];
   }
   JsonPointers& outer = At(level - 1);
   if (!outer.ReadItems(rules_.arrays[level - 1])) {
@@ -179,7 +180,13 @@ void StreamListener::TakeEvent(std::uint64_t bytes, const Arrival& arrival, Reco
   Stream* stream = nullptr;
   bool is_read = FindStream(&name, &stream);
   if (stream == nullptr) {
-    ++counters[Finding::kUnread];
+    if (is_read) {
+      StreamSum& others = SumOf(name, recorder);
+      ++others.messages;
+      others.bytes += bytes;
+    } else {
+      ++counters[Finding::kUnread];
+    }
     return;
   }
   StreamSum& sum = SumOf(name, recorder);
@@ -200,13 +207,18 @@ void StreamListener::TakeEvent(std::uint64_t bytes, const Arrival& arrival, Reco
   if (!is_read) ++counters[Finding::kUnread];
 }
 
-// Of a message without a name, the stream of those that have none. None if there are too many, or its name is too long.
+// Of a message without a name, the stream of those that have none. Of too many streams there is none, and the name is
+// that of the others, which are counted and not tracked. False without a name where one is due, or with one too long.
 bool StreamListener::FindStream(absl::string_view* name, Stream** stream) {
   absl::string_view text;
   const bool is_named = rules_.stream.empty() || Get(rules_.stream, &text);
   auto found = streams_.find(text);
   if (found == streams_.end()) {
-    if (streams_.size() >= kMaxStreams || text.size() > NamedCounts::kMaxStreamName) return false;
+    if (text.size() > NamedCounts::kMaxStreamName) return false;
+    if (streams_.size() >= kMaxStreams) {
+      *name = NamedCounts::kOtherStreams;
+      return is_named;
+    }
     found = streams_.try_emplace(std::string(text)).first;
   }
   *name = found->first;

@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/inert_text.h"
-#include "common/printable.h"
 #include "common/status_macros.h"
 
 namespace tidemark {

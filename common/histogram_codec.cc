@@ -165,19 +165,44 @@ void ToProto(const Histogram& histogram, std::uint32_t metric, proto::HistogramD
   out->set_counts(EncodeCounts(histogram));
 }
 
+namespace {
+
+// Where Histogram::Record counts `value`.  REQUIRES: value >= 0.
+std::uint64_t ClampedSlot(Nanos value) {
+  return value > HistogramLayout::kHighest ? HistogramLayout::kSlotCount - 1
+                                           : HistogramLayout::SlotOf(static_cast<std::uint64_t>(value));
+}
+
+}  // namespace
+
 absl::Status DecodeDelta(const proto::HistogramDelta& delta, Histogram* histogram) {
   histogram->Clear();
   HistogramFacts decoded;
-  TIDEMARK_RETURN_IF_ERROR(DecodeCounts(delta.counts(), histogram, &decoded));
+  std::uint64_t first = HistogramLayout::kSlotCount;
+  std::uint64_t last = 0;
+  TIDEMARK_RETURN_IF_ERROR(
+      VisitCounts(delta.counts(), HistogramLayout::kSlotCount, [&](std::uint64_t slot, std::uint64_t count) {
+        histogram->AddSlot(static_cast<std::uint32_t>(slot), count);
+        decoded.count += count;
+        decoded.hash += count * Mix64(slot);
+        first = std::min(first, slot);
+        last = slot;
+      }));
   const HistogramFacts claimed = FactsFromProto(delta.summary());
   if (decoded.count != claimed.count || decoded.hash != claimed.hash) {
     return absl::InvalidArgumentError(absl::StrCat("histogram: the shard says ", claimed.count,
                                                    " values, its counts hold ", decoded.count, " or others"));
   }
-  if (claimed.max < 0 || claimed.min < 0 || claimed.overflow > claimed.count ||
-      (claimed.count > 0 && claimed.min > claimed.max)) {
+  if (claimed.max < 0 || claimed.min < 0 || claimed.overflow > claimed.count || claimed.clock_error > kMaxCountSum ||
+      (claimed.count > 0 && (ClampedSlot(claimed.min) != first || ClampedSlot(claimed.max) != last)) ||
+      (claimed.overflow > 0) != (claimed.count > 0 && claimed.max > HistogramLayout::kHighest)) {
     return absl::InvalidArgumentError("histogram: minimum, maximum or overflow are impossible");
   }
+  const absl::uint128 count = claimed.count;
+  const bool is_sum_possible = claimed.count == 0 ? claimed.sum == 0
+                                                  : claimed.sum >= count * static_cast<std::uint64_t>(claimed.min) &&
+                                                        claimed.sum <= count * static_cast<std::uint64_t>(claimed.max);
+  if (!is_sum_possible) return absl::InvalidArgumentError("histogram: its sum is none of so many such values");
   histogram->AddFacts(claimed);
   return absl::OkStatus();
 }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <iterator>
 
+#include "absl/strings/str_cat.h"
+
 namespace tidemark {
 namespace {
 
@@ -57,6 +59,8 @@ std::size_t ReadCharacter(absl::string_view bytes, std::uint32_t* character) {
   return length;
 }
 
+unsigned char ByteAt(absl::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
+
 }  // namespace
 
 std::string InertText(absl::string_view bytes, std::size_t max_bytes) {
@@ -74,5 +78,47 @@ std::string InertText(absl::string_view bytes, std::size_t max_bytes) {
 }
 
 bool IsInert(absl::string_view text) { return InertText(text, text.size()) == text; }
+
+std::string InertName(absl::string_view bytes) { return InertText(bytes, kMaxInertName); }
+std::string InertLine(absl::string_view bytes) { return InertText(bytes, kMaxInertLine); }
+
+bool IsInertLine(absl::string_view text) {
+  if (text.size() > kMaxInertLine) return false;
+  // Most are printable ASCII, which needs no second look.
+  const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  return is_plain || IsInert(text);
+}
+
+absl::string_view CharacterAt(absl::string_view text, std::size_t at) {
+  const unsigned char first = ByteAt(text, at);
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1;
+  if (at + length > text.size()) return text.substr(at, 1);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((ByteAt(text, at + i) & 0xc0) != 0x80) return text.substr(at, 1);
+  }
+  return text.substr(at, length);
+}
+
+std::string NameOfCharacter(absl::string_view character) {
+  if (character == " ") return "a space";
+  if (character == "\t") return "a tab";
+  if (character == "\n") return "a line feed";
+  if (character == "\r") return "a carriage return";
+  const unsigned char byte = ByteAt(character, 0);
+  if (character.size() == 1 && (byte < 0x20 || byte >= 0x7f))
+    return absl::StrCat("the byte 0x", absl::Hex(byte, absl::kZeroPad2));
+  if (!IsInert(character)) return absl::StrCat("the invisible character ", PercentEncoded(character));
+  return absl::StrCat("'", character, "'");
+}
+
+std::string PercentEncoded(absl::string_view character) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (std::size_t i = 0; i < character.size(); ++i) {
+    const unsigned char byte = ByteAt(character, i);
+    out += {'%', kDigits[byte >> 4], kDigits[byte & 0xf]};
+  }
+  return out;
+}
 
 }  // namespace tidemark

@@ -169,6 +169,7 @@ absl::flat_hash_map<std::string, Need> AllFigures() {
       {"Point.staleness_error_us", Need::kClock},
       {"Point.messages_per_s", Need::kWebSocket},
       {"Point.unaccounted_requests_max", Need::kRequests},
+      {"Point.unaccounted_is_estimate", Need::kRequests},
       {"Point.rate_per_s", Need::kRates},
       {"Point.utilisation_percent", Need::kClosedLoop},
       {"Point.requests", Need::kMix},

@@ -19,7 +19,6 @@
 #include "common/measured.h"
 #include "common/metric.h"
 #include "common/place.h"
-#include "common/printable.h"
 #include "common/request_path.h"
 #include "common/split.h"
 #include "common/status_macros.h"

@@ -5,7 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/printable.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 namespace {

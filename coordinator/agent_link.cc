@@ -9,6 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/control_address.h"
+#include "common/inert_message.h"
+#include "common/inert_text.h"
+#include "coordinator/claims.h"
 #include "protos/agent.grpc.pb.h"
 
 namespace tidemark {
@@ -28,9 +31,21 @@ void SetDeadline(Nanos deadline, grpc::ClientContext* context) {
 void RunEvents::Push(RunEvent event) {
   {
     MutexLock lock(&mutex_);
+    bytes_ += event.bytes;
     events_.push_back(std::move(event));
   }
   changed_.NotifyAll();
+}
+
+void RunEvents::PushWhenThereIsRoom(RunEvent event, const std::atomic<bool>& is_wanted) {
+  constexpr std::size_t kRoom = 32 << 20;
+  constexpr Nanos kPatience = 20 * kMillisecond;
+  {
+    MutexLock lock(&mutex_);
+    while (bytes_ > kRoom && is_wanted) changed_.WaitFor(&mutex_, kPatience);
+    if (!is_wanted) return;
+  }
+  Push(std::move(event));
 }
 
 std::optional<RunEvent> RunEvents::Pop(Nanos deadline) {
@@ -42,12 +57,14 @@ std::optional<RunEvent> RunEvents::Pop(Nanos deadline) {
   }
   RunEvent event = std::move(events_.front());
   events_.pop_front();
+  bytes_ -= event.bytes;
   return event;
 }
 
 void RunEvents::EndRun() {
   MutexLock lock(&mutex_);
   std::erase_if(events_, [](const RunEvent& event) { return event.kind != RunEvent::Kind::kInterrupt; });
+  bytes_ = 0;
 }
 
 struct AgentLink::Stream {
@@ -55,54 +72,99 @@ struct AgentLink::Stream {
   grpc::ClientContext context;
   std::unique_ptr<grpc::ClientReaderWriter<proto::Command, proto::Event>> stream;
   std::thread reader;
+  std::thread writer;
+  std::atomic<bool> is_wanted = true;
+  Nanos close_by = 0;
   Mutex mutex;
-  CondVar ended;
+  CondVar changed;
   bool has_ended ABSL_GUARDED_BY(mutex) = false;
-  bool is_finished = false;  // by us
+  bool is_finished ABSL_GUARDED_BY(mutex) = false;  // by us
+  std::deque<proto::Command> to_write ABSL_GUARDED_BY(mutex);
 
-  void Read(std::size_t agent, RunEvents* events) {
+  void Read(std::size_t agent, std::uint64_t link, RunEvents* events) {
+    // What a message takes beside its bytes on the wire.
+    constexpr std::size_t kOverhead = 1'024;
     proto::Event event;
     while (stream->Read(&event)) {
-      events->Push(
-          {.kind = RunEvent::Kind::kEvent, .agent = agent, .event = std::move(event), .received = MonotonicNow()});
+      MakeInert(&event);
+      const std::size_t bytes = 2 * event.ByteSizeLong() + kOverhead;
+      events->PushWhenThereIsRoom({.kind = RunEvent::Kind::kEvent,
+                                   .agent = agent,
+                                   .link = link,
+                                   .event = std::move(event),
+                                   .received = MonotonicNow(),
+                                   .bytes = bytes},
+                                  is_wanted);
       event.Clear();
     }
     const grpc::Status status = stream->Finish();
-    const std::string reason =
-        status.ok() ? "the agent ended the stream" : absl::StrCat("the stream broke: ", status.error_message());
-    events->Push({.kind = RunEvent::Kind::kStreamEnd, .agent = agent, .reason = reason, .received = MonotonicNow()});
+    const std::string reason = status.ok() ? "the agent ended the stream"
+                                           : absl::StrCat("the stream broke: ", InertLine(status.error_message()));
+    events->Push({.kind = RunEvent::Kind::kStreamEnd,
+                  .agent = agent,
+                  .link = link,
+                  .reason = reason,
+                  .received = MonotonicNow()});
     MutexLock lock(&mutex);
     has_ended = true;
-    ended.NotifyAll();
+    changed.NotifyAll();
+  }
+
+  void Write() {
+    while (true) {
+      proto::Command command;
+      {
+        MutexLock lock(&mutex);
+        while (to_write.empty() && !is_finished && !has_ended) changed.Wait(&mutex);
+        if (has_ended) return;
+        if (to_write.empty()) break;
+        command = std::move(to_write.front());
+        to_write.pop_front();
+      }
+      if (!stream->Write(command)) return;
+    }
+    stream->WritesDone();
   }
 };
 
-AgentLink::AgentLink(std::size_t agent, std::shared_ptr<grpc::Channel> channel, RunEvents* events)
+AgentLink::AgentLink(std::size_t agent, std::shared_ptr<grpc::Channel> channel, RunEvents* events, std::uint64_t id)
     : stream_(std::make_unique<Stream>()) {
   stream_->stub = proto::Agent::NewStub(channel);
   stream_->stream = stream_->stub->Execute(&stream_->context);
-  stream_->reader = std::thread([raw = stream_.get(), agent, events] { raw->Read(agent, events); });
+  stream_->reader = std::thread([raw = stream_.get(), agent, id, events] { raw->Read(agent, id, events); });
+  stream_->writer = std::thread([raw = stream_.get()] { raw->Write(); });
 }
 
 AgentLink::~AgentLink() {
   Finish();
   {
     MutexLock lock(&stream_->mutex);
-    const Nanos deadline = MonotonicNow() + kCloseGrace;
+    const Nanos deadline = stream_->close_by != 0 ? stream_->close_by : MonotonicNow() + kCloseGrace;
     while (!stream_->has_ended && MonotonicNow() < deadline)
-      stream_->ended.WaitFor(&stream_->mutex, deadline - MonotonicNow());
+      stream_->changed.WaitFor(&stream_->mutex, deadline - MonotonicNow());
   }
+  stream_->is_wanted = false;
   stream_->context.TryCancel();
   stream_->reader.join();
+  stream_->writer.join();
 }
 
 void AgentLink::Finish() {
-  if (!std::exchange(stream_->is_finished, true)) stream_->stream->WritesDone();
+  MutexLock lock(&stream_->mutex);
+  stream_->is_finished = true;
+  stream_->changed.NotifyAll();
 }
+
+void AgentLink::CloseBy(Nanos deadline) { stream_->close_by = deadline; }
 
 void AgentLink::Cancel() { stream_->context.TryCancel(); }
 
-bool AgentLink::Send(const proto::Command& command) { return stream_->stream->Write(command); }
+void AgentLink::Send(proto::Command command) {
+  MutexLock lock(&stream_->mutex);
+  if (stream_->is_finished || stream_->has_ended) return;
+  stream_->to_write.push_back(std::move(command));
+  stream_->changed.NotifyAll();
+}
 
 std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optional<ControlCerts>& certs,
                                     const std::string& expected_name) {
@@ -133,7 +195,7 @@ absl::StatusOr<bool> StopRun(const std::shared_ptr<grpc::Channel>& channel, cons
   proto::StopRunResponse response;
   const grpc::Status status = proto::Agent::NewStub(channel)->StopRun(&context, request, &response);
   if (status.ok()) return response.is_stopped();
-  return absl::UnavailableError(absl::StrCat("agent ", address, " does not stop: ", status.error_message()));
+  return absl::UnavailableError(absl::StrCat("agent ", address, " does not stop: ", InertLine(status.error_message())));
 }
 
 absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,
@@ -142,8 +204,13 @@ absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Cha
   SetDeadline(deadline, &context);
   proto::DescribeResponse response;
   const grpc::Status status = proto::Agent::NewStub(channel)->Describe(&context, {}, &response);
-  if (status.ok()) return response;
-  return absl::UnavailableError(absl::StrCat("agent ", address, " does not answer: ", status.error_message(),
+  if (status.ok()) {
+    MakeInert(&response);
+    if (const absl::Status claims = CheckDescription(response); !claims.ok())
+      return absl::FailedPreconditionError(absl::StrCat("agent ", address, " cannot be: ", claims.message()));
+    return response;
+  }
+  return absl::UnavailableError(absl::StrCat("agent ", address, " does not answer: ", InertLine(status.error_message()),
                                              "; is tidemark-agent running there, is the port right, and do both "
                                              "ends use certificates of one authority, or none?"));
 }

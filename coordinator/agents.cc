@@ -153,6 +153,7 @@ absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options) 
   const int wait_for = options.wait_for;
   const Nanos timeout = options.wait_timeout;
   const Nanos deadline = MonotonicNow() + (wait_for > 0 ? timeout : kDescribeTimeout);
+  const Nanos busy_until = MonotonicNow() + kBusyPatience;
   while (true) {
     std::vector<FoundAgent> found;
     const Nanos now = MonotonicNow();
@@ -170,8 +171,16 @@ absl::StatusOr<std::vector<FoundAgent>> FindAgents(const AgentOptions& options) 
     const bool is_enough = wait_for > 0 ? found.size() >= static_cast<std::size_t>(wait_for) : status.ok();
     if (is_enough) {
       if (wait_for > 0) found.resize(static_cast<std::size_t>(wait_for));
-      for (const FoundAgent& agent : found) TIDEMARK_RETURN_IF_ERROR(CheckAgent(agent));
-      return found;
+      absl::Status check;
+      bool is_busy = false;
+      for (const FoundAgent& agent : found) {
+        check.Update(CheckAgent(agent));
+        is_busy = is_busy || !agent.description.busy_with().empty();
+      }
+      if (check.ok()) return found;
+      if (!is_busy || MonotonicNow() >= busy_until) return check;
+      std::this_thread::sleep_for(std::chrono::nanoseconds(kRetryInterval));
+      continue;
     }
     if (absl::IsInvalidArgument(status) || wait_for == 0) return status;
     if (MonotonicNow() + kRetryInterval >= deadline) {

@@ -24,6 +24,9 @@ struct FoundAgent {
 // How long an agent may take to answer when nobody asked to wait for it.
 inline constexpr Nanos kDescribeTimeout = 3 * kSecond;
 
+// For so long a run asks an agent again that is busy with another's: of two that begin at the same moment one gets it.
+inline constexpr Nanos kBusyPatience = 2 * kSecond;
+
 // Where agents are, and how they are spoken to.
 struct AgentOptions {
   std::vector<std::string> addresses;  // empty: one in this process

@@ -83,11 +83,14 @@ class Replay {
   absl::Status BeginPoint(const proto::JournalPoint& in) {
     const auto agents = run_.result.agents.size();
     if (has_point_) return Bad("a point begins before the last one has ended");
+    if (in.point() >= static_cast<std::uint32_t>(PointCount(run_.plan.sweep())))
+      return Bad("a point is not in its plan");
     if (static_cast<std::size_t>(in.shares_size()) != agents ||
         static_cast<std::size_t>(in.request_shares_size()) != agents)
       return Bad("a point's shares are not one for each agent");
     PointResult& point = run_.result.points.emplace_back();
     has_point_ = true;
+    point.index = in.point();
     point.connections = in.connections();
     point.rate = in.rate_per_s();
     point.attempt = in.attempt();
@@ -121,7 +124,10 @@ class Replay {
     if (in.agent() >= run_.result.agents.size()) return Bad("an agent is lost that there is not");
     run_.result.agents[in.agent()].set_lost(in.why());
     run_.result.Note(in.exit_code(), in.note());
-    if (has_point_) run_.result.points.back().merger->Lose(in.agent());
+    if (!has_point_) return absl::OkStatus();
+    PointResult& point = run_.result.points.back();
+    point.merger->Lose(in.agent());
+    point.departures[in.agent()] = {.likely = in.likely_gone_ns(), .latest = in.surely_gone_ns()};
     return absl::OkStatus();
   }
 
@@ -130,7 +136,7 @@ class Replay {
     PointResult& point = run_.result.points.back();
     point.is_interrupted = in.is_interrupted();
     point.is_precise = in.is_precise();
-    ClosePoint(&point, in.is_abandoned() ? kExitOk : kExitAccounting, &run_.result);
+    ClosePoint(run_.plan, &point, in.is_abandoned() ? kExitOk : kExitAccounting, &run_.result);
     has_point_ = false;
     if (!in.is_abandoned()) return absl::OkStatus();
     run_.result.abandoned.push_back(std::move(point));
@@ -238,13 +244,16 @@ void Journal::Add(proto::Shard* shard) {
   record.mutable_shard()->Swap(shard);
 }
 
-void Journal::Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note) {
+void Journal::Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note,
+                   const Departure& departure) {
   proto::JournalRecord record;
   proto::JournalLoss* const loss = record.mutable_loss();
   loss->set_agent(static_cast<std::uint32_t>(agent));
   loss->set_why(why);
   loss->set_exit_code(exit_code);
   loss->set_note(note);
+  loss->set_likely_gone_ns(departure.likely);
+  loss->set_surely_gone_ns(departure.latest);
   Write(record);
 }
 

@@ -30,7 +30,8 @@ class Journal {
   // *shard is as it was, afterwards.
   void Add(proto::Shard* shard);
   // `exit_code` and `note` are what the result says of it.
-  void Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note);
+  void Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note,
+            const Departure& departure);
   void EndPoint(const PointResult& point, bool is_abandoned);
   void End(const RunResult& result);
 

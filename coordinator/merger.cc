@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/histogram_codec.h"
@@ -15,6 +16,16 @@ namespace {
 absl::Status DataLoss(const proto::ShardKey& key, absl::string_view what) {
   return absl::DataLossError(
       absl::StrCat("agent ", key.agent(), ", point ", key.point(), ", shard ", key.seq(), ": ", what));
+}
+
+template <typename Counts>
+bool SubtractAll(const Counts& now, const Counts& before, Counts* delta) {
+  bool is_monotonic = true;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    is_monotonic = is_monotonic && now[i] >= before[i];
+    (*delta)[i] = now[i] - before[i];
+  }
+  return is_monotonic;
 }
 
 // What was added between two cumulative counts; false if any of them went down.
@@ -37,7 +48,90 @@ bool Subtract(const Counters& now, const Counters& before, Counters* delta) {
     is_monotonic = is_monotonic && now.never_sent[i] >= before.never_sent[i];
     delta->never_sent[i] = now.never_sent[i] - before.never_sent[i];
   }
-  return is_monotonic;
+  return is_monotonic && SubtractAll(now.closings, before.closings, &delta->closings) &&
+         SubtractAll(now.findings, before.findings, &delta->findings) &&
+         SubtractAll(now.tls_alerts, before.tls_alerts, &delta->tls_alerts) &&
+         SubtractAll(now.sent_by_request, before.sent_by_request, &delta->sent_by_request);
+}
+
+// Sums of all agents stay below these, so that no sum of them overflows: counts are exact as doubles too.
+constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
+constexpr std::uint64_t kMaxTime = std::uint64_t{1} << 63;
+
+// Adds `delta` to `sum`; the name of a figure that would be beyond all sense, else empty, and then `sum` is as before.
+std::string AddChecked(const Counters& delta, Counters* sum) {
+  for (const CounterRow& row : kCounterRows) {
+    if (row.field == &Counters::schedule_hash) continue;
+    const std::uint64_t most = absl::EndsWith(row.name, "_ns") ? kMaxTime : kMaxCount;
+    if (delta.*row.field > most || sum->*row.field > most - delta.*row.field) return std::string(row.name);
+  }
+  const auto fits = [](const auto& added, const auto& to) {
+    for (std::size_t i = 0; i < added.size(); ++i) {
+      if (added[i] > kMaxCount || to[i] > kMaxCount - added[i]) return false;
+    }
+    return true;
+  };
+  if (!fits(delta.never_sent, sum->never_sent)) return "never_sent";
+  if (!fits(delta.outcomes, sum->outcomes)) return "outcomes";
+  if (!fits(delta.connects, sum->connects)) return "connects";
+  if (!fits(delta.closings, sum->closings)) return "closings";
+  if (!fits(delta.findings, sum->findings)) return "findings";
+  if (!fits(delta.tls_alerts, sum->tls_alerts)) return "tls_alerts";
+  if (!fits(delta.sent_by_request, sum->sent_by_request)) return "sent_by_request";
+  sum->Add(delta);
+  return "";
+}
+
+// The same of facts, whose 128-bit sums of times have room for kMaxCount of them.
+bool AddFits(const HistogramFacts& delta, const Histogram& sum) {
+  return delta.count <= kMaxCount - sum.count() && delta.clock_error <= kMaxCount - sum.clock_error();
+}
+
+struct Part {
+  std::uint64_t part;
+  std::uint64_t whole;
+  absl::string_view what;
+};
+
+// Says which part is more than its whole; empty if none is.
+std::string BrokenPart(const Counters& c) {
+  const std::uint64_t complete = c.Complete();
+  const Part parts[] = {{c.drained, complete, "drained responses, complete ones"},
+                        {c.drained_sent, c.sent, "requests sent in the drain, all sent"},
+                        {c.drained_success, c.success, "drained successes, all"},
+                        {c.drained_success, c.drained, "drained successes, drained responses"},
+                        {c.drained_messages, c.messages, "drained messages, all"},
+                        {c.drained_bytes, c.bytes_received, "drained bytes, all received"},
+                        {c.drained_busy_ns, c.busy_ns, "ns of requests in the drain, in all"},
+                        {c.orphan_messages, c.messages, "orphan messages, all"},
+                        {c.compressed_messages, c.messages, "compressed messages, all"},
+                        {c.late_by_us, c.sent, "requests late by the generator, sent"},
+                        {c.sent_without_continue, c.sent, "bodies without 100 Continue, requests sent"}};
+  for (const Part& part : parts) {
+    if (part.part > part.whole) return absl::StrCat(part.part, " > ", part.whole, ": ", part.what);
+  }
+  return "";
+}
+
+// Says which histogram has another number of values than there were occasions to record one; empty if none has.
+std::string BrokenHistogram(const std::array<HistogramFacts, kMetricCount>& facts, const Counters& counters,
+                            bool is_open_loop) {
+  const auto outcome = [&counters](Outcome o) { return counters.outcomes[static_cast<std::size_t>(o)]; };
+  const std::uint64_t complete = counters.Complete();
+  const std::pair<Metric, std::uint64_t> occasions[] = {
+      {Metric::kService, counters.success},
+      {Metric::kOther, complete - counters.success},
+      {Metric::kFirstByte, complete},
+      {Metric::kCensored, outcome(Outcome::kRequestTimeout) + outcome(Outcome::kCutOff)},
+      {Metric::kLateness, counters.sent},
+      {Metric::kResponse, is_open_loop ? counters.success : 0}};
+  for (const auto& [metric, count] : occasions) {
+    const HistogramFacts& fact = facts[static_cast<std::size_t>(metric)];
+    if (fact.count + fact.clock_error == count) continue;
+    return absl::StrCat("its histogram '", Label(metric), "' has ", fact.count + fact.clock_error, " values of ", count,
+                        " occasions");
+  }
+  return "";
 }
 
 std::uint64_t FailedConnects(const Counters& counters) {
@@ -70,16 +164,24 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   AgentSum& agent = agents_[key.agent()];
   if (shard.window() > kMaxWindow) return DataLoss(key, "its window lies beyond the longest run");
   if (agent.is_final) return DataLoss(key, "it follows the final one");
+  if (static_cast<std::int64_t>(shard.window()) <= agent.last_window)
+    return DataLoss(key, absl::StrCat("its window ", shard.window(), " does not follow window ", agent.last_window));
 
   Counters counters;
   Pending pending;
   if (!FromProto(shard.counters(), &counters, &pending))
     return DataLoss(key, "it has counters this version does not know");
-  if (const std::string broken = BrokenIdentity(counters, pending); !broken.empty()) return DataLoss(key, broken);
-  if (shard.is_final() && (pending.waiting != 0 || pending.in_flight != 0))
-    return DataLoss(key, "it is final, yet requests are pending");
   Counters delta;
   if (!Subtract(counters, agent.counters, &delta)) return DataLoss(key, "its counters went backwards");
+  Counters total = total_;
+  if (const std::string name = AddChecked(delta, &total); !name.empty())
+    return DataLoss(key, absl::StrCat("with it ", name, " is beyond all sense"));
+  if (pending.waiting > kMaxCount || pending.in_flight > kMaxCount)
+    return DataLoss(key, "more requests are pending than there can be");
+  if (const std::string broken = BrokenIdentity(counters, pending); !broken.empty()) return DataLoss(key, broken);
+  if (const std::string broken = BrokenPart(counters); !broken.empty()) return DataLoss(key, broken);
+  if (shard.is_final() && (pending.waiting != 0 || pending.in_flight != 0))
+    return DataLoss(key, "it is final, yet requests are pending");
 
   // Decode and check all before adding any.
   std::array<bool, kMetricCount> is_decoded{};
@@ -90,6 +192,8 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
       return DataLoss(key, "it has a histogram this version does not know, or twice");
     is_decoded[metric] = true;
     TIDEMARK_RETURN_IF_ERROR(DecodeDelta(part, &decoded_[metric]));
+    if (!AddFits(FactsFromProto(part.summary()), histograms_[metric]))
+      return DataLoss(key, "it has more values than any agent can measure");
     facts[metric].Add(FactsFromProto(part.summary()));
   }
   std::array<bool, kMetricCount> is_claimed{};
@@ -102,9 +206,8 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (!is_claimed[i] && facts[i] != HistogramFacts()) return DataLoss(key, "a cumulative sum is missing");
   }
-  const HistogramFacts& service = facts[static_cast<std::size_t>(Metric::kService)];
-  if (service.count + service.clock_error != counters.success)
-    return DataLoss(key, "successes and service times differ in number");
+  if (const std::string broken = BrokenHistogram(facts, counters, headline() == Metric::kResponse); !broken.empty())
+    return DataLoss(key, broken);
 
   if (facts[headline_].count > SparseHistogram::kMaxCount)
     return DataLoss(key, "it has more values than any agent can measure");
@@ -112,6 +215,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     return DataLoss(key, status.message());
   if (const absl::Status status = NamedCounts::Check(shard); !status.ok()) return DataLoss(key, status.message());
   if (const absl::Status status = fan_out_.Add(shard.events()); !status.ok()) return DataLoss(key, status.message());
+  total_ = total;
   named_.Add(shard);
   statuses_.Add(shard.statuses(), shard.window(), key.agent());
 
@@ -125,6 +229,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   agent.host = shard.host();
   if (shard.has_target_clock()) agent.target_clock = shard.target_clock();
   agent.facts = facts;
+  agent.recently_sent = delta.sent;
   agent.counters = counters;
   agent.pending = pending;
   agent.length = std::max<Nanos>(agent.length, shard.length_ns());

@@ -37,6 +37,7 @@ struct AgentSum {
   Nanos start_late = 0;                    // after T0, by its own clock
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;
+  std::uint64_t recently_sent = 0;  // in its last shard's window
   bool is_final = false;
   bool is_lost = false;
 };
@@ -127,6 +128,7 @@ class Merger {
   NamedCounts named_;
   StatusCounts statuses_;
   std::uint64_t late_ = 0;
+  Counters total_;                               // of all agents
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
   std::vector<std::uint64_t> scratch_;           // of the agents' sparse histograms
 };

@@ -15,11 +15,12 @@
 #include "common/control_address.h"
 #include "common/expectation.h"
 #include "common/histogram_codec.h"
+#include "common/inert_text.h"
 #include "common/plan.h"
-#include "common/printable.h"
 #include "common/protocol_version.h"
 #include "common/schedule.h"
 #include "common/split.h"
+#include "common/units.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/report/phrases.h"
 
@@ -34,9 +35,20 @@ constexpr int kArmRoundTrips = 10;
 constexpr Nanos kMaxArmMargin = 5 * kSecond;
 // An agent answers a heartbeat and sends a shard each second; one that is silent for longer is lost.
 constexpr Nanos kSilenceLimit = 5 * kSecond;
-constexpr std::size_t kMaxRemark = 1'000;   // bytes of what an agent remarks
 constexpr Nanos kOpenLimit = 30 * kSecond;  // includes the agent's name resolution
 constexpr Nanos kAnswerLimit = 10 * kSecond;
+// After a Stop an agent waits two seconds at most for what is in flight, and has as long to tell of it.
+constexpr Nanos kStopLimit = 4 * kSecond;
+// A shard comes each second, of a busy agent later.
+constexpr Nanos kShardLimit = 10 * kSecond;
+// At the end of a run agents close their streams; after an interrupt nobody waits for long.
+constexpr Nanos kCloseLimit = 2 * kSecond;
+constexpr Nanos kInterruptedCloseLimit = 500 * kMillisecond;
+// Between two attempts to open an agent that is busy; a random part of it is added.
+constexpr Nanos kBusyInterval = 100 * kMillisecond;
+// What an agent's clock, and its word on when it was armed, may be.
+constexpr std::int64_t kMaxClock = std::int64_t{1} << 62;
+constexpr Nanos kMaxMargin = 3600 * kSecond;
 constexpr Nanos kPollInterval = 100 * kMillisecond;
 // A stream that broke is taken up again while the agent's lease lasts, and a little longer, for its refusal to arrive.
 constexpr Nanos kResumeLimit = kLeaseMillis * kMillisecond + 500 * kMillisecond;
@@ -50,6 +62,11 @@ std::string NewRunId(double wall_seconds) {
   const std::string time = FormatWallTime(wall_seconds);  // 2026-11-23T12:00:00.000Z
   return absl::StrFormat("%s%s%sT%s%s%sZ-%06x", time.substr(0, 4), time.substr(5, 2), time.substr(8, 2),
                          time.substr(11, 2), time.substr(14, 2), time.substr(17, 2), device() & 0xffffff);
+}
+
+// As an agent refuses a run when it has another one.
+bool IsBusy(const proto::Failure& failure) {
+  return failure.exit_code() == kExitAgents && absl::StartsWith(failure.message(), "the agent is busy with ");
 }
 
 }  // namespace
@@ -74,9 +91,11 @@ RunResult Run::Execute() {
   // All are told before the first is waited for; who does not answer is not waited for at all.
   proto::Command close;
   close.mutable_close();
+  const Nanos close_by = MonotonicNow() + (is_interrupted_ ? kInterruptedCloseLimit : kCloseLimit);
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     SendTo(i, close);
     if (agents_[i].link == nullptr) continue;
+    agents_[i].link->CloseBy(close_by);
     agents_[i].is_lost ? agents_[i].link->Cancel() : agents_[i].link->Finish();
   }
   for (std::size_t i = 0; i < agents_.size(); ++i) {
@@ -95,23 +114,95 @@ bool Run::Open() {
     result_.agents[i].set_agent(static_cast<std::uint32_t>(i));
     result_.agents[i].set_address(found_[i].address);
     result_.agents[i].set_is_insecure_control(found_[i].description.is_insecure());
-    agents_[i].last_heard = MonotonicNow();
-    agents_[i].link = std::make_unique<AgentLink>(i, found_[i].channel, events_);
-    proto::Command command;
-    proto::Open* open = command.mutable_open();
-    open->set_protocol_version(kProtocolVersion);
-    open->set_run(result_.run);
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    open->set_coordinator(absl::StrCat(host, ", process ", getpid()));
-    open->set_agent(static_cast<std::uint32_t>(i));
-    *open->mutable_plan() = plan_;
-    SendTo(i, command);
+    SendOpen(i);
   }
-  const bool is_open =
-      WaitForAll([](const AgentState& agent) { return agent.is_opened; }, kOpenLimit, "opening the run");
+  const bool is_open = OpenAll();
   if (journal_ != nullptr) journal_->Begin(result_, plan_);
   return is_open && HasPorts();
+}
+
+void Run::SendOpen(std::size_t agent) {
+  AgentState& state = agents_[agent];
+  state.is_opened = false;
+  state.busy.clear();
+  state.outbox = Outbox<proto::Command>();
+  state.inbox = Inbox();
+  state.last_heard = MonotonicNow();
+  state.link = std::make_unique<AgentLink>(agent, found_[agent].channel, events_, ++state.link_id);
+  proto::Command command;
+  proto::Open* open = command.mutable_open();
+  open->set_protocol_version(kProtocolVersion);
+  open->set_run(result_.run);
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  open->set_coordinator(InertName(absl::StrCat(host, ", process ", getpid())));
+  open->set_agent(static_cast<std::uint32_t>(agent));
+  *open->mutable_plan() = plan_;
+  SendTo(agent, command);
+}
+
+// Of two coordinators that want the same agents at the same moment one gets them all: the agents have an order, which
+// is that of their incarnations. Who is refused by one gives back those behind it, and asks again for a moment.
+bool Run::OpenAll() {
+  std::vector<std::size_t> order(agents_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+    return found_[a].description.incarnation() < found_[b].description.incarnation();
+  });
+  const Nanos give_up = MonotonicNow() + kBusyPatience;
+  std::random_device device;
+  while (true) {
+    const bool is_going = WaitForAll(
+        [](const AgentState& agent) { return agent.is_opened || !agent.busy.empty() || agent.link == nullptr; },
+        kOpenLimit, "opening the run");
+    if (!is_going) return false;
+    const auto first =
+        std::find_if(order.begin(), order.end(), [this](std::size_t agent) { return !agents_[agent].is_opened; });
+    if (first == order.end()) return true;
+    const AgentState& state = agents_[*first];
+    if (state.link == nullptr) {  // given back before
+      for (auto next = first; next != order.end(); ++next) {
+        if (agents_[*next].link == nullptr) SendOpen(*next);
+      }
+      continue;
+    }
+    if (MonotonicNow() >= give_up) {
+      Lose(*first, kExitAgents, state.busy, true);
+      return false;
+    }
+    Release({first, order.end()});
+    if (!Pause(kBusyInterval + device() % kBusyInterval)) return false;
+    SendOpen(*first);
+  }
+}
+
+// Ends the streams of `agents`, which are then free for others.
+void Run::Release(const std::vector<std::size_t>& agents) {
+  proto::Command close;
+  close.mutable_close();
+  const Nanos close_by = MonotonicNow() + kCloseLimit;
+  for (const std::size_t agent : agents) {
+    if (agents_[agent].link == nullptr) continue;
+    if (agents_[agent].is_opened) SendTo(agent, close);
+    agents_[agent].link->CloseBy(close_by);
+    agents_[agent].link->Finish();
+  }
+  for (const std::size_t agent : agents) {
+    agents_[agent].link.reset();
+    agents_[agent].is_opened = false;
+    agents_[agent].busy.clear();
+  }
+}
+
+// False if the run must end.
+bool Run::Pause(Nanos length) {
+  const Nanos end = MonotonicNow() + length;
+  while (!IsEnding()) {
+    std::optional<RunEvent> event = events_->Pop(end);
+    if (!event) return true;
+    Handle(std::move(*event));
+  }
+  return false;
 }
 
 // Whether each agent has a local port for each of its connections, at every point.
@@ -148,6 +239,7 @@ bool Run::RunPoint(std::uint32_t index) {
 // False if the run must end with this point; with `must_redo_` it has lost an agent and is to be made again.
 bool Run::TryPoint(std::uint32_t index, PointResult* point) {
   point_ = point;
+  point_start_ = stopped_at_ = 0;
   Prepare(index, point);
   const std::int64_t connect_rate = ScheduleRate(plan_.sweep().connect_rate());
   const Nanos ramp = connect_rate == 0 ? 0 : DueAt(point->connections, connect_rate);
@@ -175,10 +267,13 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   seconds_looked_at_ = 0;
   std::vector<std::int64_t> living;  // 1, or 0 of an agent that was lost before
   for (const AgentState& agent : agents_) living.push_back(agent.is_lost ? 0 : 1);
+  point->index = index;
   point->connections = PointAt(sweep, static_cast<int>(index)).connections;
   if (!sweep.rates().empty()) point->rate = sweep.rates(static_cast<int>(index));
   point->shares = SplitByWeight(point->connections, living);
-  point->request_shares = SplitByWeight(sweep.requests(), point->shares);
+  point->request_shares = RequestShares(sweep, point->shares);
+  // Of an open loop an agent is told the same number, which its part of the slots takes the place of.
+  const std::vector<std::int64_t> requests = SplitByWeight(sweep.requests(), point->shares);
   const std::vector<std::int64_t> rates = SplitConnectRate(sweep.connect_rate(), point->shares);
   point->merger = MakeMerger(plan_, agents_.size());
   std::vector<std::uint64_t> incarnations;
@@ -195,7 +290,10 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   std::int64_t first_connection = 0;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     AgentState& agent = agents_[i];
-    agent.is_ready = agent.is_armed = agent.is_final = false;
+    agent.is_ready = agent.is_arming = agent.is_armed = agent.is_final = false;
+    agent.is_preparing = true;
+    agent.prepared_at = MonotonicNow();
+    agent.claims.emplace(plan_, ShareOf(index, point->shares, point->request_shares, i), agent.workers);
     agent.up = 0;
     agent.clock = ClockOffset();
     agent.errors.clear();
@@ -205,15 +303,13 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
     prepare->set_attempt(point->attempt);
     prepare->set_connections(point->shares[i]);
     prepare->set_first_connection(first_connection);
-    prepare->set_requests(point->request_shares[i]);
+    prepare->set_requests(requests[i]);
     prepare->set_connect_rate(rates[i]);
     prepare->set_stream(point->shares[i] > 0 ? stream : 0);
     prepare->set_streams(point->shares[i] > 0 ? streams : 0);
     stream += point->shares[i] > 0 ? 1 : 0;
     SendTo(i, command);
     first_connection += point->shares[i];
-    if (sweep.requests_per_connection() != 0)
-      point->request_shares[i] = point->shares[i] * sweep.requests_per_connection();
   }
   if (journal_ != nullptr) journal_->BeginPoint(index, *point);
 }
@@ -233,7 +329,7 @@ void Run::SayWhatIsNotUp(const PointResult& point) {
   const proto::ConnectError* const most = MostFrequentError();
   if (most == nullptr || point.connections_up == 0 || point.connections_up >= point.connections) return;
   progress_->Say(absl::StrCat(point.connections - point.connections_up, " of ", point.connections,
-                              " connections are not up when the point starts: ", Printable(most->text(), kMaxRemark)));
+                              " connections are not up when the point starts: ", most->text()));
 }
 
 // False if not one connection could be opened: then the target is at fault, and there is nothing to measure.
@@ -276,11 +372,14 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
   }
   const Nanos start = MonotonicNow() + std::min(kMaxArmMargin, std::max(kMinArmMargin, kArmRoundTrips * slowest));
   point->is_started = true;
+  point_start_ = start;
   point->start_offset = start - started_;
   point->start_skew_bound = agents_.size() > 1 ? 2 * error : 0;
   if (journal_ != nullptr) journal_->Start(*point);
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     proto::Command command;
+    agents_[i].is_arming = true;
+    agents_[i].last_shard = start;
     command.mutable_arm()->set_point(index);
     command.mutable_arm()->set_start_ns(start + agents_[i].clock.offset());
     SendTo(i, command);
@@ -300,7 +399,7 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
 void Run::EndPoint(PointResult* point) {
   point->is_interrupted = is_interrupted_;
   if (is_interrupted_ || is_failed_) must_redo_ = false;
-  ClosePoint(point, must_redo_ ? kExitOk : kExitAccounting, &result_);
+  ClosePoint(plan_, point, must_redo_ ? kExitOk : kExitAccounting, &result_);
   result_.shards += ledger_->accepted();
   result_.duplicates += ledger_->duplicates();
   result_.rejected += ledger_->rejected() + ledger_->Waiting();
@@ -339,12 +438,29 @@ bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
   }
 }
 
-// `limit` is that of the whole step, counted from its `begin`; 0: the agent must only be heard of.
+// `limit` is that of the whole step, counted from its `begin`; 0: of the point, from its start or from when it was
+// stopped, in which the agent must be heard of all the time.
 void Run::LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_view what) {
   const Nanos now = MonotonicNow();
   const bool is_silent = limit == 0 && now - std::max(agents_[agent].last_heard, begin) > kSilenceLimit;
   const bool is_late = limit != 0 && now - begin > limit;
-  if (is_silent || is_late) Lose(agent, kExitAgents, absl::StrCat("did not answer in time: ", what));
+  if (is_silent || is_late) return Lose(agent, kExitAgents, absl::StrCat("did not answer in time: ", what));
+  if (limit != 0) return;
+  if (const std::string why = WhyLateAtTheEnd(agents_[agent], now); !why.empty()) Lose(agent, kExitAgents, why);
+}
+
+// Empty if it is not.
+std::string Run::WhyLateAtTheEnd(const AgentState& agent, Nanos now) const {
+  if (stopped_at_ != 0 && now - stopped_at_ > kStopLimit)
+    return absl::StrCat("did not end the point within ", FormatDuration(kStopLimit), " of being told to stop");
+  if (point_start_ == 0 || stopped_at_ != 0) return "";
+  if (now - agent.last_shard > kShardLimit)
+    return absl::StrCat("answers, but has sent no shard for ", FormatDuration(kShardLimit),
+                        ": did a worker of it stand still?");
+  const Nanos longest = agent.claims->LongestRun();
+  if (now - point_start_ <= longest) return "";
+  return absl::StrCat("did not end the point within ", FormatDuration(longest),
+                      " of its start, which its length, its time-outs and its drain allow");
 }
 
 // With the id `last_ping_`. A heartbeat is not said again on a new stream, where a later one follows.
@@ -364,8 +480,14 @@ void Run::Ping(std::size_t agent, bool is_heartbeat) {
 void Run::Break(std::size_t agent, const std::string& why) {
   AgentState& state = agents_[agent];
   if (state.is_lost) return;
-  if (!state.is_opened) return Lose(agent, kExitAgents, why);
-  if (state.broken.empty()) state.broken = why;
+  if (state.link == nullptr || !state.busy.empty()) return;  // given back, or refused
+  if (!state.is_opened) return Lose(agent, kExitAgents, why, true);
+  if (state.broken.empty()) {
+    state.broken = why;
+    state.broken_at = MonotonicNow();
+  } else {
+    state.is_refused = true;
+  }
   state.retry_at = MonotonicNow() + kResumeInterval;
 }
 
@@ -375,7 +497,8 @@ void Run::Reconnect(std::size_t agent) {
   if (now - state.last_heard > kResumeLimit) return Lose(agent, kExitAgents, state.broken);
   if (now < state.retry_at) return;
   state.retry_at = now + kResumeLimit;  // until this attempt has ended
-  state.link = std::make_unique<AgentLink>(agent, found_[agent].channel, events_);
+  state.link->CloseBy(now);
+  state.link = std::make_unique<AgentLink>(agent, found_[agent].channel, events_, ++state.link_id);
   proto::Command command;
   command.mutable_resume()->set_run(result_.run);
   command.mutable_resume()->set_incarnation(state.incarnation);
@@ -391,8 +514,10 @@ void Run::Handle(RunEvent event) {
       progress_->Say("stopping: requests in flight may finish; press Ctrl-C again to leave at once");
       return StopAll();
     case RunEvent::Kind::kStreamEnd:
+      if (event.link != agents_[event.agent].link_id) return;
       return Break(event.agent, event.reason);
     case RunEvent::Kind::kEvent:
+      if (event.link != agents_[event.agent].link_id) return;
       return HandleEvent(&agents_[event.agent], event.agent, std::move(event.event), event.received);
   }
 }
@@ -404,10 +529,13 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
   const Inbox::Verdict verdict = agent->inbox.Offer(event.number());
   if (verdict == Inbox::Verdict::kRepeated) return;
   if (verdict == Inbox::Verdict::kGap) return Lose(index, kExitAccounting, "an event of it is missing");
+  if (const absl::Status status = CheckState(*agent, event); !status.ok())
+    return Lose(index, kExitAccounting, std::string(status.message()));
   switch (event.kind_case()) {
     case proto::Event::kOpened: {
       agent->is_opened = true;
       agent->incarnation = event.opened().incarnation();
+      agent->workers = event.opened().workers();
       proto::AgentInfo& info = result_.agents[index];
       info.set_version(event.opened().version());
       info.set_workers(event.opened().workers());
@@ -419,10 +547,11 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
     case proto::Event::kProgress:
       agent->up = event.progress().connections_up();
       if (!event.progress().remark().empty() && !std::exchange(has_remark_, true))
-        progress_->Say(Printable(event.progress().remark(), kMaxRemark));
+        progress_->Say(event.progress().remark());
       return ShowProgress();
     case proto::Event::kReady: {
       agent->is_ready = true;
+      agent->is_preparing = false;
       agent->up = event.ready().connections_up();
       agent->errors.assign(event.ready().errors().begin(), event.ready().errors().end());
       if (const absl::Status status = AddWarmup(event.ready().warmup(), event.ready().connects(),
@@ -441,19 +570,68 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       return;
     case proto::Event::kResumed:
       agent->broken.clear();
+      agent->is_refused = false;
       result_.agents[index].set_resumed_streams(result_.agents[index].resumed_streams() + 1);
       for (const proto::Command& command : agent->outbox.unheard()) agent->link->Send(command);
       return;
     case proto::Event::kArmed:
       agent->is_armed = true;
+      agent->is_arming = false;
       agent->margin = event.armed().margin_ns();
       return;
     case proto::Event::kShard:
       return HandleShard(index, std::move(*event.mutable_shard()));
     case proto::Event::kFailure:
-      return Lose(index, event.failure().exit_code(), event.failure().message());
+      if (!agent->is_opened && IsBusy(event.failure())) {
+        agent->busy = event.failure().message();
+        return;
+      }
+      if (!IsFailureCode(event.failure().exit_code()))
+        return Lose(index, kExitAccounting,
+                    absl::StrCat("it ended with exit code ", event.failure().exit_code(),
+                                 ", which no agent sends: ", event.failure().message()));
+      return Lose(index, event.failure().exit_code(), event.failure().message(), true);
     case proto::Event::KIND_NOT_SET:
       return Lose(index, kExitAgents, "it sent an unknown event");
+  }
+}
+
+// Whether the event may come now, and what it says can be.
+absl::Status Run::CheckState(const AgentState& agent, const proto::Event& event) const {
+  const auto refuse = [](absl::string_view what) { return absl::DataLossError(what); };
+  const bool is_of_point = agent.claims.has_value() && point_ != nullptr && ledger_ != nullptr;
+  switch (event.kind_case()) {
+    case proto::Event::kOpened:
+      return agent.is_opened ? refuse("it opened the run twice") : CheckOpened(event.opened(), plan_);
+    case proto::Event::kFailure:
+    case proto::Event::KIND_NOT_SET:
+      return absl::OkStatus();
+    default:
+      if (!agent.is_opened) return refuse("it spoke before it had opened the run");
+  }
+  switch (event.kind_case()) {
+    case proto::Event::kProgress:
+      if (!is_of_point) return refuse("it told of the progress of no point");
+      return agent.claims->CheckProgress(event.progress().connections_up());
+    case proto::Event::kReady:
+      if (!is_of_point || !agent.is_preparing) return refuse("it was ready, though nothing was to be prepared");
+      return agent.claims->CheckReady(event.ready(), MonotonicNow() - agent.prepared_at);
+    case proto::Event::kPong:
+      if (event.pong().agent_ns() < 0 || event.pong().agent_ns() > kMaxClock)
+        return refuse(absl::StrCat("its clock reads ", event.pong().agent_ns(), " ns"));
+      return absl::OkStatus();
+    case proto::Event::kResumed:
+      return agent.broken.empty() ? refuse("it resumed a stream that had not broken") : absl::OkStatus();
+    case proto::Event::kArmed:
+      if (!is_of_point || !agent.is_arming) return refuse("it was armed, though nobody had asked for it");
+      if (event.armed().point() != point_->index)
+        return refuse(absl::StrCat("it was armed for point ", event.armed().point(), ", not for ", point_->index));
+      if (event.armed().margin_ns() < -kMaxMargin || event.armed().margin_ns() > kMaxMargin)
+        return refuse(absl::StrCat("it was armed ", event.armed().margin_ns(),
+                                   " ns before the start, which lies within ", FormatDuration(kMaxMargin)));
+      return absl::OkStatus();
+    default:
+      return is_of_point ? absl::OkStatus() : refuse("it sent a shard of no point");
   }
 }
 
@@ -462,6 +640,14 @@ void Run::HandleShard(std::size_t index, proto::Shard shard) {
     return Lose(index, kExitAccounting, "it sent a shard in another agent's name");
   }
   for (proto::Shard& next : ledger_->Offer(std::move(shard))) {
+    AgentState& agent = agents_[index];
+    if (!agent.is_ready || (point_start_ == 0 && stopped_at_ == 0))
+      return Lose(index, kExitAccounting, "it sent a shard of a point that has not begun");
+    const Nanos now = MonotonicNow();
+    const Nanos start = point_start_ != 0 ? point_start_ : stopped_at_;
+    if (const absl::Status status = agent.claims->CheckShard(next, now - agent.prepared_at, now - start); !status.ok())
+      return Lose(index, kExitAccounting, std::string(status.message()));
+    agent.last_shard = now;
     if (journal_ != nullptr) journal_->Add(&next);
     if (const absl::Status status = point_->merger->Apply(next); !status.ok()) {
       return Lose(index, kExitAccounting, std::string(status.message()));
@@ -517,13 +703,14 @@ void Run::ShowProgress() {
 // Kept until the agent has heard it; a broken stream comes back as kStreamEnd.
 void Run::SendTo(std::size_t agent, proto::Command command) {
   AgentState& state = agents_[agent];
-  if (state.is_lost) return;
+  if (state.is_lost || state.link == nullptr) return;
   command.set_heard(state.inbox.last());
   state.outbox.Add(&command);
   if (state.broken.empty()) state.link->Send(command);
 }
 
 void Run::StopAll() {
+  if (stopped_at_ == 0) stopped_at_ = MonotonicNow();
   proto::Command command;
   command.mutable_stop();
   for (std::size_t i = 0; i < agents_.size(); ++i) {
@@ -531,16 +718,43 @@ void Run::StopAll() {
   }
 }
 
+// Until when the agent, which is lost `now`, may have sent requests.
+Departure Run::DepartureOf(const AgentState& agent, Nanos now, bool has_left) const {
+  constexpr Nanos kLease = kLeaseMillis * kMillisecond;
+  // Far beyond any point, and no sum overflows.
+  constexpr Nanos kNever = 2 * kMaxDuration;
+  if (has_left) return {.likely = now - started_, .latest = now + kSecond - started_};
+  // Its process is gone if its host refuses other streams; else its lease ends it.
+  if (!agent.broken.empty() && agent.is_refused)
+    return {.likely = agent.broken_at - started_, .latest = now + kLease + kSecond - started_};
+  // It hears the Close; if it is slow, later.
+  if (agent.broken.empty() && now - agent.last_heard < kSilenceLimit)
+    return {.likely = now - started_, .latest = now + kLease + kSecond - started_};
+  // Cut off, or stopped: then it may go on when it wakes, until it finds that its lease has run out.
+  return {.likely = agent.last_heard + kLease - started_, .latest = kNever};
+}
+
 // What the agent delivered is kept. Unless the plan says that the run ends here, the others make the point again, or go
 // on without it.
-void Run::Lose(std::size_t agent, int exit_code, const std::string& why) {
-  if (agents_[agent].is_lost) return;
-  agents_[agent].is_lost = true;
+void Run::Lose(std::size_t agent, int exit_code, const std::string& why, bool has_left) {
+  AgentState& state = agents_[agent];
+  if (state.is_lost) return;
+  const Departure departure = DepartureOf(state, MonotonicNow(), has_left);
+  if (state.link != nullptr) {
+    // If it hears that, it need not go on until its lease runs out.
+    proto::Command close;
+    close.mutable_close();
+    SendTo(agent, close);
+    state.link->Finish();
+  }
+  state.is_lost = true;
   result_.agents[agent].set_lost(why);
-  if (agents_[agent].link != nullptr) agents_[agent].link->Cancel();
-  if (point_ != nullptr && point_->merger != nullptr) point_->merger->Lose(agent);
+  if (point_ != nullptr && point_->merger != nullptr) {
+    point_->merger->Lose(agent);
+    point_->departures[agent] = departure;
+  }
   const auto left =
-      std::count_if(agents_.begin(), agents_.end(), [](const AgentState& state) { return !state.is_lost; });
+      std::count_if(agents_.begin(), agents_.end(), [](const AgentState& other) { return !other.is_lost; });
   const bool is_its_fault = exit_code == kExitAgents || exit_code == kExitAccounting;
   const bool can_go_on =
       !is_failed_ && is_its_fault && point_ != nullptr && left > 0 && plan_.on_agent_loss() != "fail";
@@ -554,7 +768,7 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why) {
     if (!must_redo_) progress_->Say(note);  // the first says it all
     exit_code = kExitOk;
   }
-  if (journal_ != nullptr) journal_->Lose(agent, why, exit_code, note);
+  if (journal_ != nullptr) journal_->Lose(agent, why, exit_code, note, departure);
   result_.Note(exit_code, std::move(note));
   if (is_redo) {
     must_redo_ = true;

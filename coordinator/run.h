@@ -3,12 +3,14 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/outbox.h"
 #include "coordinator/agent_link.h"
 #include "coordinator/agents.h"
+#include "coordinator/claims.h"
 #include "coordinator/clock_sync.h"
 #include "coordinator/journal.h"
 #include "coordinator/ledger.h"
@@ -33,20 +35,30 @@ class Run {
  private:
   struct AgentState {
     std::unique_ptr<AgentLink> link;
+    std::uint64_t link_id = 0;  // of those that the agent has had
     std::uint64_t incarnation = 0;
+    int workers = 0;
     bool is_opened = false;
     bool is_lost = false;
+    std::string busy;  // with whose run, as it says; it refused ours
     Outbox<proto::Command> outbox;
     Inbox inbox;
     std::string broken;                                 // why the stream is not there right now; empty if it is
-    Nanos retry_at = 0;                                 // ... and when another one is tried
+    Nanos broken_at = 0;                                // ... since when ...
+    bool is_refused = false;                            // ... whether another one ended as well ...
+    Nanos retry_at = 0;                                 // ... and when the next is tried
     std::deque<std::pair<std::uint64_t, Nanos>> pings;  // id and time of those under way
     std::uint64_t last_pong = 0;
     ClockDrift drift;
     // Of the current point:
+    bool is_preparing = false;  // it was told to, and is not ready
     bool is_ready = false;
+    bool is_arming = false;
     bool is_armed = false;
     bool is_final = false;
+    std::optional<Claims> claims;
+    Nanos prepared_at = 0;
+    Nanos last_shard = 0;
     std::int64_t up = 0;
     Nanos margin = 0;
     Nanos last_heard = 0;
@@ -55,6 +67,10 @@ class Run {
   };
 
   bool Open();
+  bool OpenAll();
+  void SendOpen(std::size_t agent);
+  void Release(const std::vector<std::size_t>& agents);
+  bool Pause(Nanos length);
   bool HasPorts();
   bool RunPoint(std::uint32_t index);
   bool TryPoint(std::uint32_t index, PointResult* point);
@@ -70,6 +86,9 @@ class Run {
   bool WaitForAll(IsDone is_done, Nanos limit, absl::string_view what);
   bool IsEnding() const { return is_interrupted_ || is_failed_ || must_redo_; }
   void LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_view what);
+  std::string WhyLateAtTheEnd(const AgentState& agent, Nanos now) const;
+  absl::Status CheckState(const AgentState& agent, const proto::Event& event) const;
+  Departure DepartureOf(const AgentState& agent, Nanos now, bool has_left) const;
   void Ping(std::size_t agent, bool is_heartbeat);
   void Break(std::size_t agent, const std::string& why);
   void Reconnect(std::size_t agent);
@@ -78,7 +97,8 @@ class Run {
   void HandleShard(std::size_t index, proto::Shard shard);
   void SendTo(std::size_t agent, proto::Command command);
   void StopAll();
-  void Lose(std::size_t agent, int exit_code, const std::string& why);
+  // `has_left`: it said itself that it ends.
+  void Lose(std::size_t agent, int exit_code, const std::string& why, bool has_left = false);
   void FinishIfPrecise();
   Progress::Counts CountsNow() const;
   void ShowProgress();
@@ -96,6 +116,8 @@ class Run {
   Nanos last_heartbeat_ = 0;
   std::uint64_t last_ping_ = 0;  // its id
   Nanos started_ = 0;
+  Nanos point_start_ = 0;  // T0 of the current point; 0: not yet
+  Nanos stopped_at_ = 0;   // since when its agents have been told to stop; 0: they have not
   bool is_interrupted_ = false;
   bool is_failed_ = false;
   bool must_redo_ = false;   // an agent was lost; the point is made again by the others

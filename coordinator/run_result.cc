@@ -1,13 +1,16 @@
 #include "coordinator/run_result.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/control_address.h"
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 #include "common/status_macros.h"
+#include "coordinator/claims.h"
 
 namespace tidemark {
 
@@ -87,22 +90,62 @@ std::string WhyNoSuccess(const RunResult& result, const proto::Plan& plan) {
                       speaks_tls ? "; it speaks TLS: write https://" : "");
 }
 
-void ClosePoint(PointResult* point, int exit_code, RunResult* result) {
+namespace {
+
+// What an agent that ended the point without a final shard may have sent that is not in what it delivered.
+struct Unaccounted {
+  std::uint64_t most = 0;
+  bool is_estimate = false;
+  bool is_unknown = false;
+};
+
+// The journal of a coordinator that died knows no departure: a shard comes each second, and the lease ends the rest.
+Departure DepartureOf(const PointResult& point, std::size_t agent) {
+  if (const auto found = point.departures.find(agent); found != point.departures.end()) return found->second;
+  std::int64_t last = -1;
+  for (const AgentSum& sum : point.merger->agents()) last = std::max(last, sum.last_window);
+  const Nanos likely = point.start_offset + (last + 2) * kSecond;
+  return {.likely = likely, .latest = likely + kSecond + kLeaseMillis * kMillisecond};
+}
+
+Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std::size_t agent) {
+  const AgentSum& sum = point.merger->agents()[agent];
+  const Departure departure = DepartureOf(point, agent);
+  const std::uint64_t pending = sum.pending.waiting + sum.pending.in_flight;
+  const PointShare share = ShareOf(point.index, point.shares, point.request_shares, agent);
+  if (const auto most = MostPlanned(plan, share, departure.latest - point.start_offset))
+    return {.most = (*most > sum.counters.planned ? *most - sum.counters.planned : 0) + pending};
+  if (sum.shards == 0) return {.is_unknown = true};
+  // It went on as it did in its last window.
+  const Nanos length = PointLength(plan.sweep());
+  const Nanos until = std::min(departure.likely - point.start_offset, length);
+  const Nanos known = std::min<Nanos>(std::max<Nanos>(sum.length, 0), length);
+  const Nanos unknown = std::max<Nanos>(0, until - known);
+  const double per_s = static_cast<double>(sum.recently_sent);
+  return {.most = pending + static_cast<std::uint64_t>(std::ceil(per_s * static_cast<double>(unknown) / 1e9)),
+          .is_estimate = true};
+}
+
+}  // namespace
+
+void ClosePoint(const proto::Plan& plan, PointResult* point, int exit_code, RunResult* result) {
   for (std::size_t i = 0; i < point->shares.size(); ++i) {
     const AgentSum& sum = point->merger->agents()[i];
     if (sum.is_final) continue;
     point->is_partial = true;
     if (!point->is_started) continue;  // nothing of it was sent
-    const auto share = static_cast<std::uint64_t>(point->request_shares[i]);
-    const std::uint64_t unplanned = share > sum.counters.planned ? share - sum.counters.planned : 0;
-    const std::uint64_t lost = unplanned + sum.pending.waiting + sum.pending.in_flight;
-    point->unaccounted_max += lost;
+    const Unaccounted lost = UnaccountedOf(plan, *point, i);
+    point->unaccounted_max += lost.most;
+    point->unaccounted_is_estimate = point->unaccounted_is_estimate || lost.is_estimate;
+    point->unaccounted_is_unknown = point->unaccounted_is_unknown || lost.is_unknown;
     // Its last shard tells of all until the end of its window.
     const double known_s =
         result->started_wall_s + static_cast<double>(point->start_offset + (sum.last_window + 1) * kSecond) / 1e9;
+    const std::string count = lost.is_unknown    ? "an unknown number of"
+                              : lost.is_estimate ? absl::StrCat("an estimated 0 to ~", lost.most)
+                                                 : absl::StrCat("0 to ", lost.most);
     result->Note(exit_code, absl::StrCat("point of ", point->connections, " connections: agent ",
-                                         result->agents[i].address(), " delivered ", sum.shards, " shards; ",
-                                         share == 0 ? "an unknown number of" : absl::StrCat("0 to ", lost),
+                                         result->agents[i].address(), " delivered ", sum.shards, " shards; ", count,
                                          " requests are unaccounted for after ", FormatWallTime(known_s)));
   }
   if (const absl::Status status = point->merger->Finish(); !status.ok())

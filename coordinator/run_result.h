@@ -19,7 +19,14 @@ namespace tidemark {
 // Of two exit codes the graver: 70, 3, 130, 2, 5, 99, 4, 1, 0.
 int GraverExit(int a, int b);
 
+// Until when an agent that was lost may have sent requests, counted from the start of the run.
+struct Departure {
+  Nanos likely = 0;  // it was last seen then, or its lease ran out
+  Nanos latest = 0;  // by then it had stopped, whatever became of it
+};
+
 struct PointResult {
+  std::uint32_t index = 0;  // in the sweep
   std::int64_t connections = 0;
   double rate = 0;                           // per second, of an open loop with rates; else 0
   std::int64_t connections_up = 0;           // at the start
@@ -34,7 +41,12 @@ struct PointResult {
   bool is_partial = false;
   bool is_interrupted = false;
   bool is_precise = false;  // it ended when its interval was as narrow as the plan asks
+  // Requests whose fate lost agents took with them, at most; of a closed loop by time it is an estimate, and nothing is
+  // known of an agent of which no shard came.
   std::uint64_t unaccounted_max = 0;
+  bool unaccounted_is_estimate = false;
+  bool unaccounted_is_unknown = false;
+  std::map<std::size_t, Departure> departures;  // of agents that were lost in it
   Nanos start_skew_bound = 0;
   Nanos start_offset = 0;  // T0, counted from the start of the run
 };
@@ -71,7 +83,8 @@ bool HasSuccess(const RunResult& result, const proto::Plan& plan);
 // One line for a run without a success: "target URL: not one of 100 requests succeeded: reset 100".
 std::string WhyNoSuccess(const RunResult& result, const proto::Plan& plan);
 
-// Closes the windows of a point that has ended, and notes what is missing of it, with `exit_code` if anything is.
-void ClosePoint(PointResult* point, int exit_code, RunResult* result);
+// Closes the windows of a point of `plan` that has ended, and notes what is missing of it, with `exit_code` if anything
+// is.
+void ClosePoint(const proto::Plan& plan, PointResult* point, int exit_code, RunResult* result);
 
 }  // namespace tidemark

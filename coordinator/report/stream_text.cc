@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/outcome.h"
-#include "common/printable.h"
+#include "common/inert_text.h"
 #include "common/units.h"
 #include "coordinator/report/phrases.h"
 
@@ -82,7 +82,7 @@ void AppendNames(const proto::Point& point, const std::string& who, std::string*
   for (int i = 0; i < shown; ++i) {
     const proto::StreamRow& stream = point.streams(i);
     absl::StrAppend(out, "  Stream   : ", who,
-                    stream.name().empty() ? "(without a name)" : Printable(stream.name(), kMaxName), ": ",
+                    stream.name().empty() ? "(without a name)" : InertText(stream.name(), kMaxName), ": ",
                     FormatCount(stream.messages()), " messages");
     if (stream.has_messages_per_s())
       absl::StrAppendFormat(out, ", %.1f/s, %s/s", stream.messages_per_s(), FormatBytes(stream.bytes_per_s()));
@@ -111,7 +111,7 @@ void AppendCloseReasons(const proto::Point& point, const std::string& who, std::
     if (close.code() == 0 || ++kinds > kMaxRows) continue;
     ++shown;
     absl::StrAppend(out, "  Reason   : ", who, FormatCount(close.count()), " closed with code ", close.code(), " and ",
-                    close.reason().empty() ? "no reason" : absl::StrCat("'", Printable(close.reason(), 123), "'"),
+                    close.reason().empty() ? "no reason" : absl::StrCat("'", InertLine(close.reason()), "'"),
                     "\n");
   }
   if (kinds > shown) absl::StrAppend(out, "  ... and ", kinds - shown, " more reasons\n");

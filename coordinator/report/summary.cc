@@ -107,6 +107,8 @@ struct Sums {
   std::uint64_t dead_seconds = 0;
   std::uint64_t generator_seconds = 0;
   std::uint64_t unaccounted_max = 0;
+  bool unaccounted_is_estimate = false;
+  bool unaccounted_is_unknown = false;
   bool has_replies = false;  // a request is a message of a WebSocket
   bool is_partial = false;
   bool is_interrupted = false;
@@ -169,6 +171,8 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
   sums->dead_seconds += CountSeconds(seconds, Second::kDead);
   sums->generator_seconds += CountSeconds(seconds, Second::kGenerator);
   sums->unaccounted_max += point.unaccounted_max;
+  sums->unaccounted_is_estimate = sums->unaccounted_is_estimate || point.unaccounted_is_estimate;
+  sums->unaccounted_is_unknown = sums->unaccounted_is_unknown || point.unaccounted_is_unknown;
   sums->is_partial = sums->is_partial || point.is_partial || !point.is_started;
   sums->is_interrupted = sums->is_interrupted || point.is_interrupted;
 }
@@ -337,7 +341,8 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   FillAlerts(sums.warmup, out->mutable_warmup());
   FillStatuses(sums.statuses, out->mutable_accounting());
   FillStatuses(sums.warmup_statuses, out->mutable_warmup());
-  out->set_unaccounted_requests_max(sums.unaccounted_max);
+  if (!sums.unaccounted_is_unknown) out->set_unaccounted_requests_max(sums.unaccounted_max);
+  if (sums.unaccounted_is_estimate && !sums.unaccounted_is_unknown) out->set_unaccounted_is_estimate(true);
   out->set_status(StatusOf(sums));
 }
 

@@ -63,6 +63,7 @@ class HostileAgent final : public proto::Agent::Service {
         key.set_agent(command.open().agent());
         key.set_incarnation(77);
         event.mutable_opened()->set_incarnation(77);
+        event.mutable_opened()->set_workers(1);
         event.mutable_opened()->add_target_addresses("127.0.0.1:9");
         say(event);
       } else if (command.has_prepare()) {
@@ -138,7 +139,7 @@ TEST(HostilePeerTest, WhatAnAgentMayNotSayEndsItsStreamWithTheRule) {
          event.mutable_shard()->set_window(4'000'000'000);
          say(event);
        },
-       "beyond the longest run"},
+       "its window is 4000000000, but"},
       {"a histogram that is none",
        [](const proto::ShardKey& key, const auto& say) {
          proto::Event event = ShardOf(key);

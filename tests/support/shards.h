@@ -46,6 +46,7 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
         if (!is_failure) ++recorder.counters.success;
         const Nanos latency = AnyLatency(rng);
         recorder[is_failure ? Metric::kOther : Metric::kService].Record(latency);
+        recorder[Metric::kFirstByte].Record(latency);
         recorder.counters.busy_ns += static_cast<std::uint64_t>(latency);
         const std::string stream = std::to_string(rng() % 20);
         recorder.named.Stream(stream).Add(

@@ -59,5 +59,29 @@ TEST(InertTextTest, ItIsCutBetweenCharacters) {
   EXPECT_EQ(InertText("a€b", 0), "");
 }
 
+TEST(InertTextTest, ACharacterIsTakenWhole) {
+  EXPECT_EQ(CharacterAt("a|b", 1), "|");
+  EXPECT_EQ(CharacterAt("a\xc3\xbc"
+                        "b",
+                        1),
+            "\xc3\xbc");
+  EXPECT_EQ(CharacterAt("\xf0\x9f\x98\x80", 0), "\xf0\x9f\x98\x80");
+  for (const char* broken : {"\xc3", "\xc3x", "\xbb\xbb", "\xe2\x82", "\xf0\x9f\x98", "\xff\xff\xff\xff"})
+    EXPECT_EQ(CharacterAt(broken, 0).size(), 1u) << broken;
+}
+
+TEST(InertTextTest, ACharacterHasANameAndAnEncoding) {
+  EXPECT_EQ(NameOfCharacter("|"), "'|'");
+  EXPECT_EQ(NameOfCharacter(" "), "a space");
+  EXPECT_EQ(NameOfCharacter("\r"), "a carriage return");
+  EXPECT_EQ(NameOfCharacter("\x07"), "the byte 0x07");
+  EXPECT_EQ(NameOfCharacter("\xbb"), "the byte 0xbb");
+  EXPECT_EQ(NameOfCharacter(absl::string_view("\0", 1)), "the byte 0x00");
+  EXPECT_EQ(NameOfCharacter("\xc3\xbc"), "'\xc3\xbc'");
+  EXPECT_EQ(NameOfCharacter("\xe2\x80\x8b"), "the invisible character %E2%80%8B");
+  EXPECT_EQ(PercentEncoded("|"), "%7C");
+  EXPECT_EQ(PercentEncoded("\xc3\xbc"), "%C3%BC");
+}
+
 }  // namespace
 }  // namespace tidemark

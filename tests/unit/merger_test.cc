@@ -51,7 +51,7 @@ TEST(MergerTest, ALyingShardIsRefusedWholeAndNothingOfItIsAdded) {
        "planned 1 != sent"},
       {"outcome", [](proto::Shard* s) { s->mutable_counters()->set_outcomes(7, 5); }, "sent"},
       {"successes", [](proto::Shard* s) { EditCounters(s->mutable_counters(), [](Counters* c) { --c->success; }); },
-       "differ in number"},
+       "values of"},
       {"pending at the end",
        [](proto::Shard* s) {
          EditCounters(s->mutable_counters(), [](Counters* c) { ++c->planned; });

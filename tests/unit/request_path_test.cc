@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "common/printable.h"
+#include "common/inert_text.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {

@@ -30,6 +30,21 @@ class StreamListenerTest : public testing::Test {
   std::unique_ptr<StreamListener> listener_;
 };
 
+TEST_F(StreamListenerTest, StreamsBeyondThoseThatAreTrackedAreTheOthers) {
+  proto::Listen listen;
+  listen.set_stream("/s");
+  listen.mutable_sequence()->set_rule("consecutive");
+  listen.mutable_sequence()->set_number("/n");
+  Listen(listen);
+  for (int round = 1; round <= 2; ++round) {
+    for (int i = 0; i < 1'030; ++i) EXPECT_TRUE(Hear(absl::StrCat(R"({"s":"s)", i, R"(","n":)", round, "}")));
+  }
+  EXPECT_EQ((*this)[Finding::kUnread], 0u);
+  EXPECT_EQ(recorder_.named.streams().size(), 1'025u);
+  EXPECT_EQ(recorder_.named.streams().at("(others)").messages, 12u);
+  EXPECT_EQ(recorder_.named.streams().at("s0").messages, 2u);
+}
+
 TEST_F(StreamListenerTest, EachNameIsAStreamWithNumbersOfItsOwn) {
   proto::Listen listen;
   listen.set_stream("/s");
@@ -50,15 +65,16 @@ TEST_F(StreamListenerTest, EachNameIsAStreamWithNumbersOfItsOwn) {
   EXPECT_EQ(recorder_[Metric::kInterval].min(), 10 * kMillisecond);
 }
 
-TEST_F(StreamListenerTest, StreamsWithoutEndAreUnreadable) {
+TEST_F(StreamListenerTest, StreamsWithoutEndAreAddedUp) {
   proto::Listen listen;
   listen.set_stream("/s");
   Listen(listen);
   for (int i = 0; i < 2'000; ++i) Hear("{\"s\":\"" + std::to_string(i) + "\"}");
-  EXPECT_EQ((*this)[Finding::kUnread], 2'000u - 1'024u);
-  EXPECT_EQ(recorder_.named.streams().size(), 1'024u);
+  EXPECT_EQ((*this)[Finding::kUnread], 0u);
+  EXPECT_EQ(recorder_.named.streams().size(), 1'025u);
+  EXPECT_EQ(recorder_.named.streams().at("(others)").messages, 2'000u - 1'024u);
   Hear("{\"s\":\"" + std::string(10'000, 'x') + "\"}");
-  EXPECT_EQ((*this)[Finding::kUnread], 2'001u - 1'024u);
+  EXPECT_EQ((*this)[Finding::kUnread], 1u);  // no name is that long
 }
 
 TEST_F(StreamListenerTest, AGapSoonAfterWeWereBehindIsOurs) {

@@ -1,0 +1,112 @@
+#include "coordinator/claims.h"
+
+#include <gtest/gtest.h>
+
+#include "common/outcome.h"
+#include "common/plan.h"
+#include "common/schedule.h"
+#include "coordinator/run_result.h"
+#include "tests/support/status_matchers.h"
+
+namespace tidemark {
+namespace {
+
+proto::Plan Counted() {
+  proto::Plan plan;
+  plan.set_target("http://127.0.0.1:9/");
+  plan.mutable_sweep()->add_connections(10);
+  plan.mutable_sweep()->set_requests(100);
+  ApplyDefaults(&plan);
+  return plan;
+}
+
+proto::Plan Open(double rate, const char* arrivals) {
+  proto::Plan plan;
+  plan.set_target("http://127.0.0.1:9/");
+  plan.mutable_sweep()->add_connections(10);
+  plan.mutable_sweep()->add_rates(rate);
+  plan.mutable_sweep()->set_arrivals(arrivals);
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(60 * kSecond);
+  ApplyDefaults(&plan);
+  return plan;
+}
+
+TEST(ClaimsTest, SharesOfAnOpenLoopAreTheSlotsThatItsAgentsDeal) {
+  proto::Sweep sweep = Open(100, "constant").sweep();
+  sweep.clear_duration();
+  sweep.set_requests(100);
+  EXPECT_EQ(RequestShares(sweep, {6, 0, 3, 1}), (std::vector<std::int64_t>{34, 0, 33, 33}));
+  EXPECT_EQ(RequestShares(Counted().sweep(), {6, 0, 3, 1}), (std::vector<std::int64_t>{60, 0, 30, 10}));
+}
+
+TEST(ClaimsTest, WhatMayHaveFallenDueIsTheRateOverTheTime) {
+  const PointShare share{.connections = 5, .streams = 2};
+  EXPECT_EQ(*MostPlanned(Open(1'000, "constant"), share, 3 * kSecond), 1'501u);
+  EXPECT_EQ(*MostPlanned(Open(1'000, "constant"), share, 600 * kSecond), 30'001u);  // its schedule has an end
+  const std::uint64_t poisson = *MostPlanned(Open(1'000, "poisson"), share, 3 * kSecond);
+  EXPECT_GT(poisson, 1'700u);
+  EXPECT_LT(poisson, 1'900u);
+  EXPECT_EQ(*MostPlanned(Counted(), {.connections = 5, .requests = 50}, kSecond), 50u);
+  proto::Plan timed = Counted();
+  timed.mutable_sweep()->clear_requests();
+  *timed.mutable_sweep()->mutable_duration() = ToDurationProto(kSecond);
+  EXPECT_EQ(MostPlanned(timed, share, kSecond), std::nullopt);
+}
+
+// The superposed streams of all workers of an agent, over many seeds, never leave the bound.
+TEST(ClaimsTest, PoissonArrivalsStayWithinTheirBound) {
+  const proto::Plan plan = Open(200, "poisson");
+  const PointShare share{.connections = 5, .streams = 2};
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    for (const Nanos time : {100 * kMillisecond, kSecond, 10 * kSecond}) {
+      std::uint64_t count = 0;
+      for (std::uint64_t worker = 0; worker < 2; ++worker) {
+        Arrivals arrivals =
+            Arrivals::Poisson(PointAt(plan.sweep(), 0).stages, StreamKey(seed, 0, 0, worker), 4, Arrivals::kNoLimit);
+        while (arrivals.Next() <= time) ++count;
+      }
+      EXPECT_LE(count, *MostPlanned(plan, share, time)) << seed;
+    }
+  }
+}
+
+// What an agent says of a share of 50 requests over 5 connections, a second after the start.
+absl::Status CheckAfterASecond(void (*lie)(Counters*, proto::Shard*)) {
+  static const proto::Plan plan = Counted();
+  const Claims claims(plan, {.connections = 5, .requests = 50, .streams = 2}, 2);
+  Counters counters;
+  proto::Shard shard;
+  lie(&counters, &shard);
+  ToProto(counters, Pending(), shard.mutable_counters());
+  return claims.CheckShard(shard, 2 * kSecond, kSecond);
+}
+
+TEST(ClaimsTest, AFigureBeyondItsBoundIsNamed) {
+  EXPECT_OK(CheckAfterASecond([](Counters* c, proto::Shard*) { c->planned = c->sent = 50; }));
+  struct Case {
+    void (*lie)(Counters*, proto::Shard*);
+    const char* says;
+  };
+  const Case kCases[] = {
+      {[](Counters* c, proto::Shard*) { c->planned = 3'000'000; }, "planned is 3000000, but its share is at most 50"},
+      {[](Counters* c, proto::Shard*) { c->up_ns = 11ull * kSecond; }, "up_ns is 11000000000, but"},
+      {[](Counters* c, proto::Shard*) { c->cpu_ns = 5ull * kSecond; }, "cpu_ns is 5000000000, but"},
+      {[](Counters* c, proto::Shard*) { c->busy_ns = 1ull << 63; }, "busy_ns"},
+      {[](Counters* c, proto::Shard*) { c->messages = 1ull << 40; }, "messages"},
+      {[](Counters* c, proto::Shard*) { c->bytes_received = 1ull << 50; }, "bytes_received"},
+      {[](Counters* c, proto::Shard*) { (*c)[ConnectResult::kRefused] = 1ull << 40; }, "connections opened"},
+      {[](Counters*, proto::Shard* s) { s->set_window(60); }, "its window is 60"},
+      {[](Counters*, proto::Shard* s) { s->set_length_ns(-1); }, "length_ns is -1"},
+      {[](Counters*, proto::Shard* s) { s->set_start_late_ns(3600 * kSecond); }, "start_late_ns"},
+      {[](Counters*, proto::Shard* s) { s->mutable_host()->set_steal_ns(~0ull); }, "steal_ns"},
+  };
+  for (const Case& bad : kCases) EXPECT_THAT(CheckAfterASecond(bad.lie), FailsWith(bad.says));
+}
+
+TEST(ClaimsTest, ExitCodesAreThoseThatAgentsSend) {
+  for (const int code : {1, 2, 3, 5, 70, 130}) EXPECT_TRUE(IsFailureCode(code)) << code;
+  for (const int code : {0, -1, 4, 99, 256, 1'000'000}) EXPECT_FALSE(IsFailureCode(code)) << code;
+}
+
+}  // namespace
+}  // namespace tidemark
