@@ -39,7 +39,8 @@ void NameWatch::Look() {
 std::string NameWatch::WhyKept(const absl::StatusOr<Aim>& aim) const {
   if (!aim.ok()) return std::string(aim.status().message());
   if (IsLower(aim->ceiling.max_rate, settings_.aim.ceiling.max_rate) ||
-      IsLower(aim->ceiling.max_connections, settings_.aim.ceiling.max_connections))
+      IsLower(aim->ceiling.max_connections, settings_.aim.ceiling.max_connections) ||
+      IsLower(aim->ceiling.max_connect_rate, settings_.aim.ceiling.max_connect_rate))
     return absl::StrCat("the agent's --allow-list allows less of ", aim->addresses[0].ToString());
   for (const SocketAddress& address : aim->addresses) {
     if (settings_.has_sources && address.family() != settings_.aim.addresses[0].family())

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -78,6 +79,7 @@ void TargetGuard::Ceiling::Lower(const Ceiling& other) {
   const auto lower = [](auto a, auto b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); };
   max_rate = lower(max_rate, other.max_rate);
   max_connections = lower(max_connections, other.max_connections);
+  max_connect_rate = lower(max_connect_rate, other.max_connect_rate);
   if (permission.empty()) permission = other.permission;
 }
 
@@ -127,6 +129,7 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
               .is_production = target.production(),
               .ceiling = {.max_rate = target.max_rate(),
                           .max_connections = target.max_connections(),
+                          .max_connect_rate = target.max_connect_rate(),
                           .permission = target.permission()}};
   if (!Parse(target.host().empty() ? target.cidr() : target.host(), &entry.range)) {
     const absl::string_view neither = "is neither a host name nor an address range like 203.0.113.0/24";
@@ -138,8 +141,12 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
   for (const std::int64_t port : entry.ports) {
     if (port < 1 || port > 65535) return error(absl::StrCat("port ", port, " is none; 1 to 65535"));
   }
-  if (!(entry.ceiling.max_rate >= 0 && entry.ceiling.max_rate <= static_cast<double>(kMaxRate)))
-    return error(absl::StrCat("max_rate is outside 0 to ", kMaxRate));
+  for (const auto& [name, rate] : {std::pair("max_rate", entry.ceiling.max_rate),
+                                   std::pair("max_connect_rate", entry.ceiling.max_connect_rate)}) {
+    if (!(rate >= 0 && rate <= static_cast<double>(kMaxRate)))
+      return error(absl::StrCat(name, " is outside 0 to ", kMaxRate));
+  }
+  if (entry.ceiling.max_connections < 0) return error("max_connections is negative");
   if (entry.is_production && (entry.host.empty() || entry.ceiling.permission.empty()))
     return error("production needs a host, by name, and a permission: who allowed it, and where that is written");
   return entry;

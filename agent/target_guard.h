@@ -21,6 +21,7 @@ class TargetGuard {
   struct Ceiling {
     double max_rate = 0;               // requests per second of this agent
     std::int64_t max_connections = 0;  // of this agent
+    double max_connect_rate = 0;       // new connections per second of this agent
     std::string permission = {};       // as the list gives it
 
     // Makes this the lower of the two, of each figure.

@@ -62,17 +62,27 @@ SocketAddress AddressAt(const char* text, std::uint16_t port) {
 
 TEST(TargetGuardTest, TheFirstEntryThatMatchesGivesTheCeilings) {
   const TargetGuard guard = *TargetGuard::Make(
-      {}, List("targets:\n- {host: api.example.test, ports: [443, 8443], max_rate: 5k, max_connections: 100}\n"
+      {}, List("targets:\n- {host: api.example.test, ports: [443, 8443], max_rate: 5k, max_connections: 100, "
+               "max_connect_rate: 50}\n"
                "- {cidr: 203.0.113.0/24, max_rate: 30/m}\n- {cidr: 10.0.0.0/8, max_connections: 3}\n"));
   const auto named = guard.Check("api.example.test", AddressAt("203.0.113.1", 8443), false);
   ASSERT_OK(named);
   EXPECT_EQ(named->max_rate, 5'000);
   EXPECT_EQ(named->max_connections, 100);
+  EXPECT_EQ(named->max_connect_rate, 50);
   // Another port of the name is still an address of the second entry.
   EXPECT_EQ(guard.Check("api.example.test", AddressAt("203.0.113.1", 80), false)->max_rate, 0.5);
   EXPECT_THAT(guard.Check("api.example.test", AddressAt("198.51.100.1", 80), false), FailsWith("other ports"));
   EXPECT_EQ(guard.Check("x", AddressAt("10.1.1.1", 1), false)->max_connections, 3);
   EXPECT_EQ(guard.Check("x", AddressAt("127.0.0.1", 1), false)->max_connections, 0);
+}
+
+TEST(TargetGuardTest, OfTwoCeilingsTheLowerHoldsOfEachFigure) {
+  TargetGuard::Ceiling ceiling{.max_rate = 5, .max_connections = 0, .max_connect_rate = 3};
+  ceiling.Lower({.max_rate = 0, .max_connections = 7, .max_connect_rate = 2});
+  EXPECT_EQ(ceiling.max_rate, 5);
+  EXPECT_EQ(ceiling.max_connections, 7);
+  EXPECT_EQ(ceiling.max_connect_rate, 2);
 }
 
 TEST(TargetGuardTest, OnlyTheseMeansNotEvenLoopback) {
@@ -120,7 +130,8 @@ TEST(TargetGuardTest, SecretsAreThoseOfTheList) {
 
 TEST(TargetGuardTest, EntriesThatAreNeitherAreRefused) {
   for (const char* yaml : {"targets: [{}]", "targets: [{host: a, cidr: 10.0.0.0/8}]", "targets: [{cidr: nonsense}]",
-                           "targets: [{host: a, ports: [0]}]", "targets: [{host: a, ports: [70000]}]"}) {
+                           "targets: [{host: a, ports: [0]}]", "targets: [{host: a, ports: [70000]}]",
+                           "targets: [{host: a, max_connections: -1}]", "targets: [{host: a, max_connect_rate: 1e9}]"}) {
     EXPECT_THAT(TargetGuard::Make({}, List(yaml)), FailsWith("--allow-list")) << yaml;
   }
   for (const char* text : {"10.0.0.0/33",
