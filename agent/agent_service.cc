@@ -24,10 +24,12 @@ std::uint64_t RandomIncarnation() {
   return std::uint64_t{device()} << 32 | device();
 }
 
-// The dead man's handle: cancels the stream when the coordinator has been silent for the lease while we wait for it.
+// The dead man's handle: cancels the stream when the coordinator has been silent for `length` while we wait for it, and
+// says `what` then.
 class Lease {
  public:
-  explicit Lease(grpc::ServerContext* context) : context_(context), thread_([this] { Watch(); }) {}
+  Lease(grpc::ServerContext* context, Nanos length, std::string what)
+      : context_(context), length_(length), what_(std::move(what)), thread_([this] { Watch(); }) {}
   ~Lease() {
     {
       MutexLock lock(&mutex_);
@@ -38,7 +40,7 @@ class Lease {
   }
   // Reads the next command; false if the stream ended or the lease ran out.
   bool Read(Stream* stream, proto::Command* command) {
-    end_ = MonotonicNow() + kLeaseMillis * kMillisecond;
+    end_ = MonotonicNow() + length_;
     SetDeadline(end_);
     const bool has_read = stream->Read(command);
     SetDeadline(kNone);
@@ -58,16 +60,17 @@ class Lease {
   void Watch() {
     MutexLock lock(&mutex_);
     while (!is_over_) {
-      changed_.WaitFor(&mutex_, kLeaseMillis * kMillisecond / 20);
+      changed_.WaitFor(&mutex_, length_ / 20);
       if (deadline_ == kNone || MonotonicNow() < deadline_) continue;
-      std::fprintf(stderr, "tidemark-agent: the coordinator was silent for %d s; its run is stopped\n",
-                   kLeaseMillis / 1'000);
+      std::fprintf(stderr, "tidemark-agent: %s\n", what_.c_str());
       context_->TryCancel();
       return;
     }
   }
 
   grpc::ServerContext* const context_;
+  const Nanos length_;
+  const std::string what_;
   Nanos end_ = 0;
   Mutex mutex_;
   CondVar changed_;
@@ -85,8 +88,19 @@ absl::Status CheckOpen(const proto::Command& command) {
       ") speaks ", ProtocolName(kProtocolVersion), "; install the same version on both"));
 }
 
+// Who stops a run waits so long to hear that the agent is free, less than the caller waits for the answer.
+constexpr Nanos kStopLimit = 2 * kSecond;
+constexpr int kMaxWaiting = 64;
+// Streams and questions together: each holds a thread.
+constexpr int kMaxServerThreads = 256;
+
+// Of a run that is being opened, only a ping is obeyed at once.
 absl::Status Obey(const proto::Command& command, LiveRun* run) {
-  Session* const session = run->session.get();
+  Session* session = nullptr;
+  if (!command.has_ping() && !command.has_close()) {
+    if (!run->WaitUntilOpen(INT64_MAX)) return absl::OkStatus();  // its coordinator is told why
+    session = run->session.get();
+  }
   switch (command.kind_case()) {
     case proto::Command::kPrepare:
       return session->Prepare(command.prepare());
@@ -156,6 +170,7 @@ grpc::Status AgentService::Describe(grpc::ServerContext* context, const proto::D
 
 absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Begin(const proto::Open& open, const std::string& peer) {
   MutexLock lock(&mutex_);
+  if (is_shut_down_) return absl::UnavailableError("the agent is ending");
   if (!busy_with_.empty()) {
     return absl::UnavailableError(
         absl::StrCat("the agent is busy with ", busy_with_, "; wait for it to end or use another agent"));
@@ -173,16 +188,42 @@ absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Find(const proto::Resume&
                                              " s ran out"));
 }
 
-absl::Status AgentService::OpenSession(const proto::Open& open, LiveRun* run) const {
-  TIDEMARK_ASSIGN_OR_RETURN(run->session, Session::Open(open, options_.guard, incarnation_,
-                                                        [run](const proto::Event& event) { run->Say(event); }));
-  return absl::OkStatus();
+void AgentService::OpenSession(proto::Open open, LiveRun* run) const {
+  run->Open(options_.open_limit, [this, run, open = std::move(open)](const Patience& patience) {
+    return Session::Open(
+        open, options_.guard, incarnation_, [run](const proto::Event& event) { run->Say(event); }, patience);
+  });
+}
+
+// Each stream holds a thread, so that few may wait, and none for long.
+grpc::Status AgentService::ReadFirst(grpc::ServerContext* context, Stream* stream, proto::Command* command) {
+  {
+    MutexLock lock(&mutex_);
+    if (waiting_ == kMaxWaiting)
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+              absl::StrCat(kMaxWaiting, " streams have begun here without a command; try again later")};
+    ++waiting_;
+  }
+  bool has_read = false;
+  {
+    Lease lease(context, options_.first_command_limit,
+                absl::StrCat(context->peer(), " began a stream and said nothing"));
+    has_read = lease.Read(stream, command);
+  }
+  MutexLock lock(&mutex_);
+  --waiting_;
+  return has_read ? grpc::Status::OK : grpc::Status(grpc::StatusCode::CANCELLED, "no command came");
+}
+
+bool AgentService::IsLive(const LiveRun* run) {
+  MutexLock lock(&mutex_);
+  return live_.get() == run;
 }
 
 grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream) {
   if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
   proto::Command first;
-  if (!stream->Read(&first)) return grpc::Status::OK;
+  if (grpc::Status status = ReadFirst(context, stream, &first); !status.ok()) return status;
   // What is shown to others, and logged; the plan is sent as it is.
   if (first.has_open()) {
     first.mutable_open()->set_run(InertName(first.open().run()));
@@ -211,10 +252,10 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
   if (!is_resumed) {
     bool is_new = false;
     status = run->Hear(first, &is_new);
-    if (status.ok()) status = OpenSession(first.open(), run.get());
+    if (status.ok()) OpenSession(std::move(*first.mutable_open()), run.get());
   }
   if (!Serve(run.get(), status, context, stream)) return grpc::Status::OK;
-  run->session.reset();
+  run->End();
   {
     MutexLock lock(&mutex_);
     live_.reset();
@@ -227,7 +268,8 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
 // Obeys what comes over this stream; true if the run is over, false if another stream has taken it.
 bool AgentService::Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream) {
   bool is_closed = false;
-  Lease lease(context);
+  Lease lease(context, kLeaseMillis * kMillisecond,
+              absl::StrCat("the coordinator was silent for ", kLeaseMillis / 1'000, " s; its run is stopped"));
   proto::Command command;
   while (status.ok() && !is_closed && lease.Read(stream, &command)) {
     bool is_new = false;
@@ -235,6 +277,8 @@ bool AgentService::Serve(LiveRun* run, absl::Status status, grpc::ServerContext*
     is_closed = command.has_close();
     if (status.ok() && is_new) status = Obey(command, run);
   }
+  // Who says all he has to say at once, and leaves, hears all the same why his run cannot be opened.
+  if (status.ok() && !is_closed && !context->IsCancelled() && !run->WaitUntilOpen(lease.end())) is_closed = true;
   if (!status.ok()) run->Fail(status);
   run->Detach(is_closed || !status.ok());
   return !run->WaitForTakeover(lease.end());
@@ -254,13 +298,18 @@ grpc::Status AgentService::StopRun(grpc::ServerContext* context, const proto::St
                context->peer().c_str());
   // Its coordinator is told why, before the stream ends.
   run->Fail(absl::CancelledError(absl::StrCat("the run was stopped by ", context->peer())));
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const Patience patience(shutdown_, MonotonicNow() + kStopLimit);
+  patience.Sleep(LiveRun::kLeave);
   run->Abandon();
+  while (IsLive(run.get()) && !patience.IsOver()) patience.Sleep(10 * kMillisecond);
+  response->set_has_ended(!IsLive(run.get()));
   return grpc::Status::OK;
 }
 
 void AgentService::Shutdown() {
+  shutdown_->Trigger();
   MutexLock lock(&mutex_);
+  is_shut_down_ = true;
   if (live_ != nullptr) live_->Abandon();
 }
 
@@ -268,6 +317,9 @@ void ConfigureServer(AgentService* service, grpc::ServerBuilder* builder) {
   builder->RegisterService(service);
   builder->SetMaxReceiveMessageSize(kMaxControlMessageBytes);
   builder->SetMaxSendMessageSize(kMaxControlMessageBytes);
+  grpc::ResourceQuota quota("tidemark-agent");
+  quota.SetMaxThreads(kMaxServerThreads);
+  builder->SetResourceQuota(quota);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port in use is an error
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "agent/interrupt.h"
 #include "agent/live_run.h"
 #include "agent/target_guard.h"
 #include "common/mutex.h"
@@ -16,7 +17,7 @@
 namespace tidemark {
 
 // Threads: gRPC calls it from its own; each Execute stream holds one while it lasts.
-// Invariant: at most one run lives, and one Execute stream at a time has it.
+// Invariant: at most one run lives, and one Execute stream at a time has it; few others wait, and none for long.
 class AgentService final : public proto::Agent::Service {
  public:
   struct Options {
@@ -25,6 +26,8 @@ class AgentService final : public proto::Agent::Service {
     std::string allowed_coordinator = {};
     bool is_insecure = false;                    // listens beyond loopback in plain text
     std::function<void()> on_run_end = nullptr;  // called after each run, from a gRPC thread; may be null
+    Nanos open_limit = 30 * kSecond;             // to open a run, whatever it waits for
+    Nanos first_command_limit = 5 * kSecond;     // of a stream
   };
   explicit AgentService(Options options);
 
@@ -35,7 +38,7 @@ class AgentService final : public proto::Agent::Service {
   grpc::Status StopRun(grpc::ServerContext* context, const proto::StopRunRequest* request,
                        proto::StopRunResponse* response) override;
 
-  // Ends the run, if there is one, so that the server can be shut down.
+  // Ends the run, if there is one, and what else is waited for, so that the server can be shut down. Begins no other.
   void Shutdown();
 
  private:
@@ -43,13 +46,18 @@ class AgentService final : public proto::Agent::Service {
 
   absl::StatusOr<std::shared_ptr<LiveRun>> Begin(const proto::Open& open, const std::string& peer);
   absl::StatusOr<std::shared_ptr<LiveRun>> Find(const proto::Resume& resume);
-  absl::Status OpenSession(const proto::Open& open, LiveRun* run) const;
+  void OpenSession(proto::Open open, LiveRun* run) const;
+  grpc::Status ReadFirst(grpc::ServerContext* context, Stream* stream, proto::Command* command);
   bool Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream);
+  bool IsLive(const LiveRun* run);
   grpc::Status CheckPeer(const grpc::ServerContext* context) const;
 
   const Options options_;
   const std::uint64_t incarnation_;
+  const std::shared_ptr<Interrupt> shutdown_ = std::make_shared<Interrupt>();
   Mutex mutex_;
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // streams without a first command
+  bool is_shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   std::string busy_with_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<LiveRun> live_ ABSL_GUARDED_BY(mutex_);
 };

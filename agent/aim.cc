@@ -1,7 +1,10 @@
 #include "agent/aim.h"
 
+#include <sys/un.h>
+
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/resolver.h"
 #include "common/authority.h"
 #include "common/status_macros.h"
@@ -10,8 +13,10 @@ namespace tidemark {
 namespace {
 
 // Whether a proxy may be asked for `target`.
-absl::Status CheckThroughProxy(const Target& target, const TargetGuard& guard, TargetGuard::Ceiling* ceiling) {
-  const auto found = Lookup(target.host, target.port);
+absl::Status CheckThroughProxy(const Target& target, const TargetGuard& guard, const Patience& patience,
+                               TargetGuard::Ceiling* ceiling) {
+  const auto found = Lookup(target.host, target.port, patience);
+  if (absl::IsUnavailable(found.status())) return found.status();
   if (!found.ok()) {
     TIDEMARK_ASSIGN_OR_RETURN(const TargetGuard::Ceiling other, guard.CheckName(target.host, target.port));
     ceiling->Lower(other);
@@ -26,9 +31,19 @@ absl::Status CheckThroughProxy(const Target& target, const TargetGuard& guard, T
 
 }  // namespace
 
-absl::StatusOr<Aim> TakeAim(const Target& target, const proto::Plan& plan, const TargetGuard& guard) {
-  TIDEMARK_ASSIGN_OR_RETURN(Resolved resolved, ResolveTarget(target, plan));
+absl::StatusOr<Aim> TakeAim(const Target& target, const proto::Plan& plan, const TargetGuard& guard,
+                            const Patience& patience) {
   Aim aim;
+  if (!target.unix_path.empty()) {
+    TIDEMARK_ASSIGN_OR_RETURN(TargetGuard::UnixSocket socket, guard.CheckUnix(target.unix_path));
+    if (socket.path.size() >= sizeof(sockaddr_un::sun_path) + (socket.path[0] == '@' ? 1 : 0))
+      return absl::InvalidArgumentError(
+          absl::StrCat("target: the real path of unix:", target.unix_path, " is longer than a Unix socket's may be"));
+    aim.addresses = {SocketAddress::OfUnix(socket.path)};
+    aim.ceiling = std::move(socket.ceiling);
+    return aim;
+  }
+  TIDEMARK_ASSIGN_OR_RETURN(Resolved resolved, ResolveTarget(target, plan, patience));
   const bool is_led_elsewhere = plan.proxy().empty() && !IsSameHost(resolved.host, target.host);
   for (const SocketAddress& address : resolved.addresses) {
     TIDEMARK_ASSIGN_OR_RETURN(const TargetGuard::Ceiling other,
@@ -36,9 +51,9 @@ absl::StatusOr<Aim> TakeAim(const Target& target, const proto::Plan& plan, const
     aim.ceiling.Lower(other);
     if (is_led_elsewhere) TIDEMARK_RETURN_IF_ERROR(guard.CheckSentHost(target.host, address));
   }
-  if (!plan.proxy().empty()) TIDEMARK_RETURN_IF_ERROR(CheckThroughProxy(target, guard, &aim.ceiling));
+  if (!plan.proxy().empty()) TIDEMARK_RETURN_IF_ERROR(CheckThroughProxy(target, guard, patience, &aim.ceiling));
   aim.addresses = std::move(resolved.addresses);
-  KeepListeningLoopback(&aim.addresses, &aim.left_out);
+  KeepListeningLoopback(patience, &aim.addresses, &aim.left_out);
   return aim;
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/interrupt.h"
 #include "agent/target_guard.h"
 #include "agent/transport.h"
 #include "common/plan.h"
@@ -19,8 +20,10 @@ struct Aim {
 
 // Looks up who is connected to for `target`, and asks the guard about each address. Through a proxy these are the
 // proxy's, and the guard is asked about the target besides: about its addresses as this machine finds them, or, if it
-// finds none, about its name. Blocks while the system's resolver works.
-// Errors: NotFound (name, family), PermissionDenied (guard), InvalidArgument (override).  REQUIRES: the plan is valid.
-absl::StatusOr<Aim> TakeAim(const Target& target, const proto::Plan& plan, const TargetGuard& guard);
+// finds none, about its name. A Unix socket is taken by its real path, which is what the guard has seen.
+// Errors: NotFound (name, family), PermissionDenied (guard), InvalidArgument (override, a path that is too long),
+// Unavailable (the patience is over).  REQUIRES: the plan is valid.
+absl::StatusOr<Aim> TakeAim(const Target& target, const proto::Plan& plan, const TargetGuard& guard,
+                            const Patience& patience);
 
 }  // namespace tidemark

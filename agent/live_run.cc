@@ -1,5 +1,6 @@
 #include "agent/live_run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/clock.h"
@@ -7,6 +8,8 @@
 
 namespace tidemark {
 namespace {
+
+constexpr int kMaxTakers = 4;  // a coordinator has one stream, and perhaps some that it has given up
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
@@ -35,10 +38,49 @@ proto::Event FailureEvent(const absl::Status& status) {
   return event;
 }
 
+void LiveRun::Open(Nanos limit, Opener opener) {
+  {
+    MutexLock lock(&owner_mutex_);
+    is_opening_ = true;
+  }
+  opener_ = std::thread([this, limit, opener = std::move(opener)] {
+    auto opened = opener(Patience(interrupt_, MonotonicNow() + limit));
+    const absl::Status status = opened.status();
+    if (opened.ok()) session = *std::move(opened);
+    if (!status.ok()) Fail(status);
+    MutexLock lock(&owner_mutex_);
+    is_opening_ = false;
+    changed_.NotifyAll();
+    if (status.ok()) return;
+    // The coordinator leaves when it hears that.
+    const Nanos deadline = MonotonicNow() + kLeave;
+    while (cancel_ && MonotonicNow() < deadline) changed_.WaitFor(&owner_mutex_, deadline - MonotonicNow());
+    is_over_ = true;
+    if (cancel_) cancel_();
+    changed_.NotifyAll();
+  });
+}
+
+bool LiveRun::WaitUntilOpen(Nanos deadline) {
+  MutexLock lock(&owner_mutex_);
+  while (is_opening_ && !is_over_) {
+    const Nanos left = deadline - MonotonicNow();
+    if (left <= 0) break;
+    changed_.WaitFor(&owner_mutex_, std::min(left, kSecond));
+  }
+  return !is_opening_ && session != nullptr;
+}
+
+void LiveRun::End() {
+  interrupt_->Trigger();
+  if (opener_.joinable()) opener_.join();
+  session.reset();
+}
+
 bool LiveRun::Attach(Stream stream, std::uint64_t heard, const proto::Event* greeting) {
   {
     MutexLock lock(&owner_mutex_);
-    if (is_over_) return false;
+    if (is_over_ || takers_ == kMaxTakers) return false;
     ++takers_;
     changed_.NotifyAll();
     if (cancel_) cancel_();
@@ -107,6 +149,7 @@ absl::Status LiveRun::Hear(const proto::Command& command, bool* is_new) {
 }
 
 void LiveRun::Abandon() {
+  interrupt_->Trigger();
   MutexLock lock(&owner_mutex_);
   is_over_ = true;
   if (cancel_) cancel_();

@@ -4,8 +4,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "absl/status/status.h"
+#include "agent/interrupt.h"
 #include "agent/session.h"
 #include "common/mutex.h"
 #include "common/outbox.h"
@@ -18,8 +20,8 @@ proto::Event FailureEvent(const absl::Status& status);
 
 // The session of a run and what it has to say. A stream takes it over, and lets it go when it breaks; what was said
 // meanwhile, or was not heard, is said on the next one.
-// Threads: Say from any; the others from the streams' threads, of which one has the run at a time. `session` belongs to
-// the one that has it.
+// Threads: Say, Abandon from any; the others from the streams' threads, of which one has the run at a time. `session`
+// belongs to the one that has it, once WaitUntilOpen has returned.
 class LiveRun {
  public:
   // How a stream is written to and ended. `cancel` makes its reader return; it may be called from any thread.
@@ -29,6 +31,16 @@ class LiveRun {
   };
 
   LiveRun(std::string id, std::uint64_t incarnation) : id_(std::move(id)), incarnation_(incarnation) {}
+  ~LiveRun() { End(); }
+
+  // Opens the session in a thread of its own, so that the stream is listened to meanwhile. If that fails, the
+  // coordinator is told why, and the run is over.
+  using Opener = std::function<absl::StatusOr<std::unique_ptr<Session>>(const Patience&)>;
+  void Open(Nanos limit, Opener opener);
+  // Waits for that until `deadline`; whether there is a session.
+  bool WaitUntilOpen(Nanos deadline);
+  // Interrupts what the run waits for, and ends its session.
+  void End();
 
   bool Is(const std::string& id, std::uint64_t incarnation) const { return id == id_ && incarnation == incarnation_; }
   bool Is(const std::string& id) const { return id == id_; }
@@ -56,15 +68,22 @@ class LiveRun {
 
   std::unique_ptr<Session> session;
 
+  // How long somebody who was told that the run is over may take to leave by himself.
+  static constexpr Nanos kLeave = 200 * kMillisecond;
+
  private:
   const std::string id_;
   const std::uint64_t incarnation_;
+
+  const std::shared_ptr<Interrupt> interrupt_ = std::make_shared<Interrupt>();
+  std::thread opener_;  // of the stream that began the run
 
   Mutex owner_mutex_;  // which stream has the run
   CondVar changed_;
   std::function<void()> cancel_ ABSL_GUARDED_BY(owner_mutex_);  // null: none
   int takers_ ABSL_GUARDED_BY(owner_mutex_) = 0;                // streams that wait for it
   bool is_over_ ABSL_GUARDED_BY(owner_mutex_) = false;
+  bool is_opening_ ABSL_GUARDED_BY(owner_mutex_) = false;
 
   Mutex mutex_;  // what is said; held while a stream is written to
   std::function<void(const proto::Event&)> write_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,8 @@
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,11 +16,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "agent/agent_service.h"
 #include "agent/machine.h"
+#include "agent/secrets.h"
+#include "agent/wiping_memory.h"
 #include "common/arguments.h"
 #include "common/control_address.h"
 #include "common/control_certs.h"
@@ -31,6 +36,7 @@ namespace tidemark {
 namespace {
 
 constexpr int kExitCannotListen = 2;
+constexpr Nanos kEndLimit = 2'500 * kMillisecond;
 
 struct AgentOptions {
   std::string listen = "127.0.0.1:7420";
@@ -106,13 +112,24 @@ int Serve(const AgentOptions& options, const ControlAddress& address, const std:
     });
   }
   control.run();
+  // Whatever it does, it ends now: what it waits for is interrupted, and what cannot be is left.
+  std::thread([] {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kEndLimit));
+    std::fprintf(stderr, "tidemark-agent: ended in the middle of what it did\n");
+    _exit(kExitOk);
+  }).detach();
   service.Shutdown();
   server->Shutdown(std::chrono::system_clock::now());
-  return 0;
+  return kExitOk;
 }
 
 int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
+  // It will hold secrets, and has a key of its own.
+  WipeOpenSslMemory();
+  KeepOutOfDumps();
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
   // gRPC's own log is not for people; of what it refuses before a call it says nothing elsewhere.
   gpr_set_log_function([](gpr_log_func_args* args) {
     const absl::string_view text(args->message);

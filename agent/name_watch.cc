@@ -28,7 +28,8 @@ NameWatch::NameWatch(Settings settings, std::function<void(News)> report)
     : settings_(std::move(settings)), report_(std::move(report)), looks_(settings_.every, [this] { Look(); }) {}
 
 void NameWatch::Look() {
-  absl::StatusOr<Aim> aim = TakeAim(settings_.target, settings_.plan, settings_.guard);
+  absl::StatusOr<Aim> aim = TakeAim(settings_.target, settings_.plan, settings_.guard, settings_.patience);
+  if (settings_.patience.IsInterrupted()) return;
   if (std::string why = WhyKept(aim); !why.empty()) return report_({.why_kept = std::move(why)});
   if (AsSet(aim->addresses) == AsSet(settings_.aim.addresses)) return;
   settings_.aim.addresses = aim->addresses;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/aim.h"
+#include "agent/interrupt.h"
 #include "agent/periodic.h"
 #include "agent/target_guard.h"
 #include "agent/transport.h"
@@ -15,7 +16,8 @@
 
 namespace tidemark {
 
-// Owner: Session. Has a thread of its own, since the system's resolver may block for long; its end may wait for that.
+// Owner: Session. Has a thread of its own, since the system's resolver may block for long; its end does not wait for
+// that, once `patience` is interrupted.
 class NameWatch {
  public:
   struct Settings {
@@ -25,6 +27,7 @@ class NameWatch {
     Aim aim = {};  // what the run began with
     bool has_sources = false;
     Nanos every = 0;
+    Patience patience = {};
   };
   // What another look brought: addresses that differ from those before, as a set; or none, and why the old ones stay.
   struct News {

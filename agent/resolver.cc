@@ -3,11 +3,16 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -15,6 +20,7 @@
 #include "common/authority.h"
 #include "common/check.h"
 #include "common/inert_text.h"
+#include "common/mutex.h"
 #include "common/status_macros.h"
 
 namespace tidemark {
@@ -53,35 +59,77 @@ bool IsLoopbackAddress(const SocketAddress& address) {
          IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr);
 }
 
-// On loopback a blocking connect answers at once.
-bool Accepts(const SocketAddress& address) {
-  const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool is_accepted = fd >= 0 && connect(fd, address.get(), address.length) == 0;
-  if (fd >= 0) close(fd);
+// On loopback a connect answers at once, unless the queue of who listens is full.
+bool Accepts(const SocketAddress& address, const Patience& patience) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return false;
+  bool is_accepted = connect(fd, address.get(), address.length) == 0;
+  if (!is_accepted && errno == EINPROGRESS) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    is_accepted = !patience.AtMost(kSecond).WaitFor(fd, POLLOUT) ||
+                  (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0);
+  }
+  close(fd);
   return is_accepted;
 }
 
+// What a thread and who waits for it share; the last of them lets it go.
+struct LeftLookup {
+  Interrupt done;
+  Mutex mutex;
+  absl::StatusOr<std::vector<SocketAddress>> found ABSL_GUARDED_BY(mutex) = absl::UnknownError("");
+};
+std::atomic<int> lookups{0};  // under way, whether somebody waits or not
+
 }  // namespace
 
-void KeepListeningLoopback(std::vector<SocketAddress>* addresses, std::vector<SocketAddress>* left_out) {
+void KeepListeningLoopback(const Patience& patience, std::vector<SocketAddress>* addresses,
+                           std::vector<SocketAddress>* left_out) {
   if (!std::all_of(addresses->begin(), addresses->end(), IsLoopbackAddress)) return;
   const auto is_v4 = [](const SocketAddress& address) { return address.family() == AF_INET; };
   const auto v4_count = std::count_if(addresses->begin(), addresses->end(), is_v4);
   if (v4_count == 0 || v4_count == static_cast<std::ptrdiff_t>(addresses->size())) return;
-  const auto refusing = std::stable_partition(addresses->begin(), addresses->end(), Accepts);
+  const auto refusing = std::stable_partition(addresses->begin(), addresses->end(),
+                                              [&](const SocketAddress& address) { return Accepts(address, patience); });
   if (refusing == addresses->begin()) return;  // none listens: let the run say so
   left_out->assign(refusing, addresses->end());
   addresses->erase(refusing, addresses->end());
 }
 
-absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::uint16_t port) {
-  if (!IsZonedAddress(host)) return AskResolver(host, port, 0);
-  TIDEMARK_ASSIGN_OR_RETURN(SocketAddress address, ParseAddress("address", host));
-  address.set_port(port);
-  return std::vector<SocketAddress>{address};
+absl::StatusOr<std::vector<SocketAddress>> Lookup(const std::string& host, std::uint16_t port,
+                                                  const Patience& patience) {
+  if (IsZonedAddress(host)) {
+    TIDEMARK_ASSIGN_OR_RETURN(SocketAddress address, ParseAddress("address", host));
+    address.set_port(port);
+    return std::vector<SocketAddress>{address};
+  }
+  if (lookups.fetch_add(1) >= kMaxLeftLookups) {
+    --lookups;
+    return absl::UnavailableError(absl::StrCat("host '", host,
+                                               "' is not looked up: the agent's resolver has not answered ",
+                                               kMaxLeftLookups, " questions yet; check the machine's name servers"));
+  }
+  const auto shared = std::make_shared<LeftLookup>();
+  std::thread([shared, host, port] {
+    auto found = AskResolver(host, port, 0);
+    {
+      MutexLock lock(&shared->mutex);
+      shared->found = std::move(found);
+    }
+    --lookups;
+    shared->done.Trigger();
+  }).detach();
+  if (!patience.WaitFor(shared->done.fd(), POLLIN)) {
+    return absl::UnavailableError(absl::StrCat("host '", host,
+                                               "' cannot be resolved in time; check the agent's name "
+                                               "servers, or give its address with --resolve HOST:PORT:ADDRESS"));
+  }
+  MutexLock lock(&shared->mutex);
+  return std::move(shared->found);
 }
 
-absl::StatusOr<Resolved> ResolveTarget(const Target& target, const proto::Plan& plan) {
+absl::StatusOr<Resolved> ResolveTarget(const Target& target, const proto::Plan& plan, const Patience& patience) {
   if (!target.unix_path.empty()) return Resolved{.host = "", .addresses = {SocketAddress::OfUnix(target.unix_path)}};
   const Dialled dialled = DialledFor(target, plan);
   Resolved out{.host = dialled.host};
@@ -94,7 +142,7 @@ absl::StatusOr<Resolved> ResolveTarget(const Target& target, const proto::Plan& 
   }
   out.is_overridden = !out.addresses.empty();
   if (!out.is_overridden) {
-    TIDEMARK_ASSIGN_OR_RETURN(out.addresses, Lookup(dialled.host, dialled.port));
+    TIDEMARK_ASSIGN_OR_RETURN(out.addresses, Lookup(dialled.host, dialled.port, patience));
   }
   if (plan.ip_family().empty()) return out;
   std::vector<std::string> others;

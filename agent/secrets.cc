@@ -3,7 +3,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,10 +17,10 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/inert_text.h"
 #include "common/plan.h"
 #include "common/request_path.h"
 #include "common/status_macros.h"
-#include "common/yaml_message.h"
 
 namespace tidemark {
 namespace {
@@ -28,46 +28,72 @@ namespace {
 constexpr std::size_t kMaxSecretBytes = 64 << 10;
 
 // `reference`: "env:NAME" or "file:/PATH".
-absl::StatusOr<std::string> ValueOf(const TargetGuard& guard, const std::string& reference) {
-  TIDEMARK_RETURN_IF_ERROR(guard.CheckSecret(reference));
+absl::StatusOr<std::string> ValueOf(const TargetGuard& guard, absl::string_view reference) {
   const auto error = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(absl::StrCat("secret {", reference.substr(0, 128), "}: ", what));
+    return absl::InvalidArgumentError(absl::StrCat("secret {", InertText(reference, 128), "}: ", what));
   };
-  std::string value;
-  absl::string_view name = reference;
-  if (absl::ConsumePrefix(&name, "env:")) {
-    const char* const text = std::getenv(std::string(name).c_str());
-    if (text == nullptr) return error("is not set in the agent's environment");
-    value = text;
-  } else {
-    absl::ConsumePrefix(&name, "file:");
-    auto text = ReadFile(std::string(name), kMaxSecretBytes);
-    if (!text.ok()) return error(text.status().message());
-    value = *std::move(text);
-    while (absl::EndsWith(value, "\n") || absl::EndsWith(value, "\r")) value.pop_back();
+  auto value = guard.ReadSecret(reference, kMaxSecretBytes);
+  if (absl::IsPermissionDenied(value.status()))
+    return absl::PermissionDeniedError(absl::StrCat("secret refused: {", InertText(reference, 128),
+                                                    "} is not named under secrets: of the agent's --allow-list"));
+  if (!value.ok()) return error(value.status().message());
+  if (absl::StartsWith(reference, "file:")) {
+    while (absl::EndsWith(*value, "\n") || absl::EndsWith(*value, "\r")) value->pop_back();
   }
-  if (value.empty() || value.size() > kMaxSecretBytes) return error("is empty, or longer than 64 KiB");
-  if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+  if (value->empty() || value->size() > kMaxSecretBytes) return error("is empty, or longer than 64 KiB");
+  if (std::any_of(value->begin(), value->end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
     return error("has control characters, which would end a header");
   return value;
 }
 
-// Replaces all references in *text, and adds what they hold to *values.
-absl::Status Fill(const TargetGuard& guard, std::string* text, std::vector<std::string>* values) {
-  for (std::size_t at = text->find('{'); at != std::string::npos; at = text->find('{', at)) {
-    const absl::string_view rest = absl::string_view(*text).substr(at);
-    const std::size_t length = rest.find('}');
-    if ((!absl::StartsWith(rest, "{env:") && !absl::StartsWith(rest, "{file:/")) || length == absl::string_view::npos) {
-      ++at;
-      continue;
+// Replaces references by their values, each of which it asks for once. Takes time in proportion to the text.
+class Filler {
+ public:
+  explicit Filler(const TargetGuard& guard) : guard_(guard) {}
+
+  // Replaces all references in *text; sets *has_any if there are some.
+  absl::Status Fill(std::string* text, bool* has_any = nullptr) {
+    std::string out;
+    std::size_t done = 0;  // so much of *text stands in `out`
+    for (std::size_t at = text->find('{'); at != std::string::npos; at = text->find('{', at)) {
+      const absl::string_view rest = absl::string_view(*text).substr(at);
+      if (!absl::StartsWith(rest, "{env:") && !absl::StartsWith(rest, "{file:/")) {
+        ++at;
+        continue;
+      }
+      const std::size_t length = rest.find('}');
+      if (length == absl::string_view::npos) break;
+      TIDEMARK_ASSIGN_OR_RETURN(const std::string* const value, Of(rest.substr(1, length - 1)));
+      absl::StrAppend(&out, absl::string_view(*text).substr(done, at - done), *value);
+      done = at += length + 1;  // what a secret holds is no reference
+      if (out.size() > kMaxBodyBytes)
+        return absl::InvalidArgumentError("secrets: a text that holds them is beyond 16 MiB");
     }
-    TIDEMARK_ASSIGN_OR_RETURN(const std::string value, ValueOf(guard, std::string(rest.substr(1, length - 1))));
-    text->replace(at, length + 1, value);
-    at += value.size();  // what a secret holds is no reference
-    values->push_back(value);
+    if (done == 0) return absl::OkStatus();
+    out.append(*text, done);
+    *text = std::move(out);
+    if (has_any != nullptr) *has_any = true;
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
-}
+
+  // Adds all values to *values, unless that is null, and keeps them out of dumps.
+  void Take(std::vector<std::string>* values) const {
+    if (!values_.empty()) KeepOutOfDumps();
+    if (values == nullptr) return;
+    for (const auto& [reference, value] : values_) values->push_back(value);
+  }
+
+ private:
+  absl::StatusOr<const std::string*> Of(absl::string_view reference) {
+    const std::string key(reference);
+    if (const auto found = values_.find(key); found != values_.end()) return &found->second;
+    TIDEMARK_ASSIGN_OR_RETURN(std::string value, ValueOf(guard_, key));
+    return &values_.emplace(key, std::move(value)).first->second;
+  }
+
+  const TargetGuard& guard_;
+  std::map<std::string, std::string> values_;  // by reference
+};
 
 std::string AsJson(absl::string_view text) {
   std::string out;
@@ -105,29 +131,30 @@ std::string AsUrl(absl::string_view text, absl::string_view keeps) {
 
 }  // namespace
 
+void KeepOutOfDumps() { prctl(PR_SET_DUMPABLE, 0); }
+
 absl::Status FillSecrets(const TargetGuard& guard, std::string* text, std::vector<std::string>* values) {
-  const std::size_t before = values->size();
-  TIDEMARK_RETURN_IF_ERROR(Fill(guard, text, values));
-  if (values->size() > before) prctl(PR_SET_DUMPABLE, 0);
+  Filler filler(guard);
+  TIDEMARK_RETURN_IF_ERROR(filler.Fill(text));
+  filler.Take(values);
   return absl::OkStatus();
 }
 
 absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values) {
-  std::vector<std::string> found;
+  Filler filler(guard);
   for (proto::Request& request : *plan->mutable_requests()) {
-    const std::size_t found_before = found.size();
-    TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_path(), &found));
-    if (found.size() > found_before && !CheckPath(request.path()).ok())
+    bool has_any = false;
+    TIDEMARK_RETURN_IF_ERROR(filler.Fill(request.mutable_path(), &has_any));
+    if (has_any && !CheckPath(request.path()).ok())
       return absl::InvalidArgumentError("requests.path: a secret has what no path holds; keep it percent-encoded");
-    for (std::string& header : *request.mutable_headers()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, &header, &found));
-    if (request.has_body()) TIDEMARK_RETURN_IF_ERROR(Fill(guard, request.mutable_body(), &found));
+    for (std::string& header : *request.mutable_headers()) TIDEMARK_RETURN_IF_ERROR(filler.Fill(&header));
+    if (request.has_body()) TIDEMARK_RETURN_IF_ERROR(filler.Fill(request.mutable_body()));
   }
   if (plan->has_web_socket()) {
     for (std::string& message : *plan->mutable_web_socket()->mutable_subscribe())
-      TIDEMARK_RETURN_IF_ERROR(Fill(guard, &message, &found));
+      TIDEMARK_RETURN_IF_ERROR(filler.Fill(&message));
   }
-  if (!found.empty()) prctl(PR_SET_DUMPABLE, 0);
-  if (values != nullptr) values->insert(values->end(), found.begin(), found.end());
+  filler.Take(values);
   return absl::OkStatus();
 }
 

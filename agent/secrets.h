@@ -12,14 +12,17 @@
 namespace tidemark {
 
 // Puts the value of each "{env:NAME}" and "{file:/PATH}" into the requests' paths, headers and bodies, and the messages
-// that open a WebSocket. A file loses its trailing newline. If there are any, the process leaves no core dump from then
-// on, and no debugger may attach. Errors, none of which holds a value: PermissionDenied (the guard),
-// InvalidArgument (not there, longer than 64 KiB, empty, or with control characters). The values are added to *values,
+// that open a WebSocket. A file loses its trailing newline. Takes time in proportion to what it reads and writes.
+// Errors, none of which holds a value: PermissionDenied (the guard), InvalidArgument (not there, longer than 64 KiB,
+// empty, with control characters, or more text than a body may have). The values are added to *values, each once,
 // unless it is null.
 absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values = nullptr);
 
 // The same in one text.
 absl::Status FillSecrets(const TargetGuard& guard, std::string* text, std::vector<std::string>* values);
+
+// From now on this process leaves no core dump, and no debugger may attach, but root's.
+void KeepOutOfDumps();
 
 // Takes secrets out of what a target says, in case that it says what it was told.  Threads: any.
 class Masks {

@@ -44,18 +44,20 @@ absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceilin
 }
 
 // The clock of the plan's target, read for the first time.
-absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan& plan, const TargetGuard& guard) {
+absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan& plan, const TargetGuard& guard,
+                                                              const TlsFiles& files, const Patience& patience) {
   const proto::Listen& listen = plan.web_socket().listen();
   TIDEMARK_ASSIGN_OR_RETURN(Target target, ParseTarget(listen.clock().url()));
   TargetClock::Settings settings{.target = std::move(target),
                                  .pointer = listen.clock().time(),
                                  .unit = *ParseTimeUnit("time_unit", listen.clock().time_unit()),
                                  .every = FromProto(listen.clock().every()),
-                                 .timeout = FromProto(plan.connect_timeout())};
-  TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard));
+                                 .timeout = FromProto(plan.connect_timeout()),
+                                 .patience = patience};
+  TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard, patience));
   settings.address = aim.addresses.front();
   if (settings.target.is_tls) {
-    TIDEMARK_ASSIGN_OR_RETURN(settings.tls, MakeSslContext(plan.tls(), settings.target));
+    TIDEMARK_ASSIGN_OR_RETURN(settings.tls, MakeSslContext(plan.tls(), files, settings.target));
   }
   return TargetClock::Start(std::move(settings));
 }
@@ -88,18 +90,22 @@ absl::Status GoThroughProxy(const TargetGuard& guard, Worker::Settings* settings
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, const TargetGuard& guard,
-                                                       std::uint64_t incarnation, Emit emit) {
+                                                       std::uint64_t incarnation, Emit emit, const Patience& patience) {
   const proto::Plan& plan = open.plan();
   TIDEMARK_RETURN_IF_ERROR(ValidatePlan(plan));
   Worker::Settings settings{.plan = plan};
   TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(plan.target()));
   // Every address is checked, and no other is ever connected to.
-  TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard));
+  TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard, patience));
   TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, aim.ceiling));
   settings.targets = aim.addresses;
   // The target's path has the same placeholders as a request's own.
   for (proto::Request& request : *settings.plan.mutable_requests()) {
     if (request.path().empty()) request.set_path(settings.target.path);
+  }
+  TlsFiles tls_files;
+  if (settings.target.is_tls || plan.web_socket().listen().has_clock()) {
+    TIDEMARK_ASSIGN_OR_RETURN(tls_files, ReadTlsFiles(plan.tls(), guard));
   }
   std::vector<std::string> secrets;
   TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan, &secrets));
@@ -123,21 +129,22 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   session->is_unix_ = !settings.target.unix_path.empty();
   session->ceiling_ = aim.ceiling;
   if (plan.web_socket().listen().has_clock()) {
-    TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard));
+    TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard, tls_files, patience));
     settings.target_clock = &session->target_clock_->offset();
   }
   const int worker_count = plan.threads() > 0 ? plan.threads() : UsableCores();
   for (int i = 0; i < worker_count; ++i) {
     SslContext tls;
     if (settings.target.is_tls) {
-      TIDEMARK_ASSIGN_OR_RETURN(tls, MakeSslContext(plan.tls(), settings.target));
+      TIDEMARK_ASSIGN_OR_RETURN(tls, MakeSslContext(plan.tls(), tls_files, settings.target));
     }
+    if (patience.IsInterrupted()) return absl::CancelledError("the run ended while it was opened");
     session->workers_.push_back(std::make_unique<Worker>(
         i, settings, std::move(tls), [raw = session.get()](WorkerReport report) { raw->Deliver(std::move(report)); }));
   }
   session->up_.resize(session->workers_.size());
   session->sender_ = std::thread([raw = session.get()] { raw->SendEvents(); });
-  session->WatchNames(plan, guard, settings.target, aim);
+  session->WatchNames(plan, guard, settings.target, aim, patience);
 
   proto::Event event;
   event.mutable_opened()->set_incarnation(incarnation);
@@ -298,14 +305,16 @@ void Session::Finish() {
   for (const auto& worker : workers_) worker->Finish();
 }
 
-void Session::WatchNames(const proto::Plan& plan, const TargetGuard& guard, const Target& target, const Aim& aim) {
+void Session::WatchNames(const proto::Plan& plan, const TargetGuard& guard, const Target& target, const Aim& aim,
+                         const Patience& patience) {
   if (!plan.has_resolve_every()) return;
   names_ = std::make_unique<NameWatch>(NameWatch::Settings{.target = target,
                                                            .plan = plan,
                                                            .guard = guard,
                                                            .aim = aim,
                                                            .has_sources = !plan.source_addresses().empty(),
-                                                           .every = FromProto(plan.resolve_every())},
+                                                           .every = FromProto(plan.resolve_every()),
+                                                           .patience = patience.WithoutDeadline()},
                                        [this](NameWatch::News news) {
                                          {
                                            MutexLock lock(&mutex_);

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/aim.h"
+#include "agent/interrupt.h"
 #include "agent/machine.h"
 #include "agent/name_watch.h"
 #include "agent/shard_sender.h"
@@ -29,12 +30,14 @@ class Session {
  public:
   using Emit = std::function<void(const proto::Event&)>;
 
-  // Validates the plan, resolves the target, asks the guard, starts the workers.
-  // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name, a secret), Unavailable (the
-  // target's clock).
+  // Validates the plan, resolves the target, asks the guard, starts the workers; waits no longer for others than
+  // `patience`, whose interrupt ends what the session waits for later as well.
+  // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name, a secret, its clock),
+  // Unavailable (a name that was not found in time), Cancelled (interrupted).
   static absl::StatusOr<std::unique_ptr<Session>> Open(const proto::Open& open, const TargetGuard& guard,
-                                                       std::uint64_t incarnation, Emit emit);
-  ~Session();  // closes every connection and joins every thread
+                                                       std::uint64_t incarnation, Emit emit,
+                                                       const Patience& patience = Patience());
+  ~Session();  // closes every connection and joins every thread; interrupt the patience before
 
   // Starts opening connections; a Ready event follows.
   // Errors: ResourceExhausted (descriptors, ports), PermissionDenied (the guard's ceilings), FailedPrecondition (a
@@ -52,7 +55,8 @@ class Session {
   void SendEvents();                  // the sender thread
   void Handle(WorkerReport report);   // in it
   void SendReady();
-  void WatchNames(const proto::Plan& plan, const TargetGuard& guard, const Target& target, const Aim& aim);
+  void WatchNames(const proto::Plan& plan, const TargetGuard& guard, const Target& target, const Aim& aim,
+                  const Patience& patience);
   void Follow(const NameWatch::News& news);
   absl::Status CheckCeiling(const proto::Prepare& prepare) const;
   std::vector<std::optional<Arrivals>> SplitArrivals(const proto::Prepare& prepare,

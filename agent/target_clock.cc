@@ -8,7 +8,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <cerrno>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -67,7 +66,7 @@ class TargetClock::Line {
 
  private:
   absl::StatusOr<Answer> TryGet(const Settings& settings, const std::string& request) {
-    deadline_ = MonotonicNow() + settings.timeout;
+    patience_ = settings.patience.AtMost(settings.timeout);
     is_reusable_ = false;
     if (!is_open_) {
       IoResult io = transport_.Connect(settings.address, nullptr);
@@ -123,16 +122,12 @@ class TargetClock::Line {
     if (io.kind == IoResult::Kind::kWantRead) return Wait(POLLIN);
     return io.kind == IoResult::Kind::kWantWrite && Wait(POLLOUT);
   }
-  bool Wait(short events) {
-    pollfd wanted{.fd = transport_.fd(), .events = events, .revents = 0};
-    const Nanos left = deadline_ - MonotonicNow();
-    return left > 0 && poll(&wanted, 1, static_cast<int>(left / kMillisecond + 1)) == 1;
-  }
+  bool Wait(short events) { return patience_.WaitFor(transport_.fd(), events); }
 
   Transport transport_;
   bool is_open_ = false;
   bool is_reusable_ = false;
-  Nanos deadline_ = 0;
+  Patience patience_;
 };
 
 TargetClock::TargetClock(Settings settings) : settings_(std::move(settings)), line_(std::make_unique<Line>()) {}
@@ -141,10 +136,15 @@ absl::StatusOr<std::unique_ptr<TargetClock>> TargetClock::Start(Settings setting
   std::unique_ptr<TargetClock> clock(new TargetClock(std::move(settings)));
   absl::Status status;
   for (int i = 0; i < kFirstReadings; ++i) {
-    if (i > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(kFirstInterval));
+    if (i > 0) clock->settings_.patience.Sleep(kFirstInterval);
+    const Nanos asked = MonotonicNow();
     status = clock->Ask();
+    // Who is silent once is not asked again and again.
+    const bool is_silent = !status.ok() && MonotonicNow() - asked >= clock->settings_.timeout;
+    if (is_silent || clock->settings_.patience.IsOver()) break;
   }
   if (clock->Latest().bounds.readings() == 0) return status;
+  clock->settings_.patience = clock->settings_.patience.WithoutDeadline();
   clock->questions_ =
       std::make_unique<Periodic>(clock->settings_.every, [raw = clock.get()] { raw->Ask().IgnoreError(); });  // counted
   return clock;

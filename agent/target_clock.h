@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/interrupt.h"
 #include "agent/periodic.h"
 #include "agent/tls.h"
 #include "agent/transport.h"
@@ -53,11 +54,13 @@ class TargetClock {
     Nanos unit = kMillisecond;  // of the time; kRfc3339
     Nanos every = 0;
     Nanos timeout = 0;
+    Patience patience = {};  // with the first answers; later ones end with its interrupt alone
   };
 
-  // Blocks for the first answers.  Errors: NotFound saying why there was none that could be used.
+  // Blocks for the first answers, and no more than one time-out if none comes.  Errors: NotFound saying why there was
+  // none that could be used.
   static absl::StatusOr<std::unique_ptr<TargetClock>> Start(Settings settings);
-  ~TargetClock();  // waits for an answer that is under way
+  ~TargetClock();  // waits for an answer that is under way, unless the patience is interrupted
 
   struct Reading {
     ClockBounds bounds = {};
@@ -72,7 +75,7 @@ class TargetClock {
   explicit TargetClock(Settings settings);
   absl::Status Ask();
 
-  const Settings settings_;
+  Settings settings_;
   const std::unique_ptr<Line> line_;  // to the target; of the thread that asks
   std::atomic<Nanos> offset_ = 0;
   Mutex mutex_;

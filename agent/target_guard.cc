@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -11,10 +12,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "agent/guarded_file.h"
 #include "common/authority.h"
 #include "common/check.h"
 #include "common/inert_text.h"
 #include "common/plan.h"
+#include "common/status_macros.h"
 
 namespace tidemark {
 namespace {
@@ -122,16 +126,22 @@ bool IsExchangeProduction(const std::string& host) {
 absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTarget& target) {
   const auto error = [&](absl::string_view what) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", InertText(target.host().empty() ? target.cidr() : target.host(), 64), "': ", what));
+        absl::StrCat("'", InertText(absl::StrCat(target.host(), target.cidr(), target.unix()), 64), "': ", what));
   };
-  if (target.host().empty() == target.cidr().empty()) return error("give exactly one of host and cidr");
-  Entry entry{.ports = {target.ports().begin(), target.ports().end()},
+  if ((target.host().empty() ? 0 : 1) + (target.cidr().empty() ? 0 : 1) + (target.unix().empty() ? 0 : 1) != 1)
+    return error("give exactly one of host, cidr and unix");
+  Entry entry{.unix_socket = target.unix(),
+              .ports = {target.ports().begin(), target.ports().end()},
               .is_production = target.production(),
               .ceiling = {.max_rate = target.max_rate(),
                           .max_connections = target.max_connections(),
                           .max_connect_rate = target.max_connect_rate(),
                           .permission = target.permission()}};
-  if (!Parse(target.host().empty() ? target.cidr() : target.host(), &entry.range)) {
+  if (!entry.unix_socket.empty()) {
+    if (entry.unix_socket[0] != '/' && (entry.unix_socket[0] != '@' || entry.unix_socket.size() == 1))
+      return error("is neither the path of a Unix socket, from /, nor @NAME");
+    if (!entry.ports.empty()) return error("a Unix socket has no ports");
+  } else if (!Parse(target.host().empty() ? target.cidr() : target.host(), &entry.range)) {
     const absl::string_view neither = "is neither a host name nor an address range like 203.0.113.0/24";
     if (target.host().empty()) return error(neither);
     const auto host = ParseHost(target.host());
@@ -141,12 +151,11 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
   for (const std::int64_t port : entry.ports) {
     if (port < 1 || port > 65535) return error(absl::StrCat("port ", port, " is none; 1 to 65535"));
   }
-  for (const auto& [name, rate] : {std::pair("max_rate", entry.ceiling.max_rate),
-                                   std::pair("max_connect_rate", entry.ceiling.max_connect_rate)}) {
+  for (const auto& [name, rate] :
+       {std::pair("max_rate", entry.ceiling.max_rate), std::pair("max_connect_rate", entry.ceiling.max_connect_rate)}) {
     if (!(rate >= 0 && rate <= static_cast<double>(kMaxRate)))
       return error(absl::StrCat(name, " is outside 0 to ", kMaxRate));
   }
-  if (entry.ceiling.max_connections < 0) return error("max_connections is negative");
   if (entry.is_production && (entry.host.empty() || entry.ceiling.permission.empty()))
     return error("production needs a host, by name, and a permission: who allowed it, and where that is written");
   return entry;
@@ -189,7 +198,10 @@ bool TargetGuard::IsInside(const unsigned char address[16]) const {
 
 absl::StatusOr<TargetGuard::Ceiling> TargetGuard::Check(const std::string& host, const SocketAddress& address,
                                                         bool is_overridden) const {
-  if (address.family() == AF_UNIX) return Ceiling();
+  if (address.family() == AF_UNIX) {
+    TIDEMARK_ASSIGN_OR_RETURN(UnixSocket allowed, CheckUnix(address.ToString()));
+    return std::move(allowed.ceiling);
+  }
   unsigned char bytes[16];
   const std::int64_t port = Unpack(address, bytes);
   const std::string name = Normalise(host);
@@ -197,6 +209,7 @@ absl::StatusOr<TargetGuard::Ceiling> TargetGuard::Check(const std::string& host,
   const bool is_production = !is_inside && IsExchangeProduction(host);
   bool is_other_port = false;
   for (const Entry& entry : entries_) {
+    if (!entry.unix_socket.empty()) continue;
     const bool is_match = entry.host.empty() ? Contains(entry.range, bytes) : !is_overridden && entry.host == name;
     if (!is_match || (is_production && !entry.is_production)) continue;
     if (entry.ports.empty() || std::find(entry.ports.begin(), entry.ports.end(), port) != entry.ports.end())
@@ -257,11 +270,46 @@ absl::StatusOr<TargetGuard::Ceiling> TargetGuard::CheckName(const std::string& h
                    host));
 }
 
-absl::Status TargetGuard::CheckSecret(const std::string& reference) const {
-  if (allows_all_secrets_ || std::find(secrets_.begin(), secrets_.end(), reference) != secrets_.end())
-    return absl::OkStatus();
-  return absl::PermissionDeniedError(absl::StrCat("secret refused: {", reference.substr(0, 128),
-                                                  "} is not named under secrets: of the agent's --allow-list"));
+absl::StatusOr<TargetGuard::UnixSocket> TargetGuard::CheckUnix(const std::string& path) const {
+  const bool is_abstract = absl::StartsWith(path, "@");
+  const std::string real = is_abstract ? "" : RealPath(path);
+  const auto allow = [&](const Ceiling& ceiling) { return UnixSocket{real.empty() ? path : real, ceiling}; };
+  for (const Entry& entry : entries_) {
+    const std::string& name = entry.unix_socket;
+    if (name.empty()) continue;
+    if (name == path || (!real.empty() && name[0] == '/' && RealPath(name) == real)) return allow(entry.ceiling);
+  }
+  if (is_users_own_) return allow({});
+  return absl::PermissionDeniedError(
+      absl::StrCat("target refused: unix:", InertText(path, 128),
+                   " is not named by the agent's --allow-list; a Unix socket needs an entry unix: ",
+                   is_abstract ? "@NAME" : "/PATH"));
+}
+
+absl::StatusOr<std::string> TargetGuard::ReadSecret(absl::string_view reference, std::size_t limit) const {
+  absl::string_view name = reference;
+  if (absl::ConsumePrefix(&name, "file:")) return ReadFile(std::string(name), limit);
+  if (!is_users_own_ && std::find(secrets_.begin(), secrets_.end(), reference) == secrets_.end())
+    return absl::PermissionDeniedError("");
+  absl::ConsumePrefix(&name, "env:");
+  const char* const text = std::getenv(std::string(name).c_str());
+  if (text == nullptr) return absl::InvalidArgumentError("is not set in the agent's environment");
+  return std::string(text);
+}
+
+bool TargetGuard::MayRead(const std::string& path, const std::string& real) const {
+  return std::any_of(secrets_.begin(), secrets_.end(), [&](absl::string_view name) {
+    if (!absl::ConsumePrefix(&name, "file:")) return false;
+    const std::string own(name);
+    // A link that the operator named himself may lead where he likes.
+    if (!absl::EndsWith(own, "/")) return own == path || RealPath(own) == real;
+    const std::string folder = RealPath(own);
+    return !folder.empty() && absl::StartsWith(real, folder == "/" ? folder : absl::StrCat(folder, "/"));
+  });
+}
+
+absl::StatusOr<std::string> TargetGuard::ReadFile(const std::string& path, std::size_t limit) const {
+  return ReadGuardedFile(path, limit, [&](const std::string& real) { return is_users_own_ || MayRead(path, real); });
 }
 
 }  // namespace tidemark

@@ -7,13 +7,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "agent/transport.h"
 #include "protos/allow_list.pb.h"
 
 namespace tidemark {
 
-// Loopback and private addresses (RFC 1918, RFC 4193) are allowed unless the list says `only_these`, and so are Unix
-// sockets; everything else only if named. Checked after resolution, for each address.
+// Loopback and private addresses (RFC 1918, RFC 4193) are allowed unless the list says `only_these`; everything else,
+// and every Unix socket, only if named. Checked after resolution, for each address.
 // Threads: any, after construction.
 class TargetGuard {
  public:
@@ -35,6 +36,14 @@ class TargetGuard {
   // that the name proves nothing.  Errors: PermissionDenied naming host, address, the rule, and the remedy.
   absl::StatusOr<Ceiling> Check(const std::string& host, const SocketAddress& address, bool is_overridden) const;
 
+  // The real path of the Unix socket `path`, or "@NAME" itself, and what it may be given.  Errors: PermissionDenied,
+  // the same whether or not there is such a socket.
+  struct UnixSocket {
+    std::string path = {};
+    Ceiling ceiling = {};
+  };
+  absl::StatusOr<UnixSocket> CheckUnix(const std::string& path) const;
+
   // Whether what is meant for `host` may go to `address`, which is another host's: not, if `host` is an exchange's
   // production and the address is not inside.  Errors: PermissionDenied.
   absl::Status CheckSentHost(const std::string& host, const SocketAddress& address) const;
@@ -43,10 +52,15 @@ class TargetGuard {
   // Errors: PermissionDenied naming the remedy.
   absl::StatusOr<Ceiling> CheckName(const std::string& host, std::uint16_t port) const;
 
-  // Whether a request may hold this "env:NAME" or "file:PATH".  Errors: PermissionDenied.
-  absl::Status CheckSecret(const std::string& reference) const;
-  // For an agent in the user's own process, which may read what the user may.
-  void AllowAllSecrets() { allows_all_secrets_ = true; }
+  // The value of "env:NAME" or "file:PATH", of up to `limit` bytes, which a plan may hold if it stands under secrets.
+  // Errors: as ReadFile.
+  absl::StatusOr<std::string> ReadSecret(absl::string_view reference, std::size_t limit) const;
+  // The contents of the file `path` at this agent, which "file:PATH" under secrets names, or "file:FOLDER/" holds, by
+  // its real path. Regular files of up to `limit` bytes.  Errors: PermissionDenied with an empty message, the same
+  // whether or not there is such a file; InvalidArgument naming the path, and what is wrong with it.
+  absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit) const;
+  // For an agent in the user's own process: it may use the sockets, files and variables that the user may.
+  void AllowWhatTheUserMay() { is_users_own_ = true; }
 
  private:
   struct Range {
@@ -54,7 +68,8 @@ class TargetGuard {
     int bits;
   };
   struct Entry {
-    std::string host = {};  // lower case, without a trailing dot; empty: `range`
+    std::string host = {};         // lower case, without a trailing dot; empty: `range`, or
+    std::string unix_socket = {};  // as the list gives it
     Range range{};
     std::vector<std::int64_t> ports = {};
     bool is_production = false;
@@ -63,12 +78,13 @@ class TargetGuard {
   static bool Parse(const std::string& text, Range* range);
   static bool Contains(const Range& range, const unsigned char address[16]);
   bool IsInside(const unsigned char address[16]) const;
+  bool MayRead(const std::string& path, const std::string& real) const;
   static absl::StatusOr<Entry> MakeEntry(const proto::AllowedTarget& target);
 
   std::vector<Entry> entries_;
   std::vector<Range> always_;
   std::vector<std::string> secrets_;
-  bool allows_all_secrets_ = false;
+  bool is_users_own_ = false;
 };
 
 // Whether `host` serves the production of an exchange that we know; its test networks are not meant.

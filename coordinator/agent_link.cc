@@ -186,15 +186,15 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optio
   return grpc::CreateCustomChannel(absl::StrCat("dns:///", address), credentials, arguments);
 }
 
-absl::StatusOr<bool> StopRun(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
-                             const std::string& run, Nanos deadline) {
+absl::StatusOr<proto::StopRunResponse> StopRun(const std::shared_ptr<grpc::Channel>& channel,
+                                               const std::string& address, const std::string& run, Nanos deadline) {
   grpc::ClientContext context;
   SetDeadline(deadline, &context);
   proto::StopRunRequest request;
   request.set_run(run);
   proto::StopRunResponse response;
   const grpc::Status status = proto::Agent::NewStub(channel)->StopRun(&context, request, &response);
-  if (status.ok()) return response.is_stopped();
+  if (status.ok()) return response;
   return absl::UnavailableError(absl::StrCat("agent ", address, " does not stop: ", InertLine(status.error_message())));
 }
 

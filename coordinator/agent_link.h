@@ -82,8 +82,8 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optio
 absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,
                                                  const std::string& address, Nanos deadline);
 
-// Ends run `run` at an agent; false if the agent does not have it. Errors: Unavailable saying what was tried.
-absl::StatusOr<bool> StopRun(const std::shared_ptr<grpc::Channel>& channel, const std::string& address,
-                             const std::string& run, Nanos deadline);
+// Ends run `run` at an agent, and says whether it had it, and is free again. Errors: Unavailable saying what was tried.
+absl::StatusOr<proto::StopRunResponse> StopRun(const std::shared_ptr<grpc::Channel>& channel,
+                                               const std::string& address, const std::string& run, Nanos deadline);
 
 }  // namespace tidemark

@@ -30,7 +30,8 @@ Examples:
   tidemark stop 20261123T120000Z-1f2e3d --agents 10.0.0.5,10.0.0.6
 
 A run's id is shown by 'tidemark agents'. Its coordinator, if it lives, reports what was measured until then.
-Exit codes: 0 stopped; 1 usage, or no agent had the run; 2 an agent did not answer.)";
+Exit codes: 0 stopped, and its agents are free; 1 usage, or no agent had the run; 2 an agent did not answer, or is
+still busy.)";
 
 void AddAgents(CLI::App* app, AgentOptions* options) {
   app->add_option("--agents", options->addresses, "HOST[:PORT],... or dns:NAME[:PORT]")
@@ -103,15 +104,21 @@ int StopCommand(std::vector<std::string> arguments) {
   int stopped = 0;
   for (const AgentAnswer& answer : *answers) {
     const std::string& address = answer.agent.address;
-    const auto is_stopped = answer.status.ok()
-                                ? StopRun(answer.agent.channel, address, run, MonotonicNow() + kDescribeTimeout)
-                                : absl::StatusOr<bool>(answer.status);
-    if (!is_stopped.ok()) {
-      exit_code = Fail(kExitAgents, is_stopped.status().message());
+    const auto answered = answer.status.ok()
+                              ? StopRun(answer.agent.channel, address, run, MonotonicNow() + kDescribeTimeout)
+                              : absl::StatusOr<proto::StopRunResponse>(answer.status);
+    if (!answered.ok()) {
+      exit_code = Fail(kExitAgents, answered.status().message());
       continue;
     }
-    std::printf("agent %s: %s\n", address.c_str(), *is_stopped ? "stopped" : "has no such run");
-    stopped += *is_stopped ? 1 : 0;
+    stopped += answered->is_stopped() ? 1 : 0;
+    if (answered->is_stopped() && !answered->has_ended()) {
+      exit_code = Fail(kExitAgents, absl::StrCat("agent ", address,
+                                                 " is told to stop, and still busy; look again with "
+                                                 "'tidemark agents'"));
+      continue;
+    }
+    std::printf("agent %s: %s\n", address.c_str(), answered->is_stopped() ? "stopped, and free" : "has no such run");
   }
   if (exit_code == kExitOk && stopped == 0) return Fail(kExitUsage, absl::StrCat("stop: no agent has run ", run));
   return exit_code;

@@ -26,7 +26,7 @@ LocalAgent::~LocalAgent() {
 
 absl::StatusOr<std::unique_ptr<LocalAgent>> LocalAgent::Start(const std::vector<std::string>& allowed_targets) {
   TIDEMARK_ASSIGN_OR_RETURN(TargetGuard guard, TargetGuard::Make(allowed_targets));
-  guard.AllowAllSecrets();
+  guard.AllowWhatTheUserMay();
   auto parts = std::make_unique<Parts>(AgentService::Options{.guard = std::move(guard)});
   grpc::ServerBuilder builder;
   ConfigureServer(&parts->service, &builder);

@@ -2,8 +2,7 @@
 // are.
 #include <sys/resource.h>
 
-#include <fstream>
-
+#include "tests/e2e/memory.h"
 #include "tests/e2e/programs.h"
 
 namespace tidemark {
@@ -76,26 +75,6 @@ TEST(SecurityTest, TheAllowListsCeilingsHold) {
   EXPECT_EQ(bad.Wait(), 1);
   EXPECT_NE(bad.Err().find("bad.yaml:2: targets.hots: unknown field; did you mean 'host'?"), std::string::npos)
       << bad.Err();
-}
-
-// Whether the process holds `text` in memory that it can read.
-bool HasInMemory(int pid, const std::string& text) {
-  const std::string proc = "/proc/" + std::to_string(pid);
-  std::ifstream maps(proc + "/maps");
-  std::ifstream memory(proc + "/mem", std::ios::binary);
-  EXPECT_TRUE(maps && memory);
-  for (std::string line; std::getline(maps, line);) {
-    if (line.find(" rw") == std::string::npos || line.find("[v") != std::string::npos) continue;
-    const std::size_t dash = line.find('-');
-    const auto begin = std::stoull(line.substr(0, dash), nullptr, 16);
-    const auto end = std::stoull(line.substr(dash + 1), nullptr, 16);
-    std::string bytes(end - begin, '\0');
-    memory.clear();
-    memory.seekg(static_cast<std::streamoff>(begin));
-    memory.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    if (bytes.find(text) != std::string::npos) return true;
-  }
-  return false;
 }
 
 TEST(SecurityTest, ASecretIsAtTheAgentAndNowhereElse) {

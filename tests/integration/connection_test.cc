@@ -310,7 +310,7 @@ TEST(ConnectionTest, LocalhostMeansTheFamilyThatListens) {
   };
   std::vector<SocketAddress> left_out;
   std::vector<SocketAddress> both = {address("::1", server.port()), address("127.0.0.1", server.port())};
-  KeepListeningLoopback(&both, &left_out);
+  KeepListeningLoopback(Patience(), &both, &left_out);
   ASSERT_EQ(both.size(), 1u);
   EXPECT_EQ(both[0].family(), AF_INET);
   ASSERT_EQ(left_out.size(), 1u);
@@ -318,11 +318,11 @@ TEST(ConnectionTest, LocalhostMeansTheFamilyThatListens) {
 
   std::vector<SocketAddress> none = {address("::1", 1), address("127.0.0.1", 1)};
   left_out.clear();
-  KeepListeningLoopback(&none, &left_out);
+  KeepListeningLoopback(Patience(), &none, &left_out);
   EXPECT_EQ(none.size(), 2u);
   EXPECT_TRUE(left_out.empty());
   std::vector<SocketAddress> same_family = {address("127.0.0.1", server.port()), address("127.0.0.2", 1)};
-  KeepListeningLoopback(&same_family, &left_out);
+  KeepListeningLoopback(Patience(), &same_family, &left_out);
   EXPECT_EQ(same_family.size(), 2u);  // a list of servers, one of which is down: that is for the report
 }
 

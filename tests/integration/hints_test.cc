@@ -30,7 +30,7 @@ const std::string kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 absl::Status OpenOnly(const proto::Plan& plan) {
   proto::Open open;
   *open.mutable_plan() = plan;
-  return Session::Open(open, *TargetGuard::Make({}), 1, [](const proto::Event&) {}).status();
+  return Session::Open(open, OwnGuard(), 1, [](const proto::Event&) {}).status();
 }
 
 bool HasError(const PointRun& run, const std::string& part) {
@@ -196,7 +196,7 @@ struct FullQueue {
 
 TEST(HintsTest, AFullAcceptQueueOfAUnixSocketIsWaitedFor) {
   const FullQueue queue(300 * kMillisecond);
-  PointRun run = RunOnePoint(PlanFor("unix:" + queue.address.ToString() + ":/", 50, 2));
+  PointRun run = RunOnePoint(PlanFor("unix:" + queue.address.ToString() + ":/", 50, 2), OwnGuard());
   EXPECT_EQ(run.counters.success, 100u);
   EXPECT_EQ(run.warmup[ConnectResult::kEstablished], 50u);
   EXPECT_EQ(run.warmup[ConnectResult::kOther], 0u);
@@ -209,7 +209,7 @@ TEST(HintsTest, ItIsWaitedForNoLongerThanTheConnectTimeOut) {
   const FullQueue queue(1'500 * kMillisecond);
   proto::Plan plan = PlanFor("unix:" + queue.address.ToString() + ":/", 4, 1);
   *plan.mutable_connect_timeout() = ToDurationProto(200 * kMillisecond);
-  PointRun run = RunOnePoint(plan);
+  PointRun run = RunOnePoint(plan, OwnGuard());
   EXPECT_GE(run.warmup[ConnectResult::kTimeout], 2u);
   EXPECT_EQ(run.warmup[ConnectResult::kOther], 0u);
   EXPECT_TRUE(HasError(run, "connect to " + queue.address.ToString() + ": Connection timed out"));

@@ -157,7 +157,7 @@ TEST(StatusTest, ABodyIsInertAndHoldsNoSecretThatTheTargetWasTold) {
   plan.mutable_requests(0)->set_path("/?key={env:TIDEMARK_TEST_ECHO}");
   plan.mutable_requests(0)->add_headers("Authorization: Bearer swordfish");
   TargetGuard guard = *TargetGuard::Make({});
-  guard.AllowAllSecrets();
+  guard.AllowWhatTheUserMay();
   PointRun run = RunOnePoint(plan, guard);
   const FirstAnswer& answer = run.statuses.answers().at({.status = 400});
   EXPECT_TRUE(absl::StrContains(answer.body, "GET /?key=*** HTTP/1.1")) << answer.body;

@@ -209,7 +209,7 @@ TEST(WhereItGoesTest, AnAbstractUnixSocketHasNoFile) {
       });
     }
   });
-  PointRun run = RunOnePoint(PlanFor("unix:" + name + ":/x", 3, 4));
+  PointRun run = RunOnePoint(PlanFor("unix:" + name + ":/x", 3, 4), OwnGuard());
   EXPECT_EQ(run.counters.success, 12u);
   is_over = true;
   shutdown(listener, SHUT_RDWR);

@@ -90,6 +90,13 @@ inline proto::Prepare WholePoint(std::int64_t connections, std::int64_t requests
   return prepare;
 }
 
+// Of an agent in the user's own process.
+inline TargetGuard OwnGuard() {
+  TargetGuard guard = *TargetGuard::Make({});
+  guard.AllowWhatTheUserMay();
+  return guard;
+}
+
 // Prepares, starts and finishes the first point of `plan`.
 inline PointRun RunOnePoint(const proto::Plan& plan, const TargetGuard& guard = *TargetGuard::Make({})) {
   PointRun run;

@@ -80,7 +80,7 @@ TEST(LayeringTest, FewFilesKnowTheHeavyLibraries) {
   ExpectOnly("common", kBeast, {});
   ExpectOnly("agent", kBeast,
              {"agent/response_parser", "agent/request_source", "agent/target_clock", "agent/transport", "agent/tls",
-              "agent/stamped_socket", "agent/web_socket"});
+              "agent/stamped_socket", "agent/web_socket", "agent/wiping_memory"});
   ExpectOnly("coordinator", kBeast, {"coordinator/certs_command"});
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,7 +17,7 @@ namespace {
 struct SecretsTest : testing::Test {
   SecretsTest() {
     setenv("TIDEMARK_TEST_KEY", "sesame", 1);
-    guard.AllowAllSecrets();
+    guard.AllowWhatTheUserMay();
   }
   proto::Request Resolve(const std::string& header, const std::string& body = "") {
     proto::Plan plan;
@@ -84,6 +85,25 @@ TEST_F(SecretsTest, ErrorsNameTheReferenceAndNeverTheValue) {
   guard = *TargetGuard::Make({});
   Resolve("X: {env:TIDEMARK_TEST_KEY}");
   EXPECT_THAT(status, FailsWith("secret refused"));
+}
+
+TEST_F(SecretsTest, ABodyFullOfReferencesTakesTimeInProportion) {
+  const auto seconds_of = [&](const std::string& unit, std::size_t size) {
+    std::string body;
+    while (body.size() < size) body += unit;
+    const auto start = std::chrono::steady_clock::now();
+    Resolve("X: y", body);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  // 15 MiB took 40 s and more when each reference moved what follows it.
+  for (const char* unit : {"{env:TIDEMARK_TEST_KEY}", "{", "{env:", "{file:/"}) {
+    EXPECT_LT(seconds_of(unit, 15 << 20), 8) << unit;
+  }
+  // What comes of it is bounded as a body is.
+  setenv("TIDEMARK_TEST_KEY", std::string(60'000, 'x').c_str(), 1);
+  seconds_of("{env:TIDEMARK_TEST_KEY}", 1 << 20);
+  EXPECT_THAT(status, FailsWith("beyond 16 MiB"));
+  prctl(PR_SET_DUMPABLE, 1);
 }
 
 // A value that looks like a reference is not followed.

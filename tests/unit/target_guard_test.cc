@@ -3,9 +3,15 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 
+#include <cstdlib>
+#include <filesystem>
+
+#include "agent/guarded_file.h"
 #include "agent/resolver.h"
 #include "common/yaml_message.h"
+#include "tests/e2e/process.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -120,18 +126,91 @@ TEST(TargetGuardTest, ProductionOfAnExchangeNeedsItsNameAndAPermission) {
 }
 
 TEST(TargetGuardTest, SecretsAreThoseOfTheList) {
-  const TargetGuard guard = *TargetGuard::Make({}, List("secrets: ['env:API_KEY', 'file:/run/key']\n"));
-  EXPECT_OK(guard.CheckSecret("env:API_KEY"));
-  EXPECT_OK(guard.CheckSecret("file:/run/key"));
-  EXPECT_THAT(guard.CheckSecret("file:/etc/shadow"), FailsWith("secret refused"));
-  EXPECT_THAT(guard.CheckSecret("env:API_KEY2"), FailsWith("secret refused"));
+  const TempDir dir;
+  Spill(dir / "key", "sesame");
+  Spill(dir / "other", "no");
+  setenv("TIDEMARK_TEST_KEY", "open", 1);
+  const TargetGuard guard =
+      *TargetGuard::Make({}, List("secrets: ['env:TIDEMARK_TEST_KEY', 'file:" + (dir / "key") + "']\n"));
+  EXPECT_EQ(*guard.ReadSecret("env:TIDEMARK_TEST_KEY", 100), "open");
+  EXPECT_EQ(*guard.ReadSecret("file:" + (dir / "key"), 100), "sesame");
+  for (const std::string& reference :
+       {std::string("file:/etc/shadow"), std::string("env:TIDEMARK_TEST_KEY2"), std::string("env:HOME"),
+        "file:" + (dir / "other"), std::string("file:/no/such")})
+    EXPECT_TRUE(absl::IsPermissionDenied(guard.ReadSecret(reference, 100).status())) << reference;
   EXPECT_THAT(TargetGuard::Make({}, List("secrets: [API_KEY]\n")), FailsWith("neither env:NAME"));
+}
+
+// What is refused is refused in the same words, whether it is there or not.
+TEST(TargetGuardTest, AFolderGivesWhatLiesInItAndNothingThatALinkLeadsTo) {
+  const TempDir dir;
+  std::filesystem::create_directories(dir / "open/sub");
+  Spill(dir / "open/sub/ca.pem", "ca");
+  Spill(dir / "outside", "no");
+  std::filesystem::create_symlink(dir / "outside", dir / "open/escape");
+  std::filesystem::create_symlink(dir / "", dir / "open/up");
+  std::filesystem::create_symlink(dir / "nowhere", dir / "open/dangling");
+  std::filesystem::create_symlink(dir / "open/sub/ca.pem", dir / "open/inside");
+  std::filesystem::create_symlink(dir / "open", dir / "alias");
+  ASSERT_EQ(mkfifo((dir / "open/fifo").c_str(), 0600), 0);
+  Spill(dir / "open/large", std::string(1'001, 'x'));
+  const TargetGuard guard = *TargetGuard::Make({}, List("secrets: ['file:" + (dir / "open/") + "']\n"));
+  for (const char* path : {"open/sub/ca.pem", "open/inside", "alias/sub/ca.pem", "open/sub/../sub/ca.pem"})
+    EXPECT_EQ(*guard.ReadFile(dir / path, 1'000), "ca") << path;
+  for (const char* path : {"open/escape", "open/up/outside", "open/up/none", "open/../outside", "open/../none",
+                           "outside", "none", "open/dangling", "open/dangling/x", "openly"}) {
+    const absl::Status status = guard.ReadFile(dir / path, 1'000).status();
+    EXPECT_TRUE(absl::IsPermissionDenied(status)) << path << ": " << status;
+    EXPECT_EQ(status.message(), "") << path;
+  }
+  EXPECT_THAT(guard.ReadFile(dir / "open/none", 1'000), FailsWith("cannot be read: No such file"));
+  EXPECT_THAT(guard.ReadFile(dir / "open/fifo", 1'000), FailsWith("is no regular file"));
+  EXPECT_THAT(guard.ReadFile(dir / "open/sub", 1'000), FailsWith("is no regular file"));
+  EXPECT_THAT(guard.ReadFile(dir / "open/large", 1'000), FailsWith("is larger than"));
+  TargetGuard users = *TargetGuard::Make({});
+  EXPECT_TRUE(absl::IsPermissionDenied(users.ReadFile(dir / "outside", 1'000).status()));
+  users.AllowWhatTheUserMay();
+  EXPECT_EQ(*users.ReadFile(dir / "outside", 1'000), "no");
+  EXPECT_THAT(users.ReadFile(dir / "open/fifo", 1'000), FailsWith("is no regular file"));
+  EXPECT_THAT(users.ReadFile("/dev/zero", 1'000), FailsWith("is no regular file"));
+}
+
+TEST(TargetGuardTest, AUnixSocketNeedsAnEntry) {
+  const TempDir dir;
+  std::filesystem::create_directories(dir / "run");
+  Spill(dir / "run/api.sock", "");
+  Spill(dir / "run/other.sock", "");
+  std::filesystem::create_symlink(dir / "run", dir / "var");
+  std::filesystem::create_symlink(dir / "run/other.sock", dir / "run/alias.sock");
+  EXPECT_THAT(TargetGuard::Make({})->CheckUnix(dir / "run/api.sock"), FailsWith("is not named"));
+  EXPECT_THAT(TargetGuard::Make({})->CheckUnix("@api"), FailsWith("unix: @NAME"));
+  const TargetGuard guard = *TargetGuard::Make({}, List("targets:\n- {unix: " + (dir / "run/api.sock") +
+                                                        ", max_rate: 7}\n- {unix: '@api', max_connections: 3}\n"));
+  for (const char* path : {"run/api.sock", "var/api.sock", "run/../var/api.sock"}) {
+    const auto allowed = guard.CheckUnix(dir / path);
+    ASSERT_OK(allowed);
+    EXPECT_EQ(allowed->path, RealPath(dir / "run/api.sock"));
+    EXPECT_EQ(allowed->ceiling.max_rate, 7);
+  }
+  EXPECT_EQ(guard.CheckUnix("@api")->ceiling.max_connections, 3);
+  EXPECT_EQ(guard.CheckUnix("@api")->path, "@api");
+  for (const std::string& path : {dir / "run/other.sock", dir / "run/alias.sock", dir / "run/none.sock",
+                                  std::string("@api2"), std::string("@"), std::string("@api\0", 5)}) {
+    EXPECT_TRUE(absl::IsPermissionDenied(guard.CheckUnix(path).status())) << path;
+    EXPECT_TRUE(absl::IsPermissionDenied(guard.Check("", SocketAddress::OfUnix(path), false).status())) << path;
+  }
+  TargetGuard users = *TargetGuard::Make({});
+  users.AllowWhatTheUserMay();
+  EXPECT_OK(users.CheckUnix(dir / "run/other.sock"));
+  for (const char* yaml : {"targets: [{unix: api.sock}]", "targets: [{unix: '@'}]", "targets: [{unix: /a, host: b}]",
+                           "targets: [{unix: /a, ports: [1]}]"})
+    EXPECT_THAT(TargetGuard::Make({}, List(yaml)), FailsWith("--allow-list")) << yaml;
 }
 
 TEST(TargetGuardTest, EntriesThatAreNeitherAreRefused) {
   for (const char* yaml : {"targets: [{}]", "targets: [{host: a, cidr: 10.0.0.0/8}]", "targets: [{cidr: nonsense}]",
                            "targets: [{host: a, ports: [0]}]", "targets: [{host: a, ports: [70000]}]",
-                           "targets: [{host: a, max_connections: -1}]", "targets: [{host: a, max_connect_rate: 1e9}]"}) {
+                           "targets: [{host: a, max_connect_rate: 200M}]"}) {
     EXPECT_THAT(TargetGuard::Make({}, List(yaml)), FailsWith("--allow-list")) << yaml;
   }
   for (const char* text : {"10.0.0.0/33",
