@@ -268,8 +268,8 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
 // Obeys what comes over this stream; true if the run is over, false if another stream has taken it.
 bool AgentService::Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream) {
   bool is_closed = false;
-  Lease lease(context, kLeaseMillis * kMillisecond,
-              absl::StrCat("the coordinator was silent for ", kLeaseMillis / 1'000, " s; its run is stopped"));
+  Lease lease(context, options_.lease,
+              absl::StrCat("the coordinator was silent for ", options_.lease / kSecond, " s; its run is stopped"));
   proto::Command command;
   while (status.ok() && !is_closed && lease.Read(stream, &command)) {
     bool is_new = false;

@@ -11,6 +11,7 @@
 #include "agent/interrupt.h"
 #include "agent/live_run.h"
 #include "agent/target_guard.h"
+#include "common/control_address.h"
 #include "common/mutex.h"
 #include "protos/agent.grpc.pb.h"
 
@@ -26,6 +27,7 @@ class AgentService final : public proto::Agent::Service {
     std::string allowed_coordinator = {};
     bool is_insecure = false;                    // listens beyond loopback in plain text
     std::function<void()> on_run_end = nullptr;  // called after each run, from a gRPC thread; may be null
+    Nanos lease = kLeaseMillis * kMillisecond;   // of a run whose coordinator is silent
     Nanos open_limit = 30 * kSecond;             // to open a run, whatever it waits for
     Nanos first_command_limit = 5 * kSecond;     // of a stream
   };

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -84,13 +85,13 @@ struct ConnectionContext {
   std::string tunnel;       // ... which is asked for a tunnel with this; empty: for each request
   SSL_CTX* tls = nullptr;
   std::string server_name;
-  std::optional<UpgradeRequest> upgrade;  // of a WebSocket target
-  std::string subprotocols;               // ... offered
-  std::string reply_id;                   // ... JSON pointer; empty: the next message is the reply
-  std::vector<std::string> subscribe;     // ... messages that open a connection
-  Match ack;                              // ... what answers each of them; without a pointer nothing is awaited
-  std::size_t pipeline = 1;               // ... requests under way at once
-  Nanos control_interval = 0;             // ... between subscriptions, pings and pongs; 0: none
+  std::optional<UpgradeRequest> upgrade;   // of a WebSocket target
+  std::string subprotocols;                // ... offered
+  std::string reply_id;                    // ... JSON pointer; empty: the next message is the reply
+  std::span<const std::string> subscribe;  // ... messages that open a connection
+  Match ack;                               // ... what answers each of them; without a pointer nothing is awaited
+  std::size_t pipeline = 1;                // ... requests under way at once
+  Nanos control_interval = 0;              // ... between subscriptions, pings and pongs; 0: none
   const std::atomic<Nanos>* target_clock = nullptr;  // ... its offset to our wall clock; null: 0
   std::unique_ptr<MessageDeflate> deflate;           // ... offered, if there is one
   std::optional<ListenRules> listen;

@@ -125,6 +125,15 @@ int UsableCores() {
   return std::max(cores, 1);
 }
 
+std::int64_t UsableMemory() {
+  std::int64_t bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::int64_t limit = 0;
+    if (std::ifstream(path) >> limit && limit > 0) bytes = std::min(bytes, limit);
+  }
+  return bytes;
+}
+
 void PinToCore(int index) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -12,6 +12,9 @@ namespace tidemark {
 // Cores the process may use: its affinity mask, bounded by the CPU quota of its cgroup (v1 or v2), rounded up.
 int UsableCores();
 
+// Bytes of memory that the process may use: the machine's, bounded by the limit of its cgroup (v1 or v2).
+std::int64_t UsableMemory();
+
 // Keeps the calling thread on one core of those it may run on, the `index`th, counted round. The kernel refuses only if
 // the machine loses that core meanwhile; the thread then stays free.
 void PinToCore(int index);

@@ -34,11 +34,13 @@ boost::beast::string_view View(absl::string_view text) { return {text.data(), te
 
 }  // namespace
 
-void RequestBytes::StampPlaces(std::uint64_t slot) {
+const std::string& RequestBytes::Stamped(std::uint64_t slot) {
+  if (stamped.empty()) stamped = *bytes;
   char digits[kSlotDigits];
   for (std::size_t i = kSlotDigits; i-- > 0; slot /= 10) digits[i] = static_cast<char>('0' + slot % 10);
   for (const std::size_t place : slot_places)
-    std::copy(digits, digits + kSlotDigits, bytes.begin() + static_cast<std::ptrdiff_t>(place));
+    std::copy(digits, digits + kSlotDigits, stamped.begin() + static_cast<std::ptrdiff_t>(place));
+  return stamped;
 }
 
 RequestMix::RequestMix(std::vector<RequestBytes> requests, const std::vector<std::int64_t>& weights)
@@ -56,13 +58,13 @@ RequestMix::RequestMix(std::vector<RequestBytes> requests, const std::vector<std
 
 const std::string& RequestBytes::FrameOf(std::uint64_t slot, MessageDeflate* deflate) {
   const auto mask = static_cast<std::uint32_t>(Mix64(slot ^ mask_seed));
-  Of(slot);
+  const std::string& payload = Of(slot);
   frame.clear();
   if (deflate == nullptr) {
-    AppendFrame(opcode, bytes, mask, &frame);
+    AppendFrame(opcode, payload, mask, &frame);
   } else {
     std::string compressed;
-    deflate->Compress(bytes, &compressed);
+    deflate->Compress(payload, &compressed);
     AppendFrame(opcode, compressed, mask, &frame, true);
   }
   return frame;
@@ -96,21 +98,30 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
 
   std::ostringstream out;
   out << message;
-  RequestBytes result{.bytes = out.str(), .is_head = request.method() == "HEAD", .slot_places = {}};
+  const auto bytes = std::make_shared<const std::string>(out.str());
+  RequestBytes result{.bytes = bytes, .is_head = request.method() == "HEAD", .slot_places = {}};
   result.is_last = is_last_on_connection || HasToken(request, "Connection", "close");
-  const std::size_t body_at = result.bytes.size() - message.body().size();
+  const std::size_t body_at = bytes->size() - message.body().size();
   if (!message.body().empty() && HasToken(request, "Expect", "100-continue")) result.head_bytes = body_at;
-  FindAll(absl::string_view(result.bytes).substr(0, body_at), kSlotMark, 0, &result.slot_places);
+  FindAll(absl::string_view(*bytes).substr(0, body_at), kSlotMark, 0, &result.slot_places);
   for (const std::size_t place : body_places) result.slot_places.push_back(body_at + place);
   return result;
 }
 
+std::vector<RequestBytes> SerializeAll(const proto::Plan& plan, const Target& target, bool is_last_on_connection) {
+  std::vector<RequestBytes> all;
+  for (const proto::Request& request : plan.requests())
+    all.push_back(target.is_web_socket ? MakeMessage(request, plan.web_socket().binary(), 0)
+                                       : SerializeRequest(request, target, is_last_on_connection));
+  return all;
+}
+
 RequestBytes MakeMessage(const proto::Request& request, bool is_binary, std::uint64_t mask_seed) {
-  RequestBytes result{.bytes = Marked(request.body()),
+  RequestBytes result{.bytes = std::make_shared<const std::string>(Marked(request.body())),
                       .slot_places = {},
                       .opcode = is_binary ? Opcode::kBinary : Opcode::kText,
                       .mask_seed = mask_seed};
-  FindAll(result.bytes, kSlotMark, 0, &result.slot_places);
+  FindAll(*result.bytes, kSlotMark, 0, &result.slot_places);
   return result;
 }
 
@@ -125,7 +136,7 @@ UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& tar
     upgrade.add_headers(header);
   if (!subprotocols.empty()) upgrade.add_headers("Sec-WebSocket-Protocol: " + subprotocols);
   if (may_deflate) upgrade.add_headers(absl::StrCat("Sec-WebSocket-Extensions: ", MessageDeflate::kOffer));
-  UpgradeRequest result{.bytes = SerializeRequest(upgrade, target).bytes};
+  UpgradeRequest result{.bytes = *SerializeRequest(upgrade, target).bytes};
   result.key_at = result.bytes.find(key);
   return result;
 }

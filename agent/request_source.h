@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,11 @@
 
 namespace tidemark {
 
-// A request as it goes over the wire, shared by all connections of a worker.
+// A request as it goes over the wire, shared by all connections of a worker; its bytes by all workers, unless they have
+// the slot's number in them.
 struct RequestBytes {
-  std::string bytes;  // of an HTTP request, or a WebSocket message's payload
+  std::shared_ptr<const std::string> bytes;  // of an HTTP request, or a WebSocket message's payload
+  std::string stamped = {};                  // ... with a slot's number, if it has a place for one
   bool is_head = false;
   bool is_last = false;                  // it tells the target that no other follows on its connection
   std::size_t head_bytes = 0;            // of one that waits for 100 Continue before its body goes out; 0: it does not
@@ -26,14 +29,14 @@ struct RequestBytes {
   // to be called before each write.
   const std::string& Of(std::uint64_t slot) {
     if (!slot_places.empty()) [[unlikely]]
-      StampPlaces(slot);
-    return bytes;
+      return Stamped(slot);
+    return *bytes;
   }
   // The same of a message: its frame, compressed if there is a `deflate`.
   const std::string& FrameOf(std::uint64_t slot, MessageDeflate* deflate);
 
  private:
-  void StampPlaces(std::uint64_t slot);
+  const std::string& Stamped(std::uint64_t slot);
 };
 
 // The requests of a plan, and which of them a slot sends.  Threads: one worker.
@@ -69,6 +72,9 @@ inline constexpr std::uint64_t kSlotModulus = 1'000'000'000'000;
 // Content-Length when there is a body or the method calls for one (RFC 9110 section 8.6), the plan's headers.
 // `is_last_on_connection` adds "Connection: close", so that the server closes and keeps the TIME_WAIT.
 RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection = false);
+
+// The requests of a valid plan, as its workers send them; `is_last_on_connection` of HTTP.
+std::vector<RequestBytes> SerializeAll(const proto::Plan& plan, const Target& target, bool is_last_on_connection);
 
 // The body of the request as a WebSocket message, text or binary.
 RequestBytes MakeMessage(const proto::Request& request, bool is_binary, std::uint64_t mask_seed);

@@ -11,6 +11,7 @@
 #include "agent/secrets.h"
 #include "agent/tunnel.h"
 #include "common/histogram_codec.h"
+#include "common/plan_memory.h"
 #include "common/split.h"
 #include "common/status_macros.h"
 #include "common/units.h"
@@ -20,6 +21,7 @@ namespace {
 
 // After Stop, a request in flight gets this long, or its own time-out if that is shorter.
 constexpr Nanos kStopGrace = 2 * kSecond;
+constexpr int kThreadsPerCore = 4;
 // Sets the random stream of a warm-up apart from its point's.
 constexpr std::uint32_t kWarmupPoint = 1U << 31;
 
@@ -41,6 +43,40 @@ absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceilin
   return absl::PermissionDeniedError(
       absl::StrCat("target refused: the agent's --allow-list caps it at ", ceiling.max_rate,
                    " requests per second; give a --rate, and a --warmup that is a time"));
+}
+
+// Errors: ResourceExhausted if the plan asks for more threads, or more memory, than an agent gives.
+absl::Status CheckSize(const proto::Plan& plan, const PlanMemory& memory, std::int64_t workers,
+                       std::int64_t connections) {
+  const int most = kThreadsPerCore * UsableCores();
+  if (plan.threads() > most)
+    return absl::ResourceExhaustedError(absl::StrCat("threads: ", plan.threads(), ", but this agent may use ",
+                                                     UsableCores(), " cores, and takes at most ", most));
+  const std::int64_t need = memory.Of(workers, connections);
+  const std::int64_t limit = UsableMemory() / 2;
+  if (need <= limit) return absl::OkStatus();
+  const auto bytes = [](std::int64_t count) { return FormatBytes(static_cast<double>(count)); };
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the plan takes ", bytes(need), " of this agent's memory: ", bytes(memory.shared), ", ", bytes(memory.per_worker),
+      " for each of ", workers, " threads, and ", bytes(memory.per_connection), " for each of ", connections,
+      " connections; it gives at most ", bytes(limit), ", half of what it has; send less, or add agents"));
+}
+
+proto::Open WithoutBodies(proto::Open open) {
+  for (proto::Request& request : *open.mutable_plan()->mutable_requests()) request.clear_body();
+  if (open.plan().has_web_socket()) open.mutable_plan()->mutable_web_socket()->clear_subscribe();
+  return open;
+}
+
+// Takes what is large out of the plan, once for all workers.
+void ShareBodies(Worker::Settings* settings) {
+  proto::Plan& plan = settings->plan;
+  settings->requests = SerializeAll(plan, settings->target, plan.sweep().new_connection());
+  if (plan.sweep().reconnect_after() != 0) settings->last_requests = SerializeAll(plan, settings->target, true);
+  for (proto::Request& request : *plan.mutable_requests()) request.clear_body();
+  if (!plan.has_web_socket()) return;
+  settings->subscribe = {plan.web_socket().subscribe().begin(), plan.web_socket().subscribe().end()};
+  plan.mutable_web_socket()->clear_subscribe();
 }
 
 // The clock of the plan's target, read for the first time.
@@ -95,6 +131,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   TIDEMARK_RETURN_IF_ERROR(ValidatePlan(plan));
   Worker::Settings settings{.plan = plan};
   TIDEMARK_ASSIGN_OR_RETURN(settings.target, ParseTarget(plan.target()));
+  const int worker_count = plan.threads() > 0 ? plan.threads() : UsableCores();
+  TIDEMARK_RETURN_IF_ERROR(CheckSize(plan, MemoryOf(plan), worker_count, 0));
   // Every address is checked, and no other is ever connected to.
   TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard, patience));
   TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, aim.ceiling));
@@ -111,6 +149,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   TIDEMARK_RETURN_IF_ERROR(ResolveSecrets(guard, &settings.plan, &secrets));
   TIDEMARK_RETURN_IF_ERROR(GoThroughProxy(guard, &settings, &secrets));
   settings.masks = Masks(secrets, settings.plan);
+  const proto::Open kept = WithoutBodies(open);
+  ShareBodies(&settings);
   settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);
   for (const std::string& text : plan.source_addresses()) {
     TIDEMARK_ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress("source_addresses", text));
@@ -123,16 +163,17 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
     settings.sources.push_back(address);
   }
 
-  std::unique_ptr<Session> session(new Session(open, incarnation, std::move(emit)));
+  std::unique_ptr<Session> session(new Session(kept, incarnation, std::move(emit)));
   session->target_count_ = settings.targets.size();
   session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
   session->is_unix_ = !settings.target.unix_path.empty();
   session->ceiling_ = aim.ceiling;
+  session->memory_ = MemoryOf(plan);
   if (plan.web_socket().listen().has_clock()) {
     TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard, tls_files, patience));
     settings.target_clock = &session->target_clock_->offset();
   }
-  const int worker_count = plan.threads() > 0 ? plan.threads() : UsableCores();
+  const auto shared = std::make_shared<const Worker::Settings>(settings);
   for (int i = 0; i < worker_count; ++i) {
     SslContext tls;
     if (settings.target.is_tls) {
@@ -140,11 +181,11 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
     }
     if (patience.IsInterrupted()) return absl::CancelledError("the run ended while it was opened");
     session->workers_.push_back(std::make_unique<Worker>(
-        i, settings, std::move(tls), [raw = session.get()](WorkerReport report) { raw->Deliver(std::move(report)); }));
+        i, shared, std::move(tls), [raw = session.get()](WorkerReport report) { raw->Deliver(std::move(report)); }));
   }
   session->up_.resize(session->workers_.size());
   session->sender_ = std::thread([raw = session.get()] { raw->SendEvents(); });
-  session->WatchNames(plan, guard, settings.target, aim, patience);
+  session->WatchNames(kept.plan(), guard, settings.target, aim, patience);
 
   proto::Event event;
   event.mutable_opened()->set_incarnation(incarnation);
@@ -244,6 +285,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
                                                      ConnectionLimit(), "; raise its limit (ulimit -n) or add agents"));
   }
   TIDEMARK_RETURN_IF_ERROR(CheckCeiling(prepare));
+  TIDEMARK_RETURN_IF_ERROR(CheckSize(open_.plan(), memory_, worker_count, prepare.connections()));
   const std::int64_t ports = LocalPorts() * static_cast<std::int64_t>(source_count_ * target_count_);
   if (!is_unix_ && prepare.connections() > ports) {
     return absl::ResourceExhaustedError(absl::StrCat(prepare.connections(), " connections, but there are ", ports,

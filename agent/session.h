@@ -19,6 +19,7 @@
 #include "agent/target_guard.h"
 #include "agent/worker.h"
 #include "common/mutex.h"
+#include "common/plan_memory.h"
 #include "protos/agent.pb.h"
 
 namespace tidemark {
@@ -72,6 +73,7 @@ class Session {
   std::size_t source_count_ = 1;
   bool is_unix_ = false;
   TargetGuard::Ceiling ceiling_;
+  PlanMemory memory_;
   // Set before a point's workers start, read by what they report afterwards:
   HostCounters host_at_start_;
   std::uint32_t attempt_ = 0;

@@ -160,7 +160,7 @@ TargetClock::Reading TargetClock::Latest() {
 absl::Status TargetClock::Ask() {
   proto::Request request;
   request.set_method("GET");
-  const auto answer = line_->Get(settings_, SerializeRequest(request, settings_.target).bytes);
+  const auto answer = line_->Get(settings_, *SerializeRequest(request, settings_.target).bytes);
   std::optional<JsonPointers::Instant> shown;
   if (answer.ok()) {
     JsonPointers json;

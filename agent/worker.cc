@@ -53,8 +53,13 @@ ListenRules RulesOf(const proto::Listen& listen) {
 
 }  // namespace
 
-Worker::Worker(int index, const Settings& settings, SslContext tls, Report report)
-    : index_(index), settings_(settings), tls_(std::move(tls)), report_(std::move(report)), wheel_(MonotonicNow()) {
+Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext tls, Report report)
+    : index_(index),
+      shared_(std::move(settings)),
+      settings_(*shared_),
+      tls_(std::move(tls)),
+      report_(std::move(report)),
+      wheel_(MonotonicNow()) {
   const proto::Plan& plan = settings_.plan;
   context_.loop = &loop_;
   context_.wheel = &wheel_;
@@ -69,7 +74,7 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
     context_.reply_id = plan.web_socket().reply_id();
     context_.json = std::make_unique<JsonPointers>();
     const proto::WebSocket& web_socket = plan.web_socket();
-    context_.subscribe.assign(web_socket.subscribe().begin(), web_socket.subscribe().end());
+    context_.subscribe = settings_.subscribe;
     context_.ack = Match::Of(web_socket.ack());
     context_.pipeline = static_cast<std::size_t>(std::max<std::int64_t>(1, web_socket.pipeline()));
     if (web_socket.control_rate() != 0) context_.control_interval = static_cast<Nanos>(1e9 / web_socket.control_rate());
@@ -83,16 +88,11 @@ Worker::Worker(int index, const Settings& settings, SslContext tls, Report repor
                    web_socket.listen().silence_factor() != 0 || context_.control_interval != 0;
   }
   context_.reconnect_after = plan.sweep().reconnect_after();
-  std::vector<RequestBytes> requests;
-  std::vector<RequestBytes> last_requests;
+  std::vector<RequestBytes> requests = settings_.requests;
+  std::vector<RequestBytes> last_requests = settings_.last_requests;
+  for (RequestBytes& request : requests) request.mask_seed = context_.NextRandom();
   std::vector<std::int64_t> weights;
-  for (const proto::Request& request : plan.requests()) {
-    requests.push_back(settings_.target.is_web_socket
-                           ? MakeMessage(request, plan.web_socket().binary(), context_.NextRandom())
-                           : SerializeRequest(request, settings_.target, context_.is_single_use));
-    if (context_.reconnect_after != 0) last_requests.push_back(SerializeRequest(request, settings_.target, true));
-    weights.push_back(std::max<std::int64_t>(1, request.weight()));
-  }
+  for (const proto::Request& request : plan.requests()) weights.push_back(std::max<std::int64_t>(1, request.weight()));
   context_.requests = RequestMix(std::move(requests), weights);
   if (!last_requests.empty()) context_.last_requests = RequestMix(std::move(last_requests), weights);
   const auto is_last = [](const RequestBytes& request) { return request.is_last; };

@@ -56,9 +56,12 @@ struct WorkerReport {
 // Reports come from the worker's thread; `report` must not block for long.
 class Worker {
  public:
-  // Immutable facts that all workers of a session share by copy.
+  // Immutable facts that all workers of a session share.
   struct Settings {
-    proto::Plan plan;
+    proto::Plan plan;  // without bodies and subscriptions, which are:
+    std::vector<RequestBytes> requests = {};
+    std::vector<RequestBytes> last_requests = {};  // the same, as the last on a connection; with reconnect_after
+    std::vector<std::string> subscribe = {};
     Target target = {};
     std::vector<SocketAddress> targets = {};
     std::string tunnel = {};  // the request for one, where the target is reached so
@@ -70,7 +73,7 @@ class Worker {
   using Report = absl::AnyInvocable<void(WorkerReport)>;
 
   // `tls` is null for a plain target.
-  Worker(int index, const Settings& settings, SslContext tls, Report report);
+  Worker(int index, std::shared_ptr<const Settings> settings, SslContext tls, Report report);
   ~Worker();  // ends the thread, closing what is open
 
   // Opens the share's connections and sends the warm-up requests; reports kReady when all that can be is up, at the
@@ -118,7 +121,8 @@ class Worker {
   std::unique_ptr<Recorder> TakeRecorder();
 
   const int index_;
-  const Settings settings_;
+  const std::shared_ptr<const Settings> shared_;
+  const Settings& settings_;
   SslContext tls_;
   Report report_;
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/plan.h"
+#include "common/plan_memory.h"
 #include "common/split.h"
 #include "common/status_macros.h"
 #include "common/units.h"
@@ -37,6 +39,15 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
     absl::StrAppend(&out, "#   ", i, ": ", agents[i].address, ", tidemark ", who.version(), ", ",
                     plan.threads() > 0 ? plan.threads() : who.cores(), " workers, may hold ", who.descriptor_limit(),
                     " connections, has ", absl::StrJoin(who.addresses(), " "), "\n");
+  }
+  std::int64_t most = 0;
+  for (int point = 0; point < PointCount(sweep); ++point) most = std::max(most, PointAt(sweep, point).connections);
+  if (!agents.empty()) {
+    const auto count = static_cast<std::int64_t>(agents.size());
+    const std::int64_t workers = plan.threads() > 0 ? plan.threads() : agents[0].description.cores();
+    absl::StrAppend(&out, "# memory: about ",
+                    FormatBytes(static_cast<double>(MemoryOf(plan).Of(workers, (most + count - 1) / count))),
+                    " at each agent, which gives half of what it has\n");
   }
   std::int64_t all = 0;
   for (int point = 0; point < PointCount(sweep); ++point) {

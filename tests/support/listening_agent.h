@@ -14,13 +14,17 @@ namespace tidemark {
 
 // Listens on a free port of loopback, in plain text.
 struct ListeningAgent {
-  ListeningAgent() : service({.guard = *TargetGuard::Make({})}) {
+  explicit ListeningAgent(AgentService::Options options = {.guard = *TargetGuard::Make({})})
+      : service(std::move(options)) {
     grpc::ServerBuilder builder;
     ConfigureServer(&service, &builder);
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     server = builder.BuildAndStart();
   }
-  ~ListeningAgent() { server->Shutdown(std::chrono::system_clock::now()); }
+  ~ListeningAgent() {
+    service.Shutdown();
+    server->Shutdown(std::chrono::system_clock::now());
+  }
   std::string address() const { return absl::StrCat("127.0.0.1:", port); }
 
   AgentService service;

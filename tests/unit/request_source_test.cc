@@ -6,7 +6,7 @@ namespace tidemark {
 namespace {
 
 std::string Bytes(const proto::Request& request, const char* url = "http://h:8080/a?b=c") {
-  return SerializeRequest(request, *ParseTarget(url)).bytes;
+  return *SerializeRequest(request, *ParseTarget(url)).bytes;
 }
 
 TEST(RequestSourceTest, ADefaultRequestIsWhatAServerExpects) {
@@ -58,15 +58,15 @@ TEST(RequestSourceTest, TheSlotsNumberIsStamped) {
   request.set_body("a={slot}&b={slot}");
   RequestBytes made = SerializeRequest(request, *ParseTarget("http://h/"));
   made.Of(7);
-  const std::string first = made.bytes;
+  const std::string first = made.Of(7);
   EXPECT_EQ(first.find("{slot}"), std::string::npos);
   EXPECT_NE(first.find("POST /o?id=000000000007 HTTP/1.1\r\n"), std::string::npos) << first;
   EXPECT_NE(first.find("X-Seq: 000000000007\r\n"), std::string::npos) << first;
   EXPECT_NE(first.find("Content-Length: 29\r\n"), std::string::npos) << first;
   EXPECT_EQ(first.substr(first.size() - 29), "a=000000000007&b=000000000007");
   made.Of(1'234'567'890'123);  // the last twelve digits
-  EXPECT_NE(made.bytes.find("X-Seq: 234567890123\r\n"), std::string::npos) << made.bytes;
-  EXPECT_EQ(made.bytes.size(), first.size());
+  EXPECT_NE(made.stamped.find("X-Seq: 234567890123\r\n"), std::string::npos) << made.stamped;
+  EXPECT_EQ(made.stamped.size(), first.size());
 }
 
 TEST(RequestMixTest, EachRunOfSlotsHasTheSharesEvenlySpread) {
