@@ -4,7 +4,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <random>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,9 +18,12 @@
 #include "common/control_address.h"
 #include "common/plan.h"
 #include "common/protocol_version.h"
+#include "coordinator/agent_link.h"
 #include "coordinator/run.h"
+#include "protos/agent.grpc.pb.h"
 #include "tests/support/edit_counters.h"
 #include "tests/support/listening_agent.h"
+#include "tests/support/raw_server.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -262,6 +271,263 @@ TEST(HostilePeerTest, WhatACoordinatorMayNotSayEndsItsRun) {
   send(fd, noise.data(), noise.size(), MSG_NOSIGNAL);
   close(fd);
   EXPECT_TRUE(Answers(agent));
+}
+
+// The threads of this process.
+int Threads() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("Threads:", 0) == 0) return std::stoi(line.substr(8));
+  }
+  return 0;
+}
+
+TEST(HostilePeerTest, StreamsThatSayNothingAreFewAndShortLived) {
+  ListeningAgent agent({.guard = *TargetGuard::Make({}), .first_command_limit = kSecond});
+  const auto channel = Dial(agent.address(), {}, "");
+  const auto stub = proto::Agent::NewStub(channel);
+  const int before = Threads();
+  constexpr int kStreams = 2'000;
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReaderWriter<proto::Command, proto::Event>>> streams;
+  for (int i = 0; i < kStreams; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    streams.push_back(stub->Execute(contexts.back().get()));
+  }
+  EXPECT_LT(Threads(), before + 300);
+  const Nanos start = MonotonicNow();
+  for (auto& stream : streams) {
+    proto::Event event;
+    while (stream->Read(&event)) {
+    }
+    EXPECT_FALSE(stream->Finish().ok());
+  }
+  EXPECT_LT(MonotonicNow() - start, 15 * kSecond);
+  EXPECT_TRUE(Answers(agent));
+}
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : rng_(seed) {}
+  std::uint64_t Below(std::uint64_t end) { return rng_() % end; }
+
+ private:
+  std::mt19937_64 rng_;
+};
+
+// Sets fields of a message at random, to what is near a limit, or beyond all of them.
+void Scramble(Random* random, google::protobuf::Message* message, int depth) {
+  static const std::vector<std::string> kTexts = {"",
+                                                  "x",
+                                                  "/",
+                                                  "/a",
+                                                  "-1",
+                                                  "1e999",
+                                                  "{slot}",
+                                                  "{env:HOME}",
+                                                  "{file:/etc/passwd}",
+                                                  "/dev/zero",
+                                                  "closed",
+                                                  "poisson",
+                                                  "p99:5%",
+                                                  "200-399",
+                                                  "127.0.0.1:1:127.0.0.1",
+                                                  "http://127.0.0.1:1/",
+                                                  "ws://127.0.0.1:1/",
+                                                  "https://127.0.0.1:1/",
+                                                  "unix:/run/docker.sock:/",
+                                                  "http://8.8.8.8/",
+                                                  "http://no.such.invalid/",
+                                                  "GET",
+                                                  "A: b",
+                                                  "fail",
+                                                  "spin",
+                                                  "4",
+                                                  "6",
+                                                  std::string(70'000, 'y'),
+                                                  std::string("\0\x1b[2J", 5),
+                                                  "/result=null",
+                                                  "consecutive",
+                                                  "connection"};
+  static const std::vector<std::int64_t> kNumbers = {0,     1,         2,  3,         7,         50,
+                                                     1'000, 1'000'000, -1, INT32_MAX, INT64_MAX, INT64_MIN};
+  using Field = google::protobuf::FieldDescriptor;
+  const google::protobuf::Reflection* const set = message->GetReflection();
+  const auto* const type = message->GetDescriptor();
+  if (type->field_count() == 0) return;
+  for (std::uint64_t i = random->Below(3) + 1; i > 0; --i) {
+    const Field* const field =
+        type->field(static_cast<int>(random->Below(static_cast<std::uint64_t>(type->field_count()))));
+    const std::int64_t number = kNumbers[random->Below(kNumbers.size())];
+    const std::string& text = kTexts[random->Below(kTexts.size())];
+    const bool is_many = field->is_repeated();
+    switch (field->cpp_type()) {
+      case Field::CPPTYPE_INT32:
+        is_many ? set->AddInt32(message, field, static_cast<std::int32_t>(number))
+                : set->SetInt32(message, field, static_cast<std::int32_t>(number));
+        break;
+      case Field::CPPTYPE_UINT32:
+        is_many ? set->AddUInt32(message, field, static_cast<std::uint32_t>(number))
+                : set->SetUInt32(message, field, static_cast<std::uint32_t>(number));
+        break;
+      case Field::CPPTYPE_INT64:
+        is_many ? set->AddInt64(message, field, number) : set->SetInt64(message, field, number);
+        break;
+      case Field::CPPTYPE_UINT64:
+        is_many ? set->AddUInt64(message, field, static_cast<std::uint64_t>(number))
+                : set->SetUInt64(message, field, static_cast<std::uint64_t>(number));
+        break;
+      case Field::CPPTYPE_DOUBLE: {
+        const double value = random->Below(8) == 0 ? std::nan("") : static_cast<double>(number) / 3;
+        is_many ? set->AddDouble(message, field, value) : set->SetDouble(message, field, value);
+        break;
+      }
+      case Field::CPPTYPE_BOOL:
+        is_many ? set->AddBool(message, field, true) : set->SetBool(message, field, number != 0);
+        break;
+      case Field::CPPTYPE_STRING:
+        is_many ? set->AddString(message, field, text) : set->SetString(message, field, text);
+        break;
+      case Field::CPPTYPE_MESSAGE:
+        if (depth > 0)
+          Scramble(random, is_many ? set->AddMessage(message, field) : set->MutableMessage(message, field), depth - 1);
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+proto::Open SomeOpen(Random* random, int port) {
+  proto::Open open;
+  open.set_protocol_version(kProtocolVersion);
+  open.set_run("r");
+  proto::Plan* const plan = open.mutable_plan();
+  plan->set_target(absl::StrCat(random->Below(4) == 0 ? "ws" : "http", "://127.0.0.1:", port, "/"));
+  plan->mutable_sweep()->add_connections(static_cast<std::int64_t>(1 + random->Below(4)));
+  plan->set_threads(1);
+  *plan->mutable_timeout() = *plan->mutable_connect_timeout() = ToDurationProto(100 * kMillisecond);
+  if (random->Below(3) == 0) Scramble(random, plan, 3);
+  if (random->Below(8) == 0) Scramble(random, &open, 1);
+  ApplyDefaults(plan);
+  if (random->Below(3) == 0) Scramble(random, plan, 3);
+  return open;
+}
+
+// One coordinator's words, most of them in the right order, and its going.
+void Misbehave(std::uint64_t seed, const std::string& address, int port) {
+  Random random(seed);
+  const auto stub = proto::Agent::NewStub(Dial(address, {}, ""));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  const auto stream = stub->Execute(&context);
+  std::thread reader([&] {
+    proto::Event event;
+    while (stream->Read(&event)) {
+    }
+  });
+  std::uint64_t number = 0;
+  const std::uint64_t length = 1 + random.Below(8);
+  for (std::uint64_t i = 0; i < length; ++i) {
+    proto::Command command;
+    // Open, prepare and arm follow each other mostly; anything may come at any time.
+    const std::uint64_t kind = random.Below(3) == 0 ? random.Below(8) : std::min<std::uint64_t>(i, 2);
+    if (kind == 0) *command.mutable_open() = SomeOpen(&random, port);
+    if (kind == 1) {
+      command.mutable_prepare()->set_connections(static_cast<std::int64_t>(random.Below(5)));
+      command.mutable_prepare()->set_streams(1);
+    }
+    if (kind == 2)
+      command.mutable_arm()->set_start_ns(MonotonicNow() + static_cast<Nanos>(random.Below(50)) * kMillisecond);
+    if (kind == 3) command.mutable_stop();
+    if (kind == 4) command.mutable_finish();
+    if (kind == 5) command.mutable_resume()->set_run("r");
+    if (kind == 6) command.mutable_ping()->set_id(random.Below(3));
+    if (kind == 7) command.mutable_close();
+    if (random.Below(6) == 0) Scramble(&random, &command, 3);
+    command.set_number(random.Below(12) == 0 ? random.Below(1'000) : ++number);
+    if (!stream->Write(command)) break;
+    if (random.Below(3) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(random.Below(40)));
+  }
+  switch (random.Below(3)) {
+    case 0:
+      stream->WritesDone();
+      break;
+    case 1:
+      context.TryCancel();
+      break;
+    default:
+      break;  // silent
+  }
+  reader.join();
+  const grpc::Status status = stream->Finish();
+  EXPECT_NE(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << "seed " << seed;
+}
+
+// "VmRSS:" in MiB.
+int ResidentMiB() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmRSS:", 0) == 0) return std::stoi(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+TEST(HostilePeerTest, ACoordinatorThatSaysAnythingAtAnyTimeHoldsNoAgent) {
+  const bool is_full = std::getenv("TIDEMARK_FULL") != nullptr;
+  const std::uint64_t sequences = is_full ? 10'000 : 500;
+  constexpr std::size_t kAtOnce = 64;
+  constexpr std::size_t kAgents = 16;
+  RawServer server([](int fd) {
+    while (ReadRequest(fd)) SendAll(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  proto::AllowList list;
+  proto::AllowedTarget* const own = list.add_targets();
+  own->set_cidr("127.0.0.0/8");
+  own->set_max_connections(20);
+  list.set_only_these(true);
+  std::vector<std::unique_ptr<ListeningAgent>> agents;
+  for (std::size_t i = 0; i < kAgents; ++i) {
+    agents.push_back(
+        std::make_unique<ListeningAgent>(AgentService::Options{.guard = *TargetGuard::Make({}, list),
+                                                               .lease = 100 * kMillisecond,
+                                                               .open_limit = 100 * kMillisecond,
+                                                               .first_command_limit = 100 * kMillisecond}));
+  }
+  std::atomic<std::uint64_t> next{0};
+  std::atomic<int> most{0};
+  std::vector<std::thread> coordinators;
+  for (std::size_t i = 0; i < kAtOnce; ++i) {
+    coordinators.emplace_back([&] {
+      for (std::uint64_t seed = next++; seed < sequences; seed = next++) {
+        Misbehave(seed, agents[seed % kAgents]->address(), server.port());
+        most = std::max(most.load(), ResidentMiB());
+      }
+    });
+  }
+  for (std::thread& coordinator : coordinators) coordinator.join();
+  EXPECT_LT(most, 200);
+  // Each is free soon, and its next run is an honest one.
+  proto::Plan plan;
+  plan.set_target(absl::StrCat("http://127.0.0.1:", server.port(), "/"));
+  plan.mutable_sweep()->add_connections(1);
+  plan.mutable_sweep()->set_requests(10);
+  plan.set_threads(1);
+  ApplyDefaults(&plan);
+  for (const auto& agent : agents) {
+    const Nanos limit = MonotonicNow() + 5 * kSecond;
+    proto::DescribeResponse state;
+    do {
+      agent->service.Describe(nullptr, nullptr, &state);
+    } while (!state.busy_with().empty() && MonotonicNow() < limit);
+    EXPECT_EQ(state.busy_with(), "");
+  }
+  auto found = FindAgents({.addresses = {agents[0]->address()}, .allow_targets = {}, .control_certs = {}});
+  ASSERT_OK(found);
+  RunEvents events;
+  Progress progress(Progress::Mode::kQuiet);
+  const RunResult result = tidemark::Run(plan, *std::move(found), &events, &progress).Execute();
+  EXPECT_EQ(result.exit_code, kExitOk) << absl::StrJoin(result.notes, "\n");
 }
 
 }  // namespace
