@@ -486,11 +486,12 @@ TEST(HostilePeerTest, ACoordinatorThatSaysAnythingAtAnyTimeHoldsNoAgent) {
   own->set_cidr("127.0.0.0/8");
   own->set_max_connections(20);
   list.set_only_these(true);
+  // The first one's lease is what an honest coordinator, which speaks each second, can keep.
   std::vector<std::unique_ptr<ListeningAgent>> agents;
   for (std::size_t i = 0; i < kAgents; ++i) {
     agents.push_back(
         std::make_unique<ListeningAgent>(AgentService::Options{.guard = *TargetGuard::Make({}, list),
-                                                               .lease = 100 * kMillisecond,
+                                                               .lease = (i == 0 ? 3'000 : 100) * kMillisecond,
                                                                .open_limit = 100 * kMillisecond,
                                                                .first_command_limit = 100 * kMillisecond}));
   }
