@@ -59,6 +59,7 @@ void Connection::Open() {
     const Nanos turn = c.TakeTurnToConnect();
     if (turn > c.now) return AwaitTurn(turn);
   }
+  if (c.connects.IsOn() && !c.connects.Take(c.ReadClock())) return AwaitCeiling();
   if (!is_succeeding_) ReleaseHold();
   is_proven_ = false;
   if (c.is_single_use) ++renewals_;
@@ -74,6 +75,94 @@ void Connection::AwaitTurn(Nanos turn) {
   state_ = State::kBackoff;
   if (has_slot_ && !context_->open_loop) due_ = turn;  // it is not asked for before
   context_->wheel->Schedule(this, turn);
+}
+
+// ... until the agent's ceiling does.
+void Connection::AwaitCeiling() {
+  HoldClosed();
+  awaits_turn_ = true;
+  state_ = State::kBackoff;
+  HoldBack();
+}
+
+void Connection::GoOnConnecting() {
+  is_queued_to_connect_ = false;
+  if (!is_held_back_ || state_ != State::kBackoff) return;  // it wants to no more
+  EndTurn();
+}
+
+// Its turn to connect has come, or its back-off is over.
+void Connection::EndTurn() {
+  has_turn_ = awaits_turn_;
+  LeaveBackOff();
+  has_slot_ || is_done_ ? Open() : TakeNext(context_->now);
+  has_turn_ = false;
+}
+
+// Whether one more message may go out now; else GoOn is called when it may.
+bool Connection::MaySend() {
+  ConnectionContext& c = *context_;
+  if (!c.sends.IsOn() || c.sends.Take(c.now)) return true;
+  HoldBack();
+  return false;
+}
+
+// ... the request of the slot in its hands. Where it has to wait it is not planned, see DeferSlot; one that was planned
+// for a connection that is gone stays so.
+bool Connection::MaySendRequest() {
+  if (MaySend()) {
+    PlanDeferred();
+    is_kept_ = false;
+    return true;
+  }
+  if (!is_deferred_ && !is_kept_) DeferSlot();
+  return false;
+}
+
+void Connection::HoldBack() {
+  ConnectionContext& c = *context_;
+  if (std::exchange(is_held_back_, true)) return;
+  held_since_ = c.now;
+  c.has_held = true;
+  ++c.recorder->counters.held;
+  const bool is_to_connect = state_ == State::kBackoff;
+  if (std::exchange(is_to_connect ? is_queued_to_connect_ : is_queued_to_send_, true)) return;
+  (is_to_connect ? c.connects : c.sends).Wait(this);
+}
+
+void Connection::GoOn() {
+  is_queued_to_send_ = false;
+  if (!is_held_back_ || state_ == State::kBackoff) return;
+  is_held_back_ = false;
+  const Nanos now = context_->ReadClock();
+  if (state_ < State::kIdle) {
+    sent_ += now - held_since_;  // the target has not kept us
+    if (!is_succeeding_) ReleaseHold();
+  }
+  if (state_ == State::kTunnelling || state_ == State::kUpgrading) {
+    if (!MaySend()) return;
+    return state_ == State::kTunnelling ? AskForTunnel() : AskForUpgrade();
+  }
+  if (state_ == State::kSubscribing) {
+    if (web_socket_->deadline != TimeoutWheel::kNever) Watch(web_socket_->deadline + now - held_since_);
+    return ContinueSubscribing(now);
+  }
+  if (web_socket_ != nullptr) {
+    SendControl();
+    if (!FlushControl()) return;
+  }
+  if (state_ == State::kIdle && has_slot_ && !is_held_back_) Send();
+}
+
+void Connection::DropHeld() {
+  if (!is_held_back_ || !is_deferred_ || state_ != State::kIdle) return;
+  has_slot_ = is_deferred_ = is_kept_ = is_held_back_ = false;
+  Settle();
+}
+
+// A ceiling is no doing of the target's.
+void Connection::HoldIfOurs() {
+  if (awaits_turn_ || (is_held_back_ && state_ < State::kIdle)) HoldClosed();
 }
 
 // Begins an attempt that has begun at sent_, or tries it again.
@@ -150,15 +239,22 @@ void Connection::OnConnected() {
 }
 
 void Connection::BeginTunnel() {
-  ConnectionContext& c = *context_;
   state_ = State::kTunnelling;
+  SetInterest(kToRead);
+  if (MaySend()) return AskForTunnel();
+  TimeoutWheel::Clear(this);
+  HoldIfOurs();
+}
+
+void Connection::AskForTunnel() {
+  ConnectionContext& c = *context_;
+  c.wheel->Schedule(this, sent_ + c.connect_timeout);
   const IoResult io = transport_.Send(c.tunnel);
   // The buffer of a connection that has sent nothing holds more than that.
   if (io.kind != IoResult::Kind::kDone || io.bytes < c.tunnel.size())
     return FailConnect(Phase::kProxy, io.error == 0 ? EPIPE : io.error,
                        absl::StrCat(WhoIsDialled(), ": it takes no request for a tunnel"));
   c.recorder->counters.bytes_sent += io.bytes;
-  SetInterest(kToRead);
 }
 
 // The proxy's answer is taken from the kernel to its last byte, and no further: what follows is the target's.
@@ -246,7 +342,7 @@ void Connection::CountEstablished() {
 
 void Connection::OnEstablished() {
   CountEstablished();
-  if (!has_slot_) return TakeNext(context_->now);
+  if (!has_slot_) return is_done_ ? Settle() : TakeNext(context_->now);
   PlanDeferred();
   Send();
 }
@@ -284,7 +380,10 @@ void Connection::TakeNext(Nanos due) {
     }
     return context_->is_in_turn ? context_->to_send.push_back(this) : Send();
   }
-  if (state_ == State::kClosed && context_->is_preparing && !context_->pacer.IsStopped()) return Open();
+  if (state_ == State::kClosed && context_->is_preparing && !context_->pacer.IsStopped()) {
+    is_done_ = true;
+    return Open();
+  }
   Settle();
 }
 
@@ -318,7 +417,7 @@ void Connection::ServeWaiting(bool is_prompt) {
 // A request is over: takes the next slot, at once or after the think time.
 void Connection::Rest(Nanos done) {
   const ConnectionContext& c = *context_;
-  if (c.think_time == 0 || c.is_preparing) [[likely]]
+  if (c.think_time == 0) [[likely]]
     return TakeNext(done);
   const Nanos due = done + c.think_time;
   return c.pacer.MayTake(quota_, due) ? Think(due) : TakeNext(due);
@@ -334,8 +433,9 @@ void Connection::Think(Nanos until) {
 
 void Connection::Begin(std::uint64_t quota, Nanos due) {
   quota_ = quota;
-  is_settled_ = false;
+  is_settled_ = is_done_ = false;
   is_held_ = is_succeeding_ = false;  // whose connections are asked for is counted anew
+  HoldIfOurs();
   is_free_ = false;
   failures_ = 0;
   if (context_->open_loop) {
@@ -365,7 +465,8 @@ void Connection::Send() {
   first_byte_ = 0;
   sent_ = c.ReadClock();
   const IoResult io = c.is_plain_send && c.stamps.Passes() ? transport_.Send(request) : SendFirst();
-  if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
+  if (io.kind >= IoResult::Kind::kClosed) {
+    if (io.kind == IoResult::Kind::kHeldBack) return;
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
     return FailConnect(Phase::kConnect, io.error, kClosedIdle);
   }
@@ -386,6 +487,7 @@ void Connection::Send() {
 // Of a request that waits for 100 Continue, the head; with kernel time stamps, if it is to have any.
 IoResult Connection::SendFirst() {
   ConnectionContext& c = *context_;
+  if (!MaySendRequest()) return {.kind = IoResult::Kind::kHeldBack};
   const std::size_t head_bytes = RequestInHand().head_bytes;
   awaits_continue_ = head_bytes != 0;
   absl::string_view bytes = RequestNow();
@@ -625,13 +727,10 @@ void Connection::OnDeadline() {
       if (spill_ != nullptr && EndRefused(*spill_, true)) return;
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "upgrade: no answer in time");
     case State::kSubscribing:
+      if (is_held_back_) return Watch(context_->now + context_->connect_timeout);  // nobody could answer yet
       return FailConnect(Phase::kUpgrade, ETIMEDOUT, "subscribe: no ack in time", HeardInstead());
     case State::kBackoff:
-      has_turn_ = awaits_turn_;
-      LeaveBackOff();
-      has_slot_ ? Open() : TakeNext(context_->now);
-      has_turn_ = false;
-      return;
+      return EndTurn();
     case State::kSending:
       if (awaits_continue_ && context_->now - sent_ < context_->timeout) {
         ++context_->recorder->counters.sent_without_continue;
@@ -685,6 +784,7 @@ void Connection::FailConnect(Phase phase, int error, std::string text, std::stri
   // A slot whose idle connection died may still go out on the next one.
   const bool is_kept = was_established && !is_last && !c.pacer.IsStopped();
   if (has_slot_ && !is_kept) NeverSend(reason);
+  is_kept_ = has_slot_;
   if (c.pacer.IsStopped()) return Settle();
   if (is_last) return GiveUp(reason);
   was_established ? ComeBack() : BackOff();
@@ -699,7 +799,7 @@ void Connection::NoteError(ConnectResult result, std::string text, std::string d
 NeverSent Connection::WhyUnsent(NeverSent reason) const {
   if (state_ >= State::kIdle) return reason;
   if (refusal_ != NeverSent::kCount) return refusal_;
-  if (awaits_turn_) return reason;
+  if (awaits_turn_ || is_held_back_) return reason;
   return state_ == State::kClosed ? reason : NeverSent::kConnecting;
 }
 
@@ -717,6 +817,7 @@ void Connection::BackOff() {
 
 void Connection::LeaveBackOff() {
   if (!std::exchange(awaits_turn_, false)) --context_->backing_off;
+  is_held_back_ = false;
   state_ = State::kClosed;
 }
 
@@ -777,7 +878,8 @@ void Connection::StopWaiting(NeverSent reason) {
   const bool is_opening = state_ > State::kBackoff && state_ < State::kIdle;
   const bool is_young = refusal_ == NeverSent::kCount && c.now - sent_ < kYoungAttempt;
   // Nothing is known against this attempt yet.
-  if (is_deferred_ && (awaits_turn_ || (is_opening && is_young))) has_slot_ = is_deferred_ = false;
+  if (is_deferred_ && (awaits_turn_ || is_held_back_ || (is_opening && is_young)))
+    has_slot_ = is_deferred_ = is_kept_ = false;
   if (has_slot_ && sent_bytes_ == 0) c.book.LeaveUnanswered(due_, c.now);
   reason = WhyUnsent(reason);
   is_thinking_ = false;
@@ -805,6 +907,7 @@ void Connection::StopWaiting(NeverSent reason) {
     case State::kClosed:
     case State::kIdle:
       if (state_ == State::kBackoff) LeaveBackOff();
+      is_held_back_ = false;
       if (has_slot_) NeverSend(reason);
       Settle();
   }
@@ -821,7 +924,7 @@ void Connection::CutOff() {
 void Connection::NeverSend(NeverSent reason) {
   PlanDeferred();
   context_->book.NeverSend(reason, context_->now);
-  has_slot_ = false;
+  has_slot_ = is_kept_ = false;
 }
 
 // The slot in its hands has ended, and the book knows how.
@@ -862,7 +965,7 @@ void Connection::Close() {
     web_socket_.reset();
   }
   if (state_ == State::kBackoff) LeaveBackOff();
-  awaits_continue_ = false;
+  awaits_continue_ = is_held_back_ = false;
   transport_.Close();
   spill_.reset();
   stamps_ = {};

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/budget.h"
 #include "agent/event_loop.h"
 #include "agent/first_answers.h"
 #include "agent/json_pointers.h"
@@ -57,6 +58,9 @@ struct ConnectionContext {
   Recorder* recorder = nullptr;  // of the current interval
   SlotBook book;                 // which writes into it
   ClosedLoop pacer;
+  Gate sends;             // every request, message, ping and subscription, and what opens a tunnel or a WebSocket
+  Gate connects;          // every attempt to connect
+  bool has_held = false;  // somebody waits at one of them
   std::optional<OpenLoop> open_loop;  // while a point with a schedule runs; then the pacer only says when to stop
 
   // From the plan, constant.
@@ -74,7 +78,7 @@ struct ConnectionContext {
   bool is_lasting = true;            // no request is the last on its connection by the plan
   bool is_plain_reuse = true;        // ... and there is no TLS, which may hold an end that no event tells of
   bool is_one_request = true;        // all slots send the same one
-  bool is_plain_send = true;         // all at once
+  bool is_plain_send = true;         // all at once, and without a ceiling
   Nanos drain = 0;                   // how long after the end of a point its answers are waited for
   Nanos connect_interval = 0;        // between two attempts to connect; 0: none
   Nanos may_connect_at = 0;          // ... when the next one may begin
@@ -244,6 +248,13 @@ class Connection : public TimeoutWheel::Node {
   // It has waited for an ack since `instant` or longer: what came instead, in a sentence. Else empty.
   std::string LacksAckSince(Nanos instant) const;
 
+  // The ceiling that has kept it from sending, or from opening, lets it now.
+  void GoOn();
+  void GoOnConnecting();
+
+  // A closed loop's time is over: what was held back is not sent any more, and was not planned.
+  void DropHeld();
+
   // Ends a request in flight as cut off, and closes.
   void CutOff();
 
@@ -317,6 +328,7 @@ class Connection : public TimeoutWheel::Node {
   void CountSynRetransmits();
   void OnConnected();
   void BeginTunnel();
+  void AskForTunnel();
   void OnTunnelReadable();
   void OnReached();
   std::string WhoIsDialled() const;
@@ -324,6 +336,7 @@ class Connection : public TimeoutWheel::Node {
   void OnEstablished();
   void CountEstablished();
   void BeginUpgrade();
+  void AskForUpgrade();
   void OnUpgradeReadable();
   void MarkSent();
   void ContinueSending();
@@ -395,6 +408,12 @@ class Connection : public TimeoutWheel::Node {
   void Think(Nanos until);
   void TakeNext(Nanos due);
   void AwaitTurn(Nanos turn);
+  void AwaitCeiling();
+  void EndTurn();
+  bool MaySend();
+  bool MaySendRequest();
+  void HoldBack();
+  void HoldIfOurs();
   void KeepListening();
   void HoldClosed();
   void ReleaseHold();
@@ -454,6 +473,7 @@ class Connection : public TimeoutWheel::Node {
   std::uint32_t interest_ = 0;
   std::uint32_t renewals_ = 0;  // how often the connection was made anew on purpose
   std::int64_t served_ = 0;     // requests on this connection; counted unless all connections last
+  Nanos held_since_ = 0;        // while is_held_back_
   Nanos failing_since_ = 0;     // the first connection attempt that failed in a row ...
   std::uint8_t failures_ = 0;   // ... and how many there were
   State state_ = State::kClosed;
@@ -461,15 +481,20 @@ class Connection : public TimeoutWheel::Node {
   bool has_slot_ = false;
   bool is_deferred_ = false;  // ... which is planned when there is a connection for it, or none can be had
   bool is_settled_ = false;
+  bool is_done_ = false;          // it takes no more slots in this phase, and only opens for the next
   bool is_thinking_ = false;      // idle or closed until due_, when it takes its next slot
   bool is_free_ = false;          // in the list of those that are free
   bool is_prompt_ = false;        // its slot found it free when it fell due
   bool is_proven_ = false;        // the peer has answered on this connection
   bool awaits_continue_ = false;  // the head of its request is out, and the body waits
-  bool awaits_turn_ = false;      // in kBackoff: the plan's rate of new connections keeps it closed
+  bool awaits_turn_ = false;      // in kBackoff: a rate of new connections keeps it closed, the plan's or the ceiling's
   bool has_turn_ = false;         // ... and does so no more
   bool is_held_ = false;          // we keep it closed ourselves
-  bool is_succeeding_ = false;    // held as long as the successor of a connection whose end was announced takes to open
+  bool is_held_back_ = false;     // a ceiling keeps it from connecting, in kBackoff, or else from sending
+  bool is_queued_to_send_ = false;  // at the gates, whether or not it still waits
+  bool is_queued_to_connect_ = false;
+  bool is_kept_ = false;        // its slot has outlived a connection, and was planned before
+  bool is_succeeding_ = false;  // held as long as the successor of a connection whose end was announced takes to open
 };
 
 }  // namespace tidemark

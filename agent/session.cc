@@ -1,6 +1,7 @@
 #include "agent/session.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -24,6 +25,8 @@ constexpr Nanos kStopGrace = 2 * kSecond;
 constexpr int kThreadsPerCore = 4;
 // Sets the random stream of a warm-up apart from its point's.
 constexpr std::uint32_t kWarmupPoint = 1U << 31;
+// A start that has passed for longer is none: the agent would have to catch up with what fell due since.
+constexpr Nanos kLatestArm = 200 * kMillisecond;
 
 // What the machine counted since `before`.
 void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCounters* out) {
@@ -35,14 +38,23 @@ void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCou
   out->set_accept_overflows(now.accept_overflows - before.accept_overflows);
 }
 
-// A ceiling on the rate needs a plan that has one: what a closed loop sends, the target decides.
-absl::Status CheckRateIsKnown(const proto::Plan& plan, const TargetGuard::Ceiling& ceiling) {
-  if (plan.web_socket().has_listen()) return absl::OkStatus();  // sends nothing that has a rate
-  if (ceiling.max_rate == 0 || (IsOpenLoop(plan.sweep()) && plan.sweep().warmup_requests_per_connection() == 0))
-    return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat("target refused: the agent's --allow-list caps it at ", ceiling.max_rate,
-                   " requests per second; give a --rate, and a --warmup that is a time"));
+// Whether an open loop's `rate` of `what` a second, an agent's share, keeps within `ceiling` of it. Arrivals at random
+// need room above their mean: only one in some ten thousand seconds has more than four standard deviations above it.
+// Errors: PermissionDenied.
+absl::Status CheckRate(double rate, double ceiling, bool is_constant, absl::string_view what, absl::string_view also) {
+  const double needed = is_constant ? rate : rate + 4 * std::sqrt(rate);
+  constexpr double kRounding = 1 + 1e-9;
+  if (ceiling == 0 || needed <= ceiling * kRounding) return absl::OkStatus();
+  const std::string cap = absl::StrCat("but the agent's --allow-list caps it at ", WriteRate(ceiling));
+  if (is_constant || rate > ceiling * kRounding)
+    return absl::PermissionDeniedError(absl::StrCat("target refused: a share of ", WriteRate(rate), " ", what,
+                                                    " per second", also, ", ", cap, "; add agents"));
+  const double most = std::pow(std::sqrt(4 + ceiling) - 2, 2);  // which needs just the ceiling
+  return absl::PermissionDeniedError(absl::StrCat("target refused: a share of ", WriteRate(rate), " ", what,
+                                                  " per second", also, " that arrive at random needs a ceiling of ",
+                                                  std::ceil(needed), " (the rate and four times its root), ", cap,
+                                                  "; that is enough for ", WriteRate(std::floor(most * 1'000) / 1'000),
+                                                  ", or give --arrivals constant, or add agents"));
 }
 
 // Errors: ResourceExhausted if the plan asks for more threads, or more memory, than an agent gives.
@@ -135,7 +147,6 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   TIDEMARK_RETURN_IF_ERROR(CheckSize(plan, MemoryOf(plan), worker_count, 0));
   // Every address is checked, and no other is ever connected to.
   TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard, patience));
-  TIDEMARK_RETURN_IF_ERROR(CheckRateIsKnown(plan, aim.ceiling));
   settings.targets = aim.addresses;
   // The target's path has the same placeholders as a request's own.
   for (proto::Request& request : *settings.plan.mutable_requests()) {
@@ -167,12 +178,17 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   session->target_count_ = settings.targets.size();
   session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
   session->is_unix_ = !settings.target.unix_path.empty();
+  session->is_web_socket_ = settings.target.is_web_socket;
+  session->is_tunnelled_ = !settings.tunnel.empty();
   session->ceiling_ = aim.ceiling;
   session->memory_ = MemoryOf(plan);
   if (plan.web_socket().listen().has_clock()) {
     TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard, tls_files, patience));
     settings.target_clock = &session->target_clock_->offset();
   }
+  settings.workers = worker_count;
+  settings.sends = guard.budgets().Of(Budgets::Kind::kSends, aim.ceiling.max_rate);
+  settings.connects = guard.budgets().Of(Budgets::Kind::kConnects, aim.ceiling.max_connect_rate);
   const auto shared = std::make_shared<const Worker::Settings>(settings);
   for (int i = 0; i < worker_count; ++i) {
     SslContext tls;
@@ -252,6 +268,7 @@ std::vector<std::optional<Arrivals>> Session::SplitArrivals(const proto::Prepare
   return arrivals;
 }
 
+// A closed loop is paced at the ceilings; a schedule that they cannot keep is refused.
 // Errors: PermissionDenied if the share is more than the operator of this agent allows.
 absl::Status Session::CheckCeiling(const proto::Prepare& prepare) const {
   if (ceiling_.max_connections != 0 && prepare.connections() > ceiling_.max_connections) {
@@ -259,15 +276,23 @@ absl::Status Session::CheckCeiling(const proto::Prepare& prepare) const {
                                                     " connections, but the agent's --allow-list caps it at ",
                                                     ceiling_.max_connections));
   }
-  if (ceiling_.max_rate == 0 || prepare.streams() == 0) return absl::OkStatus();
+  const proto::Plan& plan = open_.plan();
+  const proto::Sweep& sweep = plan.sweep();
+  if (prepare.streams() == 0) return absl::OkStatus();
   std::int64_t highest = 0;
-  for (const RateStage& stage : PointAt(open_.plan().sweep(), static_cast<int>(prepare.point())).stages)
+  for (const RateStage& stage : PointAt(sweep, static_cast<int>(prepare.point())).stages)
     highest = std::max({highest, stage.from, stage.to});
-  if (absl::int128(highest) <= absl::int128(ScheduleRate(ceiling_.max_rate)) * prepare.streams())
-    return absl::OkStatus();
-  return absl::PermissionDeniedError(absl::StrCat(
-      "target refused: a share of ", WriteRate(PerSecond(highest / prepare.streams())),
-      " requests per second, but the agent's --allow-list caps it at ", WriteRate(ceiling_.max_rate), "; add agents"));
+  const double share = PerSecond(highest) / static_cast<double>(prepare.streams());
+  const bool is_constant = sweep.arrivals() == "constant";
+  const std::int64_t served = sweep.new_connection() ? 1 : sweep.reconnect_after();  // requests on a connection
+  const double connects = served == 0 ? 0 : share / static_cast<double>(served);
+  // What opens a connection counts as well: the upgrade and the subscriptions, or a tunnel.
+  double opening = is_tunnelled_ ? 1 : 0;
+  if (is_web_socket_) opening += 1 + plan.web_socket().subscribe_size();
+  const double sends = share + connects * opening;
+  TIDEMARK_RETURN_IF_ERROR(CheckRate(sends, ceiling_.max_rate, is_constant, "requests",
+                                     sends > share ? ", with what opens their connections" : ""));
+  return CheckRate(connects, ceiling_.max_connect_rate, is_constant, "new connections", "");
 }
 
 absl::Status Session::Prepare(const proto::Prepare& prepare) {
@@ -328,6 +353,11 @@ absl::Status Session::Arm(const proto::Arm& arm) {
   {
     MutexLock lock(&mutex_);
     if (!point_ || *point_ != arm.point()) return absl::FailedPreconditionError("arm: this point is not prepared");
+  }
+  const Nanos late = MonotonicNow() - std::max<Nanos>(0, arm.start_ns());
+  if (late > kLatestArm) {
+    return absl::FailedPreconditionError(absl::StrCat("arm: the start had passed by ", late / kMillisecond,
+                                                      " ms; the network or the host is overloaded"));
   }
   host_at_start_ = ReadHostCounters();
   proto::Event event;

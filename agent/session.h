@@ -44,6 +44,7 @@ class Session {
   // Errors: ResourceExhausted (descriptors, ports), PermissionDenied (the guard's ceilings), FailedPrecondition (a
   // point is still running), InvalidArgument.
   absl::Status Prepare(const proto::Prepare& prepare);
+  // Errors: FailedPrecondition (it is not prepared, or its start has passed).
   absl::Status Arm(const proto::Arm& arm);
   // Ends the current point, if any, with a final shard.
   void Stop();
@@ -72,6 +73,8 @@ class Session {
   std::size_t target_count_ = 1;
   std::size_t source_count_ = 1;
   bool is_unix_ = false;
+  bool is_web_socket_ = false;
+  bool is_tunnelled_ = false;
   TargetGuard::Ceiling ceiling_;
   PlanMemory memory_;
   // Set before a point's workers start, read by what they report afterwards:

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/budget.h"
 #include "agent/transport.h"
 #include "protos/allow_list.pb.h"
 
@@ -62,6 +64,9 @@ class TargetGuard {
   // For an agent in the user's own process: it may use the sockets, files and variables that the user may.
   void AllowWhatTheUserMay() { is_users_own_ = true; }
 
+  // What has been used of the ceilings: of the agent's whole life, whoever has a copy of its guard.
+  Budgets& budgets() const { return *budgets_; }
+
  private:
   struct Range {
     unsigned char prefix[16];  // IPv4 as IPv4-mapped IPv6
@@ -85,6 +90,7 @@ class TargetGuard {
   std::vector<Range> always_;
   std::vector<std::string> secrets_;
   bool is_users_own_ = false;
+  std::shared_ptr<Budgets> budgets_ = std::make_shared<Budgets>();
 };
 
 // Whether `host` serves the production of an exchange that we know; its test networks are not meant.

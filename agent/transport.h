@@ -35,7 +35,8 @@ struct SocketAddress {
 // What an operation did. `error` is an errno value; EPROTO stands for an alert of the peer's, EBADMSG for what is
 // no TLS.
 struct IoResult {
-  enum class Kind : unsigned char { kDone, kWantRead, kWantWrite, kClosed, kFailed };
+  // kHeldBack: nothing was tried, see Connection::MaySend
+  enum class Kind : unsigned char { kDone, kWantRead, kWantWrite, kClosed, kFailed, kHeldBack };
   Kind kind = Kind::kDone;
   int error = 0;
   std::size_t bytes = 0;

@@ -31,13 +31,20 @@ std::string Told(absl::string_view message, const Masks& masks, std::size_t max_
 void Connection::BeginUpgrade() {
   ConnectionContext& c = *context_;
   sent_ = c.ReadClock();
-  c.wheel->Schedule(this, sent_ + c.connect_timeout);
   state_ = State::kUpgrading;
   web_socket_ = std::make_unique<WebSocket>();
   if (c.listen) web_socket_->listener = std::make_unique<StreamListener>(&c.listen->streams, c.json.get());
   web_socket_->key = MakeUpgradeKey(c.NextRandom(), c.NextRandom());
-  web_socket_->control = c.upgrade->With(web_socket_->key);
   SetInterest(kToRead);
+  if (MaySend()) return AskForUpgrade();
+  TimeoutWheel::Clear(this);
+  HoldIfOurs();
+}
+
+void Connection::AskForUpgrade() {
+  ConnectionContext& c = *context_;
+  c.wheel->Schedule(this, sent_ + c.connect_timeout);
+  web_socket_->control = c.upgrade->With(web_socket_->key);
   FlushControl();
 }
 
@@ -130,6 +137,7 @@ void Connection::SendControl() {
       w.is_pacing = true;
       return Watch(w.deadline);
     }
+    if (!w.has_pong && !MaySend()) return HoldIfOurs();
     w.control_at = c.control_interval == 0 ? 0 : c.now + c.control_interval;
     if (std::exchange(w.has_pong, false)) {
       AppendFrame(Opcode::kPong, w.pong, mask(), &w.control);
@@ -232,7 +240,7 @@ void Connection::OnSubscribed(Nanos now) {
   } else {
     Watch(TimeoutWheel::kNever);
   }
-  if (!has_slot_) return TakeNext(now);
+  if (!has_slot_) return is_done_ ? Settle() : TakeNext(now);
   PlanDeferred();
   // What else has come in this turn is no reply.
   c.is_in_turn ? c.to_send.push_back(this) : Send();
@@ -347,6 +355,7 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
 // The WebSocket's Send.
 void Connection::SendMessage() {
   ConnectionContext& c = *context_;
+  if (c.sends.IsOn() && !MaySendRequest()) return;
   if (HasControlToSend()) return;
   const std::string& frame = RequestNow();
   sent_ = c.ReadClock();
@@ -492,7 +501,7 @@ void Connection::OnReplyDeadline() {
     FailAllUnderWay(ECANCELED);
     if (state_ == State::kSending) return EndWebSocket(ETIMEDOUT);
     Close();
-    return Rest(c.now);
+    return has_slot_ ? Open() : Rest(c.now);
   }
   WatchReplies();
   OnRoom(c.now);

@@ -39,6 +39,8 @@ constexpr Nanos kStoodStill = 100 * kMillisecond;
 constexpr Nanos kLongAck = 5 * kSecond;
 // A worker that has not read for longer was behind: what its streams lack then may be its own fault.
 constexpr Nanos kStall = 150 * kMillisecond;
+// No ceiling makes preparing wait for longer.
+constexpr Nanos kMaxPacedPreparing = 24 * 3600 * kSecond;
 
 ListenRules RulesOf(const proto::Listen& listen) {
   ListenRules rules{.streams = StreamRules::Of(listen)};
@@ -109,7 +111,11 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
   context_.drain = plan.sweep().has_drain() ? FromProto(plan.sweep().drain()) : context_.timeout;
   context_.stamp_every = plan.kernel_timestamps();
   context_.has_stamps = HasStamps(plan, settings_.target);
-  context_.is_plain_send = !is_continued;
+  context_.sends.Use(settings_.sends, settings_.workers);
+  context_.connects.Use(settings_.connects, settings_.workers);
+  const bool is_paced = context_.sends.IsOn() || context_.connects.IsOn();
+  wants_ticks_ = wants_ticks_ || is_paced;
+  context_.is_plain_send = !is_continued && !is_paced;
   context_.targets = settings_.targets;
   context_.sources = settings_.sources;
   context_.tunnel = settings_.tunnel;
@@ -139,10 +145,23 @@ std::unique_ptr<Recorder> Worker::TakeRecorder() {
   return recorder;
 }
 
-Nanos Worker::PrepareLimit(const proto::Plan& plan, const WorkerShare& share) {
-  const Nanos ramp =
-      share.connect_rate == 0 ? 0 : DueAt(share.connections * share.connection_stride, share.connect_rate);
-  return ramp + FromProto(plan.connect_timeout()) + FromProto(plan.timeout());
+// The longest that Prepare may take.
+Nanos Worker::PrepareLimit() const {
+  const proto::Sweep& sweep = settings_.plan.sweep();
+  const std::int64_t connections = share_.connections * share_.connection_stride;  // of all workers, nearly
+  const std::int64_t requests = sweep.warmup_requests_per_connection();
+  const Nanos ramp = share_.connect_rate == 0 ? 0 : DueAt(connections, share_.connect_rate);
+  const Nanos pauses = std::min(kMaxPacedPreparing, context_.think_time) * requests;
+  // What a ceiling makes them wait; what opens a connection counts at it too.
+  const std::int64_t opening = (context_.tunnel.empty() ? 0 : 1) +
+                               (context_.upgrade ? 1 + static_cast<std::int64_t>(context_.subscribe.size()) : 0);
+  double paced = 0;
+  if (settings_.connects != nullptr) paced += static_cast<double>(connections) / settings_.connects->rate();
+  if (settings_.sends != nullptr)
+    paced += static_cast<double>(connections) * static_cast<double>(opening + requests) / settings_.sends->rate();
+  paced = std::min(paced * 1e9, static_cast<double>(kMaxPacedPreparing));
+  return ramp + std::min(kMaxPacedPreparing, pauses) + static_cast<Nanos>(paced) + context_.connect_timeout +
+         context_.timeout;
 }
 
 void Worker::Run() {
@@ -190,8 +209,10 @@ Nanos Worker::NextWake() const {
     wake = due != kNeverDue && settings_.plan.sweep().pace() == "spin" ? due - kSpin : due;
   }
   if (state_ != State::kRunning || context_.think_time > 0 || context_.ping_every > 0 || wants_ticks_ ||
-      context_.short_of_room > 0 || context_.connect_interval != 0)
+      context_.short_of_room > 0 || context_.connect_interval != 0) {
+    if (context_.has_held) wake = std::min({wake, context_.sends.ReadyAt(), context_.connects.ReadyAt()});
     return std::min(next_tick_, wake);
+  }
   if (context_.open_loop) return std::min({context_.now + kRunningWake, WindowEnd(), wake, duration_end_, cut_off_at_});
   const Nanos end = context_.pacer.IsStopped() ? cut_off_at_ : context_.pacer.end();
   return std::min({context_.now + kRunningWake, WindowEnd(), end});
@@ -207,6 +228,8 @@ void Worker::AfterTurn() {
     context_.open_credits = kOpenCredits;
     wheel_.Advance(context_.now, [](TimeoutWheel::Node* node) { static_cast<Connection*>(node)->OnDeadline(); });
   }
+  if (context_.has_held) [[unlikely]]
+    ServeHeld();
   if (state_ == State::kPreparing || state_ == State::kWarming) {
     if (state_ == State::kPreparing) {
       OpenConnections();
@@ -254,6 +277,17 @@ void Worker::AfterTurn() {
   if (core_sharing_.IsOn())
     core_sharing_.Review(context_.now, responses_before_window_ + recorder_->counters.Complete());
   if (context_.now >= WindowEnd()) HandOver(false);
+}
+
+// The ceilings let those go on that have waited longest.
+void Worker::ServeHeld() {
+  if (state_ == State::kWarming && context_.pacer.IsTimed() && context_.now >= context_.pacer.end()) {
+    for (Connection& connection : connections_) connection.DropHeld();
+  }
+  const Nanos now = context_.now;
+  context_.connects.Serve(now, [](Connection* connection) { connection->GoOnConnecting(); });
+  context_.sends.Serve(now, [](Connection* connection) { connection->GoOn(); });
+  context_.has_held = context_.connects.IsWaitedFor() || context_.sends.IsWaitedFor();
 }
 
 // Once in a point, if a connection waits for its ack for long: what came instead. Else empty.
@@ -309,7 +343,7 @@ void Worker::Prepare(const WorkerShare& share) {
     start_.reset();
     phase_start_ = context_.ReadClock();
     wheel_.SkipTo(phase_start_);
-    phase_limit_ = phase_start_ + PrepareLimit(settings_.plan, share_);
+    phase_limit_ = phase_start_ + PrepareLimit();
     last_progress_ = next_tick_ = phase_start_;
     has_remarked_ = false;
     while (spare_.size() < kSpareRecorders) spare_.push_back(std::make_unique<Recorder>());
@@ -327,6 +361,9 @@ void Worker::Prepare(const WorkerShare& share) {
       context_.connect_interval = DueAt(share_.connecting, share_.connect_rate);
       context_.may_connect_at = phase_start_ + DueAt(index_ % share_.connecting, share_.connect_rate);
     }
+    context_.sends.Empty(static_cast<std::size_t>(share_.connections));
+    context_.connects.Empty(static_cast<std::size_t>(share_.connections));
+    context_.has_held = false;
     context_.open_credits = kOpenCredits;
     context_.connect_errors.by_text.clear();
     context_.last_refusal = NeverSent::kCount;
@@ -358,7 +395,20 @@ void Worker::BeginWarmup() {
   } else {
     context_.pacer.LimitTime(context_.now + length);
   }
-  for (Connection& connection : connections_) connection.Begin(0, context_.now);
+  BeginConnections(0, context_.now);
+}
+
+// A phase of the point's load begins at `start`. With a think time the first requests are spread evenly over it, for
+// all connections of the run together; without one all are due at once.
+void Worker::BeginConnections(std::uint64_t quota, Nanos start) {
+  const std::int64_t all =
+      std::max<std::int64_t>(1, PointAt(settings_.plan.sweep(), static_cast<int>(share_.point)).connections);
+  std::int64_t index = share_.first_connection;
+  for (Connection& connection : connections_) {
+    const auto delay = static_cast<Nanos>(absl::int128(context_.think_time) * (index % all) / all);
+    connection.Begin(quota, start + delay);
+    index += share_.connection_stride;
+  }
 }
 
 bool Worker::IsWarm() const {
@@ -443,16 +493,7 @@ void Worker::StartPoint(bool is_stopped) {
     context_.pacer.LimitEach();
   }
   if (is_stopped) context_.pacer.Stop();
-  const auto quota = static_cast<std::uint64_t>(sweep.requests_per_connection());
-  // With a think time the first requests are spread evenly over it, for all connections of the run together; without
-  // one all are due at once.
-  const std::int64_t all = std::max<std::int64_t>(1, PointAt(sweep, static_cast<int>(share_.point)).connections);
-  std::int64_t index = share_.first_connection;
-  for (Connection& connection : connections_) {
-    const auto delay = static_cast<Nanos>(absl::int128(context_.think_time) * (index % all) / all);
-    connection.Begin(quota, phase_start_ + delay);
-    index += share_.connection_stride;
-  }
+  BeginConnections(static_cast<std::uint64_t>(sweep.requests_per_connection()), phase_start_);
 }
 
 void Worker::Stop(Nanos grace) {
@@ -547,6 +588,9 @@ void Worker::FinishPoint() {
   HandOver(true);
   core_sharing_.End();
   connections_.clear();
+  context_.sends.Empty(0);
+  context_.connects.Empty(0);
+  context_.has_held = false;
   recorder_.reset();
   context_.RecordInto(nullptr);
   context_.EndOpenLoop();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "agent/budget.h"
 #include "agent/connection.h"
 #include "agent/core_sharing.h"
 #include "agent/event_loop.h"
@@ -67,7 +68,10 @@ class Worker {
     std::string tunnel = {};  // the request for one, where the target is reached so
     std::vector<SocketAddress> sources = {};
     bool is_target_on_this_machine = false;
-    Masks masks = {};                                  // of the plan's secrets
+    Masks masks = {};                         // of the plan's secrets
+    std::shared_ptr<Budget> sends = nullptr;  // of the agent, which `workers` share; null: no ceiling
+    std::shared_ptr<Budget> connects = nullptr;
+    int workers = 1;
     const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ConnectionContext
   };
   using Report = absl::AnyInvocable<void(WorkerReport)>;
@@ -77,7 +81,7 @@ class Worker {
   ~Worker();  // ends the thread, closing what is open
 
   // Opens the share's connections and sends the warm-up requests; reports kReady when all that can be is up, at the
-  // latest after PrepareLimit(), and after the warm-up's time if it has one.
+  // latest after PrepareLimit(), the ceilings' waits included, and after the warm-up's time if it has one.
   void Prepare(const WorkerShare& share);
   // Starts the point at `start` (an instant of this host); then reports a window each second, the last one final.
   void Start(Nanos start);
@@ -92,15 +96,15 @@ class Worker {
   // Gives a recorder back. REQUIRES: it is cleared.
   void Recycle(std::unique_ptr<Recorder> recorder);
 
-  // The longest that Prepare may take.
-  static Nanos PrepareLimit(const proto::Plan& plan, const WorkerShare& share);
-
  private:
   enum class State { kVacant, kPreparing, kWarming, kReady, kRunning };
 
   void Run();
   void StandStill(Nanos length);
+  Nanos PrepareLimit() const;
   Nanos NextWake() const;
+  void ServeHeld();
+  void BeginConnections(std::uint64_t quota, Nanos start);
   Nanos WindowEnd() const;
   void AfterTurn();
   void OpenConnections();

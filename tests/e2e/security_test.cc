@@ -65,11 +65,17 @@ TEST(SecurityTest, TheAllowListsCeilingsHold) {
     EXPECT_EQ(run.code, 1) << run.err;
     return run.err;
   };
-  EXPECT_NE(refusal({"-c", "5", "-n", "10"}).find("give a --rate"), std::string::npos);
   EXPECT_NE(refusal({"-R", "101", "-d", "1s", "-c", "5"}).find("caps it at 100"), std::string::npos);
   EXPECT_NE(refusal({"-R", "50", "-d", "1s", "-c", "11"}).find("caps it at 10"), std::string::npos);
   EXPECT_EQ(Int(mock.Truth(), "parsed"), 0);
-  EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-R", "100", "-d", "1s", "-c", "10", mock.Url()}).code, 0);
+  EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-R", "100", "--arrivals", "constant", "-d", "1s", "-c", "10",
+                         mock.Url()})
+                .code,
+            0);
+  // A closed loop is paced.
+  const RunOutcome paced = TidemarkRun({"--agents", agent.address(), "-c", "5", "-n", "50", mock.Url()});
+  EXPECT_EQ(paced.code, 0) << paced.err;
+  EXPECT_GT(WithWarmup(paced.report, "held"), 0);
   Spill(dir / "bad.yaml", "targets:\n- { hots: x }\n");
   Process bad({TIDEMARK_AGENT_BINARY, "--allow-list", dir / "bad.yaml"});
   EXPECT_EQ(bad.Wait(), 1);
