@@ -39,7 +39,8 @@ void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCou
 }
 
 // Whether an open loop's `rate` of `what` a second, an agent's share, keeps within `ceiling` of it. Arrivals at random
-// need room above their mean: only one in some ten thousand seconds has more than four standard deviations above it.
+// need room above their mean: one second in some thirty thousand has more than four
+// standard deviations above it.
 // Errors: PermissionDenied.
 absl::Status CheckRate(double rate, double ceiling, bool is_constant, absl::string_view what, absl::string_view also) {
   const double needed = is_constant ? rate : rate + 4 * std::sqrt(rate);
