@@ -39,8 +39,7 @@ void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCou
 }
 
 // Whether an open loop's `rate` of `what` a second, an agent's share, keeps within `ceiling` of it. Arrivals at random
-// need room above their mean: one second in some thirty thousand has more than four
-// standard deviations above it.
+// need room above their mean: one second in some thirty thousand has more than four standard deviations above it.
 // Errors: PermissionDenied.
 absl::Status CheckRate(double rate, double ceiling, bool is_constant, absl::string_view what, absl::string_view also) {
   const double needed = is_constant ? rate : rate + 4 * std::sqrt(rate);
@@ -105,6 +104,8 @@ absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan&
                                  .patience = patience};
   TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard, patience));
   settings.address = aim.addresses.front();
+  settings.sends = guard.budgets().Of(Budgets::Kind::kSends, aim.ceiling.max_rate);
+  settings.connects = guard.budgets().Of(Budgets::Kind::kConnects, aim.ceiling.max_connect_rate);
   if (settings.target.is_tls) {
     TIDEMARK_ASSIGN_OR_RETURN(settings.tls, MakeSslContext(plan.tls(), files, settings.target));
   }

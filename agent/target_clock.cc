@@ -22,6 +22,7 @@ constexpr int kFirstReadings = 8;
 constexpr Nanos kFirstInterval = 37 * kMillisecond;  // no part of a millisecond is met twice
 constexpr Nanos kDrift = 10'000;                     // one part in so many: 100 ppm
 constexpr std::size_t kMaxAnswer = 64 << 10;
+constexpr char kNoTurn[] = "the ceilings of the agent's --allow-list left it no turn in time";
 
 absl::Status NotFound(absl::string_view what) {
   return absl::NotFoundError(absl::StrCat("web_socket.listen.clock: ", what));
@@ -69,6 +70,7 @@ class TargetClock::Line {
     patience_ = settings.patience.AtMost(settings.timeout);
     is_reusable_ = false;
     if (!is_open_) {
+      if (!Await(settings.connects.get())) return NotFound(kNoTurn);
       IoResult io = transport_.Connect(settings.address, nullptr);
       if (io.kind == IoResult::Kind::kWantWrite && Wait(POLLOUT)) io = transport_.FinishConnect();
       if (io.kind != IoResult::Kind::kDone)
@@ -81,6 +83,7 @@ class TargetClock::Line {
       }
       is_open_ = true;
     }
+    if (!Await(settings.sends.get())) return NotFound(kNoTurn);
     Answer answer{.body = "", .sent = WallNow()};
     for (absl::string_view rest = request; !rest.empty();) {
       const IoResult io = transport_.Send(rest);
@@ -121,6 +124,14 @@ class TargetClock::Line {
   bool WaitFor(const IoResult& io) {
     if (io.kind == IoResult::Kind::kWantRead) return Wait(POLLIN);
     return io.kind == IoResult::Kind::kWantWrite && Wait(POLLOUT);
+  }
+  // Waits for its turn under one of the agent's ceilings; false if it has none in time.
+  bool Await(Budget* budget) {
+    while (budget != nullptr && budget->Take(1, MonotonicNow()) == 0) {
+      if (patience_.IsOver()) return false;
+      patience_.Sleep(std::max(kMillisecond, budget->ReadyAt() - MonotonicNow()));
+    }
+    return true;
   }
   bool Wait(short events) { return patience_.WaitFor(transport_.fd(), events); }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/budget.h"
 #include "agent/interrupt.h"
 #include "agent/periodic.h"
 #include "agent/tls.h"
@@ -54,6 +55,8 @@ class TargetClock {
     Nanos unit = kMillisecond;  // of the time; kRfc3339
     Nanos every = 0;
     Nanos timeout = 0;
+    std::shared_ptr<Budget> sends = nullptr;  // of the agent, as in Worker::Settings
+    std::shared_ptr<Budget> connects = nullptr;
     Patience patience = {};  // with the first answers; later ones end with its interrupt alone
   };
 

@@ -221,6 +221,12 @@ Draw DrawPlan(int mode, const Target& target, std::mt19937_64& rng) {
       plan = web_socket("/mock/stream=100ms");
       for (std::int64_t i = between(0, 5); i > 0; --i) plan.mutable_web_socket()->add_subscribe("{\"id\":1}");
       plan.mutable_web_socket()->mutable_listen();
+      if (rng() % 2 == 0) {
+        proto::TargetClock* const clock = plan.mutable_web_socket()->mutable_listen()->mutable_clock();
+        clock->set_url(target.Url("/api/v3/time"));
+        clock->set_time("/serverTime");
+        *clock->mutable_every() = ToDurationProto(100 * kMillisecond);
+      }
       *plan.mutable_web_socket()->mutable_ping()->mutable_every() = ToDurationProto(kMillisecond);
       if (rng() % 2 == 0) plan.mutable_web_socket()->mutable_ping()->set_text("{\"op\":\"ping\"}");
       For(&plan, length);
