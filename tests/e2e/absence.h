@@ -183,7 +183,7 @@ class AbsenceCheck {
     if (name == "staleness") return listen_.contains("time");
     if (name == "back") return listen_.contains("storm");
     if (name == "spread") return listen_.contains("fan_out");
-    if (name == "app_to_wire" || name == "wire" || name == "wire_to_app") return has_stamps_;
+    if (name == "stamped" || name == "app_to_wire" || name == "wire" || name == "wire_to_app") return has_stamps_;
     return name == "connect" || name == "loop_lag";
   }
 

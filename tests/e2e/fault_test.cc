@@ -82,7 +82,7 @@ int epoll_ctl(int epoll_fd, int operation, int fd, epoll_event* event) noexcept 
   const bool is_add = operation == EPOLL_CTL_ADD && IsSocket(fd);
   return is_add && IsChosen(Call::kAdd) ? Refuse() : real(epoll_fd, operation, fd, event);
 }
-long syscall(long number, ...) noexcept {  // plain connections send and receive with it
+long syscall(long number, ...) noexcept {  // what is not stamped is sent and received with it
   static const auto real = Real<decltype(syscall)>("syscall");
   va_list arguments;
   va_start(arguments, number);
@@ -96,15 +96,27 @@ long syscall(long number, ...) noexcept {  // plain connections send and receive
   if (number == SYS_sendto) return Transfer(Call::kSend, size, run);
   return number == SYS_recvfrom ? Transfer(Call::kReceive, size, run) : run(size);
 }
-ssize_t write(int fd, const void* data, std::size_t size) {  // OpenSSL sends with it
-  static const auto real = Real<decltype(write)>("write");
-  if (!IsSocket(fd)) return real(fd, data, size);
-  return Transfer(Call::kSend, size, [&](std::size_t n) { return real(fd, data, n); });
+ssize_t sendmsg(int fd, const msghdr* message, int flags) {  // what is stamped goes and comes with messages
+  static const auto real = Real<decltype(sendmsg)>("sendmsg");
+  if (!IsSocket(fd)) return real(fd, message, flags);
+  return Transfer(Call::kSend, message->msg_iov->iov_len, [&](std::size_t n) {
+    iovec piece{.iov_base = message->msg_iov->iov_base, .iov_len = n};
+    msghdr part = *message;
+    part.msg_iov = &piece;
+    return real(fd, &part, flags);
+  });
 }
-ssize_t read(int fd, void* data, std::size_t size) {
-  static const auto real = Real<decltype(read)>("read");
-  if (!IsSocket(fd)) return real(fd, data, size);
-  return Transfer(Call::kReceive, size, [&](std::size_t n) { return real(fd, data, n); });
+ssize_t recvmsg(int fd, msghdr* message, int flags) {
+  static const auto real = Real<decltype(recvmsg)>("recvmsg");
+  if (!IsSocket(fd) || (flags & MSG_ERRQUEUE) != 0) return real(fd, message, flags);
+  return Transfer(Call::kReceive, message->msg_iov->iov_len, [&](std::size_t n) {
+    iovec piece{.iov_base = message->msg_iov->iov_base, .iov_len = n};
+    msghdr part = *message;
+    part.msg_iov = &piece;
+    const ssize_t received = real(fd, &part, flags);
+    message->msg_controllen = part.msg_controllen;
+    return received;
+  });
 }
 }
 
@@ -121,7 +133,7 @@ void ForEveryCall(const proto::Plan& plan, Call call, int fault, Check check) {
     calls_left = n;
     chosen_fault = fault;
     chosen_call = call;
-    const PointRun run = RunOnePoint(plan);
+    const PointRun run = RunOnePoint(plan, OwnGuard());
     chosen_call = Call::kNone;
     SCOPED_TRACE(absl::StrCat("call ", static_cast<int>(call), ", number ", n, ", fault ", fault));
     EXPECT_EQ(run.counters.planned, kRequests);

@@ -28,7 +28,7 @@ TEST_P(NginxSweep, TheTutorialsSweepIsCountedExactly) {
   std::vector<std::unique_ptr<Agent>> agents;
   std::vector<std::string> arguments;
   if (GetParam().agents > 1) {
-    agents = StartAgents(GetParam().agents);
+    agents = StartAgents(GetParam().agents, AllowFilesOf(dir));
     arguments = AgentsFlag(agents);
   }
   if (is_tls) arguments.insert(arguments.end(), {"--cacert", certificate.cert});

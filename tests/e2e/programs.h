@@ -106,9 +106,10 @@ class Agent {
   std::string address_;
 };
 
-inline std::vector<std::unique_ptr<Agent>> StartAgents(int count) {
+// `arguments`: of each of them.
+inline std::vector<std::unique_ptr<Agent>> StartAgents(int count, const std::vector<std::string>& arguments = {}) {
   std::vector<std::unique_ptr<Agent>> agents;
-  for (int i = 0; i < count; ++i) agents.push_back(std::make_unique<Agent>());
+  for (int i = 0; i < count; ++i) agents.push_back(std::make_unique<Agent>(arguments));
   return agents;
 }
 
@@ -116,6 +117,12 @@ inline std::vector<std::string> AgentsFlag(const std::vector<std::unique_ptr<Age
   std::vector<std::string> addresses;
   for (const auto& agent : agents) addresses.push_back(agent->address());
   return {"--agents", Join(addresses)};
+}
+
+// What an agent needs to be given to read files of `dir`: an allow-list, written there.
+inline std::vector<std::string> AllowFilesOf(const TempDir& dir) {
+  Spill(dir / "allow.yaml", "secrets: ['file:" + (dir / "") + "']\n");
+  return {"--allow-list", dir / "allow.yaml"};
 }
 
 // A self-signed certificate made by the openssl program.

@@ -75,7 +75,7 @@ TEST(SecurityTest, TheAllowListsCeilingsHold) {
   // A closed loop is paced.
   const RunOutcome paced = TidemarkRun({"--agents", agent.address(), "-c", "5", "-n", "50", mock.Url()});
   EXPECT_EQ(paced.code, 0) << paced.err;
-  EXPECT_GT(WithWarmup(paced.report, "held"), 0);
+  EXPECT_GT(WithWarmup(paced.report, "counters.held"), 0);
   Spill(dir / "bad.yaml", "targets:\n- { hots: x }\n");
   Process bad({TIDEMARK_AGENT_BINARY, "--allow-list", dir / "bad.yaml"});
   EXPECT_EQ(bad.Wait(), 1);

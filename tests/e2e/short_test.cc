@@ -25,7 +25,7 @@ TEST(ShortE2e, TwoAgentsOverTlsAgainstNginxCountItsLog) {
   Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key +
                   "; location / { return 200 hello; }",
               " ssl");
-  const auto agents = StartAgents(2);
+  const auto agents = StartAgents(2, AllowFilesOf(dir));
   std::vector<std::string> arguments = AgentsFlag(agents);
   arguments.insert(arguments.end(), {"-c", "4,10", "--requests-per-connection", "10", "--warmup", "1", "--cacert",
                                      certificate.cert, "https://localhost:" + std::to_string(nginx.port()) + "/"});

@@ -162,9 +162,10 @@ TEST(TruthTest, ASlowPointIsStampedWhole) {
                     "location / { return 200 hello; }",
                 is_tls ? " ssl" : "");
     const std::string url = (is_tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(nginx.port()) + "/";
-    const std::vector<std::string> arguments = {"-k", "-R", "200", "-d", "1s", "-c", "10", "--arrivals", "constant"};
+    const std::vector<std::string> arguments = {"-R", "200", "-d", "1s", "-c", "10", "--arrivals", "constant"};
     const auto with = [&](std::vector<std::string> more) {
       more.insert(more.end(), arguments.begin(), arguments.end());
+      if (is_tls) more.push_back("--insecure");
       more.push_back(url);
       return TidemarkRun(more);
     };
