@@ -842,7 +842,7 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
       (web_socket.has_listen() || plan.sweep().has_think_time() || plan.sweep().new_connection()))
     return Invalid("web_socket.pipeline", "goes with requests on lasting connections, without a think time");
   TIDEMARK_RETURN_IF_ERROR(CheckRate("web_socket.control_rate", web_socket.control_rate(), 1'000'000, true));
-  if (plan.has_kernel_timestamps()) return Invalid("kernel_timestamps", "has no effect on a WebSocket; leave it out");
+  if (plan.kernel_timestamps() != 0) return Invalid("kernel_timestamps", "has no effect on a WebSocket; leave it out");
   return absl::OkStatus();
 }
 
