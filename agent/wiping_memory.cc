@@ -20,6 +20,7 @@ void Wipe(void* memory) {
   free(memory);
 }
 
+#ifndef TIDEMARK_SANITIZED
 void* Take(std::size_t size) {
   if (void* const memory = malloc(std::max<std::size_t>(1, size))) return memory;
   throw std::bad_alloc();
@@ -31,6 +32,7 @@ void* Take(std::size_t size, std::align_val_t alignment) {
     return memory;
   throw std::bad_alloc();
 }
+#endif
 
 }  // namespace
 

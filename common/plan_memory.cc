@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t kMost = std::int64_t{1} << 60;
 // Of a worker: its read buffer, its recorders and its stack as far as they are touched.
 constexpr std::int64_t kWorker = 4 << 20;
-// Of a connection, measured: a plain one, and what TLS and a WebSocket take besides.
+// Of a connection, estimated: a plain one, and what TLS and a WebSocket take besides.
 constexpr std::int64_t kConnection = 2 << 10;
 constexpr std::int64_t kTls = 28 << 10;
 constexpr std::int64_t kWebSocket = 8 << 10;
