@@ -223,6 +223,7 @@ Draw DrawPlan(int mode, const Target& target, std::mt19937_64& rng) {
       plan.mutable_web_socket()->mutable_listen();
       if (rng() % 2 == 0) {
         proto::TargetClock* const clock = plan.mutable_web_socket()->mutable_listen()->mutable_clock();
+        plan.mutable_web_socket()->mutable_listen()->set_time("/E");  // what a clock is for
         clock->set_url(target.Url("/api/v3/time"));
         clock->set_time("/serverTime");
         *clock->mutable_every() = ToDurationProto(100 * kMillisecond);
