@@ -464,7 +464,8 @@ void Connection::Send() {
   parser_.Start(source.is_head);
   first_byte_ = 0;
   sent_ = c.ReadClock();
-  const IoResult io = c.is_plain_send && c.stamps.Passes() ? transport_.Send(request) : SendFirst();
+  const bool is_stamped = !c.stamps.Passes();
+  const IoResult io = c.is_plain_send && !is_stamped ? transport_.Send(request) : SendFirst(is_stamped);
   if (io.kind >= IoResult::Kind::kClosed) {
     if (io.kind == IoResult::Kind::kHeldBack) return;
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
@@ -484,8 +485,8 @@ void Connection::Send() {
   SetInterest(kToReadAndWrite);
 }
 
-// Of a request that waits for 100 Continue, the head; with kernel time stamps, if it is to have any.
-IoResult Connection::SendFirst() {
+// Of a request that waits for 100 Continue, the head, which has no stamps: its answer is another one.
+IoResult Connection::SendFirst(bool is_stamped) {
   ConnectionContext& c = *context_;
   if (!MaySendRequest()) return {.kind = IoResult::Kind::kHeldBack};
   const std::size_t head_bytes = RequestInHand().head_bytes;
@@ -493,9 +494,8 @@ IoResult Connection::SendFirst() {
   absl::string_view bytes = RequestNow();
   if (awaits_continue_) bytes = bytes.substr(0, head_bytes);
   stamps_ = {};
-  if (!c.is_plain_send && c.stamps.Passes()) return transport_.Send(bytes);
-  c.stamps.Take(sent_);
-  if (!c.stamps.IsOn() || awaits_continue_) return transport_.Send(bytes);
+  if (is_stamped) c.stamps.Take(sent_);
+  if (!is_stamped || awaits_continue_) return transport_.Send(bytes);
   stamps_.sent = WallNow();
   return transport_.SendWithStamp(bytes);
 }

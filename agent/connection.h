@@ -343,7 +343,7 @@ class Connection : public TimeoutWheel::Node {
   void OnReadable();
   void OnEnding(std::uint32_t events);
   void OnPeerClosed();
-  IoResult SendFirst();
+  IoResult SendFirst(bool is_stamped);
   void AwaitContinue();
   void SendBody();
   bool IsLastRequest();

@@ -24,20 +24,21 @@ namespace {
 // Event loops, gRPC, logs, files.
 constexpr std::int64_t kOwnDescriptors = 128;
 
-// The folders of this process's control groups that rule its CPU time, v2's and v1's, and of their parents: each may
-// have a quota. In a container its own groups are at the root, whatever path the kernel gives.
-std::vector<std::string> CgroupFolders() {
-  std::vector<std::string> folders = {"/sys/fs/cgroup", "/sys/fs/cgroup/cpu"};
+// The folders of this process's control groups of a `controller` ("cpu", "memory"), v2's and v1's, and of their
+// parents: each may have a limit. In a container its own groups are at the root, whatever path the kernel gives.
+std::vector<std::string> CgroupFolders(const std::string& controller) {
+  const std::string v1 = "/sys/fs/cgroup/" + controller;
+  std::vector<std::string> folders = {"/sys/fs/cgroup", v1};
   std::ifstream groups("/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
     if (parts.size() != 3) continue;
     const std::vector<std::string> controllers = absl::StrSplit(parts[1], ',');
-    const bool is_v1 = std::find(controllers.begin(), controllers.end(), "cpu") != controllers.end();
+    const bool is_v1 = std::find(controllers.begin(), controllers.end(), controller) != controllers.end();
     if (!is_v1 && parts[0] != "0") continue;
     std::string path = parts[2];
     while (path.size() > 1) {
-      folders.push_back((is_v1 ? "/sys/fs/cgroup/cpu" : "/sys/fs/cgroup") + path);
+      folders.push_back((is_v1 ? v1 : "/sys/fs/cgroup") + path);
       path.resize(path.rfind('/'));
     }
   }
@@ -47,7 +48,7 @@ std::vector<std::string> CgroupFolders() {
 // CPUs that the lowest quota of the cgroups stands for; 0 if there is none.
 double CgroupQuota() {
   double lowest = 0;
-  for (const std::string& folder : CgroupFolders()) {
+  for (const std::string& folder : CgroupFolders("cpu")) {
     std::ifstream v2(folder + "/cpu.max");
     std::ifstream v1_quota(folder + "/cpu.cfs_quota_us");
     std::ifstream v1_period(folder + "/cpu.cfs_period_us");
@@ -63,7 +64,7 @@ double CgroupQuota() {
 // For how long the cgroup that is held back most by its quota has been.
 std::uint64_t ThrottledTime() {
   std::uint64_t longest = 0;
-  for (const std::string& folder : CgroupFolders()) {
+  for (const std::string& folder : CgroupFolders("cpu")) {
     std::ifstream stat(folder + "/cpu.stat");
     std::string name;
     for (std::uint64_t value = 0; stat >> name >> value;) {
@@ -127,9 +128,11 @@ int UsableCores() {
 
 std::int64_t UsableMemory() {
   std::int64_t bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::int64_t limit = 0;
-    if (std::ifstream(path) >> limit && limit > 0) bytes = std::min(bytes, limit);
+  for (const std::string& folder : CgroupFolders("memory")) {
+    for (const char* file : {"/memory.max", "/memory.limit_in_bytes"}) {
+      std::int64_t limit = 0;
+      if (std::ifstream(folder + file) >> limit && limit > 0) bytes = std::min(bytes, limit);
+    }
   }
   return bytes;
 }

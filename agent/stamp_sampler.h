@@ -32,12 +32,8 @@ class StampSampler {
 
   // Whether the next request is not one; most are not.
   bool Passes() { return --left_ > 0; }
-  // Of a request that is one, at `now`.
+  // Of a request that is one, at `now`.  REQUIRES: IsOn().
   void Take(Nanos now) {
-    if (every_ == 0) {
-      left_ = std::numeric_limits<std::int64_t>::max();
-      return;
-    }
     if (is_adaptive_) Adapt(now);
     left_ =
         1 + static_cast<std::int64_t>(Random() % static_cast<std::uint64_t>(2 * every_ - 1));  // `every_` on average

@@ -154,7 +154,8 @@ bool IsListening(const Merger& merger) {
   return merger.headline() == Metric::kInterval || merger.headline() == Metric::kStaleness;
 }
 
-void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
+// `seconds`: SecondsJudged.
+void AddPoint(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds, Sums* sums) {
   const Merger& merger = *point.merger;
   sums->has_replies = absl::StartsWith(plan.target(), "ws") && !IsListening(merger);
   sums->counters.Add(merger.counters());
@@ -167,7 +168,6 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, Sums* sums) {
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
   sums->duration_s += static_cast<double>(DurationOf(plan, point)) / 1e9;
-  const std::vector<Second> seconds = SecondsJudged(plan, point);
   sums->dead_seconds += CountSeconds(seconds, Second::kDead);
   sums->generator_seconds += CountSeconds(seconds, Second::kGenerator);
   sums->unaccounted_max += point.unaccounted_max;
@@ -347,8 +347,8 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
 }
 
 // Of each second of the point; what was drained afterwards is in no second.
-void FillSeries(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
-  const std::vector<Second> seconds = SecondsJudged(plan, point);
+void FillSeries(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds,
+                proto::Point* out) {
   for (const WindowSum& window : point.merger->windows()) {
     if (static_cast<Nanos>(window.second) * kSecond >= DurationOf(plan, point)) break;
     proto::Window* row = out->add_series();
@@ -433,8 +433,8 @@ double MaxFailures(const proto::Plan& plan) {
   return most;
 }
 
-void FillVerdict(const RunResult& result, const PointResult& point, const Sums& sums, bool is_open_loop,
-                 const proto::Plan& plan, proto::Point* out) {
+void FillVerdict(const RunResult& result, const PointResult& point, const Sums& sums,
+                 const std::vector<Second>& seconds, bool is_open_loop, const proto::Plan& plan, proto::Point* out) {
   const std::string& until = plan.sweep().until();
   PointFacts facts{.is_open_loop = is_open_loop,
                    .is_spinning = plan.sweep().pace() == "spin",
@@ -452,7 +452,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .stamped = &sums[Metric::kStamped],
                    .wire = &sums[Metric::kWire],
                    .windows = &point.merger->windows(),
-                   .seconds = SecondsJudged(plan, point),
+                   .seconds = seconds,
                    .statuses = &sums.statuses,
                    .success = *ParseStatusSet(plan.expect_status()),  // the plan is valid
                    .has_availability = !plan.sweep().new_connection(),
@@ -680,15 +680,16 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   const Measured measured(plan);
   for (const PointResult& point : result.points) {
     auto sums = std::make_unique<Sums>();
-    AddPoint(plan, point, sums.get());
-    AddPoint(plan, point, total.get());
+    const std::vector<Second> seconds = SecondsJudged(plan, point);
+    AddPoint(plan, point, seconds, sums.get());
+    AddPoint(plan, point, seconds, total.get());
     proto::Point* out = report.add_points();
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);
     out->set_rate_per_s(point.rate);
     FillPoint(measured, *sums, out);
     FillMix(plan, *sums, out);
-    FillSeries(plan, point, out);
+    FillSeries(plan, point, seconds, out);
     FillAgentRows(point, out);
     FillFanOut(result, point, plan, out);
     FillStreams(point.merger->named(), sums->duration_s, out);
@@ -697,7 +698,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     if (point.merger->headline() == Metric::kInterval) headline = out->mutable_interval();
     if (point.merger->headline() == Metric::kStaleness) headline = out->mutable_staleness();
     FillIntervals(*point.merger, sums->duration_s, headline);
-    FillVerdict(result, point, *sums, is_open_loop, plan, out);
+    FillVerdict(result, point, *sums, seconds, is_open_loop, plan, out);
     FillExpected(plan, point, out);
     if (const auto coverage = !point.is_started ? std::nullopt : CoveragePercent(point, plan.sweep()))
       out->set_coverage_percent(*coverage);
@@ -707,7 +708,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   }
   for (const PointResult& point : result.abandoned) {
     auto sums = std::make_unique<Sums>();
-    AddPoint(plan, point, sums.get());
+    AddPoint(plan, point, SecondsJudged(plan, point), sums.get());
     proto::Point* out = report.add_abandoned_points();
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);

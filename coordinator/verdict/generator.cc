@@ -27,6 +27,15 @@ bool HasEnough(const Histogram& histogram, const Printed& q) {
          gate::kBeyond * static_cast<double>(q.denominator);
 }
 
+double At(const Histogram& histogram, const Printed& q) {
+  return static_cast<double>(histogram.Quantile(q.numerator, q.denominator));
+}
+
+// Whether the kernel stamped enough requests, so that the generator's part is measured.
+bool IsStamped(const PointFacts& facts) {
+  return facts.stamped != nullptr && static_cast<double>(facts.stamped->count()) >= gate::kStamps;
+}
+
 // A figure that is printed, and how much of it is the generator's.
 struct Part {
   std::string figure;  // "p99"
@@ -64,29 +73,23 @@ std::vector<Part> LateParts(const PointFacts& facts) {
                               .whole = response.Mean()}};
   for (const Printed& q : kPrinted) {
     if (!HasEnough(response, q) || !HasEnough(*facts.pacing, q)) continue;
-    const auto at = [&q](const Histogram& histogram) {
-      return static_cast<double>(histogram.Quantile(q.numerator, q.denominator));
-    };
-    const double whole = at(response);
-    const double waited = service.count() == 0 ? whole : std::max(0.0, whole - at(service));
-    parts.push_back({.figure = q.name, .own = std::min(at(*facts.pacing), waited), .whole = whole});
+    const double whole = At(response, q);
+    const double waited = service.count() == 0 ? whole : std::max(0.0, whole - At(service, q));
+    parts.push_back({.figure = q.name, .own = std::min(At(*facts.pacing, q), waited), .whole = whole});
   }
   return parts;
 }
 
 // Measured at the kernel: what of the stamped requests was neither the network's nor the target's. Where those in the
 // sample took longer than all, the figure that is printed holds no more than lies between it and the wire.
+// REQUIRES: IsStamped.
 std::vector<Part> StampedParts(const PointFacts& facts) {
-  if (facts.stamped == nullptr || static_cast<double>(facts.stamped->count()) < gate::kStamps) return {};
   const double mean = std::min(facts.stamped->Mean(), facts.measured->Mean());
   std::vector<Part> parts = {{.figure = "mean", .own = mean - facts.wire->Mean(), .whole = mean}};
   for (const Printed& q : kPrinted) {
     if (!HasEnough(*facts.stamped, q)) continue;
-    const auto at = [&q](const Histogram& histogram) {
-      return static_cast<double>(histogram.Quantile(q.numerator, q.denominator));
-    };
-    const double whole = std::min(at(*facts.stamped), at(*facts.measured));
-    parts.push_back({.figure = q.name, .own = whole - at(*facts.wire), .whole = whole});
+    const double whole = std::min(At(*facts.stamped, q), At(*facts.measured, q));
+    parts.push_back({.figure = q.name, .own = whole - At(*facts.wire, q), .whole = whole});
   }
   return parts;
 }
@@ -97,8 +100,8 @@ std::vector<Part> UnreadParts(const PointFacts& facts) {
   std::vector<Part> parts;
   for (const Printed& q : kPrinted) {
     if (!HasEnough(*facts.measured, q) || !HasEnough(*facts.loop_lag, q)) continue;
-    const auto own = static_cast<double>(facts.loop_lag->Quantile(q.numerator, q.denominator));
-    const auto whole = static_cast<double>(facts.measured->Quantile(q.numerator, q.denominator));
+    const double own = At(*facts.loop_lag, q);
+    const double whole = At(*facts.measured, q);
     if (own > static_cast<double>(gate::kLateness))
       parts.push_back({.figure = q.name, .own = own, .whole = own + whole});  // the bound may not be in it
   }
@@ -126,8 +129,8 @@ void WeighDelays(const PointFacts& facts, std::vector<Reason>* reasons, std::vec
           reasons, notes);
     }
   }
-  if (const std::vector<Part> stamped = StampedParts(facts); !stamped.empty()) {
-    const std::optional<Part> own = Largest(stamped);
+  if (IsStamped(facts)) {
+    const std::optional<Part> own = Largest(StampedParts(facts));
     if (!own) return;
     Weigh(
         own->Bias(),
@@ -154,9 +157,8 @@ void WeighWaiting(const PointFacts& facts, std::vector<Reason>* reasons, std::ve
   const double turns = static_cast<double>(std::max<std::uint64_t>(facts.loop_lag->count(), 1));
   const double unread = static_cast<double>(facts.counters.run_delay_ns) / turns;
   // Where the kernel stamped requests, what that did to them is measured.
-  const bool is_measured = !StampedParts(facts).empty();
   const double bias = unread / facts.measured->Mean();
-  Weigh(is_measured ? 0 : bias,
+  Weigh(IsStamped(facts) ? 0 : bias,
         absl::StrFormat("its workers waited for a core for %.0f %% of the time, %s a turn, which is %.0f %% of the "
                         "mean %s",
                         waited * 100, Show(unread), bias * 100, facts.measured_name),

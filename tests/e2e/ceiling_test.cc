@@ -16,6 +16,7 @@
 #include "tests/support/relay.h"
 #include "tests/support/session_run.h"
 #include "tests/support/web_socket_server.h"
+#include "tests/support/windows.h"
 
 namespace tidemark {
 namespace {
@@ -33,19 +34,6 @@ TargetGuard Capped(double max_rate, double max_connect_rate = 0) {
   target->set_max_rate(max_rate);
   target->set_max_connect_rate(max_connect_rate);
   return *TargetGuard::Make({}, list);
-}
-
-// The most that any window of `instants`, however short, holds beyond `rate` times its length.
-double MostBeyond(std::vector<Nanos> instants, double rate) {
-  std::sort(instants.begin(), instants.end());
-  double lowest = 0;
-  double most = 0;
-  for (std::size_t i = 0; i < instants.size(); ++i) {
-    const double ahead = static_cast<double>(i) - rate * static_cast<double>(instants[i] - instants[0]) / 1e9;
-    lowest = i == 0 ? ahead : std::min(lowest, ahead);
-    most = std::max(most, ahead + 1 - lowest);
-  }
-  return most;
 }
 
 // Requests, upgrades, messages and pings that came, and when.

@@ -8,21 +8,10 @@
 #include <vector>
 
 #include "tests/support/random.h"
+#include "tests/support/windows.h"
 
 namespace tidemark {
 namespace {
-
-// The most that any window of the sorted `instants` holds beyond `rate` times its length.
-double MostBeyond(const std::vector<Nanos>& instants, double rate) {
-  double lowest = 0;
-  double most = 0;
-  for (std::size_t i = 0; i < instants.size(); ++i) {
-    const double ahead = static_cast<double>(i) - rate * static_cast<double>(instants[i] - instants[0]) / 1e9;
-    lowest = i == 0 ? ahead : std::min(lowest, ahead);
-    most = std::max(most, ahead + 1 - lowest);
-  }
-  return most;
-}
 
 TEST(BudgetTest, NoWindowHoldsMoreThanTheRateAndTheBurst) {
   TIDEMARK_SEEDED(rng);

@@ -41,13 +41,23 @@ TEST(VerdictTest, NothingBeyondItsGateIsValid) {
   EXPECT_EQ(Judge(Case(false).facts).verdict, Verdict::kValid);
 }
 
-// `count` requests more that went out `late`, and were answered like the others.
-void SendLate(Case* c, int count, Nanos late) {
+// `count` requests more that went out `late`.
+void Send(Case* c, int count, Nanos service, Nanos late) {
   for (int i = 0; i < count; ++i) {
-    c->service.Record(10 * kMillisecond);
-    c->response.Record(10 * kMillisecond + late);
+    c->service.Record(service);
+    c->response.Record(service + late);
     c->pacing.Record(late);
   }
+}
+
+// ... and were answered like the others.
+void SendLate(Case* c, int count, Nanos late) { Send(c, count, 10 * kMillisecond, late); }
+
+// None was sent.
+void Empty(Case* c) {
+  c->service.Clear();
+  c->response.Clear();
+  c->pacing.Clear();
 }
 
 TEST(VerdictTest, LatenessThatMovedTheTailIsTheGenerators) {
@@ -78,28 +88,17 @@ TEST(VerdictTest, LatenessThatMovedTheMiddleIsTheGenerators) {
 // Ten values must lie beyond a quantile: a handful of late requests says nothing of a p99 that they are all of.
 TEST(VerdictTest, AQuantileOfFewValuesIsNotJudged) {
   Case c;
-  c.service.Clear();
-  c.response.Clear();
-  c.pacing.Clear();
-  for (int i = 0; i < 460; ++i) {
-    c.service.Record(100 * kMicrosecond);
-    c.response.Record(100 * kMicrosecond);
-    c.pacing.Record(i < 455 ? 5 * kMicrosecond : 240 * kMicrosecond);
-  }
+  Empty(&c);
+  Send(&c, 455, 100 * kMicrosecond, 5 * kMicrosecond);
+  Send(&c, 5, 100 * kMicrosecond, 240 * kMicrosecond);
   EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
 }
 
 // What is less than 30 us is nothing to a reader, however short the answers are.
 TEST(VerdictTest, AFewMicrosecondsAreNothing) {
   Case c;
-  c.service.Clear();
-  c.response.Clear();
-  c.pacing.Clear();
-  for (int i = 0; i < 10'000; ++i) {
-    c.service.Record(100 * kMicrosecond);
-    c.response.Record(129 * kMicrosecond);
-    c.pacing.Record(29 * kMicrosecond);
-  }
+  Empty(&c);
+  Send(&c, 10'000, 100 * kMicrosecond, 29 * kMicrosecond);
   EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
 }
 
@@ -113,15 +112,10 @@ TEST(VerdictTest, LatenessThatTheResponsesDoNotShowIsNoBias) {
 // What was never answered is in the figures with its lower bound, and no generator's fault.
 TEST(VerdictTest, AgainstWhatWasNotAnsweredLatenessIsSmall) {
   Case c;
-  c.service.Clear();
-  c.response.Clear();
-  c.pacing.Clear();
-  for (int i = 0; i < 2'000; ++i) {
-    c.service.Record(100 * kMicrosecond);
-    c.response.Record(100 * kMicrosecond);
-    c.pacing.Record(i < 1'900 ? 5 * kMicrosecond : 740 * kMicrosecond);
-    c.unanswered.Record(kSecond);
-  }
+  Empty(&c);
+  Send(&c, 1'900, 100 * kMicrosecond, 5 * kMicrosecond);
+  Send(&c, 100, 100 * kMicrosecond, 740 * kMicrosecond);
+  for (int i = 0; i < 2'000; ++i) c.unanswered.Record(kSecond);
   EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
 }
 
