@@ -489,6 +489,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   if (judgement.verdict != Verdict::kPartial) {
     out->set_generator(std::string(Name(judgement.generator)));
     out->set_generator_reason(judgement.generator_reason);
+    out->set_generator_slowed_the_loop(judgement.slowed_the_loop);
     out->set_target(std::string(Name(judgement.target)));
     out->set_target_reason(judgement.target_reason);
   }
@@ -550,7 +551,7 @@ void FillStartSkew(const PointResult& point, proto::Point* out) {
   out->set_start_skew_bound_us(Micros(point.start_skew_bound));
 }
 
-// Throughput over connections, from the points that the generator did not hold back. The first and the last second of a
+// Throughput over connections, from the points whose throughput the generator did not hold back. The first and the last second of a
 // point are left out if enough remain: in the one all connections start at once, the other is cut short.
 void FillCapacity(const RunResult& result, const proto::Report& report, proto::Capacity* out) {
   std::vector<UslPoint> points;
@@ -559,7 +560,7 @@ void FillCapacity(const RunResult& result, const proto::Report& report, proto::C
   int left_out = 0;
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const proto::Point& point = report.points(static_cast<int>(i));
-    if (point.verdict() == Name(Verdict::kGeneratorLimited) || point.verdict() == Name(Verdict::kPartial)) {
+    if (point.generator_slowed_the_loop() || point.verdict() == Name(Verdict::kPartial)) {
       ++left_out;
       continue;
     }

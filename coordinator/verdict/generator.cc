@@ -83,9 +83,13 @@ std::vector<Part> LateParts(const PointFacts& facts) {
 // Measured at the kernel: what of the stamped requests was neither the network's nor the target's. Where those in the
 // sample took longer than all, the figure that is printed holds no more than lies between it and the wire.
 // REQUIRES: IsStamped.
-std::vector<Part> StampedParts(const PointFacts& facts) {
+Part StampedMean(const PointFacts& facts) {
   const double mean = std::min(facts.stamped->Mean(), facts.measured->Mean());
-  std::vector<Part> parts = {{.figure = "mean", .own = mean - facts.wire->Mean(), .whole = mean}};
+  return {.figure = "mean", .own = mean - facts.wire->Mean(), .whole = mean};
+}
+
+std::vector<Part> StampedParts(const PointFacts& facts) {
+  std::vector<Part> parts = {StampedMean(facts)};
   for (const Printed& q : kPrinted) {
     if (!HasEnough(*facts.stamped, q)) continue;
     const double whole = std::min(At(*facts.stamped, q), At(*facts.measured, q));
@@ -150,12 +154,16 @@ void WeighDelays(const PointFacts& facts, std::vector<Reason>* reasons, std::vec
   }
 }
 
-// While a worker has no core, answers lie unread: on average for this long in each turn of its loop.
+// While a worker has no core, answers lie unread: on average for this long in each turn of its loop, ns.
+double WaitedATurn(const PointFacts& facts) {
+  const double turns = static_cast<double>(std::max<std::uint64_t>(facts.loop_lag->count(), 1));
+  return static_cast<double>(facts.counters.run_delay_ns) / turns;
+}
+
 void WeighWaiting(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
   const auto [computed, waited] = WorkerTimeOf(facts);
   if (waited <= gate::kWaited) return;
-  const double turns = static_cast<double>(std::max<std::uint64_t>(facts.loop_lag->count(), 1));
-  const double unread = static_cast<double>(facts.counters.run_delay_ns) / turns;
+  const double unread = WaitedATurn(facts);
   // Where the kernel stamped requests, what that did to them is measured.
   const double bias = unread / facts.measured->Mean();
   Weigh(IsStamped(facts) ? 0 : bias,
@@ -184,6 +192,16 @@ WorkerTime WorkerTimeOf(const PointFacts& facts) {
   if (busy_s <= 0) return {};  // no time has a share
   return {.computed = static_cast<double>(facts.counters.cpu_ns) / 1e9 / busy_s,
           .waited = static_cast<double>(facts.counters.run_delay_ns) / 1e9 / busy_s};
+}
+
+bool SlowedTheLoop(const PointFacts& facts) {
+  std::vector<Reason> shortages;
+  WeighShortages(facts, &shortages);
+  if (!shortages.empty()) return true;
+  if (facts.measured->count() == 0) return false;
+  if (IsStamped(facts)) return StampedMean(facts).Bias() > gate::kMaxBias;
+  const double own = WaitedATurn(facts) + facts.loop_lag->Mean();
+  return Part{.figure = "mean", .own = own, .whole = own + facts.measured->Mean()}.Bias() > gate::kMaxBias;
 }
 
 std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>* notes) {

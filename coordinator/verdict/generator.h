@@ -20,4 +20,8 @@ WorkerTime WorkerTimeOf(const PointFacts& facts);
 // note.
 std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>* notes);
 
+// Whether the generator also slowed a closed loop down by more than kMaxBias: the mean time tells, since each connection
+// sends its next request when it has the answer. A few late answers may move a p99 and leave the throughput as it is.
+bool SlowedTheLoop(const PointFacts& facts);
+
 }  // namespace tidemark

@@ -134,7 +134,10 @@ Judgement Judge(const PointFacts& facts) {
   }
   judgement.notes = RemarksOn(facts);
   judgement.generator_reason = Join(WhyLimited(facts, &judgement.notes));
-  if (!judgement.generator_reason.empty()) judgement.generator = Generator::kLimited;
+  if (!judgement.generator_reason.empty()) {
+    judgement.generator = Generator::kLimited;
+    judgement.slowed_the_loop = !facts.is_open_loop && SlowedTheLoop(facts);
+  }
   JudgeTarget(facts, &judgement);
   ChooseWord(&judgement);
   return judgement;

@@ -111,6 +111,7 @@ struct Judgement {
   std::string reason;  // that of the word, with its figures; empty if valid
   Generator generator = Generator::kTrusted;
   std::string generator_reason;  // the largest effect first; empty if trusted
+  bool slowed_the_loop = false;  // closed loop: the generator held the throughput back, and not only a tail
   TargetState target = TargetState::kSteady;
   std::string target_reason;       // the largest effect first; empty if steady
   std::vector<std::string> notes;  // beyond a gate, yet without much effect

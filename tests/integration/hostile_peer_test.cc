@@ -294,7 +294,8 @@ TEST(HostilePeerTest, StreamsThatSayNothingAreFewAndShortLived) {
     contexts.push_back(std::make_unique<grpc::ClientContext>());
     streams.push_back(stub->Execute(contexts.back().get()));
   }
-  EXPECT_LT(Threads(), before + 300);
+  // The server's own limit is 256; the client here and the library's pools have some too.
+  EXPECT_LT(Threads(), before + kStreams / 4);
   const Nanos start = MonotonicNow();
   for (auto& stream : streams) {
     proto::Event event;

@@ -177,6 +177,7 @@ TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
       "Point.verdict_reason",
       "Point.generator",
       "Point.generator_reason",
+      "Point.generator_slowed_the_loop",
       "Point.target",
       "Point.target_reason",
       "Point.verdict_notes",

@@ -402,6 +402,44 @@ TEST(VerdictTest, AnAgentThatWasShortOfCoresIsNamedAndOnlyIt) {
                                       "agent 2 waited for a core for 20 % of its workers' time"}));
 }
 
+// A few answers that lay unread move a p99, and leave the throughput of a closed loop as it is.
+TEST(VerdictTest, ATailSlowsNoLoop) {
+  Case c(false);
+  Histogram stamped;
+  Histogram wire;
+  c.facts.stamped = &stamped;
+  c.facts.wire = &wire;
+  const auto record = [&](int count, Nanos service, Nanos on_wire) {
+    for (int i = 0; i < count; ++i) {
+      c.service.Record(service);
+      stamped.Record(service);
+      wire.Record(on_wire);
+    }
+  };
+  record(9'700, 10 * kMillisecond, 10 * kMillisecond);
+  record(300, 15 * kMillisecond, 10 * kMillisecond);
+  EXPECT_EQ(Judge(c.facts).generator, Generator::kLimited);
+  EXPECT_FALSE(Judge(c.facts).slowed_the_loop);
+  record(2'000, 15 * kMillisecond, 10 * kMillisecond);
+  EXPECT_TRUE(Judge(c.facts).slowed_the_loop) << "its mean is 9 % above that on the wire";
+  c.facts.is_open_loop = true;
+  EXPECT_FALSE(Judge(c.facts).slowed_the_loop) << "an open loop does not wait for answers";
+}
+
+TEST(VerdictTest, WithoutStampsBoundsTellWhetherTheLoopWasSlowed) {
+  Case c(false);
+  c.facts.counters.run_delay_ns = 3 * kSecond;
+  EXPECT_FALSE(Judge(c.facts).slowed_the_loop) << "300 us in each of 10,000 turns, 3 % of the service time";
+  c.facts.counters.run_delay_ns = 8 * kSecond;
+  EXPECT_TRUE(Judge(c.facts).slowed_the_loop);
+}
+
+TEST(VerdictTest, AttemptsThatFoundNoPortSlowTheLoop) {
+  Case c(false);
+  c.facts.counters.no_local_port = 1;
+  EXPECT_TRUE(Judge(c.facts).slowed_the_loop);
+}
+
 // What the kernel stamped tells the generator's part, bounds do not.
 TEST(VerdictTest, TheGeneratorsPartIsMeasuredAtTheKernel) {
   Case c(false);
