@@ -551,8 +551,8 @@ void FillStartSkew(const PointResult& point, proto::Point* out) {
   out->set_start_skew_bound_us(Micros(point.start_skew_bound));
 }
 
-// Throughput over connections, from the points whose throughput the generator did not hold back. The first and the last second of a
-// point are left out if enough remain: in the one all connections start at once, the other is cut short.
+// Throughput over connections, from the points whose throughput the generator did not hold back. The first and the last
+// second of a point are left out if enough remain: in the one all connections start at once, the other is cut short.
 void FillCapacity(const RunResult& result, const proto::Report& report, proto::Capacity* out) {
   std::vector<UslPoint> points;
   std::vector<std::vector<double>> samples;
@@ -581,7 +581,9 @@ void FillCapacity(const RunResult& result, const proto::Report& report, proto::C
   const Capacity capacity = FindCapacity(points, samples);
   out->set_refusal(capacity.refusal);
   if (!capacity.refusal.empty()) {
-    if (left_out > 0) out->set_refusal(absl::StrCat(capacity.refusal, "; ", left_out, " points were left out"));
+    if (left_out > 0)
+      out->set_refusal(
+          absl::StrCat(capacity.refusal, "; ", left_out, " points were left out: partial, or slowed by the generator"));
     return;
   }
   out->set_gamma_per_s(capacity.fit.gamma);
