@@ -72,6 +72,7 @@ void Connection::Open() {
 void Connection::AwaitTurn(Nanos turn) {
   HoldClosed();
   awaits_turn_ = true;
+  held_since_ = context_->now;
   state_ = State::kBackoff;
   if (has_slot_ && !context_->open_loop) due_ = turn;  // it is not asked for before
   context_->wheel->Schedule(this, turn);
@@ -94,6 +95,7 @@ void Connection::GoOnConnecting() {
 // Its turn to connect has come, or its back-off is over.
 void Connection::EndTurn() {
   has_turn_ = awaits_turn_;
+  if (has_turn_ && IsFollowing()) hop_->held += context_->now - held_since_;
   LeaveBackOff();
   has_slot_ || is_done_ ? Open() : TakeNext(context_->now);
   has_turn_ = false;
@@ -135,6 +137,7 @@ void Connection::GoOn() {
   if (!is_held_back_ || state_ == State::kBackoff) return;
   is_held_back_ = false;
   const Nanos now = context_->ReadClock();
+  if (IsFollowing()) hop_->held += now - held_since_;
   if (state_ < State::kIdle) {
     sent_ += now - held_since_;  // the target has not kept us
     if (!is_succeeding_) ReleaseHold();
@@ -459,6 +462,7 @@ void Connection::Send() {
     return;  // its peer has closed it in this turn
   if (web_socket_ != nullptr) [[unlikely]]
     return SendMessage();
+  if (!c.is_one_request && IsFollowing()) return SendHop();
   RequestBytes& source = RequestInHand();
   const std::string& request = source.Of(slot_);
   parser_.Start(source.is_head);
@@ -553,8 +557,12 @@ void Connection::ContinueSending() {
     return web_socket_ == nullptr ? FailRequest(error) : EndWebSocket(error);
   }
   if (sent_bytes_ == 0 && io.bytes > 0) {
-    sent_ = now;
-    MarkSent();
+    if (IsFollowing()) {
+      ++c.recorder->counters.redirects_followed;
+    } else {
+      sent_ = now;
+      MarkSent();
+    }
   }
   sent_bytes_ += io.bytes;
   c.recorder->counters.bytes_sent += io.bytes;
@@ -589,12 +597,12 @@ void Connection::OnReadable() {
     if (result.progress == ResponseParser::Progress::kFailed) return FailRequest(result.error);
     const absl::string_view rest = bytes.substr(result.consumed);
     if (result.progress == ResponseParser::Progress::kComplete) {
-      if (!rest.empty()) {
-        // More than was asked for: the framing is not to be trusted any more.
-        c.recorder->counters.unsolicited_bytes += rest.size();
-        Close();
-      }
+      if (!rest.empty()) RefuseRest(rest.size());
       return CompleteResponse(now);
+    }
+    if (result.progress == ResponseParser::Progress::kMayLead) {
+      if (!rest.empty()) RefuseRest(rest.size());
+      return CompleteOrFollow(now);
     }
     if (!rest.empty()) spill_ = std::make_unique<std::string>(rest);
     if (awaits_continue_ && parser_.HasContinue()) [[unlikely]] {
@@ -604,8 +612,15 @@ void Connection::OnReadable() {
     }
     if (!transport_.is_tls() && io.bytes < room) return;  // drained
     // A peer that goes on sending does not keep us from the time-out.
-    if (now - sent_ > c.timeout && now - c.stood_still_to >= TimeoutWheel::kTick) return FailRequest(ETIMEDOUT);
+    const Nanos held = IsFollowing() ? hop_->held : 0;
+    if (now - sent_ - held > c.timeout && now - c.stood_still_to >= TimeoutWheel::kTick) return FailRequest(ETIMEDOUT);
   }
+}
+
+// More came than was asked for: the framing is not to be trusted any more.
+void Connection::RefuseRest(std::size_t bytes) {
+  context_->recorder->counters.unsolicited_bytes += bytes;
+  Close();
 }
 
 void Connection::OnPeerClosed() {
@@ -613,6 +628,7 @@ void Connection::OnPeerClosed() {
   const bool is_cut = transport_.IsCut();
   const ResponseParser::Result result =
       is_cut ? ResponseParser::Result{.progress = ResponseParser::Progress::kFailed} : parser_.FeedEnd();
+  if (result.progress == ResponseParser::Progress::kMayLead) return CompleteOrFollow(context_->ReadClock());
   if (result.progress != ResponseParser::Progress::kComplete) {
     if (is_cut && sent_bytes_ > 0) ++context_->recorder->counters.ended_without_close_notify;
     return FailRequest(result.error);
@@ -651,6 +667,89 @@ void Connection::CompleteResponse(Nanos done) {
   Rest(done);
 }
 
+// An answer is whole that may lead elsewhere: it is the slot's, or the slot goes on.
+void Connection::CompleteOrFollow(Nanos done) {
+  if (sent_bytes_ == 0) return FailRequest(EBADMSG);
+  Direction direction;
+  if (MayFollow(done, &direction)) return Follow(std::move(direction), done);
+  parser_.KeepPart();
+  if (hop_ != nullptr) hop_->is_over = true;
+  CompleteResponse(done);
+  hop_.reset();  // until then how long it was held counts
+}
+
+// Whether the slot goes on, and where. A redirect that is not followed is an answer like others, and counted besides.
+bool Connection::MayFollow(Nanos done, Direction* direction) {
+  ConnectionContext& c = *context_;
+  if (!IsRedirect(parser_.status())) return false;
+  if (done - sent_ - (hop_ == nullptr ? 0 : hop_->held) > c.timeout) return false;
+  if (hop_ != nullptr && hop_->made >= c.follow) {
+    ++c.recorder->counters.redirects_cut;
+    return false;
+  }
+  const absl::string_view request = RequestOfSlot().Of(slot_);
+  *direction = WhereTo(parser_.location(), c.tls != nullptr, request, hop_ == nullptr ? PathOf(request) : hop_->path);
+  if (direction->lead == Direction::Lead::kHere) return true;
+  const bool is_known = direction->lead == Direction::Lead::kElsewhere;
+  ++(is_known ? c.recorder->counters.redirects_elsewhere : c.recorder->counters.redirects_unreadable);
+  return false;
+}
+
+// The slot goes on, on this connection, or if that has ended with the answer on the next.
+void Connection::Follow(Direction direction, Nanos done) {
+  ConnectionContext& c = *context_;
+  if (hop_ == nullptr) {
+    hop_ = std::make_unique<Hop>();
+    hop_->first_sent = sent_;
+  }
+  hop_->path = std::move(direction.path);
+  hop_->is_get = hop_->is_get || BecomesGet(parser_.status(), MethodOf(RequestOfSlot().Of(slot_)));
+  hop_->is_reopened = false;
+  ++hop_->made;
+  sent_bytes_ = 0;
+  stamps_ = {};  // they are of one request, and the slot's time is of several
+  TimeoutWheel::Clear(this);
+  Prove();
+  const bool is_last = IsLastRequest();
+  if (is_last || !parser_.keep_alive() || state_ != State::kReceiving || transport_.fd() < 0) {
+    Close();
+    HoldForSuccessor();
+    c.now = done;
+    return Open();
+  }
+  state_ = State::kIdle;
+  c.is_in_turn ? c.to_send.push_back(this) : Send();
+  // The peer's close_notify may have been read with the response.
+  if (state_ == State::kIdle && c.tls != nullptr && transport_.MayHoldMore()) OnIdleReadable();
+}
+
+void Connection::SendHop() {
+  ConnectionContext& c = *context_;
+  Hop& hop = *hop_;
+  is_kept_ = false;
+  c.ReadClock();
+  if (!MaySend()) return;
+  hop.request = MakeHop(RequestOfSlot().Of(slot_), hop.path, hop.is_get);
+  parser_.Start(hop.request.is_head);
+  parser_.ParseAnyway();
+  first_byte_ = 0;
+  sent_ = hop.first_sent;
+  state_ = State::kSending;
+  const Nanos limit = hop.first_sent + hop.held + c.timeout;
+  if (c.now >= limit) return FailRequest(ETIMEDOUT);  // its connection took that long
+  c.wheel->Schedule(this, limit);
+  ContinueSending();
+  if (state_ == State::kSending) SetInterest(kToReadAndWrite);
+}
+
+// The slot cannot go on, for want of a connection.
+void Connection::LoseHop(int error) {
+  ConnectionContext& c = *context_;
+  c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->first_sent}, OutcomeOf(error), c.ReadClock());
+  hop_.reset();
+  has_slot_ = is_kept_ = false;
+}
+
 // Whether the connection ends, by the plan, with the request that has just been answered on it.
 bool Connection::IsLastRequest() {
   ConnectionContext& c = *context_;
@@ -666,6 +765,7 @@ bool Connection::IsLastRequest() {
 bool Connection::IsLate(Nanos sent, Nanos done) const {
   const ConnectionContext& c = *context_;
   const Nanos limit = sent + c.timeout;
+  if (hop_ != nullptr && done - hop_->held <= limit) return false;
   bool is_ours =
       c.stood_still_from <= limit && limit <= c.stood_still_to && done - c.stood_still_to < TimeoutWheel::kTick;
   if (stamps_.IsWanted() && stamps_.from_wire != 0) is_ours = stamps_.from_wire - stamps_.sent <= c.timeout;
@@ -779,6 +879,11 @@ void Connection::FailConnect(Phase phase, int error, std::string text, std::stri
   if (!was_established || !is_proven_) failures_ = static_cast<std::uint8_t>(std::min(failures_ + 1, 255));
   const NeverSent reason = NeverSentOf(result);
   if (!was_established || phase == Phase::kTls) refusal_ = c.last_refusal = reason;
+  if (IsFollowing()) {
+    // Of a hop not a byte went out: it may go out on the next connection, once.
+    if (was_established && !std::exchange(hop_->is_reopened, true)) return Open();
+    LoseHop(error);
+  }
   const bool is_out_of_patience = c.is_preparing || c.now - failing_since_ >= kPatience;
   const bool is_last = failures_ >= kMaxFailures && is_out_of_patience && !c.pacer.IsTimed() && !c.open_loop;
   // A slot whose idle connection died may still go out on the next one.
@@ -852,7 +957,7 @@ void Connection::GiveUp(NeverSent reason) {
 // The connection broke, or ran out of time, while a request was on it.
 void Connection::FailRequest(int error) {
   ConnectionContext& c = *context_;
-  if (sent_bytes_ == 0) {  // nothing of it went out
+  if (sent_bytes_ == 0 && !IsFollowing()) {  // nothing of it went out
     const bool is_alert = transport_.Alert().has_value();
     Close();
     NeverSend(error == ETIMEDOUT   ? NeverSent::kCap  // the connection is up, and has no room for as long
@@ -869,12 +974,14 @@ void Connection::FailRequest(int error) {
   const Nanos now = c.ReadClock();
   c.book.Fail(SlotInHand(), outcome, now);
   LeaveSlot();
+  hop_.reset();
   Close();
   Rest(now);
 }
 
 void Connection::StopWaiting(NeverSent reason) {
   ConnectionContext& c = *context_;
+  if (IsFollowing()) return;  // in flight
   const bool is_opening = state_ > State::kBackoff && state_ < State::kIdle;
   const bool is_young = refusal_ == NeverSent::kCount && c.now - sent_ < kYoungAttempt;
   // Nothing is known against this attempt yet.
@@ -918,7 +1025,11 @@ void Connection::CutOff() {
     if (web_socket_->pipeline.size() > 0 || state_ == State::kSending) EndWebSocket(ECANCELED);
     return;
   }
-  if (state_ == State::kSending || state_ == State::kReceiving) FailRequest(ECANCELED);
+  if (state_ == State::kSending || state_ == State::kReceiving) return FailRequest(ECANCELED);
+  if (!IsFollowing()) return;
+  Close();
+  LoseHop(ECANCELED);
+  Rest(context_->now);
 }
 
 void Connection::NeverSend(NeverSent reason) {

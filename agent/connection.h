@@ -17,6 +17,7 @@
 #include "agent/pacer.h"
 #include "agent/pipeline.h"
 #include "agent/recorder.h"
+#include "agent/redirect.h"
 #include "agent/request_source.h"
 #include "agent/response_parser.h"
 #include "agent/slot_book.h"
@@ -71,6 +72,7 @@ struct ConnectionContext {
   Nanos timeout = 0;
   Nanos connect_timeout = 0;
   Nanos think_time = 0;
+  std::int64_t follow = 0;           // redirects that a slot follows at most; 0: they are answers like others
   std::int64_t stamp_every = 0;      // one of so many requests gets kernel time stamps; 0: as their rate demands
   bool has_stamps = false;           // the kernel can stamp what goes to the target
   bool is_single_use = false;        // each request on a connection of its own
@@ -148,7 +150,7 @@ struct ConnectionContext {
     first_answers.Begin(success);
     StatusSet upgraded;
     first_refusals.Begin(upgraded.set(kSwitchingProtocols));
-    known_header = {.first_answers = &first_answers};
+    known_header = {.first_answers = &first_answers, .is_followed = follow != 0};
   }
 
   void BeginOpenLoop(const Arrivals& arrivals, Nanos begin) {
@@ -211,8 +213,8 @@ struct ConnectionContext {
 
 // Threads: one worker. Owner: Worker, which keeps it at one address.
 // Invariants: (1) has_slot_ in states kClosed to kSubscribing: the slot waits in the book;
-// (2) in kSending and kReceiving it is in flight there from its first byte on; (3) a slot leaves through exactly
-// one of SlotBook::Complete, Fail and NeverSend.
+// (2) in kSending and kReceiving it is in flight there from its first byte on, and while IsFollowing() in all states;
+// (3) a slot leaves through exactly one of SlotBook::Complete, Fail and NeverSend.
 class Connection : public TimeoutWheel::Node {
  public:
   Connection() = default;
@@ -324,6 +326,18 @@ class Connection : public TimeoutWheel::Node {
     std::unique_ptr<StreamListener> listener;  // while listening
   };
 
+  // Of a slot that follows a redirect: it is in flight since its first request, and its hops are requests besides.
+  struct Hop {
+    RequestBytes request;
+    std::string path;
+    bool is_get = false;       // it has become one
+    std::int64_t made = 0;     // hops, with this one
+    Nanos first_sent = 0;      // when the slot's first request went out
+    Nanos held = 0;            // how long we kept it from going on
+    bool is_reopened = false;  // an idle connection was lost, and another one has taken its place
+    bool is_over = false;      // its answer is the slot's
+  };
+
   void Connect();
   void CountSynRetransmits();
   void OnConnected();
@@ -389,6 +403,11 @@ class Connection : public TimeoutWheel::Node {
     ConnectionContext& c = *context_;
     if (c.is_one_request) [[likely]]
       return c.requests[0];
+    return IsFollowing() ? hop_->request : RequestOfSlot();
+  }
+  // The one of the plan that the slot in its hands sends first.
+  RequestBytes& RequestOfSlot() {
+    ConnectionContext& c = *context_;
     const bool is_last = c.reconnect_after != 0 && served_ + 1 >= c.reconnect_after;
     return (is_last ? c.last_requests : c.requests)[c.RequestIndex(slot_)];
   }
@@ -401,6 +420,13 @@ class Connection : public TimeoutWheel::Node {
   }
   void EndWebSocket(int error);
   void CompleteResponse(Nanos done);
+  void RefuseRest(std::size_t bytes);
+  bool IsFollowing() const { return hop_ != nullptr && !hop_->is_over; }
+  void CompleteOrFollow(Nanos done);
+  bool MayFollow(Nanos done, Direction* direction);
+  void Follow(Direction direction, Nanos done);
+  void SendHop();
+  void LoseHop(int error);
   bool ClaimSlot(Nanos due);
   void DeferSlot();
   void PlanDeferred();
@@ -462,6 +488,7 @@ class Connection : public TimeoutWheel::Node {
   Stamps stamps_;
   std::unique_ptr<WebSocket> web_socket_;  // from the upgrade on
   std::unique_ptr<std::string> spill_;     // bytes of an incomplete header, kept between two reads
+  std::unique_ptr<Hop> hop_;               // while its slot follows a redirect
   Connection* next_free_ = nullptr;
   Nanos due_ = 0;           // of its slot; listening: the storm that it has not come back from, else 0
   Nanos sent_ = 0;          // also: when connecting or the handshake began
@@ -473,7 +500,7 @@ class Connection : public TimeoutWheel::Node {
   std::uint32_t interest_ = 0;
   std::uint32_t renewals_ = 0;  // how often the connection was made anew on purpose
   std::int64_t served_ = 0;     // requests on this connection; counted unless all connections last
-  Nanos held_since_ = 0;        // while is_held_back_
+  Nanos held_since_ = 0;        // while is_held_back_, or awaits_turn_
   Nanos failing_since_ = 0;     // the first connection attempt that failed in a row ...
   std::uint8_t failures_ = 0;   // ... and how many there were
   State state_ = State::kClosed;

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/redirect.h"
+
 namespace tidemark {
 namespace {
 
@@ -36,8 +38,8 @@ void ResponseParser::Start(bool is_head) {
   judge_.reset();
 }
 
-void ResponseParser::StartJudge(const ResponseLimits& limits, FirstAnswers* answers) {
-  judge_.emplace(answers);
+void ResponseParser::StartJudge(const ResponseLimits& limits, const KnownHeader& known) {
+  judge_.emplace(known);
   is_watching_ = false;
   judge_->eager(true);
   judge_->skip(is_head_);
@@ -50,6 +52,7 @@ ResponseParser::Result ResponseParser::Complete(std::size_t consumed) {
   // RFC 9112 section 6.1: HTTP/1.0 knows no chunks.
   const bool is_framing_faulty = judge_->is_http_1_0 && judge_->chunked();
   keep_alive_ = judge_->keep_alive() && status_ != 101 && !is_framing_faulty;
+  if (judge_->is_followed) return {.progress = Progress::kMayLead, .consumed = consumed};
   KeepPart();
   return {.progress = Progress::kComplete, .consumed = consumed};
 }
@@ -92,7 +95,7 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
   const bool is_whole = is_untouched_;  // all of the response came in this call
   is_untouched_ = false;
   if (!judge_) {
-    StartJudge(limits, known->first_answers);
+    StartJudge(limits, *known);
     interim_bytes_ = 0;
   }
   std::size_t used = 0;
@@ -120,7 +123,7 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
       const HeaderWatch::Verdict verdict = watch_.Look(bytes.substr(start));
       const bool is_refused = ec != http::error::need_more && !watch_.IsOdd();
       if (is_refused || verdict == HeaderWatch::Verdict::kBad) return Fail(ErrorOf(ec));
-      StartJudge(limits, known->first_answers);
+      StartJudge(limits, *known);
       is_watching_ = true;
       used = start;
       continue;
@@ -135,7 +138,8 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
       if (!IsInterim(judge_->status)) {
         const Result result = Complete(used);
         const std::size_t header_bytes = used - start - judge_->body_bytes;
-        if (is_whole && start == 0 && keep_alive_ && !judge_->chunked() && header_bytes <= kMaxKnownBytes) {
+        const bool leads = judge_->is_followed && IsRedirect(status_);
+        if (is_whole && start == 0 && keep_alive_ && !judge_->chunked() && header_bytes <= kMaxKnownBytes && !leads) {
           known->block.assign(bytes.data(), header_bytes);
           known->body_bytes = judge_->body_bytes;
           known->status = status_;
@@ -147,7 +151,7 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
       interim_bytes_ += used - start;
       if (interim_bytes_ > ResponseLimits::kMaxHeaderBytes) return Fail(EMSGSIZE);
       start = used;
-      StartJudge(limits, known->first_answers);
+      StartJudge(limits, *known);
       continue;
     }
     if (taken == 0) return Fail(EBADMSG);

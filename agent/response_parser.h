@@ -23,6 +23,7 @@ struct KnownHeader {
   int status = 0;
   bool is_head = false;
   FirstAnswers* first_answers = nullptr;  // gets what a parsed response says; null: nobody wants it
+  bool is_followed = false;               // redirects are: they never become known, and where they lead is kept
 };
 
 // Limits on what a target may send.
@@ -34,9 +35,13 @@ struct ResponseLimits {
 // Keeps the status line's code and counts body bytes; every other event is dropped, but of a response that is wanted.
 class ResponseJudge : public boost::beast::http::basic_parser<false> {
  public:
-  explicit ResponseJudge(FirstAnswers* first_answers) : answers(first_answers) {}
+  explicit ResponseJudge(const KnownHeader& known)
+      : answers(known.first_answers), is_followed(known.is_followed), wants_fields_(known.is_followed) {}
 
   FirstAnswers* const answers;
+  const bool is_followed;
+  int locations = 0;
+  std::string location;              // of the last of them
   std::unique_ptr<Excerpt> excerpt;  // of a response that is wanted
   int status = 0;
   std::uint64_t body_bytes = 0;
@@ -52,12 +57,18 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
     ec = {};
     is_http_1_0 = version == 10;
     status = code;  // three digits
-    if (answers != nullptr && answers->Wants(code)) excerpt = std::make_unique<Excerpt>();
+    if (answers == nullptr || !answers->Wants(code)) return;
+    excerpt = std::make_unique<Excerpt>();
+    wants_fields_ = true;
   }
   void on_field_impl(boost::beast::http::field name, StringView, StringView value, ErrorCode& ec) override {
     ec = {};
+    if (!wants_fields_ || is_header_done()) return;  // trailers say nothing of these
     if (excerpt != nullptr && name == boost::beast::http::field::content_type)
       excerpt->SetContentType({value.data(), value.size()});
+    if (!is_followed || name != boost::beast::http::field::location) return;
+    ++locations;
+    location.assign(value.data(), value.size());
   }
   void on_header_impl(ErrorCode& ec) override { ec = {}; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode& ec) override { ec = {}; }
@@ -81,6 +92,8 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
     if (excerpt != nullptr) excerpt->Append({body.data(), body.size()});
     return body.size();
   }
+
+  bool wants_fields_;
 };
 
 // Parses one response after another on one connection; Boost.Beast's basic_parser is the judge of what is HTTP.
@@ -89,7 +102,9 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
 // Use: Start, then Feed until it says kComplete or kFailed, or FeedEnd when the peer closes.
 class ResponseParser {
  public:
-  enum class Progress : std::uint8_t { kNeedMore, kComplete, kFailed };
+  // kMayLead: complete, and of a request that follows redirects. What the response says is not kept yet: KeepPart does
+  // so, if it is the answer.
+  enum class Progress : std::uint8_t { kNeedMore, kComplete, kMayLead, kFailed };
   struct Result {
     Progress progress = Progress::kNeedMore;
     std::size_t consumed = 0;  // the rest of the bytes must be fed again, with what follows them
@@ -98,6 +113,9 @@ class ResponseParser {
 
   // `is_head`: the response to a HEAD request, which has no body whatever its header says.
   void Start(bool is_head);
+
+  // The response to come is parsed though its header be known. Between Start and Feed.
+  void ParseAnyway() { is_untouched_ = false; }
 
   // `known` may be used and renewed; it must be the same object for all responses to one request template.
   Result Feed(absl::string_view bytes, const ResponseLimits& limits, KnownHeader* known);
@@ -117,9 +135,11 @@ class ResponseParser {
   // Of the complete response.
   int status() const { return status_; }
   bool keep_alive() const { return keep_alive_; }
+  // ... the field Location, if it stands there once. Of kMayLead alone; valid until the next Start.
+  absl::string_view location() const { return judge_->locations == 1 ? judge_->location : absl::string_view(); }
 
  private:
-  void StartJudge(const ResponseLimits& limits, FirstAnswers* answers);
+  void StartJudge(const ResponseLimits& limits, const KnownHeader& known);
   // Whether a chunk's header comes next, or what lies behind the last chunk.
   bool IsBeforeChunk() const { return judge_->is_header_done() && judge_->chunked() && judge_->chunk_left == 0; }
   std::size_t Put(absl::string_view bytes, boost::beast::error_code* error);

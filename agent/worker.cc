@@ -108,6 +108,7 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
   context_.timeout = FromProto(plan.timeout());
   context_.connect_timeout = FromProto(plan.connect_timeout());
   context_.think_time = FromProto(plan.sweep().think_time());
+  context_.follow = plan.follow();
   context_.drain = plan.sweep().has_drain() ? FromProto(plan.sweep().drain()) : context_.timeout;
   context_.stamp_every = plan.kernel_timestamps();
   context_.has_stamps = HasStamps(plan, settings_.target);
@@ -123,7 +124,7 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
   context_.tls = tls_.get();
   context_.is_lasting = context_.reconnect_after == 0 && !context_.requests.HasAny(is_last);
   context_.is_plain_reuse = context_.is_lasting && context_.tls == nullptr;
-  context_.is_one_request = context_.reconnect_after == 0 && !context_.requests.IsMixed();
+  context_.is_one_request = context_.reconnect_after == 0 && !context_.requests.IsMixed() && context_.follow == 0;
   context_.server_name = ServerName(settings_.target.host);
   context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
   thread_ = std::thread([this] { Run(); });

@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/inert_text.h"
 #include "common/suggestion.h"
@@ -99,11 +101,36 @@ void SplitEmptyValues(std::vector<std::string>* arguments) {
   }
 }
 
+// CLI11 passes over what is empty in a list: "1,,2" would be 1 and 2. Of the first list with an empty element, its flag
+// and which one that is; else "".
+std::string EmptyElement(const CLI::App* app, const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& argument = arguments[i];
+    if (argument.size() < 2 || argument[0] != '-') continue;
+    const bool is_long = argument[1] == '-';
+    const std::string flag = is_long ? argument.substr(0, argument.find('=')) : argument.substr(0, 2);
+    for (const CLI::Option* option : OptionsOf(app)) {
+      if (option->get_delimiter() == '\0' || !option->check_name(flag)) continue;
+      const bool is_apart = argument.size() == flag.size();
+      if (is_apart && i + 1 == arguments.size()) continue;
+      const std::string list = is_apart ? arguments[i + 1] : argument.substr(flag.size() + (is_long ? 1 : 0));
+      const std::vector<std::string> elements = absl::StrSplit(list, option->get_delimiter());
+      const auto empty = std::find(elements.begin(), elements.end(), "");
+      if (elements.size() < 2 || empty == elements.end()) continue;
+      return absl::StrCat(absl::StrReplaceAll(option->get_name(false, true), {{",", "/"}}), ": element ",
+                          empty - elements.begin() + 1, " of '", InertText(list, 64),
+                          "' is empty; give it, or leave out its comma");
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& program, std::vector<std::string> arguments,
                                           const std::vector<std::string>& may_be_empty) {
   SplitEmptyValues(&arguments);
+  const std::vector<std::string> written = arguments;
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {
     app->parse(std::move(arguments));
@@ -122,6 +149,8 @@ std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& prog
     return ArgumentsEnd{.is_error = true,
                         .text = unknown.empty() ? absl::StrCat(what, "; see '", program, " --help'") : unknown};
   }
+  if (std::string empty = EmptyElement(Innermost(app), written); !empty.empty())
+    return ArgumentsEnd{.is_error = true, .text = std::move(empty)};
   for (const CLI::Option* option : OptionsOf(Innermost(app))) {
     const std::string name = option->get_name(false, true);
     const auto& results = option->results();

@@ -61,6 +61,8 @@ constexpr NeedRow kNeeds[] = {
        });
      },
      "no request waits for it; give the header Expect: 100-continue"},
+    {Need::kFollow, [](const auto& plan, const auto&) { return plan.follow() != 0; },
+     "redirects are not followed; give --follow"},
     {Need::kUnixSocket, [](const auto&, const auto& target) { return !target.unix_path.empty(); },
      "it is of Unix sockets; use a unix: target"},
     {Need::kResolveEvery, [](const auto& plan, const auto&) { return plan.has_resolve_every(); },

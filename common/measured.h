@@ -25,6 +25,7 @@ enum class Need : std::uint8_t {
   kTls,
   kTlsRequests,  // requests over TLS
   kContinue,
+  kFollow,  // redirects that are followed
   kUnixSocket,
   kResolveEvery,  // names that are looked up again
   kWebSocket,

@@ -782,6 +782,8 @@ absl::Status CheckListen(const proto::Plan& plan) {
 
 absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   const proto::WebSocket& web_socket = plan.web_socket();
+  if (target.is_web_socket && plan.follow() != 0)
+    return Invalid("follow", "is of HTTP targets: an upgrade that is redirected is refused; leave it out");
   if (target.is_web_socket && plan.sweep().reconnect_after() != 0)
     return Invalid("sweep.reconnect_after", "is of HTTP targets; leave it out");
   if (!target.is_web_socket) {
@@ -925,6 +927,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
     if (plan.requests_size() > 1 && (request.weight() == 0 || request.name().empty()))
       return Invalid("requests", "each of a mix needs a name and a weight");
   }
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("follow", plan.follow(), 0, kMaxFollow));
   TIDEMARK_RETURN_IF_ERROR(CheckWebSocket(plan, target));
   const proto::Tls& tls = plan.tls();
   if (!target.is_tls && (tls.insecure() || tls.no_resume() || !tls.ca_file().empty() || !tls.cert_file().empty() ||

@@ -134,6 +134,7 @@ inline constexpr std::int64_t kMaxRate = 100'000'000;
 inline constexpr std::int64_t kMaxWeight = 1'000;
 inline constexpr std::int64_t kMaxThreads = 1'024;
 inline constexpr std::size_t kMaxHeaders = 100;
+inline constexpr std::int64_t kMaxFollow = 50;  // as curl and browsers
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
 inline constexpr std::size_t kMaxBodyBytes = 16 << 20;
 inline constexpr std::size_t kMaxUrlBytes = 16 << 10;

@@ -14,6 +14,8 @@ constexpr std::int64_t kWorker = 4 << 20;
 constexpr std::int64_t kConnection = 2 << 10;
 constexpr std::int64_t kTls = 28 << 10;
 constexpr std::int64_t kWebSocket = 8 << 10;
+// Of a redirect that is followed: where it leads, and that again in the request.
+constexpr std::int64_t kRedirect = 2 * (8 << 10);
 
 std::int64_t Times(std::int64_t a, std::int64_t b) { return b != 0 && a > kMost / b ? kMost : a * b; }
 
@@ -47,7 +49,8 @@ PlanMemory MemoryOf(const proto::Plan& plan) {
   PlanMemory memory;
   memory.shared = (4 + ways) * all + 2 * subscriptions;  // the plan, with its secrets, and twice in the masks
   memory.per_worker = kWorker + ways * stamped + (is_web_socket ? 2 * largest : 0);
-  memory.per_connection = kConnection + (is_tls ? kTls : 0) + (is_web_socket ? kWebSocket + 2 * subscriptions : 0);
+  memory.per_connection = kConnection + (is_tls ? kTls : 0) + (is_web_socket ? kWebSocket + 2 * subscriptions : 0) +
+                          (plan.follow() != 0 ? largest + kRedirect : 0);
   return memory;
 }
 

@@ -24,6 +24,7 @@ constexpr PeerWord kPeerWords[] = {
     {"user-agent A", "--header", "requests.headers", "as 'User-Agent: NAME'"},
     {"accept", "--header", "requests.headers", "as 'Accept: VALUE'"},
     {"auth basic-auth a", "--user", "requests.headers", "which makes an Authorization header"},
+    {"location L redirect redirects max-redirects", "--follow", "follow", ""},
     {"x proxy-url", "--proxy", "proxy", ""},
     {"disable-keepalive no-keepalive no-keep-alive", "--new-connection", "sweep.new_connection", ""},
     {"ramp-up ramp rampup spawn-rate hatch-rate", "--connect-rate", "sweep.connect_rate",
@@ -36,6 +37,9 @@ constexpr PeerWord kPeerWords[] = {
     {"unix-socket", "", "target", "as unix:SOCKET:/PATH"},
     {"cafile ca cacerts", "--cacert", "tls.ca_file", ""},
     {"skip-verify insecure-skip-tls-verify no-verify", "--insecure", "tls.insecure", ""},
+    {"target rate", "", "sweep.stages.to", "the rate that is reached then", "Stage"},
+    {"duration", "", "sweep.stages.over", "the time that the rate takes to get there, or hold, for which it stays",
+     "Stage"},
     {"csv json out summary-export output-format", "--output", "", "as json=FILE or csv=FILE"},
 };
 
@@ -71,11 +75,12 @@ std::optional<std::string> Nearest(absl::string_view unknown, const std::vector<
   return best;
 }
 
-const PeerWord* FindPeerWord(absl::string_view name) {
+const PeerWord* FindPeerWord(absl::string_view name, absl::string_view within) {
   // A letter alone is a flag of its own case: -a is not -A.
   std::string word = absl::StrReplaceAll(name, {{"_", "-"}});
   if (word.size() > 1) word = absl::AsciiStrToLower(word);
   for (const PeerWord& row : kPeerWords) {
+    if (!row.within.empty() && row.within != within) continue;
     for (const absl::string_view candidate : absl::StrSplit(row.names, ' ')) {
       if (candidate == word) return &row;
     }

@@ -15,13 +15,15 @@ std::optional<std::string> Nearest(absl::string_view unknown, const std::vector<
 
 // What other load generators call something, and how it is called here.
 struct PeerWord {
-  absl::string_view names;   // apart by spaces; without dashes before them, with '-' between
-  absl::string_view flag;    // "" if there is none
-  absl::string_view field;   // of a plan, from its root; "" if there is none
-  absl::string_view remark;  // what else to say of it
+  absl::string_view names;        // apart by spaces; without dashes before them, with '-' between
+  absl::string_view flag;         // "" if there is none
+  absl::string_view field;        // of a plan, from its root; "" if there is none
+  absl::string_view remark;       // what else to say of it
+  absl::string_view within = "";  // the message of a plan in which a key is called so; empty: any, and a flag
 };
 
-// By a flag's name without its dashes, or a YAML key; '_' and '-' are alike. Null if nobody calls anything so.
-const PeerWord* FindPeerWord(absl::string_view name);
+// By a flag's name without its dashes, or a YAML key; '_' and '-' are alike. `within`: the message that lacks the key.
+// Null if nobody calls anything so.
+const PeerWord* FindPeerWord(absl::string_view name, absl::string_view within = "");
 
 }  // namespace tidemark

@@ -46,7 +46,7 @@ std::string PathOf(absl::string_view name, const Descriptor& root) {
 
 // What a key that `type` does not have may have been meant for, in a file of a `root`.
 std::string Suggest(const std::string& unknown, const Descriptor& type, const Descriptor& root) {
-  const PeerWord* const word = FindPeerWord(unknown);
+  const PeerWord* const word = FindPeerWord(unknown, type.name());
   if (word != nullptr && !word->field.empty() &&
       root.FindFieldByName(std::string(word->field.substr(0, word->field.find('.')))) != nullptr)
     return absl::StrCat("it is ", word->field, " here", word->remark.empty() ? "" : ", ", word->remark);

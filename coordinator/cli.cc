@@ -70,7 +70,7 @@ struct Flags {
   bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
   std::string cacert, cert, key;
   std::vector<std::string> source_addresses, resolve, connect_to;
-  std::string resolve_every, proxy, reconnect_after, drain;
+  std::string resolve_every, proxy, follow, reconnect_after, drain;
   bool is_ipv4_only = false, is_ipv6_only = false;
   std::vector<std::string> agents, allow_targets, outputs;
   std::string wait_timeout, on_agent_loss, control_certs, journal;
@@ -97,9 +97,10 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   load->add_option("--seed", f->seed, "of Poisson arrivals; default: a new one, which the report prints");
   load->add_option("--pace", f->pace, "of an open loop: timer (default), or spin: less late, up to a core per worker");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
-  load->add_option("--kernel-timestamps", f->kernel_timestamps,
-                   "the kernel stamps one of so many requests, HTTP over TCP: what was the target's time, and what ours; "
-                   "0: none; default: about 1,000 a second and worker");
+  load->add_option(
+      "--kernel-timestamps", f->kernel_timestamps,
+      "the kernel stamps one of so many requests, HTTP over TCP: what was the target's time, and what ours; "
+      "0: none; default: about 1,000 a second and worker");
   load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
   load->add_option(
           "--expect", f->expect,
@@ -125,6 +126,10 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
       ->delimiter(',')
       ->allow_extra_args(false);
   request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
+  request->add_option(
+      "--follow", f->follow,
+      "HTTP redirects that a request follows at most, each by a request besides, and to the target's own "
+      "scheme, host and port alone: whoever allowed that target allowed no other; default: none");
   auto* web_socket = app->add_option_group("WebSocket");
   web_socket->add_option("--subprotocol", f->subprotocols, "offered to a ws:// or wss:// target (repeatable)")
       ->allow_extra_args(false);
@@ -204,6 +209,7 @@ void NameTypes(CLI::App* app) {
                                                                   {"--think-time", "DURATION"},
                                                                   {"--reconnect-after", "COUNT"},
                                                                   {"--drain", "DURATION"},
+                                                                  {"--follow", "COUNT"},
                                                                   {"--resolve-every", "DURATION"},
                                                                   {"--proxy", "URL"},
                                                                   {"-t", "COUNT"},
@@ -326,6 +332,15 @@ absl::Status ApplyWarmup(const std::string& text, proto::Sweep* sweep) {
   return Apply("--warmup", text, ParseDuration, [&](Nanos v) { *sweep->mutable_warmup() = ToDurationProto(v); });
 }
 
+// What is no time at all is meant for curl's -d.
+absl::StatusOr<Nanos> ParsePointLength(absl::string_view text) {
+  const auto length = ParseDuration(text);
+  const bool is_data = text.find_first_of("={[@\"<") != absl::string_view::npos;
+  if (length.ok() || !is_data) return length;
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", InertText(text, 64), "' is no duration, as 30s; a request's body is --data here"));
+}
+
 absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   proto::Sweep* sweep = plan->mutable_sweep();
   if (!f.connections.empty()) {
@@ -345,7 +360,7 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
                      : absl::InvalidArgumentError(absl::StrCat(flag, ": 0 makes no load; give at least 1"));
   };
   absl::Status zero;
-  TIDEMARK_RETURN_IF_ERROR(Apply("-d/--duration", f.duration, ParseDuration,
+  TIDEMARK_RETURN_IF_ERROR(Apply("-d/--duration", f.duration, ParsePointLength,
                                  [&](Nanos v) { *sweep->mutable_duration() = ToDurationProto(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("-n/--requests", f.requests, ParseCount, [&](std::int64_t v) {
     zero.Update(positive("-n/--requests", v));
@@ -406,6 +421,7 @@ absl::Status ApplyTarget(const Flags& f, proto::Plan* plan) {
   if (!f.proxy.empty()) plan->set_proxy(f.proxy);
   TIDEMARK_RETURN_IF_ERROR(Apply("--resolve-every", f.resolve_every, ParseDuration,
                                  [&](Nanos v) { *plan->mutable_resolve_every() = ToDurationProto(v); }));
+  TIDEMARK_RETURN_IF_ERROR(Apply("--follow", f.follow, ParseCount, [&](std::int64_t v) { plan->set_follow(v); }));
   replace(f.source_addresses, plan->mutable_source_addresses());
   replace(f.expect, plan->mutable_expect());
   if (!f.on_agent_loss.empty()) plan->set_on_agent_loss(f.on_agent_loss);

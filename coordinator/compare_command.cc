@@ -1,5 +1,6 @@
 #include "coordinator/compare_command.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/analysis/compare.h"
+#include "coordinator/parse_arguments.h"
 #include "coordinator/plan_file.h"
 #include "coordinator/run.h"
 #include "coordinator/verdict/verdict.h"
@@ -223,6 +225,12 @@ int CompareCommand(const std::vector<std::string>& arguments) {
       has_separator = true;
       before_count = results.size();
       continue;
+    }
+    if (argument.empty()) return fail("a result has an empty name; give one, or leave it out");
+    if (argument.size() > 1 && argument[0] == '-' && argument != "--") {
+      // It has no flags but --help: what this one may have been meant for.
+      CLI::App app{"", "tidemark compare"};
+      return ParseArguments(&app, {argument}).value_or(kExitUsage);
     }
     auto result = Read(argument);
     if (!result.ok()) return fail(result.status().message());

@@ -97,6 +97,9 @@ std::string LoadLine(const proto::Report& report) {
   if (!sweep.until().empty()) absl::StrAppend(&line, " or until ", sweep.until());
   if (sweep.new_connection()) absl::StrAppend(&line, ", a new connection for each");
   if (sweep.reconnect_after() != 0) absl::StrAppend(&line, ", a new connection after ", sweep.reconnect_after());
+  if (report.plan().follow() != 0)
+    absl::StrAppend(&line, ", up to ", report.plan().follow(), report.plan().follow() == 1 ? " redirect" : " redirects",
+                    " followed");
   if (sweep.has_drain()) absl::StrAppend(&line, ", drain ", FormatDuration(FromProto(sweep.drain())));
   if (sweep.has_think_time()) {
     absl::StrAppend(&line, ", think time ", FormatDuration(FromProto(sweep.think_time())));

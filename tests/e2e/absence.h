@@ -59,6 +59,7 @@ class AbsenceCheck {
     is_open_ = has_rates_ || sweep.contains("stages");
     has_new_connections_ = sweep.contains("new_connection");
     has_names_ = plan.contains("resolve_every");
+    follows_ = plan.contains("follow");
     has_stamps_ = !is_web_socket_ && !is_unix_ &&
                   !(plan.contains("kernel_timestamps") && plan.at("kernel_timestamps").to_number<int>() == 0);
     if (report.contains("agents")) agents_ = report.at("agents").as_array().size();
@@ -105,6 +106,7 @@ class AbsenceCheck {
         {".*\\.counters\\.(unannounced_closes|tls_answers)", is_http},
         {".*\\.counters\\.waited_for_room", is_unix_},
         {".*\\.counters\\.(names_changed|names_kept)", has_names_},
+        {".*\\.counters\\.redirects_.*", follows_},
         {".*\\.counters\\.ended_without_close_notify", sends && is_tls_},
         {".*\\.(accounting|warmup)\\.counters\\..*", true},  // of the others each plan's
         {".*\\.never_sent_by_reason\\.tls", sends && is_tls_},
@@ -301,6 +303,7 @@ class AbsenceCheck {
 
   bool is_web_socket_ = false;
   bool has_names_ = false;
+  bool follows_ = false;
   bool is_unix_ = false;
   bool is_tls_ = false;
   bool is_open_ = false;

@@ -80,6 +80,9 @@ TEST_F(CompareTest, WhatIsNotAlikeIsRefused) {
       {{good, "--", dir_ / "d"}, "is no result of tidemark"},
       {{good, "--", dir_ / "none"}, "none"},
       {{good}, "both sides"},
+      {{good, "--", good, "--hepl"}, "--hepl: unknown flag; did you mean '--help'?"},
+      {{"--strict", good, "--", good}, "--strict: unknown flag; see 'tidemark compare --help'"},
+      {{good, "--", ""}, "a result has an empty name; give one, or leave it out"},
       {{"--", good}, "both sides"}};
   for (const auto& [arguments, reason] : kCases) {
     const auto [code, text] = Compare(arguments);

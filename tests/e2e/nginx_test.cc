@@ -111,6 +111,44 @@ TEST(NginxTest, RedirectsAreReportedNotFollowed) {
   EXPECT_EQ(Int(run.report, "total.successful_requests"), 100);
 }
 
+// nginx makes absolute URLs of them, from the Host that it was asked for.
+TEST(NginxTest, RedirectsAreFollowedWhereThatIsAskedFor) {
+  TempDir dir;
+  Nginx nginx(
+      "location / { return 302 /a; } location /a { return 307 /b?c=d; } location /b { return 200 hello; } "
+      "location /away { return 302 http://127.0.0.1:1/elsewhere; } location /loop { return 301 /loop; }\n"
+      "listen unix:" +
+      (dir / "web.sock") + ";");
+  const std::string url = "http://127.0.0.1:" + std::to_string(nginx.port());
+  const auto agents = StartAgents(2, AllowFilesOf(dir));
+  std::vector<std::string> arguments = AgentsFlag(agents);
+  arguments.insert(arguments.end(), {"--follow", "3", "-c", "10", "-n", "1k", "--warmup", "0", url + "/"});
+  const RunOutcome run = TidemarkRun(arguments);
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(Int(run.report, "total.accounting.sent"), 1'000);
+  EXPECT_EQ(Int(run.report, "total.accounting.outcomes.status_2xx"), 1'000);
+  EXPECT_EQ(Int(run.report, "total.accounting.counters.redirects_followed"), 2'000);
+  EXPECT_EQ(WithWarmup(run.report, "connections.established"), 10);
+  EXPECT_TRUE(At(run.report, "merge.is_exact").as_bool());
+  EXPECT_EQ(nginx.Quantities(), (std::map<std::string, std::int64_t>{{"200", 1'000}, {"302", 1'000}, {"307", 1'000}}));
+  EXPECT_NE(run.out.find("redirects followed, each by a request besides 2,000"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find(", up to 3 redirects followed"), std::string::npos) << run.out;
+
+  const RunOutcome loop = TidemarkRun({"--follow", "3", "-c", "2", "-n", "10", "--warmup", "0", url + "/loop"});
+  EXPECT_EQ(Int(loop.report, "total.accounting.outcomes.status_3xx"), 10);
+  EXPECT_EQ(Int(loop.report, "total.accounting.counters.redirects_followed"), 30);
+  EXPECT_EQ(Int(loop.report, "total.accounting.counters.redirects_cut"), 10);
+  const RunOutcome away = TidemarkRun({"--follow", "3", "-c", "2", "-n", "10", "--warmup", "0", url + "/away"});
+  EXPECT_EQ(Int(away.report, "total.accounting.outcomes.status_3xx"), 10);
+  EXPECT_EQ(Int(away.report, "total.accounting.counters.redirects_elsewhere"), 10);
+  const RunOutcome open = TidemarkRun({"--follow", "3", "-c", "5", "-R", "100", "-n", "50", "--warmup", "200ms", url});
+  EXPECT_EQ(Int(open.report, "total.accounting.outcomes.status_2xx"), 50);
+  EXPECT_EQ(Int(open.report, "total.accounting.counters.redirects_followed"), 100);
+  EXPECT_GT(Int(open.report, "total.warmup.counters.redirects_followed"), 0);
+  const RunOutcome socket = TidemarkRun({"--follow", "2", "-c", "1", "-n", "5", "unix:" + (dir / "web.sock") + ":/"});
+  EXPECT_EQ(Int(socket.report, "total.accounting.outcomes.status_2xx"), 5) << socket.out << socket.err;
+}
+
 TEST(NginxTest, AUnixSocketIsATarget) {
   TempDir dir;
   Nginx nginx("location / { return 200 hello; } listen unix:" + (dir / "web.sock") + ";");

@@ -52,6 +52,12 @@ TEST(SecurityTest, RedirectsAreCountedAndNotFollowed) {
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(Int(run.report, "total.accounting.outcomes.status_3xx"), 50);
   EXPECT_EQ(WithWarmup(run.report, "connections.established"), 2);
+  // Who asks for it gets them followed to the target alone.
+  const RunOutcome asked = TidemarkRun({"-c", "2", "-n", "50", "--warmup", "0", "--follow", "5",
+                                        "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+  EXPECT_EQ(Int(asked.report, "total.accounting.counters.redirects_elsewhere"), 50);
+  EXPECT_EQ(Int(asked.report, "total.accounting.counters.redirects_followed"), 0);
+  EXPECT_EQ(WithWarmup(asked.report, "connections.established"), 2);
 }
 
 TEST(SecurityTest, TheAllowListsCeilingsHold) {

@@ -1,10 +1,11 @@
-// URLs, overrides and agent addresses of any content: an error, or parts that are safe to send and to dial.
+// URLs, overrides, agent addresses and redirects of any content: an error, or parts that are safe to send and to dial.
 #include <cstdint>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "agent/redirect.h"
 #include "common/authority.h"
 #include "common/check.h"
 #include "common/control_address.h"
@@ -35,6 +36,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (target->unix_path.empty()) CHECK(IsAsWritten(text, *target));
   } else {
     CHECK(target.status().message().find_first_of("\r\n") == absl::string_view::npos);
+  }
+  // The same, as a target's word on where to go on.
+  const absl::string_view request = "GET /a/b?c HTTP/1.1\r\nHost: h.test:8080\r\n\r\n";
+  if (const auto there = tidemark::WhereTo(text, false, request, "/a/b?c");
+      there.lead == tidemark::Direction::Lead::kHere) {
+    CHECK(there.path[0] == '/' && there.path.find_first_of("\r\n \t#{\\") == std::string::npos);
+    const std::string hop = *tidemark::MakeHop(request, there.path, false).bytes;
+    CHECK(tidemark::PathOf(hop) == there.path);
+    CHECK(absl::EndsWith(hop, " HTTP/1.1\r\nHost: h.test:8080\r\n\r\n"));
   }
   if (const auto override = tidemark::ParseResolveOverride(text); override.ok()) {
     CHECK(tidemark::ParseAuthority(tidemark::JoinHostPort(override->host, override->port)).ok());

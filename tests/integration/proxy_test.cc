@@ -1,6 +1,9 @@
 // Targets that are reached through an HTTP proxy: in absolute form, or through a tunnel.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -28,6 +31,21 @@ void ServeTls(const ServerTls& tls, int fd) {
   char some[4096];
   if (SSL_accept(ssl) == 1) {
     while (SSL_read(ssl, some, sizeof some) > 0) SSL_write(ssl, kAnswer.data(), static_cast<int>(kAnswer.size()));
+  }
+  SSL_free(ssl);
+}
+
+void ServeSecureWebSocket(const ServerTls& tls, int fd) {
+  SSL* const ssl = SSL_new(tls.context.get());
+  SSL_set_fd(ssl, fd);
+  char some[4096];
+  const int size = SSL_accept(ssl) == 1 ? SSL_read(ssl, some, sizeof some) : 0;
+  const std::string grant = size <= 0 ? "" : GrantOf(std::string(some, static_cast<std::size_t>(size)));
+  if (!grant.empty()) {
+    SSL_write(ssl, grant.data(), static_cast<int>(grant.size()));
+    const std::string reply = ServerFrame(1, "reply");
+    // A message of the client's is its five bytes, masked; what else comes is its close.
+    while (SSL_read(ssl, some, sizeof some) == 11) SSL_write(ssl, reply.data(), static_cast<int>(reply.size()));
   }
   SSL_free(ssl);
 }
@@ -80,6 +98,7 @@ TEST(ProxyTest, OthersGoThroughATunnel) {
   const ServerTls tls;
   RawServer plain([](int fd) { ServeWebSocket(fd); });
   RawServer secure([&](int fd) { ServeTls(tls, fd); });
+  RawServer secure_web_socket([&](int fd) { ServeSecureWebSocket(tls, fd); });
   struct Row {
     const char* url;
     const RawServer* target;
@@ -87,6 +106,7 @@ TEST(ProxyTest, OthersGoThroughATunnel) {
   };
   for (const Row& row : {Row{"https://far.test/x", &secure, "CONNECT far.test:443 HTTP/1.1\r\nHost: far.test:443\r\n"},
                          Row{"ws://far.test:8080/", &plain, "CONNECT far.test:8080 HTTP/1.1\r\n"},
+                         Row{"wss://far.test:8443/", &secure_web_socket, "CONNECT far.test:8443 HTTP/1.1\r\n"},
                          Row{"https://[::1]:8443/", &secure, "CONNECT [::1]:8443 HTTP/1.1\r\n"}}) {
     RawProxy proxy(row.target->port());
     PointRun run = RunOnePoint(PlanThrough(proxy.Url("ann:secret@"), row.url, 2, 3), Knowing("far.test"));
@@ -109,6 +129,37 @@ TEST(ProxyTest, AnAnswerMayComeInAnyPiecesAndHasNoBody) {
       EXPECT_EQ(run.counters.success, 2u) << granted << is_slow << Errors(run);
     }
   }
+}
+
+// What the agent's list names the agent fills in, and nobody else sees.
+TEST(ProxyTest, CredentialsMayBeReferencesToSecrets) {
+  const std::string path = testing::TempDir() + "/tidemark-proxy-password";
+  std::ofstream(path) << "s:esame@1\n";
+  setenv("TIDEMARK_TEST_PROXY_USER", "ann", 1);
+  setenv("TIDEMARK_TEST_PROXY_BOTH", "ann:s:esame@1", 1);
+  proto::AllowList list;
+  for (const std::string& secret :
+       {std::string("env:TIDEMARK_TEST_PROXY_USER"), std::string("env:TIDEMARK_TEST_PROXY_BOTH"), "file:" + path})
+    list.add_secrets(secret);
+  list.add_targets()->set_host("far.test");
+  RawServer target(ServePlain);
+  for (const std::string& credentials : {"ann:{file:" + path + "}@", std::string("{env:TIDEMARK_TEST_PROXY_BOTH}@"),
+                                         "{env:TIDEMARK_TEST_PROXY_USER}:{file:" + path + "}@"}) {
+    RawProxy proxy(target.port());
+    PointRun run =
+        RunOnePoint(PlanThrough(proxy.Url(credentials), "http://far.test:8080/", 1, 3), *TargetGuard::Make({}, list));
+    EXPECT_EQ(run.counters.success, 3u) << credentials;
+    ASSERT_EQ(proxy.Headers().size(), 1u);
+    // base64 of "ann:s:esame@1"
+    EXPECT_TRUE(absl::StrContains(proxy.Headers()[0], "\r\nProxy-Authorization: Basic YW5uOnM6ZXNhbWVAMQ==\r\n"))
+        << proxy.Headers()[0];
+  }
+  RawProxy proxy(target.port());
+  const absl::Status status =
+      OpenOnly(PlanThrough(proxy.Url("ann:{env:PATH}@"), "http://far.test:8080/", 1, 1), *TargetGuard::Make({}, list));
+  EXPECT_THAT(status, FailsWith("env:PATH"));
+  EXPECT_TRUE(proxy.Headers().empty());
+  std::remove(path.c_str());
 }
 
 // What follows the empty line is the target's already.

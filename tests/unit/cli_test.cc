@@ -82,6 +82,7 @@ TEST(CliTest, HowTheTargetIsReachedAndHowLongAConnectionLastsAreFlags) {
   EXPECT_EQ(plan({"-6"}).ip_family(), "6");
   EXPECT_EQ(FromProto(plan({"--resolve-every", "30s"}).resolve_every()), 30 * kSecond);
   EXPECT_EQ(plan({"--proxy", "http://127.0.0.1:3128"}).proxy(), "http://127.0.0.1:3128");
+  EXPECT_EQ(plan({"--follow", "3"}).follow(), 3);
   EXPECT_EQ(plan({"--reconnect-after", "1k"}).sweep().reconnect_after(), 1000);
   EXPECT_EQ(FromProto(plan({"-d", "1s", "--drain", "5s"}).sweep().drain()), 5 * kSecond);
 }
@@ -231,6 +232,23 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "-c", "99G"}, "is outside 1 to"},
       {{"run", "http://h/", "-c", "ten"}, "-c/--connections: 'ten'"},
       {{"run", "http://h/", "-d", "30"}, "-d/--duration: '30' has no unit"},
+      {{"run", "http://h/", "-d", "x=1"},
+       "-d/--duration: 'x=1' is no duration, as 30s; a request's body is --data here"},
+      {{"run", "http://h/", "-d", "@body.json"}, "a request's body is --data here"},
+      {{"search", "http://h/", "--rate", "--expect", "p99<1s", "-d", "{}"}, "a request's body is --data here"},
+      {{"run", "http://h/", "-d", "30 s"}, "-d/--duration: '30 s'"},
+      {{"run", "http://h/", "-c", "1,,2"},
+       "-c/--connections: element 2 of '1,,2' is empty; give it, or leave out its comma"},
+      {{"run", "http://h/", "-c1,2,"}, "-c/--connections: element 3 of '1,2,' is empty"},
+      {{"run", "http://h/", "--connections=,1"}, "-c/--connections: element 1 of ',1' is empty"},
+      {{"run", "http://h/", "--rate", "5,,6", "-n", "1"}, "-R/--rate: element 2 of '5,,6' is empty"},
+      {{"run", "http://h/", "--agents", "a,,b"}, "--agents: element 2 of 'a,,b' is empty"},
+      {{"run", "http://h/", "--source", ","}, "--source: element 1 of ',' is empty"},
+      {{"run", "http://h/", "--expect-status", "200,"}, "--expect-status: element 2 of '200,' is empty"},
+      {{"run", "http://h/", "--follow", "-1"}, "--follow: '-1'"},
+      {{"run", "http://h/", "--follow", "51"}, "follow: 51 is outside 0 to 50"},
+      {{"run", "http://h/", "-L", "3"}, "-L: unknown flag; it is --follow here"},
+      {{"run", "ws://h/", "--data", "x", "--follow", "3"}, "follow: is of HTTP targets"},
       {{"run", "http://h/", "-n", "0"}, "-n/--requests: 0 makes no load"},
       {{"run", "http://h/", "-n", "5", "-d", "1s"}, "more than one of"},
       {{"run", "http://h/", "-R", "0"}, "sweep.rates: 0 is outside"},

@@ -1,0 +1,55 @@
+// A redirect is followed to where libcurl would go, or not at all.
+#include <curl/curl.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "agent/redirect.h"
+#include "common/plan.h"
+#include "tests/support/random.h"
+
+namespace tidemark {
+namespace {
+
+// What libcurl would load, or nothing.
+TEST(RedirectProperty, ARandomReferenceLeadsWhereLibcurlWouldGoOrNowhere) {
+  const std::vector<std::string> kParts = {
+      "/",   "//",  "..", ".",  "a.test", "b.test", ":80",  ":81", "http:", "https:", "?",      "#",        "x",
+      "y/z", "%41", "@",  "\\", " ",      ";p",     "&q=1", "[",   "]",     ":",      "%2e%2e", "127.0.0.1"};
+  TIDEMARK_SEEDED(random);
+  proto::Request plain;
+  plain.set_method("GET");
+  const std::string request = *SerializeRequest(plain, *ParseTarget("http://a.test/")).bytes;
+  int followed = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string location;
+    for (std::size_t n = 1 + random() % 6; n > 0; --n) location += kParts[random() % kParts.size()];
+    const Direction direction = WhereTo(location, false, request, "/b/c?d");
+    if (direction.lead != Direction::Lead::kHere) continue;
+    ++followed;
+    CURLU* const url = curl_url();
+    ASSERT_EQ(curl_url_set(url, CURLUPART_URL, "http://a.test/b/c?d", 0), CURLUE_OK);
+    ASSERT_EQ(curl_url_set(url, CURLUPART_URL, location.c_str(), 0), CURLUE_OK) << location;
+    const auto part = [&](CURLUPart what, unsigned flags = 0) {
+      char* text = nullptr;
+      const std::string value = curl_url_get(url, what, &text, flags) == CURLUE_OK ? text : "";
+      curl_free(text);
+      return value;
+    };
+    EXPECT_EQ(part(CURLUPART_SCHEME), "http") << location;
+    EXPECT_EQ(part(CURLUPART_HOST), "a.test") << location;
+    EXPECT_EQ(part(CURLUPART_PORT, CURLU_DEFAULT_PORT), "80") << location;
+    const std::string query = part(CURLUPART_QUERY);
+    EXPECT_EQ(direction.path.substr(0, direction.path.find('?')), part(CURLUPART_PATH)) << location;
+    EXPECT_EQ(direction.path.find('?') == std::string::npos ? "" : direction.path.substr(direction.path.find('?') + 1),
+              query)
+        << location;
+    curl_url_cleanup(url);
+  }
+  EXPECT_GT(followed, 1'000);
+}
+
+}  // namespace
+}  // namespace tidemark
