@@ -218,12 +218,17 @@ void Connection::OnEvents(std::uint32_t events) {
 
 // The peer's end, or an error, may have come with what is there to be read.
 void Connection::OnEnding(std::uint32_t events) {
+  bool is_stamp = false;
   if ((events & EPOLLERR) != 0 && context_->has_stamps && transport_.fd() >= 0) {
     // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
     Nanos to_wire = 0;
-    if (transport_.TakeSendStamp(&to_wire) && stamps_.IsWanted()) stamps_.to_wire = to_wire;
+    is_stamp = transport_.TakeSendStamp(&to_wire);
+    if (is_stamp && stamps_.IsWanted()) stamps_.to_wire = to_wire;
   }
-  OnEvents((events & ~kEnding) | EPOLLIN);
+  // What has come behind a time stamp has an event of its own, which tells of an end that came with it.
+  if (is_stamp && (events & ~EPOLLERR) == 0) return;
+  const bool may_read = !is_stamp || (events & (EPOLLHUP | EPOLLRDHUP)) != 0;
+  OnEvents((events & ~kEnding) | (may_read ? static_cast<std::uint32_t>(EPOLLIN) : 0));
   if ((events & (EPOLLRDHUP | EPOLLHUP)) == 0) return;
   // What came before the end is dealt with. The end lies behind it: nothing more may go out on this connection. Had
   // another one taken its place meanwhile, there would be nothing to read.

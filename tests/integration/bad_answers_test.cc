@@ -193,7 +193,7 @@ std::string WrongOf(const std::vector<Delivery>& deliveries, const Class& expect
   PointRun run = RunOnePoint(plan);
   if (run.counters[expected.outcome] != static_cast<std::uint64_t>(count))
     return absl::StrCat("not ", count, " but ", OutcomesOf(run.counters));
-  if (misused != 0) return absl::StrCat(misused, " connections were used that must not be");
+  if (misused != 0) return absl::StrCat(misused.load(), " connections were used that must not be");
   if (expected.is_reused && pool.connections() != connections)
     return absl::StrCat(connections, " connections would do, and ", pool.connections(), " were opened");
   return "";
@@ -239,9 +239,12 @@ Class ClassOf(const Way& way, End end) {
   return {};
 }
 
-// Where a cut may matter: behind the first byte, around the ends of lines, before the last byte; or anywhere. What
-// comes behind a response comes with its last byte: else it would meet the next request, which nobody could help.
-std::size_t AnyCut(const Way& way, std::mt19937_64& random) {
+// Where a cut may matter: behind the first byte, around the ends of lines, before the last byte; or anywhere.
+// What comes behind a response comes with its last byte: else it would meet the next request, which nobody could help.
+// So does the end of TCP behind a response that is complete without it, and then in the one segment there is: an event
+// that told of an earlier one could not tell of it.
+std::size_t AnyCut(const Way& way, End end, bool is_tls, std::mt19937_64& random) {
+  if (way.open == kComplete && (end == End::kCut || (end == End::kClose && !is_tls))) return 0;
   const std::size_t most = way.text.empty() ? 0 : way.text.size() - 1;
   if (way.has_more) return random() % std::min<std::size_t>(9, most + 1);
   std::vector<std::size_t> places = {0, 1, most, random() % (most + 1)};
@@ -254,12 +257,15 @@ void ExpectEndings(SSL_CTX* tls) {
   TIDEMARK_SEEDED(random);
   std::vector<Way> ways = WaysToAnswer();
   std::shuffle(ways.begin(), ways.end(), random);
-  if (!IsFull()) ways.resize(tls == nullptr ? 1'000 : 500);
+  if (!IsFull()) ways.resize(tls == nullptr ? 600 : 400);
+  const int cuts = IsFull() ? 8 : 1;
   std::map<Class, std::vector<Delivery>> by_class;
   for (const Way& way : ways) {
     for (const End end : {End::kNone, End::kClose, End::kCut}) {
       if (end == End::kCut && tls == nullptr) continue;
-      by_class[ClassOf(way, end)].push_back({.text = way.text, .cut = AnyCut(way, random), .end = end});
+      for (int i = 0; i < cuts; ++i)
+        by_class[ClassOf(way, end)].push_back(
+            {.text = way.text, .cut = AnyCut(way, end, tls != nullptr, random), .end = end});
     }
   }
   // Complete of three classes of statuses, used again or not, and four ways to fail.
@@ -533,7 +539,7 @@ void ExpectFrames(const std::vector<Frames>& answers, Outcome outcome, End end, 
   EXPECT_EQ(run.counters[outcome], count) << OutcomesOf(run.counters);
   EXPECT_EQ(misused, 0);
   EXPECT_EQ(wrong_codes, 0);
-  if (is_reused) EXPECT_EQ(pool.connections(), connections);
+  EXPECT_TRUE(!is_reused || pool.connections() == connections) << pool.connections();
 }
 
 void ExpectAllFrames(SSL_CTX* tls) {

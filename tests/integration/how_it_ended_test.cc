@@ -99,6 +99,22 @@ TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequest) {
   }
 }
 
+// The event that tells of a time stamp tells of no end that comes behind it.
+TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequestThatIsStamped) {
+  std::atomic<int> requests{0};
+  RawServer server([&](int fd) {
+    if (!ReadRequest(fd)) return;
+    ++requests;
+    SendLast(fd, kAnswer);
+    ReadToEnd(fd);
+  });
+  proto::Plan plan = PlanOf("http", server, 16, 50);
+  plan.set_kernel_timestamps(1);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters.success, 800u);
+  EXPECT_EQ(run.counters.sent, 800u);
+}
+
 TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequestOfAnOpenLoop) {
   std::atomic<int> requests{0};
   RawServer server([&](int fd) {
