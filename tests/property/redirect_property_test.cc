@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "agent/redirect.h"
+#include "common/authority.h"
 #include "common/plan.h"
 #include "tests/support/random.h"
 
@@ -42,7 +43,7 @@ TEST(RedirectProperty, ARandomReferenceLeadsWhereLibcurlWouldGoOrNowhere) {
       return value;
     };
     EXPECT_EQ(part(CURLUPART_SCHEME), "http") << location;
-    EXPECT_EQ(part(CURLUPART_HOST), "a.test") << location;
+    EXPECT_TRUE(IsSameHost(part(CURLUPART_HOST), "a.test")) << location;
     EXPECT_EQ(part(CURLUPART_PORT, CURLU_DEFAULT_PORT), "80") << location;
     // libcurl 7.88 drops the query before a fragment that stands alone, the segment before an empty one, and the last
     // '/' of "./?", which RFC 3986 section 5.2 does not: the host is the same all the same.
