@@ -249,6 +249,7 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "--follow", "51"}, "follow: 51 is outside 0 to 50"},
       {{"run", "http://h/", "-L", "3"}, "-L: unknown flag; it is --follow here"},
       {{"run", "ws://h/", "--data", "x", "--follow", "3"}, "follow: is of HTTP targets"},
+      {{"run", "ws://h/", "--data", "x", "--reconnect-after", "5"}, "sweep.reconnect_after: is of HTTP targets"},
       {{"run", "http://h/", "-n", "0"}, "-n/--requests: 0 makes no load"},
       {{"run", "http://h/", "-n", "5", "-d", "1s"}, "more than one of"},
       {{"run", "http://h/", "-R", "0"}, "sweep.rates: 0 is outside"},
