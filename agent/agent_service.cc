@@ -90,6 +90,8 @@ absl::Status CheckOpen(const proto::Command& command) {
 
 // Who stops a run waits so long to hear that the agent is free, less than the caller waits for the answer.
 constexpr Nanos kStopLimit = 2 * kSecond;
+// When the agent is told to end: for what is in flight, with the final shard.
+constexpr Nanos kDrainLimit = kSecond;
 constexpr int kMaxWaiting = 64;
 // Streams and questions together: each holds a thread.
 constexpr int kMaxServerThreads = 256;
@@ -307,10 +309,20 @@ grpc::Status AgentService::StopRun(grpc::ServerContext* context, const proto::St
 }
 
 void AgentService::Shutdown() {
+  std::shared_ptr<LiveRun> run;
+  {
+    MutexLock lock(&mutex_);
+    is_shut_down_ = true;
+    run = live_;
+  }
+  if (run != nullptr) {
+    run->Drain(kDrainLimit);
+    run->Fail(absl::UnavailableError("the agent was told to end"));
+    const Patience patience(shutdown_, MonotonicNow() + LiveRun::kLeave);
+    while (IsLive(run.get()) && !patience.IsOver()) patience.Sleep(5 * kMillisecond);
+    run->Abandon();
+  }
   shutdown_->Trigger();
-  MutexLock lock(&mutex_);
-  is_shut_down_ = true;
-  if (live_ != nullptr) live_->Abandon();
 }
 
 void ConfigureServer(AgentService* service, grpc::ServerBuilder* builder) {

@@ -41,6 +41,7 @@ class AgentService final : public proto::Agent::Service {
                        proto::StopRunResponse* response) override;
 
   // Ends the run, if there is one, and what else is waited for, so that the server can be shut down. Begins no other.
+  // What is in flight has a second, and the coordinator is told.
   void Shutdown();
 
  private:

@@ -46,7 +46,10 @@ void LiveRun::Open(Nanos limit, Opener opener) {
   opener_ = std::thread([this, limit, opener = std::move(opener)] {
     auto opened = opener(Patience(interrupt_, MonotonicNow() + limit));
     const absl::Status status = opened.status();
-    if (opened.ok()) session = *std::move(opened);
+    if (opened.ok()) {
+      MutexLock lock(&session_mutex_);
+      session = *std::move(opened);
+    }
     if (!status.ok()) Fail(status);
     MutexLock lock(&owner_mutex_);
     is_opening_ = false;
@@ -74,7 +77,23 @@ bool LiveRun::WaitUntilOpen(Nanos deadline) {
 void LiveRun::End() {
   interrupt_->Trigger();
   if (opener_.joinable()) opener_.join();
-  session.reset();
+  std::unique_ptr<Session> ended;
+  {
+    MutexLock lock(&session_mutex_);
+    ended = std::move(session);
+  }
+}
+
+void LiveRun::Drain(Nanos limit) {
+  const Patience patience(interrupt_, MonotonicNow() + limit + kLeave);
+  for (bool is_told = false; !patience.IsOver(); is_told = true) {
+    {
+      MutexLock lock(&session_mutex_);
+      if (session == nullptr || session->IsIdle()) return;
+      if (!is_told) session->Stop(limit);
+    }
+    patience.Sleep(5 * kMillisecond);
+  }
 }
 
 bool LiveRun::Attach(Stream stream, std::uint64_t heard, const proto::Event* greeting) {

@@ -58,6 +58,9 @@ class LiveRun {
   // Sends it if there is a stream.
   void SayOnce(proto::Event event);
   void Fail(const absl::Status& status) { Say(FailureEvent(status)); }
+  // Ends the point that is running, if any: what is in flight has `limit` to be answered; and waits until its final shard
+  // has been said, or should have been. From any thread.
+  void Drain(Nanos limit);
 
   // Takes note of what the coordinator has heard. Errors: FailedPrecondition if a command is missing before this one,
   // ResourceExhausted if the coordinator hears nothing. *is_new is false for a command that was obeyed before.
@@ -76,7 +79,8 @@ class LiveRun {
   const std::uint64_t incarnation_;
 
   const std::shared_ptr<Interrupt> interrupt_ = std::make_shared<Interrupt>();
-  std::thread opener_;  // of the stream that began the run
+  std::thread opener_;   // of the stream that began the run
+  Mutex session_mutex_;  // held where `session` is made, is given up, or is used by who does not have the run
 
   Mutex owner_mutex_;  // which stream has the run
   CondVar changed_;

@@ -20,8 +20,6 @@
 namespace tidemark {
 namespace {
 
-// After Stop, a request in flight gets this long, or its own time-out if that is shorter.
-constexpr Nanos kStopGrace = 2 * kSecond;
 constexpr int kThreadsPerCore = 4;
 // Sets the random stream of a warm-up apart from its point's.
 constexpr std::uint32_t kWarmupPoint = 1U << 31;
@@ -213,6 +211,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
     event.mutable_opened()->add_target_addresses(address.ToString());
   for (const SocketAddress& address : aim.left_out) event.mutable_opened()->add_left_out_addresses(address.ToString());
   event.mutable_opened()->set_permission(aim.ceiling.permission);
+  event.mutable_opened()->set_max_rate(aim.ceiling.max_rate);
+  event.mutable_opened()->set_max_connect_rate(aim.ceiling.max_connect_rate);
   session->emit_(event);
   return session;
 }
@@ -322,6 +322,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
     MutexLock lock(&mutex_);
     if (point_) return absl::FailedPreconditionError("prepare: a point is still running");
     point_ = prepare.point();
+    ++prepared_;
   }
   const std::vector<std::int64_t> connections = SplitEvenly(prepare.connections(), worker_count);
   // A total goes where the connections are; without any, the agent idles this point.
@@ -370,9 +371,14 @@ absl::Status Session::Arm(const proto::Arm& arm) {
   return absl::OkStatus();
 }
 
-void Session::Stop() {
-  const Nanos grace = std::min(kStopGrace, FromProto(open_.plan().timeout()));
+void Session::Stop(Nanos most) {
+  const Nanos grace = std::min({most, kStopGrace, FromProto(open_.plan().timeout())});
   for (const auto& worker : workers_) worker->Stop(grace);
+}
+
+bool Session::IsIdle() {
+  MutexLock lock(&mutex_);
+  return prepared_ == told_;
 }
 
 void Session::Finish() {
@@ -480,7 +486,10 @@ void Session::Handle(WorkerReport report) {
         }
         *event.mutable_shard() = std::move(shard);
         emit_(event);
-        if (is_final) break;
+        if (!is_final) continue;
+        MutexLock lock(&mutex_);
+        ++told_;
+        break;
       }
       break;
     }

@@ -30,6 +30,8 @@ namespace tidemark {
 class Session {
  public:
   using Emit = std::function<void(const proto::Event&)>;
+  // After Stop, a request in flight gets this long, or its own time-out if that is shorter.
+  static constexpr Nanos kStopGrace = 2 * kSecond;
 
   // Validates the plan, resolves the target, asks the guard, starts the workers; waits no longer for others than
   // `patience`, whose interrupt ends what the session waits for later as well.
@@ -46,8 +48,11 @@ class Session {
   absl::Status Prepare(const proto::Prepare& prepare);
   // Errors: FailedPrecondition (it is not prepared, or its start has passed).
   absl::Status Arm(const proto::Arm& arm);
-  // Ends the current point, if any, with a final shard.
-  void Stop();
+  // Ends the current point, if any, with a final shard; what is in flight has `most` at most to be answered. From any
+  // thread.
+  void Stop(Nanos most = kStopGrace);
+  // Whether there is no point whose final shard has not been said. From any thread.
+  bool IsIdle();
   // Ends the current point as if its duration were over.
   void Finish();
 
@@ -93,6 +98,8 @@ class Session {
   std::vector<WorkerReport> mailbox_ ABSL_GUARDED_BY(mutex_);
   std::vector<NameWatch::News> news_ ABSL_GUARDED_BY(mutex_);   // of the target's name, for the workers
   std::optional<std::uint32_t> point_ ABSL_GUARDED_BY(mutex_);  // the one that is prepared or running
+  std::uint64_t prepared_ ABSL_GUARDED_BY(mutex_) = 0;          // points, and those ...
+  std::uint64_t told_ ABSL_GUARDED_BY(mutex_) = 0;              // ... of which the final shard has been said
   bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread sender_;
   std::unique_ptr<NameWatch> names_;  // of a plan that wants it; tells the sender

@@ -39,7 +39,7 @@ constexpr std::uint32_t TablesFingerprint() {
 
 inline constexpr std::uint32_t kProtocolVersion = kMessagesVersion << 16 | TablesFingerprint();
 
-// As users read it: "9.3f2a".
+// As users read it: "10.3f2a".
 inline std::string ProtocolName(std::uint32_t version) {
   return absl::StrCat(version >> 16, ".", absl::Hex(version & 0xffff, absl::kZeroPad4));
 }

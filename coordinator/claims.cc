@@ -31,6 +31,8 @@ constexpr std::int64_t kMaxDescriptors = std::int64_t{1} << 31;
 // A connection of a counted run is given up after that long without one.
 constexpr Nanos kGivenUpAfter = 5 * kSecond;
 constexpr Nanos kGrace = 5 * kSecond;
+// No agent waits for longer for its ceilings while it prepares, nor for its think times.
+constexpr Nanos kMaxPacedPreparing = 24 * 3600 * kSecond;
 
 absl::Status Check(absl::string_view figure, absl::uint128 value, absl::uint128 bound, absl::string_view why) {
   if (value <= bound) return absl::OkStatus();
@@ -102,6 +104,26 @@ absl::Status CheckVolumes(const Counters& counters, int workers, std::int64_t co
       kWorkers);
 }
 
+// At most `kMaxDuration`.
+Nanos Times(Nanos time, std::int64_t count) {
+  const absl::int128 product = absl::int128(time) * count;
+  return product > kMaxDuration ? kMaxDuration : static_cast<Nanos>(product);
+}
+
+// How long ceilings may hold back that many requests, each of which may want connections of its own, up to those that
+// are tried before it is given up. At most `kMaxDuration`.
+Nanos HeldBack(const proto::Plan& plan, std::int64_t connections, std::int64_t requests, const Ceilings& ceilings) {
+  constexpr double kAttempts = 5;
+  const bool is_kept = !plan.sweep().new_connection() && plan.sweep().reconnect_after() == 0;
+  const double opened =
+      kAttempts * static_cast<double>(connections) + (is_kept ? 1 : kAttempts) * static_cast<double>(requests);
+  const double opening = 2 + plan.web_socket().subscribe_size();  // a tunnel, an upgrade
+  double seconds = 0;
+  if (ceilings.max_connect_rate > 0) seconds += opened / ceilings.max_connect_rate;
+  if (ceilings.max_rate > 0) seconds += (static_cast<double>(requests) + opened * opening) / ceilings.max_rate;
+  return static_cast<Nanos>(std::min(seconds * 1e9, static_cast<double>(kMaxDuration)));
+}
+
 }  // namespace
 
 std::vector<std::int64_t> RequestShares(const proto::Sweep& sweep, const std::vector<std::int64_t>& connections) {
@@ -143,7 +165,21 @@ std::optional<std::uint64_t> MostPlanned(const proto::Plan& plan, const PointSha
   return is_counted ? std::min(count, due) : due;
 }
 
-Nanos LongestRun(const proto::Plan& plan, const PointShare& share) {
+Nanos LongestPreparing(const proto::Plan& plan, const PointShare& share, const Ceilings& ceilings) {
+  const proto::Sweep& sweep = plan.sweep();
+  const Nanos timeout = FromProto(plan.timeout());
+  const std::int64_t connect_rate = ScheduleRate(sweep.connect_rate());
+  Nanos length = connect_rate == 0 ? 0 : DueAt(PointAt(sweep, static_cast<int>(share.point)).connections, connect_rate);
+  length += FromProto(plan.connect_timeout()) + timeout;
+  if (sweep.has_warmup()) length += FromProto(sweep.warmup()) + timeout;
+  const Nanos pauses = Times(FromProto(sweep.think_time()), sweep.warmup_requests_per_connection());
+  return length + std::min(kMaxPacedPreparing, pauses) +
+         std::min(kMaxPacedPreparing,
+                  HeldBack(plan, share.connections, Times(share.connections, sweep.warmup_requests_per_connection()),
+                           ceilings));
+}
+
+Nanos LongestRun(const proto::Plan& plan, const PointShare& share, const Ceilings& ceilings) {
   const proto::Sweep& sweep = plan.sweep();
   const Nanos timeout = FromProto(plan.timeout());
   const Nanos connect = 2 * FromProto(plan.connect_timeout());
@@ -157,8 +193,7 @@ Nanos LongestRun(const proto::Plan& plan, const PointShare& share) {
     // Each connection has as many in turn as fall to it, and one more; none takes longer than all time-outs.
     const std::int64_t turns = share.requests / std::max<std::int64_t>(1, share.connections) + 2;
     const Nanos each = timeout + connect + kGivenUpAfter + FromProto(sweep.think_time());
-    const absl::int128 turn_sum = absl::int128(turns) * each;
-    length = turn_sum > kMaxDuration ? kMaxDuration : static_cast<Nanos>(turn_sum);
+    length = std::min(kMaxDuration, Times(each, turns) + HeldBack(plan, share.connections, share.requests, ceilings));
   }
   // What waits after the last slot is given up after the drain, and what is in flight then by its own time-out.
   const bool has_two = IsOpenLoop(sweep) && drain >= timeout;
@@ -256,6 +291,8 @@ absl::Status CheckDescription(const proto::DescribeResponse& who) {
 
 absl::Status CheckOpened(const proto::Opened& opened, const proto::Plan& plan) {
   const std::int64_t most = plan.threads() > 0 ? plan.threads() : kMaxThreads;
+  const bool has_ceilings = opened.max_rate() >= 0 && opened.max_connect_rate() >= 0;  // NaN is none
+  if (!has_ceilings) return absl::DataLossError("its ceilings make no sense");
   const absl::Status checks[] = {
       CheckRange("workers", opened.workers(), 1, most),
       CheckRange("its number of target addresses", opened.target_addresses_size(), 1, kMaxAddresses),

@@ -33,20 +33,31 @@ PointShare ShareOf(std::uint32_t point, const std::vector<std::int64_t>& connect
 // closed loop by time, where the target's speed is the only bound.
 std::optional<std::uint64_t> MostPlanned(const proto::Plan& plan, const PointShare& share, Nanos time);
 
+// What an agent's allow-list gives the target at most, as the agent says; 0: no ceiling.
+struct Ceilings {
+  double max_rate = 0;
+  double max_connect_rate = 0;
+};
+
+// How long an agent may take to prepare a point: its ramp, its warm-up, its time-outs, and what its ceilings hold
+// back.
+Nanos LongestPreparing(const proto::Plan& plan, const PointShare& share, const Ceilings& ceilings);
 // How long a point may take from T0 to its agents' final shards: what the plan says of its length, its time-outs and
-// its drain, and a grace.
-Nanos LongestRun(const proto::Plan& plan, const PointShare& share);
+// its drain, what the ceilings hold back of a count, and a grace.
+Nanos LongestRun(const proto::Plan& plan, const PointShare& share, const Ceilings& ceilings);
 
 // Checks what one agent says of one point.  Threads: one.
 class Claims {
  public:
-  Claims(const proto::Plan& plan, const PointShare& share, int workers)
-      : plan_(plan), share_(share), workers_(workers) {}
+  Claims(const proto::Plan& plan, const PointShare& share, int workers, const Ceilings& ceilings = {})
+      : plan_(plan), share_(share), workers_(workers), ceilings_(ceilings) {}
+
+  Nanos LongestPreparing() const { return tidemark::LongestPreparing(plan_, share_, ceilings_); }
+  Nanos LongestRun() const { return tidemark::LongestRun(plan_, share_, ceilings_); }
 
   // Instants are those at which the coordinator hears it: `since_prepare` after it told the agent to prepare,
   // `since_start` after T0.
   // Errors: DataLoss "FIGURE is VALUE, but BOUND".
-  Nanos LongestRun() const { return tidemark::LongestRun(plan_, share_); }
   absl::Status CheckProgress(std::int64_t connections_up) const;
   absl::Status CheckReady(const proto::Ready& ready, Nanos since_prepare) const;
   absl::Status CheckShard(const proto::Shard& shard, Nanos since_prepare, Nanos since_start) const;
@@ -55,6 +66,7 @@ class Claims {
   const proto::Plan& plan_;
   const PointShare share_;
   const int workers_;
+  const Ceilings ceilings_;
 };
 
 // What may be said before any point. Errors: DataLoss.

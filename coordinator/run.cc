@@ -33,25 +33,16 @@ constexpr std::size_t kMaxPingsUnderWay = 64;
 constexpr Nanos kMinArmMargin = 50 * kMillisecond;
 constexpr int kArmRoundTrips = 10;
 constexpr Nanos kMaxArmMargin = 5 * kSecond;
-// An agent answers a heartbeat and sends a shard each second; one that is silent for longer is lost.
-constexpr Nanos kSilenceLimit = 5 * kSecond;
-constexpr Nanos kOpenLimit = 30 * kSecond;  // includes the agent's name resolution
-constexpr Nanos kAnswerLimit = 10 * kSecond;
-// After a Stop an agent waits two seconds at most for what is in flight, and has as long to tell of it.
-constexpr Nanos kStopLimit = 4 * kSecond;
-// A shard comes each second, of a busy agent later.
-constexpr Nanos kShardLimit = 10 * kSecond;
-// At the end of a run agents close their streams; after an interrupt nobody waits for long.
-constexpr Nanos kCloseLimit = 2 * kSecond;
-constexpr Nanos kInterruptedCloseLimit = 500 * kMillisecond;
 // Between two attempts to open an agent that is busy; a random part of it is added.
 constexpr Nanos kBusyInterval = 100 * kMillisecond;
 // What an agent's clock, and its word on when it was armed, may be.
 constexpr std::int64_t kMaxClock = std::int64_t{1} << 62;
 constexpr Nanos kMaxMargin = 3600 * kSecond;
 constexpr Nanos kPollInterval = 100 * kMillisecond;
-// A stream that broke is taken up again while the agent's lease lasts, and a little longer, for its refusal to arrive.
-constexpr Nanos kResumeLimit = kLeaseMillis * kMillisecond + 500 * kMillisecond;
+// By which an agent's clock may say that a point's time is over before ours does.
+constexpr Nanos kEarly = 200 * kMillisecond;
+// An agent that ends says why with its last shard.
+constexpr Nanos kLeave = kSecond;
 constexpr Nanos kResumeInterval = 100 * kMillisecond;
 constexpr std::uint32_t kMaxRedos = 1;  // of a point
 constexpr std::size_t kManyAgents = 100;
@@ -71,8 +62,9 @@ bool IsBusy(const proto::Failure& failure) {
 
 }  // namespace
 
-Run::Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* events, Progress* progress)
-    : plan_(plan), found_(std::move(agents)), events_(events), progress_(progress) {
+Run::Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* events, Progress* progress,
+         const RunLimits& limits)
+    : plan_(plan), found_(std::move(agents)), events_(events), progress_(progress), limits_(limits) {
   result_.run = NewRunId(WallSeconds());
 }
 
@@ -91,7 +83,7 @@ RunResult Run::Execute() {
   // All are told before the first is waited for; who does not answer is not waited for at all.
   proto::Command close;
   close.mutable_close();
-  const Nanos close_by = MonotonicNow() + (is_interrupted_ ? kInterruptedCloseLimit : kCloseLimit);
+  const Nanos close_by = MonotonicNow() + (is_interrupted_ ? limits_.interrupted_close : limits_.close);
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     SendTo(i, close);
     if (agents_[i].link == nullptr) continue;
@@ -154,7 +146,7 @@ bool Run::OpenAll() {
   while (true) {
     const bool is_going = WaitForAll(
         [](const AgentState& agent) { return agent.is_opened || !agent.busy.empty() || agent.link == nullptr; },
-        kOpenLimit, "opening the run");
+        limits_.open, "opening the run");
     if (!is_going) return false;
     const auto first =
         std::find_if(order.begin(), order.end(), [this](std::size_t agent) { return !agents_[agent].is_opened; });
@@ -180,7 +172,7 @@ bool Run::OpenAll() {
 void Run::Release(const std::vector<std::size_t>& agents) {
   proto::Command close;
   close.mutable_close();
-  const Nanos close_by = MonotonicNow() + kCloseLimit;
+  const Nanos close_by = MonotonicNow() + limits_.close;
   for (const std::size_t agent : agents) {
     if (agents_[agent].link == nullptr) continue;
     if (agents_[agent].is_opened) SendTo(agent, close);
@@ -241,10 +233,10 @@ bool Run::TryPoint(std::uint32_t index, PointResult* point) {
   point_ = point;
   point_start_ = stopped_at_ = 0;
   Prepare(index, point);
-  const std::int64_t connect_rate = ScheduleRate(plan_.sweep().connect_rate());
-  const Nanos ramp = connect_rate == 0 ? 0 : DueAt(point->connections, connect_rate);
-  Nanos prepare_limit = ramp + FromProto(plan_.connect_timeout()) + FromProto(plan_.timeout()) + kAnswerLimit;
-  if (plan_.sweep().has_warmup()) prepare_limit += FromProto(plan_.sweep().warmup()) + FromProto(plan_.timeout());
+  Nanos prepare_limit = 0;
+  for (const AgentState& agent : agents_) {
+    if (!agent.is_lost) prepare_limit = std::max(prepare_limit, limits_.answer + agent.claims->LongestPreparing());
+  }
   bool is_going = WaitForAll([](const AgentState& agent) { return agent.is_ready; }, prepare_limit, "preparing");
   for (const AgentState& agent : agents_) point->connections_up += agent.up;
   if (is_going) SayWhatIsNotUp(*point);
@@ -290,10 +282,10 @@ void Run::Prepare(std::uint32_t index, PointResult* point) {
   std::int64_t first_connection = 0;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     AgentState& agent = agents_[i];
-    agent.is_ready = agent.is_arming = agent.is_armed = agent.is_final = false;
+    agent.is_ready = agent.is_arming = agent.is_armed = agent.is_final = agent.has_left_early = false;
     agent.is_preparing = true;
     agent.prepared_at = MonotonicNow();
-    agent.claims.emplace(plan_, ShareOf(index, point->shares, point->request_shares, i), agent.workers);
+    agent.claims.emplace(plan_, ShareOf(index, point->shares, point->request_shares, i), agent.workers, agent.ceilings);
     agent.up = 0;
     agent.clock = ClockOffset();
     agent.errors.clear();
@@ -356,7 +348,7 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
   for (int round = 0; round < kPingCount; ++round) {
     ++last_ping_;
     for (std::size_t i = 0; i < agents_.size(); ++i) Ping(i, false);
-    if (!WaitForAll([id = last_ping_](const AgentState& agent) { return agent.last_pong >= id; }, kAnswerLimit,
+    if (!WaitForAll([id = last_ping_](const AgentState& agent) { return agent.last_pong >= id; }, limits_.answer,
                     "reading its clock"))
       return false;
   }
@@ -384,7 +376,7 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
     command.mutable_arm()->set_start_ns(start + agents_[i].clock.offset());
     SendTo(i, command);
   }
-  if (!WaitForAll([](const AgentState& agent) { return agent.is_armed; }, kAnswerLimit, "being armed")) return false;
+  if (!WaitForAll([](const AgentState& agent) { return agent.is_armed; }, limits_.answer, "being armed")) return false;
   for (std::size_t i = 0; i < agents_.size(); ++i) {
     if (agents_[i].is_lost || agents_[i].margin >= 0) continue;
     result_.Note(kExitAgents,
@@ -417,7 +409,7 @@ bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
     if (is_complete) return !IsEnding();
     if (!was_ending && IsEnding() && !is_running_) return false;
     const Nanos now = MonotonicNow();
-    if (now - last_heartbeat_ >= kHeartbeatMillis * kMillisecond) {
+    if (now - last_heartbeat_ >= limits_.heartbeat) {
       last_heartbeat_ = now;
       ++last_ping_;
       for (std::size_t i = 0; i < agents_.size(); ++i) Ping(i, true);
@@ -439,10 +431,11 @@ bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
 }
 
 // `limit` is that of the whole step, counted from its `begin`; 0: of the point, from its start or from when it was
-// stopped, in which the agent must be heard of all the time.
+// stopped. In a step that may be long the agent must be heard of all the time.
 void Run::LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_view what) {
   const Nanos now = MonotonicNow();
-  const bool is_silent = limit == 0 && now - std::max(agents_[agent].last_heard, begin) > kSilenceLimit;
+  const bool is_long = limit == 0 || (limit > limits_.answer && agents_[agent].is_opened);
+  const bool is_silent = is_long && now - std::max(agents_[agent].last_heard, begin) > limits_.silence;
   const bool is_late = limit != 0 && now - begin > limit;
   if (is_silent || is_late) return Lose(agent, kExitAgents, absl::StrCat("did not answer in time: ", what));
   if (limit != 0) return;
@@ -451,11 +444,12 @@ void Run::LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_
 
 // Empty if it is not.
 std::string Run::WhyLateAtTheEnd(const AgentState& agent, Nanos now) const {
-  if (stopped_at_ != 0 && now - stopped_at_ > kStopLimit)
-    return absl::StrCat("did not end the point within ", FormatDuration(kStopLimit), " of being told to stop");
+  if (stopped_at_ != 0 && now - stopped_at_ > limits_.stop)
+    return absl::StrCat("did not end the point within ", FormatDuration(limits_.stop), " of being told to stop");
   if (point_start_ == 0 || stopped_at_ != 0) return "";
-  if (now - agent.last_shard > kShardLimit)
-    return absl::StrCat("answers, but has sent no shard for ", FormatDuration(kShardLimit),
+  if (agent.has_left_early) return now - agent.last_shard > kLeave ? "it ended the point before its time" : "";
+  if (now - agent.last_shard > limits_.shard)
+    return absl::StrCat("answers, but has sent no shard for ", FormatDuration(limits_.shard),
                         ": did a worker of it stand still?");
   const Nanos longest = agent.claims->LongestRun();
   if (now - point_start_ <= longest) return "";
@@ -466,7 +460,7 @@ std::string Run::WhyLateAtTheEnd(const AgentState& agent, Nanos now) const {
 // With the id `last_ping_`. A heartbeat is not said again on a new stream, where a later one follows.
 void Run::Ping(std::size_t agent, bool is_heartbeat) {
   AgentState& state = agents_[agent];
-  if (state.is_lost || !state.is_opened) return;
+  if (state.is_lost || state.link == nullptr || !state.busy.empty()) return;
   state.pings.emplace_back(last_ping_, MonotonicNow());
   if (state.pings.size() > kMaxPingsUnderWay) state.pings.pop_front();
   proto::Command command;
@@ -494,9 +488,9 @@ void Run::Break(std::size_t agent, const std::string& why) {
 void Run::Reconnect(std::size_t agent) {
   AgentState& state = agents_[agent];
   const Nanos now = MonotonicNow();
-  if (now - state.last_heard > kResumeLimit) return Lose(agent, kExitAgents, state.broken);
+  if (now - state.last_heard > limits_.resume) return Lose(agent, kExitAgents, state.broken);
   if (now < state.retry_at) return;
-  state.retry_at = now + kResumeLimit;  // until this attempt has ended
+  state.retry_at = now + limits_.resume;  // until this attempt has ended
   state.link->CloseBy(now);
   state.link = std::make_unique<AgentLink>(agent, found_[agent].channel, events_, ++state.link_id);
   proto::Command command;
@@ -536,6 +530,7 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       agent->is_opened = true;
       agent->incarnation = event.opened().incarnation();
       agent->workers = event.opened().workers();
+      agent->ceilings = {.max_rate = event.opened().max_rate(), .max_connect_rate = event.opened().max_connect_rate()};
       proto::AgentInfo& info = result_.agents[index];
       info.set_version(event.opened().version());
       info.set_workers(event.opened().workers());
@@ -606,6 +601,10 @@ absl::Status Run::CheckState(const AgentState& agent, const proto::Event& event)
     case proto::Event::kFailure:
     case proto::Event::KIND_NOT_SET:
       return absl::OkStatus();
+    case proto::Event::kPong:  // while it opens the run, its lease is kept too
+      if (event.pong().agent_ns() < 0 || event.pong().agent_ns() > kMaxClock)
+        return refuse(absl::StrCat("its clock reads ", event.pong().agent_ns(), " ns"));
+      return absl::OkStatus();
     default:
       if (!agent.is_opened) return refuse("it spoke before it had opened the run");
   }
@@ -616,10 +615,6 @@ absl::Status Run::CheckState(const AgentState& agent, const proto::Event& event)
     case proto::Event::kReady:
       if (!is_of_point || !agent.is_preparing) return refuse("it was ready, though nothing was to be prepared");
       return agent.claims->CheckReady(event.ready(), MonotonicNow() - agent.prepared_at);
-    case proto::Event::kPong:
-      if (event.pong().agent_ns() < 0 || event.pong().agent_ns() > kMaxClock)
-        return refuse(absl::StrCat("its clock reads ", event.pong().agent_ns(), " ns"));
-      return absl::OkStatus();
     case proto::Event::kResumed:
       return agent.broken.empty() ? refuse("it resumed a stream that had not broken") : absl::OkStatus();
     case proto::Event::kArmed:
@@ -652,10 +647,25 @@ void Run::HandleShard(std::size_t index, proto::Shard shard) {
     if (const absl::Status status = point_->merger->Apply(next); !status.ok()) {
       return Lose(index, kExitAccounting, std::string(status.message()));
     }
-    agents_[index].is_final = next.is_final();
+    agent.has_left_early = next.is_final() && IsEarly(index, next);
+    agent.is_final = next.is_final() && !agent.has_left_early;
+    if (agent.has_left_early) point_->early.insert(index);
   }
   FinishIfPrecise();
   ShowProgress();
+}
+
+// Whether the agent ends its point, with this shard, though nobody told it to, and its part is not done.
+bool Run::IsEarly(std::size_t index, const proto::Shard& last) const {
+  const bool is_told = stopped_at_ != 0 || point_->is_precise;
+  if (is_told || point_->shares[index] == 0) return false;
+  if (const Nanos length = PointLength(plan_.sweep()); length != 0)
+    return MonotonicNow() < point_start_ + length - kEarly;
+  Counters counters;
+  Pending pending;
+  FromProto(last.counters(), &counters, &pending);
+  return counters.planned < static_cast<std::uint64_t>(point_->request_shares[index]) ||
+         (counters[NeverSent::kStopped] != 0 && !IsOpenLoop(plan_.sweep()));
 }
 
 // Ends the point if the interval that the plan waits for is narrow enough. Looked at when another twentieth has come:
@@ -728,7 +738,7 @@ Departure Run::DepartureOf(const AgentState& agent, Nanos now, bool has_left) co
   if (!agent.broken.empty() && agent.is_refused)
     return {.likely = agent.broken_at - started_, .latest = now + kLease + kSecond - started_};
   // It hears the Close; if it is slow, later.
-  if (agent.broken.empty() && now - agent.last_heard < kSilenceLimit)
+  if (agent.broken.empty() && now - agent.last_heard < limits_.silence)
     return {.likely = now - started_, .latest = now + kLease + kSecond - started_};
   // Cut off, or stopped: then it may go on when it wakes, until it finds that its lease has run out.
   return {.likely = agent.last_heard + kLease - started_, .latest = kNever};

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
+#include "common/control_address.h"
 #include "common/outbox.h"
 #include "coordinator/agent_link.h"
 #include "coordinator/agents.h"
@@ -20,11 +22,28 @@
 
 namespace tidemark {
 
+// How long a coordinator waits for an agent, which is lost then.
+struct RunLimits {
+  Nanos heartbeat = kHeartbeatMillis * kMillisecond;  // between two questions ...
+  Nanos silence = 5 * kSecond;                        // ... of which one is answered within that
+  Nanos open = 30 * kSecond;                          // includes the agent's name resolution
+  Nanos answer = 10 * kSecond;
+  Nanos stop = 4 * kSecond;  // an agent waits two seconds at most for what is in flight, and has as long to tell of it
+  Nanos shard = 10 * kSecond;  // one comes each second, of a busy agent later
+  // A stream that broke is taken up again while the agent's lease lasts, and a little longer, for its refusal to
+  // arrive.
+  Nanos resume = kLeaseMillis * kMillisecond + 500 * kMillisecond;
+  // At the end of a run agents close their streams; after an interrupt nobody waits for long.
+  Nanos close = 2 * kSecond;
+  Nanos interrupted_close = 500 * kMillisecond;
+};
+
 // The state machine of a run. Threads: one; links and signals speak to it through `events`.
 class Run {
  public:
   // `plan` is valid; `agents` have been checked. An event of kind kInterrupt stops the run in order.
-  Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* events, Progress* progress);
+  Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* events, Progress* progress,
+      const RunLimits& limits = {});
 
   // UTC time of its making, and six random hexadecimal digits.
   const std::string& id() const { return result_.run; }
@@ -38,6 +57,7 @@ class Run {
     std::uint64_t link_id = 0;  // of those that the agent has had
     std::uint64_t incarnation = 0;
     int workers = 0;
+    Ceilings ceilings;
     bool is_opened = false;
     bool is_lost = false;
     std::string busy;  // with whose run, as it says; it refused ours
@@ -56,6 +76,7 @@ class Run {
     bool is_arming = false;
     bool is_armed = false;
     bool is_final = false;
+    bool has_left_early = false;  // its final shard came before the point's end
     std::optional<Claims> claims;
     Nanos prepared_at = 0;
     Nanos last_shard = 0;
@@ -95,6 +116,7 @@ class Run {
   void Handle(RunEvent event);
   void HandleEvent(AgentState* agent, std::size_t index, proto::Event event, Nanos received);
   void HandleShard(std::size_t index, proto::Shard shard);
+  bool IsEarly(std::size_t index, const proto::Shard& last) const;
   void SendTo(std::size_t agent, proto::Command command);
   void StopAll();
   // `has_left`: it said itself that it ends.
@@ -107,6 +129,7 @@ class Run {
   const std::vector<FoundAgent> found_;
   RunEvents* const events_;
   Progress* const progress_;
+  const RunLimits limits_;
   Journal* journal_ = nullptr;
   std::vector<AgentState> agents_;
   RunResult result_;

@@ -131,8 +131,10 @@ Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std
 void ClosePoint(const proto::Plan& plan, PointResult* point, int exit_code, RunResult* result) {
   for (std::size_t i = 0; i < point->shares.size(); ++i) {
     const AgentSum& sum = point->merger->agents()[i];
-    if (sum.is_final) continue;
+    const bool has_account = sum.is_final;
+    if (has_account && point->early.count(i) == 0) continue;
     point->is_partial = true;
+    if (has_account) continue;
     if (!point->is_started) continue;  // nothing of it was sent
     const Unaccounted lost = UnaccountedOf(plan, *point, i);
     point->unaccounted_max += lost.most;

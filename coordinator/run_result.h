@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct PointResult {
   double rate = 0;                           // per second, of an open loop with rates; else 0
   std::int64_t connections_up = 0;           // at the start
   std::vector<std::int64_t> shares;          // connections per agent
+  std::set<std::size_t> early;               // agents that ended the point, with an account of it, before its time
   std::vector<std::int64_t> request_shares;  // planned requests per agent; 0: not known beforehand
   std::unique_ptr<Merger> merger;
   Counters warmup;

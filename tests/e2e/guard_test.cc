@@ -137,6 +137,11 @@ TEST(GuardTest, AClockThatIsSilentHoldsAnAgentNoLongerThanATimeOutAndStopEndsIt)
   EXPECT_LT(SecondsSince(start), 6);
   EXPECT_EQ(StateOf(agent).state, "free");
 
+  // Its lease is kept while it waits.
+  Spill(dir / "beyond_the_lease.yaml", server.Plan("5s"));
+  const RunOutcome late = TidemarkRun({dir / "beyond_the_lease.yaml", "--agents", agent.address()});
+  EXPECT_NE(late.err.find("web_socket.listen.clock"), std::string::npos) << late.err;
+
   Process held({TIDEMARK_BINARY, "run", dir / "long.yaml", "--agents", agent.address()});
   const AgentState busy = WaitUntilBusy(agent);
   EXPECT_EQ(busy.state, "busy");
@@ -203,6 +208,71 @@ TEST(GuardTest, AnAgentUnderLoadEndsInTime) {
   Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "50", "-d", "60s", mock.Url()});
   WaitForAnswers(mock, 1'000, &run);
   ExpectAnEnd(&agent);
+}
+
+// What is in flight is answered, and the coordinator hears why, and of all that was sent.
+TEST(GuardTest, AnAgentThatIsToldToEndSendsNothingMoreAndTellsAll) {
+  Mock mock;
+  for (const std::vector<std::string>& end : {std::vector<std::string>{"-d", "60s"}, {"-n", "100000"}}) {
+    TempDir dir;
+    Agent agent;
+    const std::int64_t before = Int(mock.Truth(), "parsed");
+    std::vector<std::string> command = {TIDEMARK_BINARY,
+                                        "run",
+                                        "--agents",
+                                        agent.address(),
+                                        "--warmup",
+                                        "0",
+                                        "-o",
+                                        "json=" + (dir / "run.json"),
+                                        "-c",
+                                        "20",
+                                        mock.Url("/mock/delay=300ms")};
+    command.insert(command.end(), end.begin(), end.end());
+    Process run(command);
+    WaitForAnswers(mock, before + 40, &run);
+    ExpectAnEnd(&agent);
+    EXPECT_EQ(run.Wait(), 2) << run.Err();
+    EXPECT_NE(run.Err().find("the agent was told to end"), std::string::npos) << run.Err();
+    const boost::json::value report = ReadReport(dir / "run.json");
+    const std::int64_t parsed = Int(mock.Truth(), "parsed") - before;
+    EXPECT_EQ(At(report, "points.0.status").as_string(), "PARTIAL");
+    EXPECT_EQ(Int(report, "points.0.accounting.sent"), parsed);
+    EXPECT_EQ(Int(report, "points.0.accounting.success"), parsed) << "what was in flight had time to be answered";
+    EXPECT_EQ(Int(report, "points.0.unaccounted_requests_max"), 0);
+  }
+}
+
+// Neither a target nor a coordinator that stands still makes it wait.
+TEST(GuardTest, AnAgentEndsInTimeWhoeverStandsStill) {
+  Mock mock;
+  {
+    Agent agent;
+    Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "20", "-d", "60s", mock.Url()});
+    WaitForAnswers(mock, 1'000, &run);
+    mock.process().Signal(SIGSTOP);
+    ExpectAnEnd(&agent);
+    mock.process().Signal(SIGCONT);
+    EXPECT_NE(run.Wait(), 0);
+  }
+  {
+    Agent agent;
+    Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "20", "-d", "60s", mock.Url()});
+    WaitForAnswers(mock, Int(mock.Truth(), "answered") + 1'000, &run);
+    run.Signal(SIGSTOP);
+    ExpectAnEnd(&agent);
+    run.Signal(SIGCONT);
+    EXPECT_NE(run.Wait(), 0);
+  }
+  // While connections are opened that nobody takes.
+  const Listener full = ListenOn("127.0.0.1", 0);
+  Agent agent;
+  Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "20", "-d", "60s", "--connect-timeout", "60s",
+               "http://127.0.0.1:" + std::to_string(full.port) + "/"});
+  WaitUntilBusy(agent);
+  ExpectAnEnd(&agent);
+  EXPECT_NE(run.Wait(), 0);
+  close(full.fd);
 }
 
 TEST(GuardTest, ABodyOfReferencesIsReadInProportion) {

@@ -1,157 +1,33 @@
 // An agent that lies, or does not end: it is lost with a sentence, and the run ends.
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <functional>
-#include <random>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "common/control_address.h"
+#include "agent/shard_sender.h"
 #include "common/inert_text.h"
 #include "common/plan.h"
-#include "common/protocol_version.h"
+#include "coordinator/report/json.h"
+#include "coordinator/report/summary.h"
 #include "coordinator/run.h"
 #include "tests/support/edit_counters.h"
 #include "tests/support/listening_agent.h"
+#include "tests/support/own_memory.h"
+#include "tests/support/played_agent.h"
 #include "tests/support/raw_server.h"
+#include "tests/support/scramble.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
 namespace {
 
-using EventStream = grpc::ServerReaderWriter<proto::Event, proto::Command>;
-
-// Plays an agent. Each event that the protocol asks of it passes `bend`, which may change it; false: it is not said.
-class BentAgent final : public proto::Agent::Service {
- public:
-  using Bend = std::function<bool(proto::Event*)>;
-  explicit BentAgent(Bend bend, std::function<void(proto::DescribeResponse*)> describe = nullptr)
-      : bend_(std::move(bend)), describe_(std::move(describe)) {
-    grpc::ServerBuilder builder;
-    builder.RegisterService(this);
-    builder.SetMaxSendMessageSize(-1);
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    server_ = builder.BuildAndStart();
-    address = absl::StrCat("127.0.0.1:", port);
-  }
-  ~BentAgent() override { server_->Shutdown(std::chrono::system_clock::now()); }
-
-  grpc::Status Describe(grpc::ServerContext*, const proto::DescribeRequest*,
-                        proto::DescribeResponse* response) override {
-    response->set_protocol_version(kProtocolVersion);
-    response->set_version("bent");
-    response->set_cores(1);
-    response->set_local_ports(1'000);
-    response->set_descriptor_limit(1'000);
-    if (describe_) describe_(response);
-    return grpc::Status::OK;
-  }
-
-  grpc::Status Execute(grpc::ServerContext*, EventStream* stream) override {
-    std::uint64_t number = 0;
-    const auto say = [&](proto::Event event) {
-      if (!bend_(&event)) return;
-      event.set_number(++number);
-      event.set_heard(1'000'000'000);
-      stream->Write(event);
-    };
-    proto::Command command;
-    proto::ShardKey key;
-    while (stream->Read(&command)) {
-      proto::Event event;
-      if (command.has_open()) {
-        key.set_run(command.open().run());
-        key.set_agent(command.open().agent());
-        key.set_incarnation(77);
-        event.mutable_opened()->set_incarnation(77);
-        event.mutable_opened()->set_workers(1);
-        event.mutable_opened()->add_target_addresses("127.0.0.1:9");
-        say(event);
-      } else if (command.has_prepare()) {
-        key.set_point(command.prepare().point());
-        key.set_attempt(command.prepare().attempt());
-        event.mutable_ready()->set_point(key.point());
-        event.mutable_ready()->set_connections_up(command.prepare().connections());
-        say(event);
-      } else if (command.has_ping()) {
-        event.mutable_pong()->set_id(command.ping().id());
-        event.mutable_pong()->set_agent_ns(MonotonicNow());
-        say(event);
-      } else if (command.has_arm() || command.has_stop()) {
-        if (command.has_arm()) {
-          event.mutable_armed()->set_point(key.point());
-          event.mutable_armed()->set_margin_ns(kMillisecond);
-          say(event);
-        }
-        proto::Event last;
-        *last.mutable_shard()->mutable_key() = key;
-        last.mutable_shard()->set_is_final(true);
-        say(last);
-      } else if (command.has_close()) {
-        break;
-      }
-    }
-    return grpc::Status::OK;
-  }
-
-  std::string address;
-
- private:
-  Bend bend_;
-  std::function<void(proto::DescribeResponse*)> describe_;
-  std::unique_ptr<grpc::Server> server_;
-};
-
-proto::Plan SmallPlan() {
-  proto::Plan plan;
-  plan.set_target("http://127.0.0.1:9/");
-  plan.mutable_sweep()->add_connections(1);
-  plan.mutable_sweep()->set_requests(100);
-  plan.mutable_sweep()->set_warmup_requests_per_connection(0);
-  plan.set_on_agent_loss("fail");
-  ApplyDefaults(&plan);
-  return plan;
-}
-
-struct Told {
-  RunResult result;
-  std::string notes;
-  Nanos took = 0;
-};
-
-Told RunWith(const std::vector<std::string>& addresses, const proto::Plan& plan, Nanos interrupt_after = 0) {
-  Told told;
-  RunEvents events;
-  const Nanos begin = MonotonicNow();
-  auto found = FindAgents({.addresses = addresses, .allow_targets = {}, .control_certs = {}});
-  if (!found.ok()) {
-    told.notes = std::string(found.status().message());
-    told.result.exit_code = kExitAgents;
-    told.took = MonotonicNow() - begin;
-    return told;
-  }
-  Progress progress(Progress::Mode::kQuiet);
-  std::thread interrupter;
-  if (interrupt_after != 0) {
-    interrupter = std::thread([&events, interrupt_after] {
-      std::this_thread::sleep_for(std::chrono::nanoseconds(interrupt_after));
-      events.Push({.kind = RunEvent::Kind::kInterrupt});
-    });
-  }
-  told.result = Run(plan, *std::move(found), &events, &progress).Execute();
-  told.took = MonotonicNow() - begin;
-  if (interrupter.joinable()) interrupter.join();
-  told.notes = absl::StrJoin(told.result.notes, "\n");
-  return told;
-}
-
 struct Lie {
   const char* name;
-  BentAgent::Bend bend;
+  PlayedAgent::Bend bend;
   const char* says;
 };
 
@@ -236,7 +112,7 @@ TEST(HostileAgentTest, WhatCannotBeTrueLosesTheAgentWithFigureAndBound) {
        "warm-up requests planned is 5"},
   };
   for (const Lie& lie : kLies) {
-    BentAgent agent(lie.bend);
+    PlayedAgent agent(PlayedAgent::Bent(lie.bend));
     const Told told = RunWith({agent.address}, SmallPlan());
     EXPECT_NE(told.notes.find(lie.says), std::string::npos) << lie.name << ": " << told.notes;
     EXPECT_EQ(told.result.exit_code, kExitAccounting) << lie.name << ": " << told.notes;
@@ -246,7 +122,7 @@ TEST(HostileAgentTest, WhatCannotBeTrueLosesTheAgentWithFigureAndBound) {
 TEST(HostileAgentTest, WhatAnAgentWritesIsInertAndShort) {
   // One field at a time stays within what a message may have.
   for (int field = 0; field < 3; ++field) {
-    BentAgent one([field](proto::Event* e) {
+    PlayedAgent one(PlayedAgent::Bent([field](proto::Event* e) {
       const std::string text = "\x1b[2J\xc2\x9b\xe2\x80\xae\xe2\x80\x8b\nline\r" + std::string(12 << 20, 'x');
       if (e->has_opened() && field == 0) e->mutable_opened()->set_version(text);
       if (e->has_opened() && field == 1) e->mutable_opened()->set_permission(text);
@@ -255,7 +131,7 @@ TEST(HostileAgentTest, WhatAnAgentWritesIsInertAndShort) {
         e->mutable_failure()->set_message(text);
       }
       return true;
-    });
+    }));
     const Told told = RunWith({one.address}, SmallPlan());
     ASSERT_EQ(told.result.agents.size(), 1u) << told.notes;
     const proto::AgentInfo& info = told.result.agents[0];
@@ -270,17 +146,34 @@ TEST(HostileAgentTest, WhatAnAgentWritesIsInertAndShort) {
       EXPECT_EQ(info.lost().substr(0, 12), "?[2J??? line") << info.lost().substr(0, 40);
     }
   }
-  BentAgent busy([](proto::Event*) { return true; },
-                 [](proto::DescribeResponse* who) { who->set_busy_with("\x1b[2J" + std::string(3 << 20, 'x')); });
+  PlayedAgent::Role role = PlayedAgent::Bent([](proto::Event*) { return true; });
+  role.describe = [](proto::DescribeResponse* who) { who->set_busy_with("\x1b[2J" + std::string(3 << 20, 'x')); };
+  PlayedAgent busy(role);
   const Told told = RunWith({busy.address}, SmallPlan());
   EXPECT_NE(told.notes.find("is busy with ?[2Jxx"), std::string::npos) << told.notes.substr(0, 200);
   EXPECT_LT(told.notes.size(), 1'024u);
 }
 
+// It says that the point is over, and has done nothing.
+TEST(HostileAgentTest, AnAgentThatEndsAPointBeforeItsTimeIsLost) {
+  PlayedAgent idle(PlayedAgent::Bent([](proto::Event*) { return true; }));
+  proto::Plan timed = SmallPlan();
+  timed.mutable_sweep()->clear_requests();
+  *timed.mutable_sweep()->mutable_duration() = ToDurationProto(60 * kSecond);
+  for (const proto::Plan& plan : {SmallPlan(), timed}) {
+    const Told told = RunWith({idle.address}, plan);
+    EXPECT_NE(told.notes.find("it ended the point before its time"), std::string::npos) << told.notes;
+    EXPECT_EQ(told.result.exit_code, kExitAgents) << told.notes;
+    ASSERT_EQ(told.result.points.size(), 1u);
+    EXPECT_TRUE(told.result.points[0].is_partial);
+    EXPECT_EQ(told.result.points[0].unaccounted_max, 0u);  // it has told all
+  }
+}
+
 // It answers every heartbeat, and never sends a shard.
 TEST(HostileAgentTest, AnAgentThatOnlyHeartbeatsIsLostInTime) {
   const auto is_no_shard = [](proto::Event* e) { return !e->has_shard(); };
-  BentAgent agent(is_no_shard);
+  PlayedAgent agent(PlayedAgent::Bent(is_no_shard));
   const Told told = RunWith({agent.address}, SmallPlan());
   EXPECT_NE(told.notes.find("has sent no shard for 10s"), std::string::npos) << told.notes;
   EXPECT_NE(told.result.exit_code, kExitOk);
@@ -317,6 +210,146 @@ TEST(HostileAgentTest, OfTwoCoordinatorsOneWins) {
       EXPECT_NE(each.notes.find("busy with run "), std::string::npos) << each.notes;
     }
   }
+}
+
+// The only shard of a point in which `count` requests were answered, each within a millisecond.
+proto::Shard WholePoint(const proto::ShardKey& key, int count) {
+  ShardSender sender(key, 1);
+  WorkerReport report{.kind = WorkerReport::Kind::kWindow, .is_final = true};
+  report.recorder = std::make_unique<Recorder>();
+  Recorder& recorder = *report.recorder;
+  for (int i = 0; i < count; ++i) {
+    ++recorder.counters.planned;
+    ++recorder.counters.sent;
+    ++recorder.counters.success;
+    ++recorder.counters[Outcome::kStatus2xx];
+    recorder.statuses.Count(200);
+    for (const Metric metric : {Metric::kService, Metric::kFirstByte}) recorder[metric].Record(kMillisecond);
+    recorder[Metric::kLateness].Record(0);
+    recorder.counters.busy_ns += kMillisecond;
+  }
+  return sender.Add(report).at(0);
+}
+
+// An agent's words: what is asked for, or that with other figures, twice, late, not at all, or something else. Some lie
+// often, some hardly ever.
+PlayedAgent::Part Liar(std::uint64_t seed) {
+  const auto random = std::make_shared<Random>(seed);
+  const std::uint64_t odds = random->Below(2) == 0 ? 400 : 12;
+  return [random, odds](proto::Event asked, const PlayedAgent::Say& say) {
+    if (asked.has_shard()) {
+      const int count = random->Below(odds) < 6 ? static_cast<int>(random->Below(140)) : 100;
+      *asked.mutable_shard() = WholePoint(asked.shard().key(), count);
+    }
+    if (random->Below(odds) == 0) {
+      proto::Event other;
+      Scramble(random.get(), &other, 3);
+      say(other);
+    }
+    switch (random->Below(odds)) {
+      case 0:
+        return true;
+      case 1:
+        Scramble(random.get(), &asked, 3);
+        break;
+      case 2:
+        say(asked);
+        break;
+      case 3:
+        std::this_thread::sleep_for(std::chrono::milliseconds(random->Below(60)));
+        break;
+      case 4:
+        return random->Below(2) == 0;
+      case 5:
+        if (asked.has_shard()) asked.mutable_shard()->set_is_final(false);
+        break;
+      default:
+        break;
+    }
+    say(std::move(asked));
+    return true;
+  };
+}
+
+TEST(HostileAgentTest, AnAgentThatSaysAnythingHoldsNoCoordinator) {
+  const bool is_full = std::getenv("TIDEMARK_FULL") != nullptr;
+  const std::uint64_t sequences = is_full ? 10'000 : 500;
+  constexpr std::size_t kAtOnce = 12;
+  const Nanos scaled = (is_full ? 200 : 400) * kMillisecond;  // what a busy machine keeps too
+  const RunLimits limits{.heartbeat = 20 * kMillisecond,
+                         .silence = scaled,
+                         .open = scaled,
+                         .answer = scaled,
+                         .stop = scaled,
+                         .shard = scaled,
+                         .resume = scaled,
+                         .close = scaled,
+                         .interrupted_close = scaled};
+  // What one that is held waits for, or more: none of the limits above comes near.
+  constexpr Nanos kHang = 30 * kSecond;
+  std::atomic<std::uint64_t> next{0};
+  std::atomic<int> most{0};
+  std::atomic<int> ended_well{0};
+  std::atomic<int> lost{0};
+  std::vector<std::thread> coordinators;
+  for (std::size_t i = 0; i < kAtOnce; ++i) {
+    coordinators.emplace_back([&] {
+      std::atomic<std::uint64_t> word{0};  // a seed for each stream
+      PlayedAgent::Role role{[&word] { return Liar(word++); }};
+      role.describe = [&word](proto::DescribeResponse* who) {
+        Random random(word++);
+        if (random.Below(16) == 0) Scramble(&random, who, 1);
+      };
+      PlayedAgent first(role);
+      PlayedAgent second(role);
+      for (std::uint64_t seed = next++; seed < sequences; seed = next++) {
+        SCOPED_TRACE(absl::StrCat("sequence ", seed));
+        Random random(seed);
+        word = seed << 32;
+        proto::Plan plan = SmallPlan();
+        *plan.mutable_timeout() = *plan.mutable_connect_timeout() = ToDurationProto(scaled);
+        const char* const policies[] = {"redo", "continue", "fail"};
+        plan.set_on_agent_loss(policies[random.Below(3)]);
+        plan.mutable_sweep()->set_connections(0, static_cast<std::int64_t>(1 + random.Below(3)));
+        std::vector<std::string> addresses = {first.address};
+        if (random.Below(2) == 0) addresses.push_back(second.address);
+        const Nanos interrupt = random.Below(8) == 0 ? static_cast<Nanos>(1 + random.Below(200)) * kMillisecond : 0;
+        const Told told = RunWith(addresses, plan, interrupt, limits);
+        EXPECT_LT(told.took, kHang) << told.notes;
+        const std::set<int> codes = {kExitOk,     kExitUsage,    kExitAgents,     kExitAccounting,
+                                     kExitTarget, kExitInternal, kExitInterrupted};
+        EXPECT_EQ(codes.count(told.result.exit_code), 1u) << told.result.exit_code << told.notes;
+        for (const std::string& note : told.result.notes) EXPECT_TRUE(IsInert(note)) << note.substr(0, 200);
+        for (const PointResult& point : told.result.points) {
+          const Counters sum = point.merger->counters();
+          EXPECT_LE(sum.planned, 100u);
+          EXPECT_EQ(sum.sent + sum.NeverSentTotal() + point.merger->pending().waiting, sum.planned);
+        }
+        EXPECT_FALSE(ToJson(Summarise(told.result, plan)).empty());
+        ended_well += told.result.exit_code == kExitOk ? 1 : 0;
+        lost += told.result.exit_code == kExitAgents || told.result.exit_code == kExitAccounting ? 1 : 0;
+        most = std::max(most.load(), ResidentMiB());
+      }
+    });
+  }
+  for (std::thread& coordinator : coordinators) coordinator.join();
+  if (!kHasShadow) {
+    EXPECT_LT(most, 200);
+  }
+  // The draws reach both ends: runs that go through, and lies that are found.
+  EXPECT_GT(ended_well, 0);
+  EXPECT_GT(lost, 0);
+  std::printf("%d runs ended well, %d lost an agent, at most %d MiB\n", ended_well.load(), lost.load(), most.load());
+
+  RawServer server([](int fd) {
+    while (ReadRequest(fd)) SendAll(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  proto::Plan plan = SmallPlan();
+  plan.set_target(absl::StrCat("http://127.0.0.1:", server.port(), "/"));
+  plan.set_threads(1);
+  ListeningAgent honest;
+  const Told told = RunWith({honest.address()}, plan);
+  EXPECT_EQ(told.result.exit_code, kExitOk) << told.notes;
 }
 
 }  // namespace

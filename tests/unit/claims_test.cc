@@ -103,6 +103,22 @@ TEST(ClaimsTest, AFigureBeyondItsBoundIsNamed) {
   for (const Case& bad : kCases) EXPECT_THAT(CheckAfterASecond(bad.lie), FailsWith(bad.says));
 }
 
+TEST(ClaimsTest, WhatCeilingsHoldBackIsTimeThatAPointMayTake) {
+  proto::Plan plan = Counted();
+  const PointShare share{.connections = 5, .requests = 50, .streams = 2};
+  const Nanos without = LongestRun(plan, share, {});
+  EXPECT_GE(LongestRun(plan, share, {.max_rate = 1.0 / 60}), without + 50 * 60 * kSecond);
+  EXPECT_LE(LongestRun(plan, share, {.max_rate = 100'000}), without + kSecond);
+  plan.mutable_sweep()->set_new_connection(true);
+  EXPECT_GE(LongestRun(plan, share, {.max_connect_rate = 0.5}), without + 100 * kSecond);
+  plan.mutable_sweep()->set_warmup_requests_per_connection(10);
+  EXPECT_GE(LongestPreparing(plan, share, {.max_rate = 0.5}), LongestPreparing(plan, share, {}) + 100 * kSecond);
+  // A point's own time is all that it takes.
+  plan.mutable_sweep()->clear_requests();
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(60 * kSecond);
+  EXPECT_EQ(LongestRun(plan, share, {.max_rate = 1.0 / 60}), LongestRun(plan, share, {}));
+}
+
 TEST(ClaimsTest, ExitCodesAreThoseThatAgentsSend) {
   for (const int code : {1, 2, 3, 5, 70, 130}) EXPECT_TRUE(IsFailureCode(code)) << code;
   for (const int code : {0, -1, 4, 99, 256, 1'000'000}) EXPECT_FALSE(IsFailureCode(code)) << code;
