@@ -28,9 +28,11 @@ class PartOfACore {
     if (is_there_) rmdir(path_.c_str());
   }
   bool IsThere() const { return is_there_; }
-  // A command prefix that runs what follows in the group.
+  // A command prefix that runs what follows in the group, on a core of its own if there are several.
   std::vector<std::string> Prefix() const {
-    return {"sh", "-c", "echo $$ >" + path_ + "/cgroup.procs && exec \"$0\" \"$@\""};
+    std::vector<std::string> prefix = {"sh", "-c", "echo $$ >" + path_ + "/cgroup.procs && exec \"$0\" \"$@\""};
+    for (const std::string& part : OnCore(0)) prefix.push_back(part);
+    return prefix;
   }
 
  private:
@@ -61,7 +63,8 @@ TEST(VerdictTest, AStarvedGeneratorBlamesItself) {
   EXPECT_GE(right, Rounds() * 99 / 100);
 }
 
-// Its own figures are its own stalls; on the wire, by the kernel's stamps, stands what the target took.
+// Its own figures are its own stalls; on the wire, by the kernel's stamps, stands what the target took, as its own
+// record says by its own kernel's.
 TEST(VerdictTest, AStarvedGeneratorStillTellsWhatTheTargetTook) {
   const PartOfACore group(5);
   if (!group.IsThere()) GTEST_SKIP() << "needs control groups";
@@ -73,14 +76,16 @@ TEST(VerdictTest, AStarvedGeneratorStillTellsWhatTheTargetTook) {
     const RunOutcome run = TidemarkRun(arguments, group.Prefix());
     EXPECT_EQ(Verdict(run), "GENERATOR_LIMITED") << run.out;
     EXPECT_EQ(At(run.report, "points.0.generator").as_string(), "LIMITED");
-    EXPECT_EQ(At(run.report, "points.0.target").as_string(), "STEADY") << run.out;
+    EXPECT_NE(At(run.report, "points.0.target").as_string(), "FAILING") << run.out;
     const auto truth = mock.Truth();
-    EXPECT_GT(Number(run.report, "points.0.latency.p99_us"), 2 * Number(truth, "residence.p99_us")) << run.out;
+    // The mock may have to wait for its core too: then that is in its record as well.
+    EXPECT_GT(Number(run.report, "points.0.latency.mean_us"), 1.05 * Number(truth, "residence.mean_us")) << run.out;
     for (const char* name : {"mean_us", "p50_us", "p90_us"}) {
       const double theirs = Number(truth, std::string("residence.") + name);
-      // Both are on one machine here, whose wake-ups lie between the two records.
-      EXPECT_NEAR(Number(run.report, std::string("points.0.wire.") + name), theirs, 0.02 * theirs + 250) << name << "\n"
-                                                                                                         << run.out;
+      EXPECT_NEAR(Number(run.report, std::string("points.0.wire.") + name), theirs, 0.02 * theirs + 100)
+          << name << "\n"
+          << boost::json::serialize(truth) << "\n"
+          << run.out;
     }
   }
 }

@@ -27,6 +27,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "tests/mock_exchange/endpoints.h"
+#include "tests/mock_exchange/stamped_stream.h"
 #include "tests/mock_exchange/web_socket.h"
 
 namespace tidemark {
@@ -99,8 +100,8 @@ Response Faulty(Fault fault, const std::string& body) {
   }
 }
 
-tcp::socket& SocketOf(tcp::socket& socket) { return socket; }
-tcp::socket& SocketOf(asio::ssl::stream<tcp::socket>& stream) { return stream.next_layer(); }
+tcp::socket& SocketOf(StampedStream& stream) { return stream.socket(); }
+tcp::socket& SocketOf(asio::ssl::stream<StampedStream>& stream) { return stream.next_layer().socket(); }
 
 // Closes with RST, once the kernel has delivered what was written.
 asio::awaitable<void> Reset(tcp::socket& socket) {
@@ -138,7 +139,7 @@ asio::awaitable<void> MockServer::Accept(tcp::acceptor acceptor, asio::ssl::cont
     socket.set_option(tcp::no_delay(true), ignored);
     ++truth_.accepted;
     if (tls == nullptr) {
-      asio::co_spawn(io_, Serve(std::move(socket)), asio::detached);
+      asio::co_spawn(io_, Serve(StampedStream(std::move(socket))), asio::detached);
     } else {
       asio::co_spawn(io_, ServeTls(std::move(socket), tls), asio::detached);
     }
@@ -146,7 +147,7 @@ asio::awaitable<void> MockServer::Accept(tcp::acceptor acceptor, asio::ssl::cont
 }
 
 asio::awaitable<void> MockServer::ServeTls(tcp::socket socket, asio::ssl::context* tls) {
-  asio::ssl::stream<tcp::socket> stream(std::move(socket), *tls);
+  asio::ssl::stream<StampedStream> stream(StampedStream(std::move(socket)), *tls);
   const auto [ec] = co_await stream.async_handshake(asio::ssl::stream_base::server, kAwait);
   if (!ec) co_await Serve(std::move(stream));
 }
@@ -172,7 +173,7 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     parser.body_limit(16 << 20);
     const auto [read_error, request_bytes] = co_await http::async_read(stream, buffer, parser, kAwait);
     if (read_error) break;
-    const Nanos arrived = MonotonicNow();
+    const Nanos arrived = StampsOf(stream).received();
     const http::request<http::string_body>& request = parser.get();
     const std::string target(request.target().data(), request.target().size());
     keep_alive = request.keep_alive();
@@ -270,7 +271,7 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     if (response.is_well_formed) {
       ++truth_.answered;
       ++truth_.statuses[answer.status];
-      truth_.residence.Record(MonotonicNow() - arrived);
+      truth_.residence.Record(StampsOf(stream).sent() - arrived);
     }
   }
   error_code ec;

@@ -39,7 +39,7 @@ struct Truth {
   std::map<std::uint64_t, Event> events;  // the first kMaxEvents
   static constexpr std::size_t kMaxEvents = 1'000'000;
   Histogram staleness;  // ... their time stamp to then
-  Histogram residence;  // request parsed to response written, of the answered
+  Histogram residence;  // request in the kernel to response given to it, of the answered
 
   static constexpr std::size_t kArrivalsKept = 250'000;  // 2 MB
   void AddArrival(Nanos instant) {

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/mock_exchange/market.h"
+#include "tests/mock_exchange/stamped_stream.h"
 
 namespace tidemark {
 namespace {
@@ -377,7 +378,7 @@ asio::awaitable<void> ServeEcho(Stream& stream, const http::request<http::string
         ++truth->faults[absl::StrCat("closed by the client: ", static_cast<int>(socket.reason().code))];
       co_return;
     }
-    const Nanos arrived = MonotonicNow();
+    const Nanos arrived = StampsOf(stream).received();
     ++truth->parsed;
     truth->bytes_received += size;
     truth->AddArrival(arrived);
@@ -392,17 +393,17 @@ asio::awaitable<void> ServeEcho(Stream& stream, const http::request<http::string
     if (write_error) co_return;
     truth->bytes_sent += written;
     ++truth->answered;
-    truth->residence.Record(MonotonicNow() - arrived);
+    truth->residence.Record(StampsOf(stream).sent() - arrived);
     buffer.clear();
   }
 }
 
-template asio::awaitable<void> ServeStream(tcp::socket&, const http::request<http::string_body>&, Directives, Nanos,
+template asio::awaitable<void> ServeStream(StampedStream&, const http::request<http::string_body>&, Directives, Nanos,
                                            Nanos, Truth*);
-template asio::awaitable<void> ServeStream(asio::ssl::stream<tcp::socket>&, const http::request<http::string_body>&,
+template asio::awaitable<void> ServeStream(asio::ssl::stream<StampedStream>&, const http::request<http::string_body>&,
                                            Directives, Nanos, Nanos, Truth*);
-template asio::awaitable<void> ServeEcho(tcp::socket&, const http::request<http::string_body>&, Residence*, Truth*);
-template asio::awaitable<void> ServeEcho(asio::ssl::stream<tcp::socket>&, const http::request<http::string_body>&,
+template asio::awaitable<void> ServeEcho(StampedStream&, const http::request<http::string_body>&, Residence*, Truth*);
+template asio::awaitable<void> ServeEcho(asio::ssl::stream<StampedStream>&, const http::request<http::string_body>&,
                                          Residence*, Truth*);
 
 }  // namespace tidemark

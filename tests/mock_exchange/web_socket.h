@@ -13,7 +13,7 @@ namespace tidemark {
 
 // Accepts the upgrade that `request` asks for and sends each message back when `residence` lets it, until the client
 // closes (ServeStream: pushes updates, as `directives` say, common ones since `first_stream`, with stamps of a clock
-// that is `ahead`). A message counts in *truth as a request does. `Stream` is a tcp::socket or an ssl::stream of one.
+// that is `ahead`). A message counts in *truth as a request does. `Stream` is a StampedStream or an ssl::stream of one.
 template <typename Stream>
 boost::asio::awaitable<void> ServeStream(Stream& stream,
                                          const boost::beast::http::request<boost::beast::http::string_body>& request,
