@@ -35,6 +35,8 @@ std::string AlertText(int alert) {
 }
 
 constexpr std::uint32_t kEnding = EPOLLERR | EPOLLHUP | EPOLLRDHUP;
+// The path of a stamped connection is looked at so often at most, and where a request took unusually long.
+constexpr Nanos kPathInterval = 4 * kMillisecond;
 constexpr char kClosedIdle[] = "the peer closed an idle connection";
 
 }  // namespace
@@ -505,6 +507,7 @@ IoResult Connection::SendFirst(bool is_stamped) {
   stamps_ = {};
   if (is_stamped) c.stamps.Take(sent_);
   if (!is_stamped || awaits_continue_) return transport_.Send(bytes);
+  stamps_.slot = slot_;
   stamps_.sent = WallNow();
   return transport_.SendWithStamp(bytes);
 }
@@ -537,6 +540,34 @@ void Connection::RecordStamps(bool is_success) {
   recorder[Metric::kAppToWire].Record(stamps.to_wire - stamps.sent);
   recorder[Metric::kWire].Record(stamps.from_wire - stamps.to_wire);
   recorder[Metric::kWireToApp].Record(read - stamps.from_wire);
+  RecordPath(stamps.from_wire - stamps.to_wire, false);
+}
+
+// What was stamped took `wire` between the two drivers: how much of that was the target's. The network has the least
+// round trip of it; where segments had to be sent again, all but what the target usually takes. An event comes one way.
+void Connection::RecordPath(Nanos wire, bool is_one_way) {
+  ConnectionContext& c = *context_;
+  Recorder& recorder = *c.recorder;
+  const Nanos unusual = 2 * (c.usual_wire + kMillisecond);
+  bool has_lost = false;
+  if (path_.least_rtt == 0 || wire > unusual || c.now - c.path_looked_at >= kPathInterval) {
+    PathInfo path;
+    if (!ReadPath(transport_.fd(), &path)) return;
+    c.path_looked_at = c.now;
+    recorder[Metric::kLeastRtt].Record(path.least_rtt);
+    recorder[Metric::kRtt].Record(path.rtt);
+    recorder.counters.resent_segments += path.resent - path_.resent;
+    recorder.counters.segments_out_of_order += path.out_of_order - path_.out_of_order;
+    recorder.counters.window_limited_ns += static_cast<std::uint64_t>(path.window_limited - path_.window_limited);
+    has_lost = wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order);
+    path_ = path;
+  }
+  const Nanos passing = is_one_way ? path_.least_rtt / 2 : path_.least_rtt;
+  const Nanos target = has_lost ? std::min(c.usual_target, wire) : std::max<Nanos>(0, wire - passing);
+  recorder[Metric::kTargetTime].Record(target);
+  if (has_lost) return;
+  c.usual_wire += (wire - c.usual_wire) / 16;
+  c.usual_target += (target - c.usual_target) / 16;
 }
 
 // The first byte of the slot's request is with the kernel, since sent_.
@@ -647,7 +678,7 @@ void Connection::CompleteResponse(Nanos done) {
   if (sent_bytes_ == 0) return FailRequest(EBADMSG);  // an answer to nothing
   const auto status = static_cast<std::size_t>(parser_.status());
   const bool is_success = status < c.success.size() && c.success[status];
-  if (done - sent_ > c.timeout && IsLate(sent_, done)) [[unlikely]] {
+  if (done - sent_ > c.timeout && IsLate(SlotInHand(), done)) [[unlikely]] {
     c.book.Fail(SlotInHand(), Outcome::kRequestTimeout, done);
   } else {
     c.book.CompleteStatus(SlotInHand(), first_byte_, done, status, is_success);
@@ -767,13 +798,13 @@ bool Connection::IsLastRequest() {
 
 // Whether an answer that was read at `done`, after its time-out, had come after it. The kernel's stamp tells, where
 // there is one; else an answer that may have lain unread while this thread stood still is not the target's fault.
-bool Connection::IsLate(Nanos sent, Nanos done) const {
+bool Connection::IsLate(const SlotBook::Entry& entry, Nanos done) const {
   const ConnectionContext& c = *context_;
-  const Nanos limit = sent + c.timeout;
+  const Nanos limit = entry.sent + c.timeout;
   if (hop_ != nullptr && done - hop_->held <= limit) return false;
   bool is_ours =
       c.stood_still_from <= limit && limit <= c.stood_still_to && done - c.stood_still_to < TimeoutWheel::kTick;
-  if (stamps_.IsWanted() && stamps_.from_wire != 0) is_ours = stamps_.from_wire - stamps_.sent <= c.timeout;
+  if (stamps_.AreOf(entry.slot) && stamps_.from_wire != 0) is_ours = stamps_.from_wire - stamps_.sent <= c.timeout;
   if (is_ours) ++c.recorder->counters.late_by_us;
   return !is_ours;
 }
@@ -1085,6 +1116,7 @@ void Connection::Close() {
   transport_.Close();
   spill_.reset();
   stamps_ = {};
+  path_ = {};
   TimeoutWheel::Clear(this);
   interest_ = 0;
   state_ = State::kClosed;

@@ -15,6 +15,7 @@
 #include "agent/first_answers.h"
 #include "agent/json_pointers.h"
 #include "agent/pacer.h"
+#include "agent/path_info.h"
 #include "agent/pipeline.h"
 #include "agent/recorder.h"
 #include "agent/redirect.h"
@@ -115,7 +116,10 @@ struct ConnectionContext {
   std::uint64_t random = 0;      // state of NextRandom
   std::unique_ptr<JsonPointers> json;
   std::vector<char> buffer;        // one read buffer for all
-  StampSampler stamps;             // which requests get kernel time stamps
+  StampSampler stamps;             // which requests, or reads of streams, get kernel time stamps
+  Nanos path_looked_at = 0;        // when the path of a stamped connection was last looked at
+  Nanos usual_wire = 0;            // of stamped requests, on average ...
+  Nanos usual_target = 0;          // ... and without the network, where it lost nothing
   std::int64_t settled = 0;        // connections with nothing left to do in this phase
   std::int64_t up = 0;             // connections established now
   std::int64_t short_of_room = 0;  // attempts that wait for room in the target's accept queue
@@ -362,6 +366,9 @@ class Connection : public TimeoutWheel::Node {
   void SendBody();
   bool IsLastRequest();
   void RecordStamps(bool is_success);
+  void RecordArrival(Nanos read, Nanos came);
+  void RecordPath(Nanos wire, bool is_one_way);
+  IoResult SendStampedMessage(absl::string_view frame);
   void OnIdleReadable();
   void LoseIdle();
   void OnFramesReadable();
@@ -450,7 +457,7 @@ class Connection : public TimeoutWheel::Node {
   void NoteError(ConnectResult result, std::string text, std::string detail = "");
   void BackOff();
   void LeaveBackOff();
-  bool IsLate(Nanos sent, Nanos done) const;
+  bool IsLate(const SlotBook::Entry& entry, Nanos done) const;
   void ComeBack();
   void HoldForSuccessor();
   void GiveUp(NeverSent reason);
@@ -480,12 +487,15 @@ class Connection : public TimeoutWheel::Node {
   // Instants on the wall clock of a request that the kernel stamps; 0: not known yet.
   struct Stamps {
     bool IsWanted() const { return sent != 0; }
+    bool AreOf(std::uint64_t number) const { return IsWanted() && slot == number; }
 
+    std::uint64_t slot = 0;
     Nanos sent = 0;
     Nanos to_wire = 0;
     Nanos from_wire = 0;
   };
   Stamps stamps_;
+  PathInfo path_;                          // when it was last looked at
   std::unique_ptr<WebSocket> web_socket_;  // from the upgrade on
   std::unique_ptr<std::string> spill_;     // bytes of an incomplete header, kept between two reads
   std::unique_ptr<Hop> hop_;               // while its slot follows a redirect

@@ -1,4 +1,4 @@
-// Which requests the kernel stamps.
+// Which requests, or reads of streams, the kernel stamps.
 #pragma once
 
 #include <algorithm>

@@ -229,7 +229,10 @@ bool StreamListener::FindStream(absl::string_view* name, Stream** stream) {
 bool StreamListener::RecordStaleness(const Arrival& arrival, Recorder* recorder) {
   const auto instant = At(rules_.time.level).GetInstant(rules_.time.pointer, rules_.time_unit);
   if (!instant) return false;
-  (*recorder)[Metric::kStaleness].Record(WallNow() + arrival.clock_offset - instant->at);
+  last_event_time_ = instant->at - arrival.clock_offset;
+  last_staleness_ = WallNow() - last_event_time_;
+  has_staleness_ = true;
+  (*recorder)[Metric::kStaleness].Record(last_staleness_);
   return true;
 }
 

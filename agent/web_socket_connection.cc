@@ -249,17 +249,38 @@ void Connection::OnSubscribed(Nanos now) {
 void Connection::OnFramesReadable() {
   ConnectionContext& c = *context_;
   if (!FlushControl()) return;
+  // Listening, reads are sampled: of the last message in one the kernel's stamp is that of its own last segment.
+  const bool is_sampled = c.listen && state_ == State::kIdle && !c.stamps.Passes();
+  Nanos came = 0;
+  Nanos read = 0;
   while (true) {
-    const IoResult io = transport_.Receive(c.buffer.data(), c.buffer.size());
-    if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
+    Nanos* const stamp = is_sampled ? &came : stamps_.IsWanted() ? &stamps_.from_wire : nullptr;
+    const IoResult io = stamp == nullptr ? transport_.Receive(c.buffer.data(), c.buffer.size())
+                                         : transport_.ReceiveWithStamp(c.buffer.data(), c.buffer.size(), stamp);
+    if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return RecordArrival(read, came);
     if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) return EndStream(io);
     const Nanos now = c.ReadClock();
+    if (is_sampled && read == 0) c.stamps.Take(now);
+    if (is_sampled) read = WallNow();
     if (first_byte_ == 0) first_byte_ = now;
     c.recorder->counters.bytes_received += io.bytes;
     if (io.bytes == c.buffer.size()) c.behind_at = now;  // and there may be more
     if (!TakeFrames(absl::string_view(c.buffer.data(), io.bytes), now)) return;
-    if (!transport_.is_tls() && io.bytes < c.buffer.size()) return;  // drained
+    if (!transport_.is_tls() && io.bytes < c.buffer.size()) return RecordArrival(read, came);  // drained
   }
+}
+
+// Listening: what was read last, at `read`, had come at `came`, both on the wall clock; 0: nothing was stamped.
+void Connection::RecordArrival(Nanos read, Nanos came) {
+  if (came == 0) return;
+  Recorder& recorder = *context_->recorder;
+  recorder[Metric::kWireToApp].Record(read - came);
+  Nanos staleness = 0;
+  Nanos event = 0;
+  if (!web_socket_->listener->TakeStaleness(&staleness, &event)) return;
+  recorder[Metric::kStamped].Record(staleness);
+  recorder[Metric::kWire].Record(came - event);
+  RecordPath(came - event, true);
 }
 
 // No further byte comes. A write that failed had found the reset before: the kernel tells of it once.
@@ -359,7 +380,7 @@ void Connection::SendMessage() {
   if (HasControlToSend()) return;
   const std::string& frame = RequestNow();
   sent_ = c.ReadClock();
-  const IoResult io = transport_.Send(frame);
+  const IoResult io = c.stamps.Passes() ? transport_.Send(frame) : SendStampedMessage(frame);
   if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) {
     CountBreak();
     return FailConnect(Phase::kConnect, io.error, "the peer closed an idle connection");
@@ -372,6 +393,16 @@ void Connection::SendMessage() {
   web_socket_->is_amid_request = true;
   WatchReplies();
   SetInterest(kToReadAndWrite);
+}
+
+// One of those under way is stamped at a time, and only if it goes out whole: what follows it has another stamp.
+IoResult Connection::SendStampedMessage(absl::string_view frame) {
+  context_->stamps.Take(sent_);
+  if (stamps_.IsWanted()) return transport_.Send(frame);
+  stamps_ = {.slot = slot_, .sent = WallNow()};
+  const IoResult io = transport_.SendWithStamp(frame);
+  if (io.kind != IoResult::Kind::kDone || io.bytes < frame.size()) stamps_ = {};
+  return io;
 }
 
 // The slot in its hands is with those under way, and there may be room for another one.
@@ -458,11 +489,12 @@ void Connection::TakeReply(Nanos now) {
     return;
   }
   const SlotBook::Entry entry = EntryOf(*request);
-  if (now - entry.sent > c.timeout && IsLate(entry.sent, now)) [[unlikely]] {
+  if (now - entry.sent > c.timeout && IsLate(entry, now)) [[unlikely]] {
     c.book.Fail(entry, Outcome::kRequestTimeout, now);
   } else {
     c.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
   }
+  if (stamps_.AreOf(entry.slot)) RecordStamps(true);
   Prove();
   pipeline.Remove(request);
   WatchReplies();
@@ -479,6 +511,7 @@ void Connection::OnRoom(Nanos now) {
 
 void Connection::FailUnderWay(Pipeline::Request* request, int error, Nanos now) {
   context_->book.Fail(EntryOf(*request), OutcomeOf(error), now);
+  if (stamps_.AreOf(request->slot)) stamps_ = {};
   Prove();
   web_socket_->pipeline.Remove(request);
 }

@@ -47,7 +47,16 @@ constexpr NeedRow kNeeds[] = {
     {Need::kMix, [](const auto& plan, const auto&) { return plan.requests_size() > 1; },
      "there is one request alone; give several"},
     {Need::kStamps, [](const auto& plan, const auto& target) { return HasStamps(plan, target); },
-     "the kernel stamps requests over HTTP and TCP alone, and none with --kernel-timestamps 0"},
+     "the kernel stamps TCP alone, and nothing with --kernel-timestamps 0"},
+    {Need::kStampedSends,
+     [](const auto& plan, const auto& target) { return HasStamps(plan, target) && !IsListening(plan); },
+     "the kernel stamps what is sent over TCP alone, and nothing with --kernel-timestamps 0"},
+    {Need::kStampedTimes,
+     [](const auto& plan, const auto& target) {
+       return HasStamps(plan, target) && (!IsListening(plan) || !ListenOf(plan).time().empty());
+     },
+     "the kernel stamps requests, and events whose time is known, over TCP alone, and nothing with --kernel-timestamps "
+     "0"},
     {Need::kConnections, [](const auto& plan, const auto&) { return !plan.sweep().new_connection(); },
      "it is of connections that last; leave --new-connection out"},
     {Need::kTls, [](const auto&, const auto& target) { return target.is_tls; },
@@ -200,6 +209,8 @@ absl::flat_hash_map<std::string, Need> AllFigures() {
       {"Window.success", Need::kRequests},
       {"Window.errors", Need::kRequests},
       {"Window.messages", Need::kWebSocket},
+      {"Point.splits", Need::kStampedTimes},
+      {"AgentRow.split", Need::kStampedTimes},
       {"AgentRow.planned", Need::kRequests},
       {"AgentRow.sent", Need::kRequests},
       {"AgentRow.success", Need::kRequests},

@@ -12,16 +12,18 @@ namespace tidemark {
 
 // What a plan must have for a figure to be measured.
 enum class Need : std::uint8_t {
-  kNothing,      // every plan measures it
-  kRequests,     // requests, of any kind: it does not listen
-  kHttp,         // ... over HTTP
-  kReplies,      // ... over WebSockets
-  kOpenLoop,     // a rate
-  kClosedLoop,   // requests without a rate
-  kRates,        // an open loop with a point per rate
-  kMix,          // several requests
-  kStamps,       // kernel time stamps
-  kConnections,  // connections that last
+  kNothing,       // every plan measures it
+  kRequests,      // requests, of any kind: it does not listen
+  kHttp,          // ... over HTTP
+  kReplies,       // ... over WebSockets
+  kOpenLoop,      // a rate
+  kClosedLoop,    // requests without a rate
+  kRates,         // an open loop with a point per rate
+  kMix,           // several requests
+  kStamps,        // kernel time stamps
+  kStampedSends,  // ... of what is sent: requests
+  kStampedTimes,  // ... of what has a latency: requests, or events whose times are known
+  kConnections,   // connections that last
   kTls,
   kTlsRequests,  // requests over TLS
   kContinue,

@@ -844,7 +844,6 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
       (web_socket.has_listen() || plan.sweep().has_think_time() || plan.sweep().new_connection()))
     return Invalid("web_socket.pipeline", "goes with requests on lasting connections, without a think time");
   TIDEMARK_RETURN_IF_ERROR(CheckRate("web_socket.control_rate", web_socket.control_rate(), 1'000'000, true));
-  if (plan.kernel_timestamps() != 0) return Invalid("kernel_timestamps", "has no effect on a WebSocket; leave it out");
   return absl::OkStatus();
 }
 
@@ -941,7 +940,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckRange("kernel_timestamps", plan.kernel_timestamps(), 0, 1'000'000));
   if (plan.kernel_timestamps() > 0 && !target.unix_path.empty())
     return Invalid("kernel_timestamps",
-                   "the kernel stamps TCP alone; use an http:// or https:// target or leave it out");
+                   "the kernel stamps TCP alone; use a target that is no unix: socket, or leave it out");
   if (plan.on_agent_loss() != "fail" && plan.on_agent_loss() != "continue" && plan.on_agent_loss() != "redo") {
     return Invalid("on_agent_loss",
                    absl::StrCat("'", plan.on_agent_loss().substr(0, 32), "'; write redo, continue or fail"));
@@ -962,8 +961,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
 }
 
 bool HasStamps(const proto::Plan& plan, const Target& target) {
-  return !target.is_web_socket && target.unix_path.empty() &&
-         (!plan.has_kernel_timestamps() || plan.kernel_timestamps() > 0);
+  return target.unix_path.empty() && (!plan.has_kernel_timestamps() || plan.kernel_timestamps() > 0);
 }
 
 bool HasToken(const proto::Request& request, absl::string_view name, absl::string_view token) {

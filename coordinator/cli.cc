@@ -97,10 +97,9 @@ void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
   load->add_option("--seed", f->seed, "of Poisson arrivals; default: a new one, which the report prints");
   load->add_option("--pace", f->pace, "of an open loop: timer (default), or spin: less late, up to a core per worker");
   load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
-  load->add_option(
-      "--kernel-timestamps", f->kernel_timestamps,
-      "the kernel stamps one of so many requests, HTTP over TCP: what was the target's time, and what ours; "
-      "0: none; default: about 1,000 a second and worker");
+  load->add_option("--kernel-timestamps", f->kernel_timestamps,
+                   "the kernel stamps one of so many requests, over TCP: what was the target's time, and what ours; "
+                   "0: none; default: about 1,000 a second and worker");
   load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
   load->add_option(
           "--expect", f->expect,

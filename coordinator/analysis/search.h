@@ -20,6 +20,10 @@ namespace tidemark {
 struct Evidence {
   std::vector<Histogram> seconds = {};  // headline latency of successes, per second
   Histogram unanswered = {};            // time-outs and the like: with the time at which they were given up
+  // Where the kernel stamped enough of them: those latencies, counted as `on_wire` is, and what passed between the two
+  // drivers; empty else.
+  Histogram measured = {};
+  Histogram on_wire = {};
   std::uint64_t planned = 0;
   std::uint64_t failed = 0;
   std::uint64_t responses = 0;        // within the duration
@@ -41,9 +45,14 @@ enum class Answer { kMet, kMissed, kUnsure };
 // Whether `evidence` meets the expectation. By the 95 % interval of a quantile (batch means) or of an error rate
 // (Wilson 1927), if there is one; a rate of responses is unsure where what it lacks came after the end: met if it lies
 // on the right side of the limit, missed if on the other. Without an interval a figure within a quarter of the limit is
-// unsure. A quantile among the unanswered is never met, nor a figure of which there was nothing to measure: latencies
+// unsure, and so is a latency that is missed, but would be met without what the generator itself took of it, by the
+// stamps. A quantile among the unanswered is never met, nor a figure of which there was nothing to measure: latencies
 // without an answer, findings without a message, rates without time; an error rate without an error always is.
 Answer Assess(const Expectation& expectation, const Evidence& evidence);
+
+// Whether a latency that is missed would be met without what the generator itself took of it. False if it is met, or
+// nothing was stamped.
+bool IsMetOnWire(const Expectation& expectation, const Evidence& evidence);
 
 // The same by the figure itself, without its uncertainty.
 bool IsMet(const Expectation& expectation, const Evidence& evidence);

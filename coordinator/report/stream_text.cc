@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "common/outcome.h"
 #include "common/inert_text.h"
+#include "common/outcome.h"
 #include "common/units.h"
 #include "coordinator/report/phrases.h"
 
@@ -111,8 +111,7 @@ void AppendCloseReasons(const proto::Point& point, const std::string& who, std::
     if (close.code() == 0 || ++kinds > kMaxRows) continue;
     ++shown;
     absl::StrAppend(out, "  Reason   : ", who, FormatCount(close.count()), " closed with code ", close.code(), " and ",
-                    close.reason().empty() ? "no reason" : absl::StrCat("'", InertLine(close.reason()), "'"),
-                    "\n");
+                    close.reason().empty() ? "no reason" : absl::StrCat("'", InertLine(close.reason()), "'"), "\n");
   }
   if (kinds > shown) absl::StrAppend(out, "  ... and ", kinds - shown, " more reasons\n");
   if (others != 0) absl::StrAppend(out, "  ... and ", FormatCount(others), " closes for still other reasons\n");
@@ -154,6 +153,12 @@ std::string StreamRow(const std::string& name, const proto::Point& p) {
                          Quantile(stale, "p99_us", stale.p99_us()), Quantile(stale, "max_us", stale.max_us()),
                          found("gaps"), found("duplicates"), found("reordered"), found("resets"), found("silences"),
                          p.verdict());
+}
+
+std::string WireRow(const proto::Latency& wire) {
+  return absl::StrFormat("%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s\n", "", "", "", "", "", "", "on wire",
+                         Quantile(wire, "p50_us", wire.p50_us()), Quantile(wire, "p99_us", wire.p99_us()),
+                         Quantile(wire, "max_us", wire.max_us()));
 }
 
 void AppendStreams(const proto::Point& point, const std::string& who, std::string* out) {

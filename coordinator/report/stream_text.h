@@ -10,6 +10,8 @@ namespace tidemark {
 // The table of points that listened.
 std::string StreamTitles();
 std::string StreamRow(const std::string& name, const proto::Point& point);
+// Below it: the staleness of the sampled messages when they came from the driver.
+std::string WireRow(const proto::Latency& wire);
 
 // Below the table, of one point; each line begins with `who`.
 void AppendStreams(const proto::Point& point, const std::string& who, std::string* out);

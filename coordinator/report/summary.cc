@@ -20,6 +20,7 @@
 #include "coordinator/analysis/dead_seconds.h"
 #include "coordinator/analysis/usl.h"
 #include "coordinator/report/absent.h"
+#include "coordinator/verdict/split.h"
 #include "coordinator/verdict/verdict.h"
 
 namespace tidemark {
@@ -369,6 +370,28 @@ void FillSeries(const proto::Plan& plan, const PointResult& point, const std::ve
   }
 }
 
+void FillSplit(const SplitFigure& figure, proto::Split* out) {
+  out->set_name(figure.name);
+  out->set_whole_us(figure.whole / 1e3);
+  out->set_ours_us(figure.ours / 1e3);
+  out->set_network_us(figure.network / 1e3);
+  out->set_target_us(figure.target / 1e3);
+}
+
+// Where the mean latency of one agent went; all zero where too little was stamped.
+SplitFigure MeanSplit(const AgentSum& agent, Metric headline) {
+  const auto facts = [&agent](Metric metric) -> const HistogramFacts& {
+    return agent.facts[static_cast<std::size_t>(metric)];
+  };
+  const auto mean = [](const HistogramFacts& of) {
+    return of.count == 0 ? 0 : static_cast<double>(of.sum) / static_cast<double>(of.count);
+  };
+  if (static_cast<double>(facts(Metric::kTargetTime).count) < gate::kStamps) return {};
+  // Of an open loop the service time: what waited for a connection has no stamps.
+  const Metric whole = headline == Metric::kStaleness ? headline : Metric::kStamped;
+  return Split("mean_us", mean(facts(whole)), mean(facts(Metric::kWire)), mean(facts(Metric::kTargetTime)));
+}
+
 void FillAgentRows(const PointResult& point, proto::Point* out) {
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
     const AgentSum& sum = point.merger->agents()[i];
@@ -383,6 +406,8 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
       row->set_p99_us(Micros(sum.p99));
       row->set_max_us(Micros(sum.max));
     }
+    if (const SplitFigure split = MeanSplit(sum, point.merger->headline()); split.whole > 0)
+      FillSplit(split, row->mutable_split());
     row->set_shards(sum.shards);
     row->set_target_clock_readings(sum.target_clock.readings());
     row->set_target_clock_failures(sum.target_clock.failures());
@@ -451,6 +476,9 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .loop_lag = &sums[Metric::kLoopLag],
                    .stamped = &sums[Metric::kStamped],
                    .wire = &sums[Metric::kWire],
+                   .target_time = &sums[Metric::kTargetTime],
+                   .wire_to_app = &sums[Metric::kWireToApp],
+                   .connections = point.connections,
                    .windows = &point.merger->windows(),
                    .seconds = seconds,
                    .statuses = &sums.statuses,
@@ -468,15 +496,20 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
     const int workers = point.shares[i] > 0 ? result.agents[i].workers() : 0;
     facts.workers += workers;
     const auto time = static_cast<double>(agent.length) * workers;
+    const SplitFigure mean = MeanSplit(agent, point.merger->headline());
     facts.agents.push_back({.means = agent.means,
                             .waited = time <= 0 ? 0 : static_cast<double>(agent.counters.run_delay_ns) / time,
-                            .throttled = static_cast<Nanos>(agent.host.throttled_ns())});
+                            .throttled = static_cast<Nanos>(agent.host.throttled_ns()),
+                            .is_stamped = mean.whole > 0,
+                            .mean = mean.whole,
+                            .wire_mean = mean.network + mean.target});
     facts.host.set_cpu_ns(facts.host.cpu_ns() + agent.host.cpu_ns());
     facts.host.set_steal_ns(facts.host.steal_ns() + agent.host.steal_ns());
     facts.host.set_dropped_packets(facts.host.dropped_packets() + agent.host.dropped_packets());
     facts.host.set_syn_retransmits(facts.host.syn_retransmits() + agent.host.syn_retransmits());
     facts.host.set_accept_overflows(facts.host.accept_overflows() + agent.host.accept_overflows());
   }
+  for (const SplitFigure& figure : SplitsOf(facts)) FillSplit(figure, out->add_splits());
   const Judgement judgement = Judge(facts);
   if (point.is_precise)
     out->add_verdict_notes(
@@ -515,6 +548,7 @@ void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Poin
     entry->set_text(expectation->text);
     entry->set_is_met(IsMet(*expectation, evidence));
     entry->set_is_clear(Assess(*expectation, evidence) != Answer::kUnsure);
+    if (IsMetOnWire(*expectation, evidence)) entry->set_is_met_on_wire(true);
     if (expectation->IsLatency())
       entry->set_of(std::string(kMetricRows[static_cast<std::size_t>(point.merger->headline())].json));
   }
@@ -666,6 +700,10 @@ Evidence EvidenceOf(const proto::Plan& plan, const PointResult& point) {
                     .is_listening = IsListening(merger),
                     .duration = DurationOf(plan, point)};
   if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
+  if (static_cast<double>(merger.histogram(Metric::kWire).count()) >= gate::kStamps) {
+    evidence.measured = merger.histogram(evidence.is_listening ? Metric::kStaleness : Metric::kService);
+    evidence.on_wire = merger.histogram(Metric::kWire);
+  }
   return evidence;
 }
 

@@ -80,11 +80,17 @@ std::vector<Part> LateParts(const PointFacts& facts) {
   return parts;
 }
 
-// Measured at the kernel: what of the stamped requests was neither the network's nor the target's. Where those in the
-// sample took longer than all, the figure that is printed holds no more than lies between it and the wire.
+// Where the requests in the sample took longer than all, the figure that is printed holds no more than lies between it
+// and the wire.
+double WholeOf(const PointFacts& facts, double stamped, double measured) {
+  // Of streams the stamps are of the last message of a read, which lay unread the shortest.
+  return facts.is_listening ? measured : std::min(stamped, measured);
+}
+
+// Measured at the kernel: what of the stamped requests was neither the network's nor the target's.
 // REQUIRES: IsStamped.
 Part StampedMean(const PointFacts& facts) {
-  const double mean = std::min(facts.stamped->Mean(), facts.measured->Mean());
+  const double mean = WholeOf(facts, facts.stamped->Mean(), facts.measured->Mean());
   return {.figure = "mean", .own = mean - facts.wire->Mean(), .whole = mean};
 }
 
@@ -92,19 +98,22 @@ std::vector<Part> StampedParts(const PointFacts& facts) {
   std::vector<Part> parts = {StampedMean(facts)};
   for (const Printed& q : kPrinted) {
     if (!HasEnough(*facts.stamped, q)) continue;
-    const double whole = std::min(At(*facts.stamped, q), At(*facts.measured, q));
+    const double whole = WholeOf(facts, At(*facts.stamped, q), At(*facts.measured, q));
     parts.push_back({.figure = q.name, .own = whole - At(*facts.wire, q), .whole = whole});
   }
   return parts;
 }
 
-// Where nothing was stamped: how long an answer may have lain unread: while a worker was busy with others in a turn of
-// its loop. A bound.
+// Where no latency was stamped: how long an answer may have lain unread. Of streams whose reads were stamped that is
+// measured; else it is a bound: while a worker was busy with others in a turn of its loop.
 std::vector<Part> UnreadParts(const PointFacts& facts) {
   std::vector<Part> parts;
+  const bool is_measured =
+      facts.wire_to_app != nullptr && static_cast<double>(facts.wire_to_app->count()) >= gate::kStamps;
+  const Histogram& unread = is_measured ? *facts.wire_to_app : *facts.loop_lag;
   for (const Printed& q : kPrinted) {
-    if (!HasEnough(*facts.measured, q) || !HasEnough(*facts.loop_lag, q)) continue;
-    const double own = At(*facts.loop_lag, q);
+    if (!HasEnough(*facts.measured, q) || !HasEnough(unread, q)) continue;
+    const double own = At(unread, q);
     const double whole = At(*facts.measured, q);
     if (own > static_cast<double>(gate::kLateness))
       parts.push_back({.figure = q.name, .own = own, .whole = own + whole});  // the bound may not be in it
@@ -136,12 +145,11 @@ void WeighDelays(const PointFacts& facts, std::vector<Reason>* reasons, std::vec
   if (IsStamped(facts)) {
     const std::optional<Part> own = Largest(StampedParts(facts));
     if (!own) return;
-    Weigh(
-        own->Bias(),
-        absl::StrFormat("of the %s of the service time, %s, %s was the generator's by the kernel's stamps, which makes "
-                        "it %.0f %% more than on the wire",
-                        own->figure, Show(own->whole), Show(own->own), own->Bias() * 100),
-        reasons, notes);
+    Weigh(own->Bias(),
+          absl::StrFormat("of the %s of the %s, %s, %s was the generator's by the kernel's stamps, which makes "
+                          "it %.0f %% more than on the wire",
+                          own->figure, facts.measured_name, Show(own->whole), Show(own->own), own->Bias() * 100),
+          reasons, notes);
     return;
   }
   if (facts.is_open_loop) return;

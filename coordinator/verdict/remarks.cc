@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/units.h"
+#include "coordinator/verdict/split.h"
 
 namespace tidemark {
 namespace {
@@ -87,6 +88,37 @@ void RemarkLatencies(const PointFacts& facts, std::vector<std::string>* notes) {
   }
 }
 
+// Which agents moved their own figures, by the stamps, where there are several.
+void RemarkParts(const PointFacts& facts, std::vector<std::string>* notes) {
+  if (facts.agents.size() < 2) return;
+  for (std::size_t i = 0; i < facts.agents.size(); ++i) {
+    const AgentFacts& agent = facts.agents[i];
+    const double own = agent.mean - agent.wire_mean;
+    if (!agent.is_stamped || own <= static_cast<double>(gate::kMinPart) || own <= gate::kMaxBias * agent.wire_mean)
+      continue;
+    notes->push_back(absl::StrCat("agent ", i, " itself took ", FormatLatency(own / 1e3), " of its mean ",
+                                  facts.measured_name, " of ", FormatLatency(agent.mean / 1e3),
+                                  ", by the kernel's stamps"));
+  }
+}
+
+// The network takes more of a figure than the target does, or loses what is sent.
+void RemarkNetwork(const PointFacts& facts, std::vector<std::string>* notes) {
+  const std::uint64_t resent = facts.counters.resent_segments;
+  const std::uint64_t out_of_order = facts.counters.segments_out_of_order;
+  if (resent + out_of_order > 0) {
+    notes->push_back(absl::StrCat(
+        "the network lost or reordered what was sent: on the connections that were looked at ", FormatCount(resent),
+        " segments were sent again, and ", FormatCount(out_of_order), " came out of order"));
+  }
+  for (const SplitFigure& figure : SplitsOf(facts)) {
+    if (figure.network < static_cast<double>(gate::kNetwork) || figure.network <= figure.target) continue;
+    notes->push_back(absl::StrCat("most of the ", ShownName(figure.name), " is the network's and not the target's: ",
+                                  FormatLatency(figure.network / 1e3), " of ", FormatLatency(figure.whole / 1e3)));
+    return;
+  }
+}
+
 // Which agents were short of cores, where not all were.
 void RemarkCores(const PointFacts& facts, std::vector<std::string>* notes) {
   for (std::size_t i = 0; i < facts.agents.size(); ++i) {
@@ -95,7 +127,7 @@ void RemarkCores(const PointFacts& facts, std::vector<std::string>* notes) {
     if (agent.throttled >= gate::kStall) {
       notes->push_back(absl::StrCat(who, " was held back by its quota of CPU time, for ",
                                     FormatLatency(static_cast<double>(agent.throttled) / 1e3), " over its cores"));
-    } else if (facts.agents.size() > 1 && agent.waited > gate::kWaited) {
+    } else if (facts.agents.size() > 1 && !agent.is_stamped && agent.waited > gate::kWaited) {
       notes->push_back(
           absl::StrFormat("%s waited for a core for %.0f %% of its workers' time", who, agent.waited * 100));
     }
@@ -109,7 +141,9 @@ std::vector<std::string> RemarksOn(const PointFacts& facts) {
   RemarkMachines(facts, &notes);
   RemarkNames(facts, &notes);
   RemarkLatencies(facts, &notes);
+  RemarkParts(facts, &notes);
   RemarkCores(facts, &notes);
+  RemarkNetwork(facts, &notes);
   return notes;
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/verdict/verdict.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -31,6 +32,14 @@ void JudgeSteadiness(const PointFacts& facts, Judgement* judgement) {
   }
 }
 
+// Had each answer been read when it came, how many connections would have been busy on average, by Little's law on the
+// wire; nothing where that is not measured.
+std::optional<double> BusyOnWire(const PointFacts& facts) {
+  if (facts.wire == nullptr || static_cast<double>(facts.wire->count()) < gate::kStamps || facts.duration_s <= 0)
+    return std::nullopt;
+  return static_cast<double>(facts.counters.planned) / facts.duration_s * facts.wire->Mean() / 1e9;
+}
+
 void JudgeTarget(const PointFacts& facts, Judgement* judgement) {
   if (const std::string failing = Join(WhyFailing(facts)); !failing.empty()) {
     judgement->target = TargetState::kFailing;
@@ -39,6 +48,15 @@ void JudgeTarget(const PointFacts& facts, Judgement* judgement) {
   }
   const std::string limited = Join(WhyTargetLimited(facts));
   if (limited.empty()) return JudgeSteadiness(facts, judgement);
+  // Answers that lay unread kept connections busy.
+  const std::optional<double> busy = BusyOnWire(facts);
+  if (judgement->generator == Generator::kLimited && busy &&
+      *busy < gate::kEnough * static_cast<double>(facts.connections)) {
+    absl::StrAppendFormat(&judgement->generator_reason,
+                          "; %s; but on the wire no more than %.1f of %d connections would have been busy", limited,
+                          *busy, facts.connections);
+    return JudgeSteadiness(facts, judgement);
+  }
   // Workers without room for more work leave connections busy with answers that lie unread: no target is to blame then.
   const WorkerTime time = WorkerTimeOf(facts);
   if ((facts.is_spinning ? 0 : time.computed) + time.waited <= gate::kWorkerCpu) {

@@ -45,6 +45,10 @@ inline constexpr Nanos kLateness = 200 * kMicrosecond;
 inline constexpr double kWorkerCpu = 0.80;
 // A worker without a core for this share of its time is not alone on its machine.
 inline constexpr double kWaited = 0.05;
+// Of the connections, the most that may be busy on the wire where there are enough of them.
+inline constexpr double kEnough = 0.5;
+// A network that takes more of a figure than the target is named, if it takes this at least.
+inline constexpr Nanos kNetwork = kMillisecond;
 // Of less than that no cause is named.
 inline constexpr Nanos kStall = 20 * kMillisecond;
 // Of the machine's CPU time, taken by its hypervisor.
@@ -75,6 +79,9 @@ struct AgentFacts {
   std::vector<double> means = {};  // its mean latency in each second, ns
   double waited = 0;               // of its workers' time, the share in which they had no core
   Nanos throttled = 0;             // for how long its quota of CPU time was used up
+  bool is_stamped = false;         // by enough stamps ...
+  double mean = 0;                 // ... its mean latency is known, ns
+  double wire_mean = 0;            // ... and what of it passed between the two drivers
 };
 
 struct PointFacts {
@@ -93,8 +100,11 @@ struct PointFacts {
   const Histogram* unanswered = nullptr;  // ... lower bounds of those
   const Histogram* pacing = nullptr;      // open loop: sent - due, where a connection was free
   const Histogram* loop_lag = nullptr;
-  const Histogram* stamped = nullptr;  // service times of requests that the kernel stamped ...
-  const Histogram* wire = nullptr;     // ... and what of them passed between the two drivers
+  const Histogram* stamped = nullptr;      // service times of requests that the kernel stamped ...
+  const Histogram* wire = nullptr;         // ... and what of them passed between the two drivers
+  const Histogram* target_time = nullptr;  // ... of that, what was not the network's
+  const Histogram* wire_to_app = nullptr;  // ... and how long they, or what was read of streams, lay unread
+  std::int64_t connections = 0;
   const std::vector<WindowSum>* windows = nullptr;
   std::vector<Second> seconds = {};  // what became of each
   const StatusCounts* statuses = nullptr;

@@ -60,8 +60,8 @@ class AbsenceCheck {
     has_new_connections_ = sweep.contains("new_connection");
     has_names_ = plan.contains("resolve_every");
     follows_ = plan.contains("follow");
-    has_stamps_ = !is_web_socket_ && !is_unix_ &&
-                  !(plan.contains("kernel_timestamps") && plan.at("kernel_timestamps").to_number<int>() == 0);
+    has_stamps_ =
+        !is_unix_ && !(plan.contains("kernel_timestamps") && plan.at("kernel_timestamps").to_number<int>() == 0);
     if (report.contains("agents")) agents_ = report.at("agents").as_array().size();
     if (!plan.contains("web_socket")) return;
     web_socket_ = plan.at("web_socket").as_object();
@@ -150,6 +150,7 @@ class AbsenceCheck {
         {".*\\.requests\\.(sent|success)", sends},
         {".*\\.fan_out\\.(events|single_events|receipts|full_events|untracked)", listen_.contains("fan_out")},
         {".*\\.streams\\.(messages|bytes|messages_per_s|bytes_per_s)", listen_.contains("stream")},
+        {".*\\.(splits|split)\\.(ours_us|network_us|target_us)", has_stamps_},
         {".*\\.connections_up", !has_new_connections_},
         {".*\\.(total_requests|successful_requests|failed_requests|requests_per_s|success_per_s)", sends},
         {".*\\.unaccounted_requests_max", sends},
@@ -185,7 +186,10 @@ class AbsenceCheck {
     if (name == "staleness") return listen_.contains("time");
     if (name == "back") return listen_.contains("storm");
     if (name == "spread") return listen_.contains("fan_out");
-    if (name == "stamped" || name == "app_to_wire" || name == "wire" || name == "wire_to_app") return has_stamps_;
+    if (name == "wire_to_app" || name == "least_rtt" || name == "rtt") return has_stamps_;
+    if (name == "app_to_wire") return has_stamps_ && !is_listening_;
+    if (name == "stamped" || name == "wire" || name == "target_time")
+      return has_stamps_ && (!is_listening_ || listen_.contains("time"));
     return name == "connect" || name == "loop_lag";
   }
 

@@ -1,6 +1,5 @@
 // A16: whose fault it is when a point falls short, with a generator that is starved and a target that is slowed.
-#include <filesystem>
-
+#include "tests/e2e/part_of_a_core.h"
 #include "tests/e2e/programs.h"
 
 namespace tidemark {
@@ -8,45 +7,6 @@ namespace {
 
 // How often each side is tried: all of A16 with scripts/test --all.
 int Rounds() { return std::getenv("TIDEMARK_FULL") != nullptr ? 100 : 3; }
-
-// A control group that may use so many percent of a core.
-class PartOfACore {
- public:
-  explicit PartOfACore(int percent) {
-    const std::string quota = std::to_string(percent * 1'000);
-    for (const char* root : {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup"}) {
-      path_ = std::string(root) + "/tidemark-test-" + std::to_string(getpid());
-      std::error_code ec;
-      if (!std::filesystem::exists(root, ec) || !std::filesystem::create_directory(path_, ec)) continue;
-      is_there_ =
-          Write("cpu.cfs_period_us", "100000") ? Write("cpu.cfs_quota_us", quota) : Write("cpu.max", quota + " 100000");
-      if (is_there_) return;
-      std::filesystem::remove(path_, ec);
-    }
-  }
-  ~PartOfACore() {
-    if (is_there_) rmdir(path_.c_str());
-  }
-  bool IsThere() const { return is_there_; }
-  // A command prefix that runs what follows in the group, on a core of its own if there are several.
-  std::vector<std::string> Prefix() const {
-    std::vector<std::string> prefix = {"sh", "-c", "echo $$ >" + path_ + "/cgroup.procs && exec \"$0\" \"$@\""};
-    for (const std::string& part : OnCore(0)) prefix.push_back(part);
-    return prefix;
-  }
-
- private:
-  bool Write(const char* file, const std::string& text) const {
-    const std::string name = path_ + "/" + file;
-    if (!std::filesystem::exists(name)) return false;
-    std::ofstream out(name);
-    out << text;
-    out.flush();
-    return out.good();
-  }
-  std::string path_;
-  bool is_there_ = false;
-};
 
 std::string Verdict(const RunOutcome& run) { return std::string(At(run.report, "points.0.verdict").as_string()); }
 
@@ -88,6 +48,71 @@ TEST(VerdictTest, AStarvedGeneratorStillTellsWhatTheTargetTook) {
           << run.out;
     }
   }
+}
+
+// ... of WebSockets too, plain and with TLS: of requests and their replies, and of events that are listened to.
+TEST(VerdictTest, AStarvedGeneratorStillTellsWhatAWebSocketTook) {
+  const PartOfACore group(5);
+  if (!group.IsThere()) GTEST_SKIP() << "needs control groups";
+  TempDir dir;
+  const Certificate certificate(dir, "mock", "IP:127.0.0.1");
+  for (const bool is_tls : {false, true}) {
+    Mock mock(OnCore(1), {"--tls-listen", "127.0.0.1:0", "--cert", certificate.cert, "--key", certificate.key});
+    const std::string url = "ws" + mock.Url("/mock/delay=5ms").substr(4);
+    std::vector<std::string> arguments = {"-d", "4s", "-c", "50", "-t", "1", "--warmup", "0"};
+    if (is_tls) {
+      const std::string address = mock.process().WaitForLine("listening with TLS on ");
+      arguments.insert(arguments.end(), {"--insecure", "wss://" + address + "/mock/delay=5ms"});
+    } else {
+      arguments.push_back(url);
+    }
+    const RunOutcome run = TidemarkRun(arguments, group.Prefix());
+    EXPECT_EQ(Verdict(run), "GENERATOR_LIMITED") << run.out << run.err;
+    const auto truth = mock.Truth();
+    EXPECT_GT(Number(run.report, "points.0.latency.mean_us"), 1.05 * Number(truth, "residence.mean_us")) << run.out;
+    for (const char* name : {"mean_us", "p50_us", "p90_us"}) {
+      const double theirs = Number(truth, std::string("residence.") + name);
+      EXPECT_NEAR(Number(run.report, std::string("points.0.wire.") + name), theirs, 0.02 * theirs + 100)
+          << name << "\n"
+          << boost::json::serialize(truth) << "\n"
+          << run.out;
+    }
+  }
+}
+
+TEST(VerdictTest, AStarvedListenerStillTellsHowStaleEventsCame) {
+  const PartOfACore group(5);
+  if (!group.IsThere()) GTEST_SKIP() << "needs control groups";
+  Mock mock(OnCore(1));
+  TempDir dir;
+  Spill(dir / "plan.yaml", "target: ws" + mock.Url("/mock/stream=50ms").substr(4) +
+                               "\nthreads: 1\nsweep: {connections: [100], duration: 4s}\n"
+                               "web_socket: {listen: {time: /T, time_unit: us}}\n");
+  const RunOutcome run = TidemarkRun({dir / "plan.yaml"}, group.Prefix());
+  EXPECT_EQ(Verdict(run), "GENERATOR_LIMITED") << run.out << run.err;
+  const auto truth = mock.Truth();
+  EXPECT_GT(Number(run.report, "points.0.staleness.p90_us"), 10 * Number(truth, "staleness.p50_us")) << run.out;
+  EXPECT_GT(Number(run.report, "points.0.staleness.mean_us"), 10 * Number(run.report, "points.0.wire.mean_us"));
+  EXPECT_NEAR(Number(run.report, "points.0.wire.p50_us"), Number(truth, "staleness.p50_us"), 200)
+      << boost::json::serialize(truth) << run.out;
+}
+
+// One of three agents is starved: it is named, and only it.
+TEST(VerdictTest, TheStarvedAgentOfThreeIsNamed) {
+  const PartOfACore group(5);
+  if (!group.IsThere()) GTEST_SKIP() << "needs control groups";
+  Mock mock(OnCore(1));
+  const Agent first;
+  const Agent second({}, "127.0.0.1:0", group.Prefix());
+  const Agent third;
+  const RunOutcome run = TidemarkRun({"--agents", first.address() + "," + second.address() + "," + third.address(),
+                                      "-R", "600", "--arrivals", "constant", "-c", "60", "-t", "1", "-d", "4s",
+                                      "--warmup", "0", mock.Url("/mock/delay=5ms")});
+  ASSERT_NE(run.out.find("agent 1 itself took "), std::string::npos) << run.out << run.err;
+  EXPECT_EQ(run.out.find("agent 0 itself took "), std::string::npos) << run.out;
+  EXPECT_EQ(run.out.find("agent 2 itself took "), std::string::npos) << run.out;
+  EXPECT_GT(Number(run.report, "points.0.agents.1.split.ours_us"),
+            5 * Number(run.report, "points.0.agents.0.split.ours_us"));
 }
 
 TEST(VerdictTest, ASlowTargetIsBlamed) {

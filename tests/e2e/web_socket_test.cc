@@ -145,7 +145,6 @@ TEST(WebSocketE2eTest, WhatIsWrongIsSaidInALine) {
   fails({"--binary", mock.Url()}, 1, "use a ws:// or wss:// target");
   fails({"-H", "Upgrade: x", Ws(mock.Url())}, 1, "is set by the upgrade");
   fails({"--subprotocol", "a b", Ws(mock.Url())}, 1, "is no token");
-  fails({"--kernel-timestamps", "10", Ws(mock.Url())}, 1, "has no effect on a WebSocket");
 }
 
 // Sends 500 messages to an echo server and expects each back.

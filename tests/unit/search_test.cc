@@ -81,6 +81,23 @@ TEST(SearchTest, AQuantileAmongTheUnansweredIsNeverMet) {
   EXPECT_EQ(Assess(*expectation, evidence), Answer::kMissed);
 }
 
+// A latency that is missed by what the generator itself took is not clearly missed.
+TEST(SearchTest, WhatIsMetOnTheWireIsUnsure) {
+  const Expectation expectation = *ParseExpectation("p90<10ms");
+  Evidence evidence{.seconds = std::vector<Histogram>(1), .planned = 200, .duration = kSecond};
+  for (int i = 0; i < 200; ++i) {
+    evidence.seconds[0].Record(40 * kMillisecond);
+    evidence.measured.Record(40 * kMillisecond);
+  }
+  EXPECT_EQ(Assess(expectation, evidence), Answer::kMissed);
+  for (int i = 0; i < 200; ++i) evidence.on_wire.Record(5 * kMillisecond);
+  EXPECT_EQ(Assess(expectation, evidence), Answer::kUnsure);
+  EXPECT_TRUE(IsMetOnWire(expectation, evidence));
+  EXPECT_FALSE(IsMet(expectation, evidence)) << "what is printed is missed all the same";
+  for (int i = 0; i < 200; ++i) evidence.on_wire.Record(12 * kMillisecond);
+  EXPECT_EQ(Assess(expectation, evidence), Answer::kMissed);
+}
+
 TEST(SearchTest, AnErrorRateIsJudgedByItsInterval) {
   const auto expectation = ParseExpectation("error_rate<1%");
   Evidence evidence{.planned = 100, .failed = 0};

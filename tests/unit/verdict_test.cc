@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "coordinator/verdict/split.h"
+
 namespace tidemark {
 namespace {
 
@@ -465,6 +467,84 @@ TEST(VerdictTest, TheGeneratorsPartIsMeasuredAtTheKernel) {
   EXPECT_NE(judgement.reason.find("of the p90 of the service time, 15.0ms, 5.00ms was the generator's"),
             std::string::npos)
       << judgement.reason;
+}
+
+// A stamped point: what each of `count` requests took in all, on the wire, and of that in the target.
+struct Stamped {
+  Histogram stamped;
+  Histogram wire;
+  Histogram target;
+
+  void Add(Case* c, int count, Nanos whole, Nanos on_wire, Nanos in_target) {
+    for (int i = 0; i < count; ++i) {
+      c->service.Record(whole);
+      stamped.Record(whole);
+      wire.Record(on_wire);
+      target.Record(in_target);
+    }
+    c->facts.stamped = &stamped;
+    c->facts.wire = &wire;
+    c->facts.target_time = &target;
+  }
+};
+
+TEST(VerdictTest, AFiguresPartsAreItsSum) {
+  Case c(false);
+  c.service.Clear();
+  EXPECT_TRUE(SplitsOf(c.facts).empty());
+  Stamped stamped;
+  stamped.Add(&c, 1'000, 39'600 * kMicrosecond, 39'500 * kMicrosecond, 39'100 * kMicrosecond);
+  const std::vector<SplitFigure> splits = SplitsOf(c.facts);
+  ASSERT_EQ(splits.size(), 5u) << "mean to p99: of p99.9 there is one value";
+  for (const SplitFigure& split : splits) {
+    EXPECT_DOUBLE_EQ(split.ours + split.network + split.target, split.whole);
+    EXPECT_NEAR(split.ours, 100 * kMicrosecond, 60 * kMicrosecond) << split.name;
+    EXPECT_NEAR(split.network, 400 * kMicrosecond, 60 * kMicrosecond) << split.name;
+  }
+  EXPECT_EQ(ShownName("p99_9_us"), "p99.9");
+  // What is larger on the wire than in all, by chance, leaves nothing negative.
+  const SplitFigure odd = Split("p50_us", 10, 12, 11);
+  EXPECT_EQ(odd.ours + odd.network, 0);
+  EXPECT_EQ(odd.target, 10);
+}
+
+TEST(VerdictTest, ANetworkThatTakesMoreThanTheTargetIsNamedAndIsNoFault) {
+  Case c(false);
+  c.service.Clear();
+  Stamped stamped;
+  stamped.Add(&c, 1'000, 25 * kMillisecond, 25 * kMillisecond, 5 * kMillisecond);
+  c.facts.counters.resent_segments = 7;
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kValid);
+  ASSERT_EQ(judgement.notes.size(), 2u);
+  EXPECT_NE(judgement.notes[0].find("7 segments were sent again"), std::string::npos) << judgement.notes[0];
+  EXPECT_NE(judgement.notes[1].find("is the network's and not the target's: 20.0ms of 25.0ms"), std::string::npos)
+      << judgement.notes[1];
+}
+
+TEST(VerdictTest, ConnectionsThatUnreadAnswersKeptBusyAreNoLimitOfTheTargets) {
+  Case c;
+  c.service.Clear();
+  Stamped stamped;
+  stamped.Add(&c, 1'000, 40 * kMillisecond, 10 * kMillisecond, 10 * kMillisecond);
+  c.facts.counters.planned = 12'000;  // of which 10,000 found a connection when they were due
+  c.facts.counters.sent = 12'000;
+  c.facts.connections = 40;
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.target, TargetState::kSteady) << judgement.target_reason;
+  EXPECT_NE(judgement.generator_reason.find("on the wire no more than 12.0 of 40 connections"), std::string::npos)
+      << judgement.generator_reason;
+  c.facts.connections = 20;
+  EXPECT_EQ(Judge(c.facts).target, TargetState::kLimited);
+}
+
+TEST(VerdictTest, OfSeveralAgentsThoseThatMovedTheirOwnFiguresAreNamed) {
+  Case c(false);
+  c.facts.agents = {{.waited = 0.3, .is_stamped = true, .mean = 10'020e3, .wire_mean = 10'000e3},
+                    {.is_stamped = true, .mean = 15'000e3, .wire_mean = 10'000e3}};
+  EXPECT_EQ(Judge(c.facts).notes,
+            std::vector<std::string>{
+                "agent 1 itself took 5.00ms of its mean service time of 15.0ms, by the kernel's stamps"});
 }
 
 }  // namespace
