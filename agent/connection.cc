@@ -223,9 +223,8 @@ void Connection::OnEnding(std::uint32_t events) {
   bool is_stamp = false;
   if ((events & EPOLLERR) != 0 && context_->has_stamps && transport_.fd() >= 0) {
     // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
-    Nanos to_wire = 0;
-    is_stamp = transport_.TakeSendStamp(&to_wire);
-    if (is_stamp && stamps_.IsWanted()) stamps_.to_wire = to_wire;
+    Nanos unwanted = 0;
+    is_stamp = transport_.TakeSendStamp(stamps_.sent, stamps_.IsWanted() ? &stamps_.to_wire : &unwanted);
   }
   // What has come behind a time stamp has an event of its own, which tells of an end that came with it.
   if (is_stamp && (events & ~EPOLLERR) == 0) return;
@@ -533,7 +532,7 @@ void Connection::SendBody() {
 void Connection::RecordStamps(bool is_success) {
   const Nanos read = WallNow();
   Stamps stamps = std::exchange(stamps_, {});
-  if (stamps.to_wire == 0) transport_.TakeSendStamp(&stamps.to_wire);
+  if (stamps.to_wire == 0) transport_.TakeSendStamp(stamps.sent, &stamps.to_wire);
   if (!is_success || stamps.to_wire == 0 || stamps.from_wire == 0) return;
   Recorder& recorder = *context_->recorder;
   recorder[Metric::kStamped].Record(read - stamps.sent);

@@ -121,7 +121,7 @@ ssize_t ReceiveStamped(int fd, void* buffer, std::size_t size, Nanos* instant) {
   return n;
 }
 
-bool TakeSendStamp(int fd, Nanos* instant) {
+bool TakeSendStamp(int fd, Nanos since, Nanos* instant) {
   bool is_found = false;
   while (true) {
     alignas(cmsghdr) char control[256];
@@ -129,7 +129,10 @@ bool TakeSendStamp(int fd, Nanos* instant) {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return is_found;
-    is_found = FindStamp(&message, instant) || is_found;
+    Nanos stamp = 0;
+    if (!FindStamp(&message, &stamp)) continue;
+    is_found = true;
+    if (*instant == 0 && stamp >= since) *instant = stamp;
   }
 }
 

@@ -21,8 +21,9 @@ ssize_t SendStamped(int fd, const void* bytes, std::size_t size);
 // As recv(2); *instant becomes the moment at which the last segment read came from the driver, if it is known.
 ssize_t ReceiveStamped(int fd, void* buffer, std::size_t size, Nanos* instant);
 
-// Takes the stamp of a send off the error queue; false if there is none.
-bool TakeSendStamp(int fd, Nanos* instant);
+// Takes the stamps of sends off the error queue; false if there is none. *instant, if it is 0, becomes the first of them
+// from `since` on: a segment that the kernel sends again is stamped again, and what that costs is the network's.
+bool TakeSendStamp(int fd, Nanos since, Nanos* instant);
 
 // Through which OpenSSL reads and writes a socket. Threads: one.
 struct StampedSocket {

@@ -105,8 +105,9 @@ class Transport {
   IoResult SendWithStamp(absl::string_view bytes);
   // As Receive; *instant becomes the moment at which the last segment read came from the driver, if it is known.
   IoResult ReceiveWithStamp(char* buffer, std::size_t size, Nanos* instant);
-  // Takes the stamp of a send off the error queue; false if there is none.
-  bool TakeSendStamp(Nanos* instant) { return tidemark::TakeSendStamp(fd_, instant); }
+  // Takes the stamps of sends off the error queue; false if there is none. *instant, if it is 0, becomes the first of
+  // them from `since` on.
+  bool TakeSendStamp(Nanos since, Nanos* instant) { return tidemark::TakeSendStamp(fd_, since, instant); }
 
   void Close();
 
