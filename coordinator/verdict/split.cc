@@ -34,13 +34,13 @@ std::vector<SplitFigure> SplitsOf(const PointFacts& facts) {
   if (stamps < gate::kStamps) return {};
   std::vector<SplitFigure> splits = {
       Split("mean_us", facts.measured->Mean(), facts.wire->Mean(), facts.target_time->Mean())};
-  for (const auto& [name, numerator, denominator] : kPrinted) {
-    const double beyond = static_cast<double>(denominator - numerator) / static_cast<double>(denominator);
+  for (const Printed& q : kPrinted) {
+    const double beyond = static_cast<double>(q.denominator - q.numerator) / static_cast<double>(q.denominator);
     if (stamps * beyond < gate::kBeyond) continue;
-    const auto at = [&](const Histogram& histogram) {
-      return static_cast<double>(histogram.Quantile(numerator, denominator));
+    const auto at = [&q](const Histogram& histogram) {
+      return static_cast<double>(histogram.Quantile(q.numerator, q.denominator));
     };
-    splits.push_back(Split(name, at(*facts.measured), at(*facts.wire), at(*facts.target_time)));
+    splits.push_back(Split(q.name, at(*facts.measured), at(*facts.wire), at(*facts.target_time)));
   }
   return splits;
 }
