@@ -337,9 +337,9 @@ TEST(HostileAgentTest, AnAgentThatSaysAnythingHoldsNoCoordinator) {
     EXPECT_LT(most, 200);
   }
   // The draws reach both ends: runs that go through, and lies that are found.
-#ifndef TIDEMARK_SANITIZED  // whose programs are too slow for limits of tenths of a second
-  EXPECT_GT(ended_well, 0);
-#endif
+  if (!kHasShadow) {  // a sanitizer's programs are too slow for limits of tenths of a second
+    EXPECT_GT(ended_well, 0);
+  }
   EXPECT_GT(lost, 0);
   std::printf("%d runs ended well, %d lost an agent, at most %d MiB\n", ended_well.load(), lost.load(), most.load());
 
