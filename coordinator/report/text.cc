@@ -12,6 +12,7 @@
 #include "common/units.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/stream_text.h"
+#include "coordinator/verdict/split.h"
 
 namespace tidemark {
 namespace {
@@ -242,8 +243,8 @@ void AppendSplits(const proto::Point& point, const std::string& who, bool is_ope
   std::vector<std::string> parts;
   for (const proto::Split& split : point.splits()) {
     if (split.name() != "mean_us" && split.name() != "p50_us" && split.name() != "p99_us") continue;
-    parts.push_back(absl::StrCat(split.name().substr(0, split.name().rfind('_')), " ", FormatLatency(split.whole_us()),
-                                 ": ", FormatLatency(split.ours_us()), " ours, ", FormatLatency(split.network_us()),
+    parts.push_back(absl::StrCat(ShownName(split.name()), " ", FormatLatency(split.whole_us()), ": ",
+                                 FormatLatency(split.ours_us()), " ours, ", FormatLatency(split.network_us()),
                                  " network, ", FormatLatency(split.target_us()), " target"));
   }
   if (!parts.empty())

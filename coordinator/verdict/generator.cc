@@ -7,34 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/units.h"
+#include "coordinator/verdict/printed.h"
 
 namespace tidemark {
 namespace {
 
 std::string Show(double ns) { return FormatLatency(ns / 1e3); }
-
-// The quantiles that a report prints.
-struct Printed {
-  const char* name;
-  std::uint64_t numerator;
-  std::uint64_t denominator;
-};
-constexpr Printed kPrinted[] = {{"p50", 50, 100}, {"p90", 90, 100},      {"p95", 95, 100},
-                                {"p99", 99, 100}, {"p99.9", 999, 1'000}, {"p99.99", 9'999, 10'000}};
-
-bool HasEnough(const Histogram& histogram, const Printed& q) {
-  return static_cast<double>(histogram.count()) * static_cast<double>(q.denominator - q.numerator) >=
-         gate::kBeyond * static_cast<double>(q.denominator);
-}
-
-double At(const Histogram& histogram, const Printed& q) {
-  return static_cast<double>(histogram.Quantile(q.numerator, q.denominator));
-}
-
-// Whether the kernel stamped enough requests, so that the generator's part is measured.
-bool IsStamped(const PointFacts& facts) {
-  return facts.stamped != nullptr && static_cast<double>(facts.stamped->count()) >= gate::kStamps;
-}
 
 // A figure that is printed, and how much of it is the generator's.
 struct Part {
@@ -72,10 +50,10 @@ std::vector<Part> LateParts(const PointFacts& facts) {
                               .own = static_cast<double>(facts.pacing->sum()) / static_cast<double>(response.count()),
                               .whole = response.Mean()}};
   for (const Printed& q : kPrinted) {
-    if (!HasEnough(response, q) || !HasEnough(*facts.pacing, q)) continue;
-    const double whole = At(response, q);
-    const double waited = service.count() == 0 ? whole : std::max(0.0, whole - At(service, q));
-    parts.push_back({.figure = q.name, .own = std::min(At(*facts.pacing, q), waited), .whole = whole});
+    if (!q.HasEnough(response.count()) || !q.HasEnough(facts.pacing->count())) continue;
+    const double whole = q.Of(response);
+    const double waited = service.count() == 0 ? whole : std::max(0.0, whole - q.Of(service));
+    parts.push_back({.figure = q.name, .own = std::min(q.Of(*facts.pacing), waited), .whole = whole});
   }
   return parts;
 }
@@ -97,9 +75,9 @@ Part StampedMean(const PointFacts& facts) {
 std::vector<Part> StampedParts(const PointFacts& facts) {
   std::vector<Part> parts = {StampedMean(facts)};
   for (const Printed& q : kPrinted) {
-    if (!HasEnough(*facts.stamped, q)) continue;
-    const double whole = WholeOf(facts, At(*facts.stamped, q), At(*facts.measured, q));
-    parts.push_back({.figure = q.name, .own = whole - At(*facts.wire, q), .whole = whole});
+    if (!q.HasEnough(facts.stamped->count())) continue;
+    const double whole = WholeOf(facts, q.Of(*facts.stamped), q.Of(*facts.measured));
+    parts.push_back({.figure = q.name, .own = whole - q.Of(*facts.wire), .whole = whole});
   }
   return parts;
 }
@@ -112,9 +90,9 @@ std::vector<Part> UnreadParts(const PointFacts& facts) {
       facts.wire_to_app != nullptr && static_cast<double>(facts.wire_to_app->count()) >= gate::kStamps;
   const Histogram& unread = is_measured ? *facts.wire_to_app : *facts.loop_lag;
   for (const Printed& q : kPrinted) {
-    if (!HasEnough(*facts.measured, q) || !HasEnough(unread, q)) continue;
-    const double own = At(unread, q);
-    const double whole = At(*facts.measured, q);
+    if (!q.HasEnough(facts.measured->count()) || !q.HasEnough(unread.count())) continue;
+    const double own = q.Of(unread);
+    const double whole = q.Of(*facts.measured);
     if (own > static_cast<double>(gate::kLateness))
       parts.push_back({.figure = q.name, .own = own, .whole = own + whole});  // the bound may not be in it
   }
@@ -202,10 +180,12 @@ WorkerTime WorkerTimeOf(const PointFacts& facts) {
           .waited = static_cast<double>(facts.counters.run_delay_ns) / 1e9 / busy_s};
 }
 
+bool IsStamped(const PointFacts& facts) {
+  return facts.stamped != nullptr && static_cast<double>(facts.stamped->count()) >= gate::kStamps;
+}
+
 bool SlowedTheLoop(const PointFacts& facts) {
-  std::vector<Reason> shortages;
-  WeighShortages(facts, &shortages);
-  if (!shortages.empty()) return true;
+  if (facts.counters.no_local_port + facts.counters.no_descriptor > 0) return true;
   if (facts.measured->count() == 0) return false;
   if (IsStamped(facts)) return StampedMean(facts).Bias() > gate::kMaxBias;
   const double own = WaitedATurn(facts) + facts.loop_lag->Mean();

@@ -16,12 +16,16 @@ struct WorkerTime {
 };
 WorkerTime WorkerTimeOf(const PointFacts& facts);
 
+// Whether the kernel stamped enough requests, so that the generator's part is measured.
+bool IsStamped(const PointFacts& facts);
+
 // Why the figures are not the target's own; nothing if they are. What is beyond a gate without much effect becomes a
 // note.
 std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>* notes);
 
-// Whether the generator also slowed a closed loop down by more than kMaxBias: the mean time tells, since each connection
-// sends its next request when it has the answer. A few late answers may move a p99 and leave the throughput as it is.
+// Whether the generator also slowed a closed loop down by more than kMaxBias: the mean time tells, since each
+// connection sends its next request when it has the answer. A few late answers may move a p99 and leave the throughput
+// as it is.
 bool SlowedTheLoop(const PointFacts& facts);
 
 }  // namespace tidemark

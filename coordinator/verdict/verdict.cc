@@ -35,8 +35,7 @@ void JudgeSteadiness(const PointFacts& facts, Judgement* judgement) {
 // Had each answer been read when it came, how many connections would have been busy on average, by Little's law on the
 // wire; nothing where that is not measured.
 std::optional<double> BusyOnWire(const PointFacts& facts) {
-  if (facts.wire == nullptr || static_cast<double>(facts.wire->count()) < gate::kStamps || facts.duration_s <= 0)
-    return std::nullopt;
+  if (!IsStamped(facts) || facts.duration_s <= 0) return std::nullopt;
   return static_cast<double>(facts.counters.planned) / facts.duration_s * facts.wire->Mean() / 1e9;
 }
 

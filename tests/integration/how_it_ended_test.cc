@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -78,15 +79,20 @@ class TlsAnswer {
   bool is_up_ = false;
 };
 
+// Answers one request on each connection, and ends with the answer.
+std::function<void(int)> AnswerAndEnd(std::atomic<int>* requests) {
+  return [requests](int fd) {
+    if (!ReadRequest(fd)) return;
+    ++*requests;
+    SendLast(fd, kAnswer);
+    ReadToEnd(fd);
+  };
+}
+
 TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequest) {
   for (const Nanos think : {Nanos{0}, 30 * kMillisecond}) {
     std::atomic<int> requests{0};
-    RawServer server([&](int fd) {
-      if (!ReadRequest(fd)) return;
-      ++requests;
-      SendLast(fd, kAnswer);
-      ReadToEnd(fd);
-    });
+    RawServer server(AnswerAndEnd(&requests));
     proto::Plan plan = PlanOf("http", server, 2, 10);
     if (think != 0) *plan.mutable_sweep()->mutable_think_time() = ToDurationProto(think);
     PointRun run = RunOnePoint(plan);
@@ -102,12 +108,7 @@ TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequest) {
 // The event that tells of a time stamp tells of no end that comes behind it.
 TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequestThatIsStamped) {
   std::atomic<int> requests{0};
-  RawServer server([&](int fd) {
-    if (!ReadRequest(fd)) return;
-    ++requests;
-    SendLast(fd, kAnswer);
-    ReadToEnd(fd);
-  });
+  RawServer server(AnswerAndEnd(&requests));
   proto::Plan plan = PlanOf("http", server, 16, 50);
   plan.set_kernel_timestamps(1);
   PointRun run = RunOnePoint(plan);
@@ -117,12 +118,7 @@ TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequestThatIsStamped) {
 
 TEST(HowItEndedTest, AnEndThatComesWithTheAnswerCostsNoRequestOfAnOpenLoop) {
   std::atomic<int> requests{0};
-  RawServer server([&](int fd) {
-    if (!ReadRequest(fd)) return;
-    ++requests;
-    SendLast(fd, kAnswer);
-    ReadToEnd(fd);
-  });
+  RawServer server(AnswerAndEnd(&requests));
   proto::Plan plan = PlanOf("http", server, 2, 1);
   Pace(&plan, 40, 500 * kMillisecond);
   PointRun run = RunOnePoint(plan);

@@ -1,8 +1,6 @@
 #include "tests/support/relay.h"
 
 #include <arpa/inet.h>
-#include <linux/errqueue.h>
-#include <linux/net_tstamp.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -20,6 +18,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/stamped_socket.h"
 #include "common/check.h"
 
 namespace tidemark {
@@ -80,35 +79,6 @@ void ResetAtClose(int fd) {
 
 void SetOption(int fd, int level, int option, unsigned value) {
   CHECK(setsockopt(fd, level, option, &value, sizeof value) == 0);
-}
-
-// Accepted sockets have the stamps of their listener.
-void EnableStamps(int fd) {
-  SetOption(fd, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE);
-}
-
-Nanos StampOf(msghdr* message) {
-  for (cmsghdr* c = CMSG_FIRSTHDR(message); c != nullptr; c = CMSG_NXTHDR(message, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING) continue;
-    scm_timestamping stamps;
-    std::memcpy(&stamps, CMSG_DATA(c), sizeof stamps);
-    if (stamps.ts[0].tv_sec != 0) return stamps.ts[0].tv_sec * kSecond + stamps.ts[0].tv_nsec;
-  }
-  return 0;
-}
-
-// Like recv; *stamp is 0 if the kernel has none.
-ssize_t ReceiveStamped(int fd, char* buffer, std::size_t size, Nanos* stamp) {
-  iovec piece{.iov_base = buffer, .iov_len = size};
-  alignas(cmsghdr) char control[256];
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
-  if (n > 0) *stamp = StampOf(&message);
-  return n;
 }
 
 int BoundTo(const sockaddr_in& address) {
@@ -206,7 +176,7 @@ Relay::Relay(const std::string& upstream, RelayOptions options)
   socklen_t length = sizeof own;
   CHECK(getsockname(port_holder_, reinterpret_cast<sockaddr*>(&own), &length) == 0);
   listener_ = BoundTo(own);
-  EnableStamps(listener_);
+  CHECK(EnableStamps(listener_));  // accepted sockets have the stamps of their listener
   address_ = options_.listen_on + ":" + std::to_string(ntohs(own.sin_port));
 
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
@@ -505,7 +475,7 @@ void Relay::Pump(Pair* pair) {
       return Close(pair, true, false);
     }
     SetOption(target, IPPROTO_TCP, TCP_NODELAY, 1);
-    EnableStamps(target);
+    CHECK(EnableStamps(target));
     pair->fds[kTargetSide] = target;
     // Its event tells what comes of it.
     if (connect(target, reinterpret_cast<sockaddr*>(&upstream_), sizeof upstream_) != 0 && errno != EINPROGRESS) {
