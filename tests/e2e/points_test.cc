@@ -145,10 +145,15 @@ TEST(PointsTest, WhatIsSaidOfTheGeneratorIsTrue) {
   Tally tally;
   for (int seed = 0; seed < Points(); ++seed) {
     const Point point = Draw(seed);
-    Mock mock(OnCore(1));
-    const RunOutcome run = RunPoint(point, mock);
-    ASSERT_EQ(run.code, 0) << point.load << " " << point.disturbance << run.err << run.out;
-    Judge(seed, point, run, mock.Truth(), &tally);
+    for (int attempt = 1;; ++attempt) {
+      Mock mock(OnCore(1));
+      const RunOutcome run = RunPoint(point, mock);
+      // So starved a generator may not be in time to begin: it says so, and there is no point to judge.
+      if (run.code == 2 && attempt < 4 && run.err.find(" ms too late; ") != std::string::npos) continue;
+      ASSERT_EQ(run.code, 0) << point.load << " " << point.disturbance << run.err << run.out;
+      Judge(seed, point, run, mock.Truth(), &tally);
+      break;
+    }
   }
   std::printf("points %d: %d figures, %d off the wire's bound, %d off the bias's; %d clear verdicts, %d wrong\n",
               Points(), tally.figures, tally.off_wire, tally.off_bias, tally.verdicts, tally.wrong);
