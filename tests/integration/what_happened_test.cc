@@ -267,7 +267,8 @@ TEST(NeverSentTest, ASlotOfATargetThatNeverAnswersAConnectionWasNotStopped) {
   listener.Fill();
   proto::Plan plan = Timed(listener.Url(), 2, 300 * kMillisecond);
   *plan.mutable_connect_timeout() = ToDurationProto(800 * kMillisecond);
-  *plan.mutable_timeout() = ToDurationProto(100 * kMillisecond);
+  // Which is how much later the preparation ends: more than a tick, so that an attempt has failed by then.
+  *plan.mutable_timeout() = ToDurationProto(300 * kMillisecond);
   PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.planned, 2u);
   EXPECT_EQ(run.counters[NeverSent::kConnectTimeout], 2u);

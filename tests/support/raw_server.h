@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -42,6 +43,9 @@ inline void SendAll(int fd, const std::string& bytes) {
 
 // The next close of `fd` resets the connection.
 inline void ResetOnClose(int fd) {
+  // A reset takes with it what Nagle's algorithm still holds back.
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const linger hard{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }
