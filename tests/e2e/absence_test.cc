@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/report/decimal.h"
+#include "tests/e2e/absence.h"
 #include "tests/e2e/listen.h"
 
 namespace tidemark {
@@ -99,7 +100,7 @@ TEST(AbsenceTest, ASweepOfStreamsHasColumnsOfItsOwn) {
   ASSERT_EQ(process.Wait(), 0) << process.Err();
   const boost::json::value report = ReadReport(dir / "run.json");
   const std::string csv = Slurp(dir / "run.csv");
-  AbsenceCheck::Csv(csv, report);
+  ExpectCsvOf(report, csv);
   std::istringstream lines(csv);
   std::string titles;
   std::string row;
@@ -185,7 +186,7 @@ void ExpectFound(const std::string& report, const std::string& words) {
   {
     testing::ScopedFakeTestPartResultReporter reporter(
         testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &found);
-    AbsenceCheck::Json(report);
+    ExpectNoFalseZeros(report);
   }
   std::string said;
   for (int i = 0; i < found.size(); ++i) absl::StrAppend(&said, found.GetTestPartResult(i).message(), "\n");

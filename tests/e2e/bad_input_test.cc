@@ -100,7 +100,7 @@ TEST(BadInputTest, CertificatesThatDoNotFitAreNamed) {
   const Certificate good(dir, "good", "IP:127.0.0.1");
   const Certificate other(dir, "other", "DNS:elsewhere.test");
   const Certificate old(dir, "old", "IP:127.0.0.1");
-  LetExpire(old);
+  LetExpire(old.cert, old.key);
   const auto refused = [](const Certificate& certificate, const std::string& authority, const std::string& message) {
     Nginx nginx("ssl_certificate " + certificate.cert + "; ssl_certificate_key " + certificate.key +
                     "; location / { return 200 hello; }",

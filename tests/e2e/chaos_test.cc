@@ -2,6 +2,7 @@
 #include <random>
 #include <set>
 
+#include "tests/e2e/absence.h"
 #include "tests/e2e/hosts.h"
 #include "tests/e2e/programs.h"
 #include "tests/support/relay.h"
@@ -270,7 +271,7 @@ class ChaosRun {
       EXPECT_TRUE(is_coordinator_dead_ || code != 0) << err;
       return;
     }
-    AbsenceCheck::Json(text);
+    ExpectNoFalseZeros(text);
     const auto report = boost::json::parse(text);
     for (const auto& point : AllPoints(report)) EXPECT_TRUE(At(point, "accounting.identity_holds").as_bool()) << err;
     const auto truth = arena_.target().Truth();

@@ -38,25 +38,6 @@ void ExpectRefused(const RunOutcome& run, const Mock& mock) {
   EXPECT_EQ(Int(mock.Truth(), "parsed"), 0);
 }
 
-// Signs `certificate` anew, by the authority in `ca`, with a validity that ended yesterday.
-void LetExpire(const std::string& certificate, const std::string& ca) {
-  const auto open = [](const std::string& path) { return BIO_new_file(path.c_str(), "r"); };
-  BIO* in = open(certificate);
-  X509* cert = PEM_read_bio_X509(in, nullptr, nullptr, nullptr);
-  BIO_free(in);
-  BIO* key_in = open(ca + "/ca.key");
-  EVP_PKEY* key = PEM_read_bio_PrivateKey(key_in, nullptr, nullptr, nullptr);
-  BIO_free(key_in);
-  X509_gmtime_adj(X509_getm_notBefore(cert), -2 * 86'400);
-  X509_gmtime_adj(X509_getm_notAfter(cert), -86'400);
-  EXPECT_GT(X509_sign(cert, key, EVP_sha256()), 0);
-  BIO* out = BIO_new_file(certificate.c_str(), "w");
-  EXPECT_EQ(PEM_write_bio_X509(out, cert), 1);
-  BIO_free(out);
-  X509_free(cert);
-  EVP_PKEY_free(key);
-}
-
 TEST(ControlTlsTest, BothEndsOfOneAuthorityRun) {
   const Authority authority;
   Mock mock;
@@ -118,7 +99,7 @@ TEST(ControlTlsTest, AnAgentMustShowTheNameThatWasDialled) {
 TEST(ControlTlsTest, WhatHasExpiredIsRefused) {
   for (const bool is_agents : {true, false}) {
     const Authority authority;
-    LetExpire((is_agents ? authority.agent : authority.coordinator) + "/cert.pem", authority.ca);
+    LetExpire((is_agents ? authority.agent : authority.coordinator) + "/cert.pem", authority.ca + "/ca.key");
     Mock mock;
     const Agent agent({"--control-certs", authority.agent});
     ExpectRefused(RunWith(agent, authority.coordinator, mock.Url()), mock);

@@ -1,6 +1,8 @@
 // Nobody aims an agent at what its operator has not named, nobody holds it, and it forgets what it was entrusted with.
 #include <netinet/in.h>
+#include <openssl/pem.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <map>
@@ -8,6 +10,7 @@
 
 #include "tests/e2e/memory.h"
 #include "tests/e2e/programs.h"
+#include "tests/support/listener.h"
 
 namespace tidemark {
 namespace {

@@ -1,10 +1,6 @@
 // Programs that may use but a part of a core.
 #pragma once
 
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -15,38 +11,14 @@ namespace tidemark {
 // A control group that may use so many percent of a core.
 class PartOfACore {
  public:
-  explicit PartOfACore(int percent) {
-    const std::string quota = std::to_string(percent * 1'000);
-    for (const char* root : {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup"}) {
-      path_ = std::string(root) + "/tidemark-test-" + std::to_string(getpid());
-      std::error_code ec;
-      if (!std::filesystem::exists(root, ec) || !std::filesystem::create_directory(path_, ec)) continue;
-      is_there_ =
-          Write("cpu.cfs_period_us", "100000") ? Write("cpu.cfs_quota_us", quota) : Write("cpu.max", quota + " 100000");
-      if (is_there_) return;
-      std::filesystem::remove(path_, ec);
-    }
-  }
-  ~PartOfACore() {
-    if (is_there_) rmdir(path_.c_str());
-  }
+  explicit PartOfACore(int percent);
+  ~PartOfACore();
   bool IsThere() const { return is_there_; }
   // A command prefix that runs what follows in the group, on a core of its own if there are several.
-  std::vector<std::string> Prefix() const {
-    std::vector<std::string> prefix = {"sh", "-c", "echo $$ >" + path_ + "/cgroup.procs && exec \"$0\" \"$@\""};
-    for (const std::string& part : OnCore(0)) prefix.push_back(part);
-    return prefix;
-  }
+  std::vector<std::string> Prefix() const;
 
  private:
-  bool Write(const char* file, const std::string& text) const {
-    const std::string name = path_ + "/" + file;
-    if (!std::filesystem::exists(name)) return false;
-    std::ofstream out(name);
-    out << text;
-    out.flush();
-    return out.good();
-  }
+  bool Write(const char* file, const std::string& text) const;
   std::string path_;
   bool is_there_ = false;
 };

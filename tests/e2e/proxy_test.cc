@@ -1,5 +1,9 @@
 // A target behind tinyproxy, a proxy that others have written.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "tests/e2e/programs.h"
+#include "tests/support/listener.h"
 
 namespace tidemark {
 namespace {

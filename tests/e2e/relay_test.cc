@@ -1,13 +1,16 @@
 // The relay that tests put before a target: its record equals the target's own, and its faults are what they say.
 #include "tests/support/relay.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <cstring>
 #include <set>
 
 #include "tests/e2e/programs.h"
+#include "tests/support/listener.h"
 
 namespace tidemark {
 namespace {

@@ -1,5 +1,9 @@
 // WebSockets against the mock and against servers that nobody here wrote.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "tests/e2e/programs.h"
+#include "tests/support/listener.h"
 
 namespace tidemark {
 namespace {

@@ -7,7 +7,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -16,7 +15,6 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <chrono>
 #include <thread>
@@ -27,7 +25,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "tests/mock_exchange/endpoints.h"
-#include "tests/mock_exchange/stamped_stream.h"
 #include "tests/mock_exchange/web_socket.h"
 
 namespace tidemark {
@@ -100,9 +97,6 @@ Response Faulty(Fault fault, const std::string& body) {
   }
 }
 
-tcp::socket& SocketOf(StampedStream& stream) { return stream.socket(); }
-tcp::socket& SocketOf(asio::ssl::stream<StampedStream>& stream) { return stream.next_layer().socket(); }
-
 // Closes with RST, once the kernel has delivered what was written.
 asio::awaitable<void> Reset(tcp::socket& socket) {
   asio::steady_timer timer(socket.get_executor());
@@ -138,18 +132,9 @@ asio::awaitable<void> MockServer::Accept(tcp::acceptor acceptor, asio::ssl::cont
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     ++truth_.accepted;
-    if (tls == nullptr) {
-      asio::co_spawn(io_, Serve(StampedStream(std::move(socket))), asio::detached);
-    } else {
-      asio::co_spawn(io_, ServeTls(std::move(socket), tls), asio::detached);
-    }
+    SSL_CTX* const context = tls == nullptr ? nullptr : tls->native_handle();
+    asio::co_spawn(io_, Serve(StampedStream(std::move(socket), context)), asio::detached);
   }
-}
-
-asio::awaitable<void> MockServer::ServeTls(tcp::socket socket, asio::ssl::context* tls) {
-  asio::ssl::stream<StampedStream> stream(StampedStream(std::move(socket)), *tls);
-  const auto [ec] = co_await stream.async_handshake(asio::ssl::stream_base::server, kAwait);
-  if (!ec) co_await Serve(std::move(stream));
 }
 
 std::shared_ptr<MockServer::Counted> MockServer::Find(const std::string& text) {
@@ -162,8 +147,11 @@ std::shared_ptr<MockServer::Counted> MockServer::Find(const std::string& text) {
   return found->second;
 }
 
-template <typename Stream>
-asio::awaitable<void> MockServer::Serve(Stream stream) {
+asio::awaitable<void> MockServer::Serve(StampedStream stream) {
+  if (stream.is_tls()) {
+    const auto [handshake_error, nothing] = co_await stream.async_handshake(kAwait);
+    if (handshake_error) co_return;
+  }
   boost::beast::flat_buffer buffer;
   asio::steady_timer timer(io_);
   bool is_first = true;
@@ -173,7 +161,7 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     parser.body_limit(16 << 20);
     const auto [read_error, request_bytes] = co_await http::async_read(stream, buffer, parser, kAwait);
     if (read_error) break;
-    const Nanos arrived = StampsOf(stream).received();
+    const Nanos arrived = stream.received();
     const http::request<http::string_body>& request = parser.get();
     const std::string target(request.target().data(), request.target().size());
     keep_alive = request.keep_alive();
@@ -264,18 +252,18 @@ asio::awaitable<void> MockServer::Serve(Stream stream) {
     const auto [write_error, written] = co_await asio::async_write(stream, asio::buffer(response.bytes), kAwait);
     truth_.bytes_sent += written;
     if (fault == Fault::kReset) {
-      co_await Reset(SocketOf(stream));
+      co_await Reset(stream.socket());
       co_return;
     }
     if (write_error) break;
     if (response.is_well_formed) {
       ++truth_.answered;
       ++truth_.statuses[answer.status];
-      truth_.residence.Record(StampsOf(stream).sent() - arrived);
+      truth_.residence.Record(stream.sent() - arrived);
     }
   }
   error_code ec;
-  SocketOf(stream).shutdown(tcp::socket::shutdown_send, ec);
+  stream.socket().shutdown(tcp::socket::shutdown_send, ec);
 }
 
 }  // namespace tidemark

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "tests/mock_exchange/residence.h"
+#include "tests/mock_exchange/stamped_stream.h"
 #include "tests/mock_exchange/truth.h"
 
 namespace tidemark {
@@ -36,9 +37,7 @@ class MockServer {
   };
 
   boost::asio::awaitable<void> Accept(boost::asio::ip::tcp::acceptor acceptor, boost::asio::ssl::context* tls);
-  boost::asio::awaitable<void> ServeTls(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* tls);
-  template <typename Stream>
-  boost::asio::awaitable<void> Serve(Stream stream);
+  boost::asio::awaitable<void> Serve(StampedStream stream);
   // Null if the directives cannot be parsed.
   std::shared_ptr<Counted> Find(const std::string& directives);
 

@@ -3,21 +3,16 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 #include <boost/beast/websocket.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <deque>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tests/mock_exchange/market.h"
-#include "tests/mock_exchange/stamped_stream.h"
 
 namespace tidemark {
 namespace {
@@ -25,7 +20,6 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 namespace websocket = boost::beast::websocket;
-using tcp = asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kForever = asio::steady_timer::time_point::max();
@@ -38,10 +32,9 @@ std::string ChosenSubprotocol(const http::request<http::string_body>& request) {
 }
 
 // One connection that is pushed updates.
-template <typename Stream>
 class Pusher {
  public:
-  Pusher(Stream& stream, const Directives& directives, Nanos first_stream, Nanos ahead, Truth* truth)
+  Pusher(StampedStream& stream, const Directives& directives, Nanos first_stream, Nanos ahead, Truth* truth)
       : socket_(stream),
         d_(directives),
         first_stream_(first_stream),
@@ -331,7 +324,7 @@ class Pusher {
     co_await socket_.async_close(websocket::close_code::going_away, kAwait);
   }
 
-  websocket::stream<Stream&> socket_;
+  websocket::stream<StampedStream&> socket_;
   const Directives d_;
   const Nanos first_stream_;
   const Nanos ahead_;
@@ -346,17 +339,15 @@ class Pusher {
 
 }  // namespace
 
-template <typename Stream>
-asio::awaitable<void> ServeStream(Stream& stream, const http::request<http::string_body>& request,
+asio::awaitable<void> ServeStream(StampedStream& stream, const http::request<http::string_body>& request,
                                   Directives directives, Nanos first_stream, Nanos ahead, Truth* truth) {
-  Pusher<Stream> pusher(stream, directives, first_stream, ahead, truth);
+  Pusher pusher(stream, directives, first_stream, ahead, truth);
   co_await pusher.Serve(request);
 }
 
-template <typename Stream>
-asio::awaitable<void> ServeEcho(Stream& stream, const http::request<http::string_body>& request, Residence* residence,
-                                Truth* truth) {
-  websocket::stream<Stream&> socket(stream);
+asio::awaitable<void> ServeEcho(StampedStream& stream, const http::request<http::string_body>& request,
+                                Residence* residence, Truth* truth) {
+  websocket::stream<StampedStream&> socket(stream);
   socket.read_message_max(kMaxMessage);
   const std::string subprotocol = ChosenSubprotocol(request);
   if (!subprotocol.empty()) {
@@ -378,7 +369,7 @@ asio::awaitable<void> ServeEcho(Stream& stream, const http::request<http::string
         ++truth->faults[absl::StrCat("closed by the client: ", static_cast<int>(socket.reason().code))];
       co_return;
     }
-    const Nanos arrived = StampsOf(stream).received();
+    const Nanos arrived = stream.received();
     ++truth->parsed;
     truth->bytes_received += size;
     truth->AddArrival(arrived);
@@ -393,17 +384,9 @@ asio::awaitable<void> ServeEcho(Stream& stream, const http::request<http::string
     if (write_error) co_return;
     truth->bytes_sent += written;
     ++truth->answered;
-    truth->residence.Record(StampsOf(stream).sent() - arrived);
+    truth->residence.Record(stream.sent() - arrived);
     buffer.clear();
   }
 }
-
-template asio::awaitable<void> ServeStream(StampedStream&, const http::request<http::string_body>&, Directives, Nanos,
-                                           Nanos, Truth*);
-template asio::awaitable<void> ServeStream(asio::ssl::stream<StampedStream>&, const http::request<http::string_body>&,
-                                           Directives, Nanos, Nanos, Truth*);
-template asio::awaitable<void> ServeEcho(StampedStream&, const http::request<http::string_body>&, Residence*, Truth*);
-template asio::awaitable<void> ServeEcho(asio::ssl::stream<StampedStream>&, const http::request<http::string_body>&,
-                                         Residence*, Truth*);
 
 }  // namespace tidemark

@@ -7,19 +7,18 @@
 #include <memory>
 
 #include "tests/mock_exchange/residence.h"
+#include "tests/mock_exchange/stamped_stream.h"
 #include "tests/mock_exchange/truth.h"
 
 namespace tidemark {
 
 // Accepts the upgrade that `request` asks for and sends each message back when `residence` lets it, until the client
 // closes (ServeStream: pushes updates, as `directives` say, common ones since `first_stream`, with stamps of a clock
-// that is `ahead`). A message counts in *truth as a request does. `Stream` is a StampedStream or an ssl::stream of one.
-template <typename Stream>
-boost::asio::awaitable<void> ServeStream(Stream& stream,
+// that is `ahead`). A message counts in *truth as a request does.
+boost::asio::awaitable<void> ServeStream(StampedStream& stream,
                                          const boost::beast::http::request<boost::beast::http::string_body>& request,
                                          Directives directives, Nanos first_stream, Nanos ahead, Truth* truth);
-template <typename Stream>
-boost::asio::awaitable<void> ServeEcho(Stream& stream,
+boost::asio::awaitable<void> ServeEcho(StampedStream& stream,
                                        const boost::beast::http::request<boost::beast::http::string_body>& request,
                                        Residence* residence, Truth* truth);
 
