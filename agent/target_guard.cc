@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -151,10 +152,24 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
   for (const std::int64_t port : entry.ports) {
     if (port < 1 || port > 65535) return error(absl::StrCat("port ", port, " is none; 1 to 65535"));
   }
-  for (const auto& [name, rate] :
-       {std::pair("max_rate", entry.ceiling.max_rate), std::pair("max_connect_rate", entry.ceiling.max_connect_rate)}) {
-    if (!(rate >= 0 && rate <= static_cast<double>(kMaxRate)))
-      return error(absl::StrCat(name, " is outside 0 to ", kMaxRate));
+  // No ceiling is one that is left out; one that is written is more than none.
+  struct Figure {
+    const char* name;
+    bool is_written;
+    double value;
+    std::int64_t most;
+  };
+  for (const Figure& figure :
+       {Figure{"max_rate", target.has_max_rate(), target.max_rate(), kMaxRate},
+        Figure{"max_connect_rate", target.has_max_connect_rate(), target.max_connect_rate(), kMaxRate},
+        Figure{"max_connections", target.has_max_connections(), static_cast<double>(target.max_connections()),
+               std::numeric_limits<std::int64_t>::max()}}) {
+    if (!figure.is_written) continue;
+    if (figure.value == 0)
+      return error(absl::StrCat(figure.name, ": 0 would allow nothing; give a ceiling above 0, or leave ", figure.name,
+                                " out for none"));
+    if (!(figure.value > 0 && figure.value <= static_cast<double>(figure.most)))
+      return error(absl::StrCat(figure.name, ": is outside 0 to ", figure.most));
   }
   if (entry.is_production && (entry.host.empty() || entry.ceiling.permission.empty()))
     return error("production needs a host, by name, and a permission: who allowed it, and where that is written");

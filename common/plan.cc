@@ -529,7 +529,7 @@ void ApplyOpenLoopDefaults(proto::Sweep* sweep) {
   if (sweep->connections().empty()) sweep->add_connections(100);
   if (sweep->arrivals().empty()) sweep->set_arrivals("poisson");
   if (sweep->pace().empty()) sweep->set_pace("timer");
-  if (sweep->stages().empty() && sweep->requests() == 0 && !sweep->has_duration())
+  if (sweep->stages().empty() && !sweep->has_requests() && !sweep->has_duration())
     *sweep->mutable_duration() = ToDurationProto(30 * kSecond);
 }
 
@@ -541,7 +541,7 @@ void ApplyMixDefaults(bool is_web_socket, proto::Plan* plan) {
   if (plan->requests_size() < 2) return;
   for (int i = 0; i < plan->requests_size(); ++i) {
     proto::Request* const request = plan->mutable_requests(i);
-    if (request->weight() == 0) request->set_weight(1);
+    if (!request->has_weight()) request->set_weight(1);
     if (!request->name().empty()) continue;
     request->set_name(is_web_socket ? absl::StrCat("message ", i + 1)
                                     : absl::StrCat(request->method(), " ", request->path().substr(0, 64)));
@@ -553,10 +553,10 @@ void ApplyMixDefaults(bool is_web_socket, proto::Plan* plan) {
 void ApplyDefaults(proto::Plan* plan) {
   proto::Sweep* sweep = plan->mutable_sweep();
   if (IsOpenLoop(*sweep)) ApplyOpenLoopDefaults(sweep);
-  const bool has_end = sweep->requests_per_connection() != 0 || sweep->requests() != 0 || sweep->has_duration();
+  const bool has_end = sweep->has_requests_per_connection() || sweep->has_requests() || sweep->has_duration();
   if (sweep->connections().empty()) {
     for (const int count : {10, 50, 100, 500, 1000}) sweep->add_connections(count);
-    if (!has_end && sweep->warmup_requests_per_connection() == 0 && !sweep->has_warmup())
+    if (!has_end && !sweep->has_warmup_requests_per_connection() && !sweep->has_warmup())
       sweep->set_warmup_requests_per_connection(10);
   }
   if (!has_end && !IsOpenLoop(*sweep)) sweep->set_requests_per_connection(100);
@@ -583,10 +583,10 @@ void ApplyDefaults(proto::Plan* plan) {
     if (listen->clock().time_unit().empty()) listen->mutable_clock()->set_time_unit(listen->time_unit());
   }
   if (plan->web_socket().listen().sequence().rule() == "checksum" &&
-      plan->web_socket().listen().sequence().depth() == 0)
+      !plan->web_socket().listen().sequence().has_depth())
     plan->mutable_web_socket()->mutable_listen()->mutable_sequence()->set_depth(10);
   if (plan->on_agent_loss().empty()) plan->set_on_agent_loss("redo");
-  if (plan->max_response_bytes() == 0) plan->set_max_response_bytes(64 << 20);
+  if (!plan->has_max_response_bytes()) plan->set_max_response_bytes(64 << 20);
 }
 
 namespace {
@@ -633,6 +633,30 @@ absl::Status CheckText(const google::protobuf::Message& message, const std::stri
         if (!IsUtf8(text)) return Invalid(name, "is not UTF-8; write other bytes in a body file, or percent-encoded");
       }
     }
+  }
+  return absl::OkStatus();
+}
+
+// A count that is written and 0, where leaving it out means something else.
+absl::Status CheckZeros(const proto::Plan& plan) {
+  struct Figure {
+    const char* field;
+    bool is_zero;
+  };
+  const proto::Sweep& sweep = plan.sweep();
+  const proto::Sequence& sequence = plan.web_socket().listen().sequence();
+  const auto has_no_weight = [](const proto::Request& request) {
+    return request.has_weight() && request.weight() == 0;
+  };
+  for (const Figure& figure :
+       {Figure{"sweep.requests", sweep.has_requests() && sweep.requests() == 0},
+        Figure{"sweep.requests_per_connection",
+               sweep.has_requests_per_connection() && sweep.requests_per_connection() == 0},
+        Figure{"requests.weight", std::any_of(plan.requests().begin(), plan.requests().end(), has_no_weight)},
+        Figure{"max_response_bytes", plan.has_max_response_bytes() && plan.max_response_bytes() == 0},
+        Figure{"web_socket.pipeline", plan.web_socket().has_pipeline() && plan.web_socket().pipeline() == 0},
+        Figure{"web_socket.listen.sequence.depth", sequence.has_depth() && sequence.depth() == 0}}) {
+    if (figure.is_zero) return Invalid(figure.field, "is 0; give at least 1, or leave it out");
   }
   return absl::OkStatus();
 }
@@ -913,6 +937,7 @@ absl::Status CheckAddresses(const proto::Plan& plan, const Target& target) {
 absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckText(plan, ""));
   TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(plan.target()));
+  TIDEMARK_RETURN_IF_ERROR(CheckZeros(plan));
   TIDEMARK_RETURN_IF_ERROR(CheckSweep(plan.sweep()));
   TIDEMARK_RETURN_IF_ERROR(CheckDuration("timeout", FromProto(plan.timeout()), kMillisecond, kMaxTimeout));
   TIDEMARK_RETURN_IF_ERROR(

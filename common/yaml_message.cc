@@ -148,6 +148,8 @@ class Reader {
     if (!node.IsSequence() && field.cpp_type() == FieldDescriptor::CPPTYPE_STRING)
       return ReadValue(node, path, depth, field, message);  // which says what is wrong
     if (!node.IsSequence()) return Error(node, path, "must be a list");
+    // Read as one that was left out, it would mean the default, or no limit.
+    if (node.size() == 0) return Error(node, path, "is an empty list; give it an entry, or leave the field out");
     for (const YAML::Node& item : node) TIDEMARK_RETURN_IF_ERROR(ReadValue(item, path, depth, field, message));
     return absl::OkStatus();
   }

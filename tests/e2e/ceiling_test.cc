@@ -31,8 +31,8 @@ TargetGuard Capped(double max_rate, double max_connect_rate = 0) {
   proto::AllowList list;
   proto::AllowedTarget* const target = list.add_targets();
   target->set_cidr("127.0.0.0/8");
-  target->set_max_rate(max_rate);
-  target->set_max_connect_rate(max_connect_rate);
+  if (max_rate != 0) target->set_max_rate(max_rate);
+  if (max_connect_rate != 0) target->set_max_connect_rate(max_connect_rate);
   return *TargetGuard::Make({}, list);
 }
 

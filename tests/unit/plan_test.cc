@@ -190,6 +190,16 @@ TEST(PlanTest, StagesAreRampsAndHolds) {
 
 TEST(PlanTest, ImpossibleValuesAreNamed) {
   const BadPlan kCases[] = {
+      {"zero requests", [](proto::Plan* p) { p->mutable_sweep()->set_requests(0); },
+       "sweep.requests: is 0; give at least 1, or leave it out"},
+      {"zero requests per connection", [](proto::Plan* p) { p->mutable_sweep()->set_requests_per_connection(0); },
+       "sweep.requests_per_connection: is 0"},
+      {"zero weight", [](proto::Plan* p) { p->mutable_requests(0)->set_weight(0); }, "requests.weight: is 0"},
+      {"zero response", [](proto::Plan* p) { p->set_max_response_bytes(0); }, "max_response_bytes: is 0"},
+      {"zero pipeline", [](proto::Plan* p) { p->mutable_web_socket()->set_pipeline(0); }, "web_socket.pipeline: is 0"},
+      {"zero depth",
+       [](proto::Plan* p) { p->mutable_web_socket()->mutable_listen()->mutable_sequence()->set_depth(0); },
+       "web_socket.listen.sequence.depth: is 0"},
       {"zero connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 0); },
        "sweep.connections: 0 is outside"},
       {"absurd connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 1LL << 40); },

@@ -60,6 +60,34 @@ proto::AllowList List(const std::string& yaml) {
   return list;
 }
 
+// What is written holds: a ceiling of 0 would allow nothing, and one that is left out is none.
+TEST(TargetGuardTest, ACeilingOfZeroIsRefusedAndOneThatIsLeftOutIsNone) {
+  for (const std::string name : {"max_rate", "max_connections", "max_connect_rate"}) {
+    for (const std::string who : {"host: api.example.test", "cidr: 10.0.0.0/8", "unix: /run/api.sock"}) {
+      const auto guard = TargetGuard::Make({}, List("targets:\n- {" + who + ", " + name + ": 0}\n"));
+      EXPECT_THAT(guard,
+                  FailsWith("--allow-list: '" + who.substr(6) + "': " + name +
+                            ": 0 would allow nothing; give a ceiling above 0, or leave " + name + " out for none"));
+    }
+  }
+  const TargetGuard guard = *TargetGuard::Make({}, List("targets:\n- {cidr: 10.0.0.0/8}\n"));
+  const auto ceiling = guard.Check("x", Address("10.0.0.1"), false);
+  ASSERT_OK(ceiling);
+  EXPECT_EQ(ceiling->max_rate, 0);
+  EXPECT_EQ(ceiling->max_connections, 0);
+  EXPECT_EQ(ceiling->max_connect_rate, 0);
+}
+
+TEST(TargetGuardTest, AnEmptyListIsRefused) {
+  for (const auto& [yaml, where] :
+       {std::pair{"targets:\n- {host: api.example.test, ports: []}", "list:2: targets.ports: is an empty list"},
+        {"targets: []", "list:1: targets: is an empty list"},
+        {"secrets: []", "list:1: secrets: is an empty list"}}) {
+    proto::AllowList list;
+    EXPECT_THAT(ParseYaml(yaml, "list", "allow-list", &list), FailsWith(where));
+  }
+}
+
 SocketAddress AddressAt(const char* text, std::uint16_t port) {
   SocketAddress address = Address(text);
   reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port = htons(port);
