@@ -39,7 +39,7 @@ Examples:
 Counts take k, M, G, and rates too: 5k, 0.5, 30/m or 10/h; durations need a unit (500us, 20ms, 30s, 2m).
 Exit codes: 0 done; 1 usage, plan, refused target, limits; 2 agents; 3 accounting broken or a point
 left partial; 4 with --strict; 5 target unresolvable, refused, TLS failure, or nothing succeeded; 70 internal error;
-130 interrupted.)";
+99 an expectation missed; 130 interrupted.)";
 
 constexpr char kSearchExamples[] = R"(
 Examples:

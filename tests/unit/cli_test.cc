@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -334,6 +336,19 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
 
 TEST(CliTest, HelpTeachesWithExamplesAndVersionIsPrinted) {
   const CommandLine help = Parse({"run", "--help"});
+  // Each code that README lists.
+  std::ifstream readme(TIDEMARK_SOURCE_DIR "/README.md");
+  bool is_table = false;
+  int codes = 0;
+  const std::string listed = help.text.substr(std::min(help.text.size(), help.text.find("Exit codes:")));
+  for (std::string line; std::getline(readme, line);) {
+    is_table = is_table ? line.rfind("#", 0) != 0 : line == "## Exit codes";
+    int code = 0;
+    if (!is_table || std::sscanf(line.c_str(), "| %d |", &code) != 1) continue;
+    ++codes;
+    EXPECT_TRUE(std::regex_search(listed, std::regex("[ \n]" + std::to_string(code) + " "))) << code << listed;
+  }
+  EXPECT_GE(codes, 9);
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_NE(help.text.find("Examples:"), std::string::npos);
   EXPECT_NE(help.text.find("--dry-run"), std::string::npos);
