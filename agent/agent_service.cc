@@ -1,6 +1,8 @@
 #include "agent/agent_service.h"
 
+#include <atomic>
 #include <cstdio>
+#include <limits>
 #include <random>
 #include <thread>
 #include <utility>
@@ -28,8 +30,9 @@ std::uint64_t RandomIncarnation() {
 // says `what` then.
 class Lease {
  public:
-  Lease(grpc::ServerContext* context, Nanos length, std::string what)
-      : context_(context), length_(length), what_(std::move(what)), thread_([this] { Watch(); }) {}
+  // `shown`, if there is one, is its end while it is waited for.
+  Lease(grpc::ServerContext* context, Nanos length, std::string what, std::atomic<Nanos>* shown = nullptr)
+      : context_(context), length_(length), what_(std::move(what)), shown_(shown), thread_([this] { Watch(); }) {}
   ~Lease() {
     {
       MutexLock lock(&mutex_);
@@ -41,11 +44,14 @@ class Lease {
   // Reads the next command; false if the stream ended or the lease ran out.
   bool Read(Stream* stream, proto::Command* command) {
     end_ = MonotonicNow() + length_;
+    Show(end_);
     SetDeadline(end_);
     const bool has_read = stream->Read(command);
     SetDeadline(kNone);
     // Who was stopped for longer finds old commands when it wakes, of a coordinator that has given it up.
-    return has_read && MonotonicNow() <= end_;
+    if (!has_read || MonotonicNow() > end_) return false;
+    Show(std::numeric_limits<Nanos>::max());
+    return true;
   }
   // When the lease runs out that the last Read began.
   Nanos end() const { return end_; }
@@ -53,6 +59,9 @@ class Lease {
  private:
   static constexpr Nanos kNone = 0;
 
+  void Show(Nanos end) {
+    if (shown_ != nullptr) shown_->store(end, std::memory_order_relaxed);
+  }
   void SetDeadline(Nanos deadline) {
     MutexLock lock(&mutex_);
     deadline_ = deadline;
@@ -71,6 +80,7 @@ class Lease {
   grpc::ServerContext* const context_;
   const Nanos length_;
   const std::string what_;
+  std::atomic<Nanos>* const shown_;
   Nanos end_ = 0;
   Mutex mutex_;
   CondVar changed_;
@@ -193,7 +203,8 @@ absl::StatusOr<std::shared_ptr<LiveRun>> AgentService::Find(const proto::Resume&
 void AgentService::OpenSession(proto::Open open, LiveRun* run) const {
   run->Open(options_.open_limit, [this, run, open = std::move(open)](const Patience& patience) {
     return Session::Open(
-        open, options_.guard, incarnation_, [run](const proto::Event& event) { run->Say(event); }, patience);
+        open, options_.guard, incarnation_, [run](const proto::Event& event) { run->Say(event); }, patience,
+        &run->lease);
   });
 }
 
@@ -271,7 +282,8 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
 bool AgentService::Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream) {
   bool is_closed = false;
   Lease lease(context, options_.lease,
-              absl::StrCat("the coordinator was silent for ", options_.lease / kSecond, " s; its run is stopped"));
+              absl::StrCat("the coordinator was silent for ", options_.lease / kSecond, " s; its run is stopped"),
+              &run->lease);
   proto::Command command;
   while (status.ok() && !is_closed && lease.Read(stream, &command)) {
     bool is_new = false;

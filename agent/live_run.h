@@ -1,7 +1,9 @@
 // One run at this agent, over one stream after another.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -58,8 +60,8 @@ class LiveRun {
   // Sends it if there is a stream.
   void SayOnce(proto::Event event);
   void Fail(const absl::Status& status) { Say(FailureEvent(status)); }
-  // Ends the point that is running, if any: what is in flight has `limit` to be answered; and waits until its final shard
-  // has been said, or should have been. From any thread.
+  // Ends the point that is running, if any: what is in flight has `limit` to be answered; and waits until its final
+  // shard has been said, or should have been. From any thread.
   void Drain(Nanos limit);
 
   // Takes note of what the coordinator has heard. Errors: FailedPrecondition if a command is missing before this one,
@@ -69,6 +71,9 @@ class LiveRun {
   // Ends the run from outside: its stream is cancelled, and no other may take it over.
   void Abandon();
 
+  // Until when the coordinator wants what the run does: the workers look at it before they send. While a command is
+  // obeyed it does not end.
+  std::atomic<Nanos> lease{std::numeric_limits<Nanos>::max()};
   std::unique_ptr<Session> session;
 
   // How long somebody who was told that the run is over may take to leave by himself.

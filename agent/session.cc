@@ -91,7 +91,8 @@ void ShareBodies(Worker::Settings* settings) {
 
 // The clock of the plan's target, read for the first time.
 absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan& plan, const TargetGuard& guard,
-                                                              const TlsFiles& files, const Patience& patience) {
+                                                              const TlsFiles& files, const Patience& patience,
+                                                              const std::atomic<Nanos>* lease) {
   const proto::Listen& listen = plan.web_socket().listen();
   TIDEMARK_ASSIGN_OR_RETURN(Target target, ParseTarget(listen.clock().url()));
   TargetClock::Settings settings{.target = std::move(target),
@@ -99,6 +100,7 @@ absl::StatusOr<std::unique_ptr<TargetClock>> StartTargetClock(const proto::Plan&
                                  .unit = *ParseTimeUnit("time_unit", listen.clock().time_unit()),
                                  .every = FromProto(listen.clock().every()),
                                  .timeout = FromProto(plan.connect_timeout()),
+                                 .lease = lease,
                                  .patience = patience};
   TIDEMARK_ASSIGN_OR_RETURN(Aim aim, TakeAim(settings.target, plan, guard, patience));
   settings.address = aim.addresses.front();
@@ -138,7 +140,8 @@ absl::Status GoThroughProxy(const TargetGuard& guard, Worker::Settings* settings
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, const TargetGuard& guard,
-                                                       std::uint64_t incarnation, Emit emit, const Patience& patience) {
+                                                       std::uint64_t incarnation, Emit emit, const Patience& patience,
+                                                       const std::atomic<Nanos>* lease) {
   const proto::Plan& plan = open.plan();
   TIDEMARK_RETURN_IF_ERROR(ValidatePlan(plan));
   Worker::Settings settings{.plan = plan};
@@ -183,10 +186,11 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   session->ceiling_ = aim.ceiling;
   session->memory_ = MemoryOf(plan);
   if (plan.web_socket().listen().has_clock()) {
-    TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard, tls_files, patience));
+    TIDEMARK_ASSIGN_OR_RETURN(session->target_clock_, StartTargetClock(plan, guard, tls_files, patience, lease));
     settings.target_clock = &session->target_clock_->offset();
   }
   settings.workers = worker_count;
+  settings.lease = lease;
   settings.sends = guard.budgets().Of(Budgets::Kind::kSends, aim.ceiling.max_rate);
   settings.connects = guard.budgets().Of(Budgets::Kind::kConnects, aim.ceiling.max_connect_rate);
   const auto shared = std::make_shared<const Worker::Settings>(settings);

@@ -1,6 +1,7 @@
 // One run at one agent: prepare, arm, run, drain, point after point.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,11 +36,13 @@ class Session {
 
   // Validates the plan, resolves the target, asks the guard, starts the workers; waits no longer for others than
   // `patience`, whose interrupt ends what the session waits for later as well.
+  // `lease`, which outlives the session: its end. What was frozen until then sends nothing more; null: none.
   // Errors: InvalidArgument (plan), PermissionDenied (guard), NotFound (target's name, a secret, its clock),
   // Unavailable (a name that was not found in time), Cancelled (interrupted).
   static absl::StatusOr<std::unique_ptr<Session>> Open(const proto::Open& open, const TargetGuard& guard,
                                                        std::uint64_t incarnation, Emit emit,
-                                                       const Patience& patience = Patience());
+                                                       const Patience& patience = Patience(),
+                                                       const std::atomic<Nanos>* lease = nullptr);
   ~Session();  // closes every connection and joins every thread; interrupt the patience before
 
   // Starts opening connections; a Ready event follows.

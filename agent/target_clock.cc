@@ -156,8 +156,10 @@ absl::StatusOr<std::unique_ptr<TargetClock>> TargetClock::Start(Settings setting
   }
   if (clock->Latest().bounds.readings() == 0) return status;
   clock->settings_.patience = clock->settings_.patience.WithoutDeadline();
-  clock->questions_ =
-      std::make_unique<Periodic>(clock->settings_.every, [raw = clock.get()] { raw->Ask().IgnoreError(); });  // counted
+  clock->questions_ = std::make_unique<Periodic>(clock->settings_.every, [raw = clock.get()] {
+    const std::atomic<Nanos>* const lease = raw->settings_.lease;
+    if (lease == nullptr || MonotonicNow() <= lease->load()) raw->Ask().IgnoreError();  // counted
+  });
   return clock;
 }
 

@@ -57,7 +57,8 @@ class TargetClock {
     Nanos timeout = 0;
     std::shared_ptr<Budget> sends = nullptr;  // of the agent, as in Worker::Settings
     std::shared_ptr<Budget> connects = nullptr;
-    Patience patience = {};  // with the first answers; later ones end with its interrupt alone
+    const std::atomic<Nanos>* lease = nullptr;  // as in Worker::Settings
+    Patience patience = {};                     // with the first answers; later ones end with its interrupt alone
   };
 
   // Blocks for the first answers, and no more than one time-out if none comes.  Errors: NotFound saying why there was

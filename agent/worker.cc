@@ -42,6 +42,11 @@ constexpr Nanos kStall = 150 * kMillisecond;
 // No ceiling makes preparing wait for longer.
 constexpr Nanos kMaxPacedPreparing = 24 * 3600 * kSecond;
 
+// Without a coordinator there is no lease that could end.
+constexpr std::atomic<Nanos> kEndless = kNeverDue;
+// Requests of one turn that go out between two looks at the lease.
+constexpr std::size_t kSendsAtOnce = 8;
+
 ListenRules RulesOf(const proto::Listen& listen) {
   ListenRules rules{.streams = StreamRules::Of(listen)};
   if (listen.has_hold()) rules.hold = FromProto(listen.hold());
@@ -61,6 +66,7 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
       settings_(*shared_),
       tls_(std::move(tls)),
       report_(std::move(report)),
+      lease_(settings_.lease == nullptr ? &kEndless : settings_.lease),
       wheel_(MonotonicNow()) {
   const proto::Plan& plan = settings_.plan;
   context_.loop = &loop_;
@@ -177,13 +183,17 @@ void Worker::Run() {
       StandStill(turn_start - wake);
     if (turn_start >= duration_end_) [[unlikely]]
       CutDuration();
-    // All responses of a turn are read before the next requests go out: a send between two reads would delay the
-    // second one's time stamp, and wake the target for each request instead of once.
-    context_.is_in_turn = true;
-    for (const epoll_event& event : events) static_cast<Connection*>(event.data.ptr)->OnEvents(event.events);
-    context_.is_in_turn = false;
-    for (Connection* connection : context_.to_send) connection->Send();
-    context_.to_send.clear();
+    if (HasLease()) [[likely]] {
+      // All responses of a turn are read before the next requests go out: a send between two reads would delay the
+      // second one's time stamp, and wake the target for each request instead of once.
+      context_.is_in_turn = true;
+      for (const epoll_event& event : events) static_cast<Connection*>(event.data.ptr)->OnEvents(event.events);
+      context_.is_in_turn = false;
+      SendDue();
+    }
+    // Who was frozen finds here that nobody wants this load any more, before any of it goes out.
+    if (!HasLease()) [[unlikely]]
+      StopNow(0);
     loop_.RunPosted();
     AfterTurn();
     if (context_.now - turn_start > kStoodStill) [[unlikely]]
@@ -191,6 +201,16 @@ void Worker::Run() {
     if (!events.empty() && recorder_ != nullptr) (*recorder_)[Metric::kLoopLag].Record(context_.now - turn_start);
   }
   connections_.clear();
+}
+
+// What the turn's responses have made due. It may be long, and the freeze fall into it.
+void Worker::SendDue() {
+  std::vector<Connection*>& to_send = context_.to_send;
+  for (std::size_t first = 0; first < to_send.size() && HasLease(); first += kSendsAtOnce) {
+    const std::size_t end = std::min(first + kSendsAtOnce, to_send.size());
+    for (std::size_t i = first; i < end; ++i) to_send[i]->Send();
+  }
+  to_send.clear();
 }
 
 // For `length`, up to now, this thread read nothing, although it should have.
@@ -227,7 +247,10 @@ void Worker::AfterTurn() {
   if (context_.now >= next_tick_) {
     next_tick_ = context_.now - context_.now % TimeoutWheel::kTick + TimeoutWheel::kTick;
     context_.open_credits = kOpenCredits;
-    wheel_.Advance(context_.now, [](TimeoutWheel::Node* node) { static_cast<Connection*>(node)->OnDeadline(); });
+    wheel_.Advance(context_.now, [this](TimeoutWheel::Node* node) {
+      if (HasLease()) [[likely]]
+        static_cast<Connection*>(node)->OnDeadline();
+    });
   }
   if (context_.has_held) [[unlikely]]
     ServeHeld();
@@ -306,11 +329,15 @@ std::string Worker::RemarkOnAcks() {
 // Open loop: slots that have fallen due wait, and free connections take them.
 void Worker::ReleaseDue() {
   OpenLoop& open_loop = *context_.open_loop;
-  while (open_loop.next_due() <= context_.now) {
-    const bool is_first = !open_loop.HasWaiting();
-    context_.book.FallDue(open_loop.Release());
-    if (context_.backing_off > 0 && context_.first_free == nullptr) ++recorder_->counters.waited_for_back_off;
-    while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting(is_first);
+  // What falls due meanwhile goes out at once, unless so much time has gone by that the lease is over.
+  while (open_loop.next_due() <= context_.now && HasLease()) {
+    const Nanos until = context_.now;
+    while (open_loop.next_due() <= until) {
+      const bool is_first = !open_loop.HasWaiting();
+      context_.book.FallDue(open_loop.Release());
+      if (context_.backing_off > 0 && context_.first_free == nullptr) ++recorder_->counters.waited_for_back_off;
+      while (open_loop.HasWaiting() && context_.first_free != nullptr) context_.first_free->ServeWaiting(is_first);
+    }
   }
 }
 
@@ -330,7 +357,7 @@ void Worker::Storm() {
 // Pings are spread evenly over their interval.
 void Worker::PingDue() {
   const auto count = static_cast<Nanos>(connections_.size());
-  while (count > 0 && phase_start_ + context_.ping_every * (pinged_ + count) / count <= context_.now) {
+  while (count > 0 && HasLease() && phase_start_ + context_.ping_every * (pinged_ + count) / count <= context_.now) {
     connections_[static_cast<std::size_t>(pinged_++ % count)].Ping();
   }
 }
@@ -377,7 +404,7 @@ void Worker::Prepare(const WorkerShare& share) {
 
 // Opens as many connections as the ramp and the peer's accept queue allow.
 void Worker::OpenConnections() {
-  while (opened_ < connections_.size() && context_.open_credits > 0) {
+  while (opened_ < connections_.size() && context_.open_credits > 0 && HasLease()) {
     if (context_.may_connect_at > context_.now) return;
     --context_.open_credits;
     connections_[opened_++].Open();
@@ -498,18 +525,20 @@ void Worker::StartPoint(bool is_stopped) {
 }
 
 void Worker::Stop(Nanos grace) {
-  loop_.Post([this, grace] {
-    if (state_ == State::kVacant) return;
-    if (state_ == State::kPreparing || state_ == State::kWarming) FinishPreparing();
-    if (state_ == State::kReady) {
-      // Never started: its slots are planned and stopped, so that the point's account is whole.
-      start_ = context_.now;
-      StartPoint(true);
-    }
-    duration_end_ = std::min(duration_end_, context_.now);
-    CutDuration();
-    EndPoint(grace, NeverSent::kStopped);
-  });
+  loop_.Post([this, grace] { StopNow(grace); });
+}
+
+void Worker::StopNow(Nanos grace) {
+  if (state_ == State::kVacant) return;
+  if (state_ == State::kPreparing || state_ == State::kWarming) FinishPreparing();
+  if (state_ == State::kReady) {
+    // Never started: its slots are planned and stopped, so that the point's account is whole.
+    start_ = context_.now;
+    StartPoint(true);
+  }
+  duration_end_ = std::min(duration_end_, context_.now);
+  CutDuration();
+  EndPoint(grace, NeverSent::kStopped);
 }
 
 void Worker::Finish() {

@@ -73,6 +73,7 @@ class Worker {
     std::shared_ptr<Budget> connects = nullptr;
     int workers = 1;
     const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ConnectionContext
+    const std::atomic<Nanos>* lease = nullptr;         // ... its end, as the coordinator has renewed it; null: none
   };
   using Report = absl::AnyInvocable<void(WorkerReport)>;
 
@@ -100,6 +101,10 @@ class Worker {
   enum class State { kVacant, kPreparing, kWarming, kReady, kRunning };
 
   void Run();
+  // Whether the coordinator is there, or was at the latest clock reading.
+  bool HasLease() const { return context_.now <= lease_->load(std::memory_order_relaxed); }
+  void SendDue();
+  void StopNow(Nanos grace);
   void StandStill(Nanos length);
   Nanos PrepareLimit() const;
   Nanos NextWake() const;
@@ -129,6 +134,7 @@ class Worker {
   const Settings& settings_;
   SslContext tls_;
   Report report_;
+  const std::atomic<Nanos>* const lease_;
 
   EventLoop loop_;
   TimeoutWheel wheel_;

@@ -99,6 +99,35 @@ TEST(SignalsTest, AnAgentThatHangsIsLostInTimeAndStopsWhenItWakes) {
   EXPECT_EQ(TidemarkRun({"--agents", agents[1]->address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
 }
 
+// An agent that was frozen for longer than its lease looks at it before it sends: all that may still go out is what the
+// worker was in the middle of sending.
+TEST(SignalsTest, AnAgentThatWasFrozenBeyondItsLeaseSendsNothingWhenItWakes) {
+  constexpr std::int64_t kAmidst = 8;  // as worker.cc
+  const std::pair<const char*, std::vector<std::string>> kLoads[] = {
+      {"closed loop", {"-c", "50"}},
+      {"think time", {"-c", "50", "--think-time", "100ms"}},
+      {"open loop", {"-c", "50", "-R", "2k"}},
+      {"new connections", {"-c", "50", "-R", "500", "--new-connection"}},
+  };
+  for (const auto& [name, load] : kLoads) {
+    Mock mock;
+    Agent agent;
+    std::vector<std::string> command = {
+        TIDEMARK_BINARY, "run", "--agents", agent.address(), "-t", "1", "-d", "60s", mock.Url("/mock/delay=5ms")};
+    command.insert(command.end(), load.begin(), load.end());
+    Process run(command);
+    WaitForAnswers(mock, 500, &run);
+    agent.process().Signal(SIGSTOP);
+    EXPECT_NE(run.Wait(std::chrono::seconds(20)), 0) << name;
+    const boost::json::value before = mock.Truth();
+    agent.process().Signal(SIGCONT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+    const boost::json::value after = mock.Truth();
+    EXPECT_LE(Int(after, "parsed") - Int(before, "parsed"), kAmidst) << name;
+    EXPECT_LE(Int(after, "accepted") - Int(before, "accepted"), kAmidst) << name;
+  }
+}
+
 TEST(SignalsTest, AgentsEndOnSigtermAndAfterOneRunWithOnce) {
   Agent agent;
   agent.process().Signal(SIGTERM);
