@@ -128,6 +128,7 @@ class Replay {
     PointResult& point = run_.result.points.back();
     point.merger->Lose(in.agent());
     point.departures[in.agent()] = {.likely = in.likely_gone_ns(), .latest = in.surely_gone_ns()};
+    if (in.has_ended_early()) point.early.insert(in.agent());
     return absl::OkStatus();
   }
 
@@ -245,7 +246,7 @@ void Journal::Add(proto::Shard* shard) {
 }
 
 void Journal::Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note,
-                   const Departure& departure) {
+                   const Departure& departure, bool has_ended_early) {
   proto::JournalRecord record;
   proto::JournalLoss* const loss = record.mutable_loss();
   loss->set_agent(static_cast<std::uint32_t>(agent));
@@ -254,6 +255,7 @@ void Journal::Lose(std::size_t agent, const std::string& why, int exit_code, con
   loss->set_note(note);
   loss->set_likely_gone_ns(departure.likely);
   loss->set_surely_gone_ns(departure.latest);
+  loss->set_has_ended_early(has_ended_early);
   Write(record);
 }
 

@@ -31,7 +31,7 @@ class Journal {
   void Add(proto::Shard* shard);
   // `exit_code` and `note` are what the result says of it.
   void Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note,
-            const Departure& departure);
+            const Departure& departure, bool has_ended_early);
   void EndPoint(const PointResult& point, bool is_abandoned);
   void End(const RunResult& result);
 

@@ -778,7 +778,8 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why, bool ha
     if (!must_redo_) progress_->Say(note);  // the first says it all
     exit_code = kExitOk;
   }
-  if (journal_ != nullptr) journal_->Lose(agent, why, exit_code, note, departure);
+  const bool has_ended_early = point_ != nullptr && point_->early.count(agent) != 0;
+  if (journal_ != nullptr) journal_->Lose(agent, why, exit_code, note, departure, has_ended_early);
   result_.Note(exit_code, std::move(note));
   if (is_redo) {
     must_redo_ = true;

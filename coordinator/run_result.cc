@@ -10,6 +10,7 @@
 #include "common/histogram_codec.h"
 #include "common/plan.h"
 #include "common/status_macros.h"
+#include "common/units.h"
 #include "coordinator/claims.h"
 
 namespace tidemark {
@@ -134,8 +135,14 @@ void ClosePoint(const proto::Plan& plan, PointResult* point, int exit_code, RunR
     const bool has_account = sum.is_final;
     if (has_account && point->early.count(i) == 0) continue;
     point->is_partial = true;
-    if (has_account) continue;
     if (!point->is_started) continue;  // nothing of it was sent
+    if (has_account) {
+      result->Note(exit_code,
+                   absl::StrCat("point of ", point->connections, " connections: agent ", result->agents[i].address(),
+                                " ended it early, after ", FormatDuration(sum.length - sum.length % kMillisecond),
+                                "; all that it sent is accounted for"));
+      continue;
+    }
     const Unaccounted lost = UnaccountedOf(plan, *point, i);
     point->unaccounted_max += lost.most;
     point->unaccounted_is_estimate = point->unaccounted_is_estimate || lost.is_estimate;

@@ -554,21 +554,38 @@ void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Poin
   }
 }
 
-// An agent that was lost lived until the end of the last window that it delivered.
+// What an agent has done of its part of the point, from 0 to 1. Of a number of requests, those that have an outcome; of
+// a time, that which it lived: one that was lost until the end of the last window that it delivered, one that ended
+// early until it said so.
+double PartCovered(const PointResult& point, std::size_t index, double length_s) {
+  const AgentSum& agent = point.merger->agents()[index];
+  const bool has_ended_early = point.early.count(index) != 0;
+  if (agent.is_final && !has_ended_early) return 1;
+  if (const std::int64_t requests = point.request_shares[index]; requests != 0) {
+    const std::uint64_t ended = agent.counters.OutcomeTotal() + agent.counters.NeverSentTotal() -
+                                agent.counters.never_sent[static_cast<std::size_t>(NeverSent::kStopped)];
+    return std::min(1.0, static_cast<double>(ended) / static_cast<double>(requests));
+  }
+  if (length_s == 0) return 1;
+  const double lived_s =
+      has_ended_early ? static_cast<double>(agent.length) / 1e9 : static_cast<double>(agent.last_window + 1);
+  return std::min(1.0, lived_s / length_s);
+}
+
+// Its agents' parts weigh as much as they have connections, or requests.
 std::optional<double> CoveragePercent(const PointResult& point, const proto::Sweep& sweep) {
-  const double length =
-      static_cast<double>(sweep.has_duration() ? FromProto(sweep.duration()) : point.merger->length()) / 1e9;
+  const Nanos planned_length = PointLength(sweep);
+  const double length_s = static_cast<double>(planned_length != 0 ? planned_length : point.merger->length()) / 1e9;
   double planned = 0;
-  double lived = 0;
+  double covered = 0;
   for (std::size_t i = 0; i < point.shares.size(); ++i) {
-    const AgentSum& agent = point.merger->agents()[i];
-    const auto share = static_cast<double>(point.shares[i]);
+    const std::int64_t requests = point.request_shares[i];
+    const auto share = static_cast<double>(requests != 0 ? requests : point.shares[i]);
     planned += share;
-    lived += agent.is_final || length == 0 ? share
-                                           : share * std::min(1.0, static_cast<double>(agent.last_window + 1) / length);
+    covered += share * PartCovered(point, i, length_s);
   }
   if (planned == 0) return std::nullopt;
-  return 100 * lived / planned;
+  return 100 * covered / planned;
 }
 
 // How far apart the first and the last agent began, those without a part in the point left out; and how surely that is

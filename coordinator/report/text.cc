@@ -322,6 +322,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   std::vector<std::string> titles;
   for (const Column& column : kColumns) titles.push_back(column.title);
   const bool is_open = IsOpenLoop(report);
+  const bool is_counted = report.plan().sweep().requests() != 0 || report.plan().sweep().requests_per_connection() != 0;
   titles[0] = is_open && !report.plan().sweep().rates().empty() ? "rate" : "conns";
   absl::StrAppend(&out, bold, IsListening(report) ? StreamTitles() : Row(titles) + "\n", reset);
   for (const proto::Point& point : report.points()) {
@@ -350,9 +351,9 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
       absl::StrAppend(&out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
     for (const std::string& note : point.verdict_notes()) absl::StrAppend(&out, "  Remark   : ", who, note, "\n");
     AppendService(point, who, red, reset, &out);
-    if (point.status() == "PARTIAL" && point.coverage_percent() > 0)
-      absl::StrAppendFormat(&out, "  Coverage : %s%.1f %% of the planned connection time\n", who,
-                            point.coverage_percent());
+    if (point.status() == "PARTIAL" && point.has_coverage_percent())
+      absl::StrAppendFormat(&out, "  Coverage : %s%.1f %% of the planned %s\n", who, point.coverage_percent(),
+                            is_counted ? "requests" : "connection time");
     AppendSplits(point, who, is_open, &out);
     if (point.app_to_wire().count() != 0) {
       absl::StrAppendFormat(

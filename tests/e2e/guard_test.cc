@@ -228,6 +228,8 @@ TEST(GuardTest, AnAgentThatIsToldToEndSendsNothingMoreAndTellsAll) {
                                         "0",
                                         "-o",
                                         "json=" + (dir / "run.json"),
+                                        "--journal",
+                                        dir / "run.journal",
                                         "-c",
                                         "20",
                                         mock.Url("/mock/delay=300ms")};
@@ -235,9 +237,22 @@ TEST(GuardTest, AnAgentThatIsToldToEndSendsNothingMoreAndTellsAll) {
     Process run(command);
     WaitForAnswers(mock, before + 40, &run);
     ExpectAnEnd(&agent);
-    EXPECT_EQ(run.Wait(), 2) << run.Err();
+    EXPECT_EQ(run.Wait(), 3) << run.Err();
     EXPECT_NE(run.Err().find("the agent was told to end"), std::string::npos) << run.Err();
+    EXPECT_NE(run.Err().find("ended it early, after "), std::string::npos) << run.Err();
     const boost::json::value report = ReadReport(dir / "run.json");
+    // Some 40 of 100,000 requests, or a second or two of 60.
+    const double coverage = At(report, "points.0.coverage_percent").to_number<double>();
+    EXPECT_GT(coverage, 0);
+    EXPECT_LT(coverage, 20);
+    EXPECT_NE(run.Out().find("Coverage : "), std::string::npos) << run.Out();
+    // The journal tells the same.
+    Process again(
+        {TIDEMARK_BINARY, "report", "--from-journal", dir / "run.journal", "-o", "json=" + (dir / "again.json")});
+    EXPECT_EQ(again.Wait(), 3) << again.Err();
+    const boost::json::value journaled = ReadReport(dir / "again.json");
+    EXPECT_EQ(At(journaled, "points.0.status").as_string(), "PARTIAL");
+    EXPECT_EQ(At(journaled, "points.0.coverage_percent").to_number<double>(), coverage);
     const std::int64_t parsed = Int(mock.Truth(), "parsed") - before;
     EXPECT_EQ(At(report, "points.0.status").as_string(), "PARTIAL");
     EXPECT_EQ(Int(report, "points.0.accounting.sent"), parsed);

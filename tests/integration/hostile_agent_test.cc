@@ -163,7 +163,7 @@ TEST(HostileAgentTest, AnAgentThatEndsAPointBeforeItsTimeIsLost) {
   for (const proto::Plan& plan : {SmallPlan(), timed}) {
     const Told told = RunWith({idle.address}, plan);
     EXPECT_NE(told.notes.find("it ended the point before its time"), std::string::npos) << told.notes;
-    EXPECT_EQ(told.result.exit_code, kExitAgents) << told.notes;
+    EXPECT_EQ(told.result.exit_code, kExitAccounting) << told.notes;
     ASSERT_EQ(told.result.points.size(), 1u);
     EXPECT_TRUE(told.result.points[0].is_partial);
     EXPECT_EQ(told.result.points[0].unaccounted_max, 0u);  // it has told all
