@@ -216,6 +216,20 @@ void AppendCapacity(const proto::Capacity& c, std::string* out) {
                         c.is_knee_clear() ? "" : "not clear, ", c.knee_power(), c.knee_crossing(), c.knee_kneedle());
 }
 
+// "established 50 before the start; established 3 + refused 1 since", as the two accounts of the JSON.
+std::string ConnectTerms(const proto::Point& total) {
+  const auto is_empty = [](const proto::Counts& counts) {
+    return std::all_of(counts.list().begin(), counts.list().end(),
+                       [](const proto::Count& count) { return count.count() == 0; });
+  };
+  const proto::Counts& before = total.warmup().connections();
+  const proto::Counts& since = total.accounting().connections();
+  std::vector<std::string> parts;
+  if (!is_empty(before)) parts.push_back(absl::StrCat(Terms(before, kConnectResultRows), " before the start"));
+  if (!is_empty(since)) parts.push_back(absl::StrCat(Terms(since, kConnectResultRows), " since"));
+  return parts.empty() ? "none" : absl::StrJoin(parts, "; ");
+}
+
 // How long the target served nobody, and how much of the connection time that was asked for there was, if not all.
 void AppendService(const proto::Point& point, const std::string& who, const std::string& red, const std::string& reset,
                    std::string* out) {
@@ -384,9 +398,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   }
   AppendStatuses(total.accounting(), "", &out);
   if (HasAnswers(total.warmup())) AppendStatuses(total.warmup(), "before the start, ", &out);
-  proto::Counts connections = total.accounting().connections();
-  AddCounts(total.warmup().connections(), &connections);
-  absl::StrAppend(&out, "  Connect  : ", Terms(connections, kConnectResultRows));
+  absl::StrAppend(&out, "  Connect  : ", ConnectTerms(total));
   if (const std::uint64_t resumed = total.accounting().tls_resumed() + total.warmup().tls_resumed(); resumed != 0) {
     absl::StrAppend(&out, "; ", FormatCount(resumed), " TLS sessions resumed");
   }

@@ -19,6 +19,23 @@ TEST(ShortE2e, OneProcessAgainstTheMockCountsWhatItCounts) {
   EXPECT_NE(run.out.find("Account  : planned 200 = sent 200"), std::string::npos) << run.out;
 }
 
+// The text and the JSON tell the same of connections: those before the start apart from those since.
+TEST(ShortE2e, ConnectionsBeforeTheStartAndSinceAreToldApart) {
+  Mock mock;
+  const RunOutcome kept = TidemarkRun({"-c", "4", "-n", "20", "--warmup", "0", mock.Url()});
+  EXPECT_EQ(Int(kept.report, "total.warmup.connections.established"), 4);
+  EXPECT_EQ(Int(kept.report, "total.accounting.connections.established"), 0);
+  EXPECT_NE(kept.out.find("  Connect  : established 4 before the start\n"), std::string::npos) << kept.out;
+  const RunOutcome made = TidemarkRun({"-c", "1", "-n", "20", "--warmup", "0", "--new-connection", mock.Url()});
+  const std::int64_t before = Int(made.report, "total.warmup.connections.established");
+  const std::int64_t since = Int(made.report, "total.accounting.connections.established");
+  EXPECT_EQ(since + before, 20);
+  EXPECT_NE(made.out.find("  Connect  : established " + std::to_string(before) + " before the start; established " +
+                          std::to_string(since) + " since\n"),
+            std::string::npos)
+      << made.out;
+}
+
 TEST(ShortE2e, TwoAgentsOverTlsAgainstNginxCountItsLog) {
   TempDir dir;
   const Certificate certificate(dir, "localhost", "DNS:localhost,IP:127.0.0.1");
