@@ -718,8 +718,9 @@ bool Connection::MayFollow(Nanos done, Direction* direction) {
   ConnectionContext& c = *context_;
   if (!IsRedirect(parser_.status())) return false;
   if (done - sent_ - (hop_ == nullptr ? 0 : hop_->held) > c.timeout) return false;
-  if (hop_ != nullptr && hop_->made >= c.follow) {
-    ++c.recorder->counters.redirects_cut;
+  const bool is_over = c.IsOver(done);
+  if (is_over || (hop_ != nullptr && hop_->made >= c.follow)) {
+    ++(is_over ? c.recorder->counters.redirects_ended : c.recorder->counters.redirects_cut);
     return false;
   }
   const absl::string_view request = RequestOfSlot().Of(slot_);
@@ -763,6 +764,10 @@ void Connection::SendHop() {
   Hop& hop = *hop_;
   is_kept_ = false;
   c.ReadClock();
+  if (c.IsOver(c.now)) {
+    CutHop();
+    return Rest(c.now);
+  }
   if (!MaySend()) return;
   hop.request = MakeHop(RequestOfSlot().Of(slot_), hop.path, hop.is_get);
   parser_.Start(hop.request.is_head);
@@ -783,6 +788,12 @@ void Connection::LoseHop(int error) {
   c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->first_sent}, OutcomeOf(error), c.ReadClock());
   hop_.reset();
   has_slot_ = is_kept_ = false;
+}
+
+// The point ended before the hop went out.
+void Connection::CutHop() {
+  ++context_->recorder->counters.redirects_ended;
+  LoseHop(ECANCELED);
 }
 
 // Whether the connection ends, by the plan, with the request that has just been answered on it.
@@ -916,7 +927,7 @@ void Connection::FailConnect(Phase phase, int error, std::string text, std::stri
   if (!was_established || phase == Phase::kTls) refusal_ = c.last_refusal = reason;
   if (IsFollowing()) {
     // Of a hop not a byte went out: it may go out on the next connection, once.
-    if (was_established && !std::exchange(hop_->is_reopened, true)) return Open();
+    if (was_established && !c.IsOver(c.now) && !std::exchange(hop_->is_reopened, true)) return Open();
     LoseHop(error);
   }
   const bool is_out_of_patience = c.is_preparing || c.now - failing_since_ >= kPatience;
@@ -1016,7 +1027,12 @@ void Connection::FailRequest(int error) {
 
 void Connection::StopWaiting(NeverSent reason) {
   ConnectionContext& c = *context_;
-  if (IsFollowing()) return;  // in flight
+  if (IsFollowing()) {
+    if (sent_bytes_ > 0 || state_ == State::kReceiving) return;  // in flight
+    Close();
+    CutHop();
+    return Settle();
+  }
   const bool is_opening = state_ > State::kBackoff && state_ < State::kIdle;
   const bool is_young = refusal_ == NeverSent::kCount && c.now - sent_ < kYoungAttempt;
   // Nothing is known against this attempt yet.

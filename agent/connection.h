@@ -108,6 +108,7 @@ struct ConnectionContext {
   Match ping_match;        // ... in the latter case
 
   // State of the worker as its connections see it.
+  bool is_over = false;      // the time of the point has passed, or it was stopped: no hop begins
   bool is_preparing = true;  // connections stay open for the start, whether or not they have a slot
   KnownHeader known_header;
   const Masks* masks = nullptr;  // of the plan's secrets
@@ -171,6 +172,8 @@ struct ConnectionContext {
     counted_to = instant;
     asked = connections;
   }
+  // Whether nothing new may begin at `instant`, not even the hop of a slot that is under way.
+  bool IsOver(Nanos instant) const { return is_over || pacer.IsStopped() || instant >= pacer.end(); }
   void EndCounting() { counted_to = TimeoutWheel::kNever; }
   // Brings the integrals of the connections that are up, and of those that are asked for, up to `instant`.
   void CountConnections(Nanos instant) {
@@ -434,6 +437,7 @@ class Connection : public TimeoutWheel::Node {
   void Follow(Direction direction, Nanos done);
   void SendHop();
   void LoseHop(int error);
+  void CutHop();
   bool ClaimSlot(Nanos due);
   void DeferSlot();
   void PlanDeferred();

@@ -380,6 +380,7 @@ void Worker::Prepare(const WorkerShare& share) {
     context_.BeginAnswers();
     context_.pacer.LimitEach();
     context_.is_preparing = true;
+    context_.is_over = false;
     // From the warm-up on, so that the rate of requests is known at the start.
     if (context_.has_stamps) context_.stamps.Begin(context_.stamp_every, context_.NextRandom(), phase_start_);
     context_.book.Number(share_.first_slot, share_.slot_stride);
@@ -502,7 +503,7 @@ void Worker::StartPoint(bool is_stopped) {
   if (share_.arrivals) context_.BeginOpenLoop(*share_.arrivals, phase_start_);
   if (settings_.is_target_on_this_machine && !share_.arrivals && context_.think_time == 0 && !context_.listen)
     core_sharing_.Begin(phase_start_, 0);
-  context_.is_preparing = false;
+  context_.is_preparing = context_.is_over = false;
   context_.BeginAnswers();
   // Streams have not waited for the start.
   recorder_->counters.early_messages = recorder_->counters.messages;
@@ -572,6 +573,7 @@ void Worker::CountName(bool is_kept, std::string remark) {
 // The point's duration is over: what comes from now on is drained, and in no rate. Once.
 void Worker::CutDuration() {
   const Nanos end = std::exchange(duration_end_, TimeoutWheel::kNever);
+  context_.is_over = true;
   if (state_ != State::kRunning || is_draining_) return;  // a second Stop has nothing to cut
   length_ = std::max<Nanos>(1, std::min(end, context_.now) - phase_start_);
   context_.book.Integrate(std::min(end, context_.now));

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "agent/budget.h"
 #include "tests/e2e/programs.h"
 #include "tests/support/random.h"
@@ -69,7 +70,17 @@ void ExpectWithin(const RelayRecord& record, double max_rate, double max_connect
 struct Target {
   Mock mock;
   Relay relay{mock.Url("").substr(7)};
+  // Leads each request to where it is answered.
+  RawServer leading{[](int fd) {
+    for (std::string request; ReadRequest(fd, &request); request.clear()) {
+      const bool is_hop = absl::StrContains(request, "GET /a ");
+      SendAll(fd, is_hop ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+                         : "HTTP/1.1 302 Go\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n");
+    }
+  }};
+  Relay to_leading{absl::StrCat("127.0.0.1:", leading.port())};
   std::string Url(const std::string& path) const { return "http://" + relay.address() + path; }
+  std::string Leading() const { return "http://" + to_leading.address() + "/"; }
   std::string Ws(const std::string& path) const { return "ws://" + relay.address() + path; }
 };
 
@@ -122,11 +133,12 @@ struct Draw {
   double max_rate = 0;
   double max_connect_rate = 0;
   enum class Loop { kOnce, kSamePoint, kNewRun } loop = Loop::kOnce;
+  bool is_led = false;    // the target redirects
   bool is_paced = false;  // wants more than it gets, for `busy`
   Nanos busy = 0;
 };
 
-constexpr int kModes = 16;
+constexpr int kModes = 17;
 
 // A plan of one second or so, of mode `mode`, against the ceilings that go with it.
 Draw DrawPlan(int mode, const Target& target, std::mt19937_64& rng) {
@@ -259,6 +271,14 @@ Draw DrawPlan(int mode, const Target& target, std::mt19937_64& rng) {
       plan = http("/mock/fault=reset/3");
       For(&plan, length);
       break;
+    case 16:
+      draw.name = "redirects that are followed";
+      plan = PlanFor(target.Leading(), connections, 10);
+      plan.set_follow(3);
+      rng() % 2 == 0 ? For(&plan, length) : Pace(&plan, draw.max_rate, length);
+      if (rng() % 2 == 0) *plan.mutable_sweep()->mutable_warmup() = ToDurationProto(length / 4);
+      draw.is_led = true;
+      break;
   }
   plan.set_threads(static_cast<std::int32_t>(between(1, 3)));
   ApplyDefaults(&plan);
@@ -280,8 +300,11 @@ void Try(int mode, std::uint64_t seed) {
   } else {
     Restart(draw.plan, guard, 800 * kMillisecond, draw.loop == Draw::Loop::kNewRun);
   }
-  const RelayRecord record = target.relay.Record();
+  const RelayRecord record = draw.is_led ? target.to_leading.Record() : target.relay.Record();
   EXPECT_FALSE(Sent(record).empty());
+  if (draw.is_led) {
+    EXPECT_GT(run.counters.redirects_followed, 0u);
+  }
   ExpectWithin(record, draw.max_rate, draw.max_connect_rate);
   if (!draw.is_paced) return;
   EXPECT_GT(run.counters.held, 0u);
@@ -292,7 +315,7 @@ void Try(int mode, std::uint64_t seed) {
 TEST(CeilingTest, WhatArrivesKeepsWithinIt) {
   const std::uint64_t seed = TestSeed();
   SCOPED_TRACE(testing::Message() << "TIDEMARK_SEED=" << seed);
-  const int plans = IsFull() ? 100 : 24;
+  const int plans = IsFull() ? 100 : kModes;
   constexpr int kAtOnce = 8;
   std::atomic<int> next{0};
   std::vector<std::thread> threads;

@@ -365,6 +365,58 @@ TEST(FollowingTest, ACutEndsASlotThatFollows) {
   EXPECT_EQ(run.counters[Outcome::kCutOff], 2u);
 }
 
+// What leads on after the end of a point, its warm-up or an interruption is itself the answer: no hop begins then.
+void ExpectNoLateHops(const proto::Plan& plan, const char* name, Nanos after) {
+  std::atomic<int> hops{0};
+  // Answers come after the end.
+  RawServer server([&hops, after](int fd) {
+    for (std::string request; ReadRequest(fd, &request); request.clear()) {
+      hops += absl::StrContains(request, "GET /a ") ? 1 : 0;
+      std::this_thread::sleep_for(std::chrono::nanoseconds(after));
+      SendAll(fd, Redirect(302, "/a"));
+    }
+  });
+  proto::Plan aimed = plan;
+  aimed.set_target(absl::StrCat("http://127.0.0.1:", server.port(), "/"));
+  PointRun run = RunOnePoint(aimed);
+  EXPECT_EQ(hops, 0) << name;
+  EXPECT_EQ(run.counters.redirects_followed, 0u) << name;
+  EXPECT_GT(run.counters.sent, 0u) << name;
+  EXPECT_EQ(run.counters.redirects_ended, run.counters.sent) << name;
+  EXPECT_EQ(run.counters[Outcome::kStatus3xx], run.counters.sent) << name;
+  EXPECT_EQ(run.counters.drained, run.counters.sent) << name;
+}
+
+TEST(FollowingTest, NoHopBeginsAfterTheEndOfAPoint) {
+  proto::Plan closed = Following("http://127.0.0.1:1/", 3, 1);
+  closed.mutable_sweep()->clear_requests_per_connection();
+  *closed.mutable_sweep()->mutable_duration() = ToDurationProto(100 * kMillisecond);
+  ExpectNoLateHops(closed, "closed loop", 300 * kMillisecond);
+  proto::Plan open = Following("http://127.0.0.1:1/", 3, 1);
+  Pace(&open, 30, 100 * kMillisecond);
+  ExpectNoLateHops(open, "open loop", 300 * kMillisecond);
+}
+
+// A hop that waits for the ceiling when the end comes is not sent any more: the slot, which was sent, is cut off.
+TEST(FollowingTest, AHopThatWaitsAtTheEndIsCut) {
+  PathServer server({{"/", Redirect(302, "/a")}});
+  proto::AllowList list;
+  proto::AllowedTarget* const target = list.add_targets();
+  target->set_cidr("127.0.0.0/8");
+  target->set_max_rate(10);
+  proto::Plan plan = Following(server.Url(), 8, 1);
+  plan.mutable_sweep()->clear_requests_per_connection();
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(500 * kMillisecond);
+  PointRun run = RunOnePoint(plan, *TargetGuard::Make({}, list));
+  const auto hops = static_cast<std::uint64_t>(server.Count("GET /a"));
+  EXPECT_EQ(run.counters.redirects_followed, hops);
+  EXPECT_EQ(run.counters.sent, static_cast<std::uint64_t>(server.Count("GET /")));
+  EXPECT_EQ(run.counters.sent - hops, run.counters.redirects_ended);
+  EXPECT_GT(run.counters.redirects_ended, 0u);
+  EXPECT_EQ(run.counters.OutcomeTotal(), run.counters.sent);
+  EXPECT_EQ(run.pending.in_flight, 0u);
+}
+
 TEST(FollowingTest, OverTlsItIsTheSame) {
   const ServerTls tls;
   std::atomic<int> handshakes{0};
