@@ -97,6 +97,7 @@ struct ConnectionContext {
   std::string reply_id;                    // ... JSON pointer; empty: the next message is the reply
   std::span<const std::string> subscribe;  // ... messages that open a connection
   Match ack;                               // ... what answers each of them; without a pointer nothing is awaited
+  std::int64_t message_room = 0;           // ... bytes that messages in pieces may still take
   std::size_t pipeline = 1;                // ... requests under way at once
   Nanos control_interval = 0;              // ... between subscriptions, pings and pongs; 0: none
   const std::atomic<Nanos>* target_clock = nullptr;  // ... its offset to our wall clock; null: 0

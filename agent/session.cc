@@ -337,6 +337,8 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   // Slots are dealt in turn: to the agents that have connections, and then to their workers that do.
   const auto sharing =
       std::count_if(connections.begin(), connections.end(), [](std::int64_t count) { return count > 0; });
+  // What the plan leaves of what CheckSize allows it.
+  const std::int64_t message_room = UsableMemory() / 2 - memory_.Of(worker_count, prepare.connections());
   host_at_start_ = ReadHostCounters();
   attempt_ = prepare.attempt();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -349,6 +351,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
          .slot_stride = static_cast<std::uint64_t>(prepare.streams() * sharing),
          .requests = requests[i],
          .connecting = std::max<std::int64_t>(1, sharing),
+         .message_room = message_room / worker_count,
          .connect_rate = prepare.connect_rate(),
          .arrivals = arrivals[i],
          .warmup = warmup[i]});

@@ -8,6 +8,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -22,6 +23,9 @@
 
 namespace tidemark {
 namespace {
+
+// What a reader keeps for its next message, of what it has grown to.
+constexpr std::int64_t kMostIdle = 64 << 10;
 
 namespace http = boost::beast::http;
 
@@ -240,6 +244,7 @@ FrameReader::Event FrameReader::ReadHeader(absl::string_view* bytes, std::uint64
     if (!is_fragmented_) {
       message_bytes_ = 0;
       kept_.clear();
+      if (held_ > kMostIdle) GiveBack();
       utf8_left_ = 0;
       is_text_ = opcode_ == Opcode::kText;
       is_compressed_ = reserved != 0;
@@ -281,7 +286,7 @@ FrameReader::Event FrameReader::ReadData(absl::string_view* bytes, std::uint64_t
   if (is_text_ && !is_compressed_ && !CheckUtf8(part)) return Fail(kCloseBadPayload);
   const bool is_over = left_ == 0 && is_final_;
   const bool is_whole = is_over && message_bytes_ == size;
-  if ((must_keep || is_compressed_) && !is_whole) kept_.append(part.data(), part.size());
+  if ((must_keep || is_compressed_) && !is_whole && !Keep(part)) return Fail(kCloseTooBig);
   if (left_ > 0) return Event::kNeedMore;
   is_in_frame_ = false;
   is_fragmented_ = !is_final_;
@@ -290,6 +295,30 @@ FrameReader::Event FrameReader::ReadData(absl::string_view* bytes, std::uint64_t
   if (is_compressed_) return Inflate(max_message_bytes);
   if (is_text_ && utf8_left_ != 0) return Fail(kCloseBadPayload);
   return Event::kMessage;
+}
+
+// False if there is no room for it.
+bool FrameReader::Keep(absl::string_view part) {
+  const std::size_t before = kept_.capacity();
+  const std::size_t wanted = kept_.size() + part.size();
+  if (room_ != nullptr && wanted > before) {
+    const auto left = static_cast<std::size_t>(std::max<std::int64_t>(0, *room_));
+    is_out_of_room_ = wanted - before > left;
+    if (is_out_of_room_) return false;
+    // Twice as much each time, or a long message would be copied again with each of its pieces.
+    kept_.reserve(std::min(std::max(wanted, 2 * before), before + left));
+    const auto taken = static_cast<std::int64_t>(kept_.capacity() - before);
+    *room_ -= taken;
+    held_ += taken;
+  }
+  kept_.append(part.data(), part.size());
+  return true;
+}
+
+void FrameReader::GiveBack() {
+  if (held_ == 0) return;
+  kept_ = std::string();
+  *room_ += std::exchange(held_, 0);
 }
 
 FrameReader::Event FrameReader::Inflate(std::uint64_t max_message_bytes) {

@@ -58,6 +58,11 @@ std::uint32_t StatusOf(absl::string_view answer);
 // Use: Next until it says kNeedMore, with all bytes that have come.
 class FrameReader {
  public:
+  FrameReader() = default;
+  FrameReader(const FrameReader&) = delete;
+  FrameReader& operator=(const FrameReader&) = delete;
+  ~FrameReader() { GiveBack(); }
+
   enum class Event : std::uint8_t {
     kNeedMore,
     kMessage,
@@ -70,6 +75,11 @@ class FrameReader {
   // Takes what it deals with off the front of *bytes. With `must_keep` payload() of a message is its payload; else a
   // message that came in pieces has none.
   Event Next(absl::string_view* bytes, std::uint64_t max_message_bytes, bool must_keep);
+
+  // What it keeps of messages that come in pieces comes out of `room`, in bytes, which all readers of a worker share
+  // and which outlives them. A message that finds none is too big.
+  void Bound(std::int64_t* room) { room_ = room; }
+  bool is_out_of_room() const { return is_out_of_room_; }
 
   // From now on messages may be compressed; `deflate` outlives the reader.
   void AllowDeflate(MessageDeflate* deflate) { deflate_ = deflate; }
@@ -90,8 +100,12 @@ class FrameReader {
   Event Inflate(std::uint64_t max_message_bytes);
   Event Fail(int close_code);
   bool CheckUtf8(absl::string_view text);
+  bool Keep(absl::string_view part);
+  void GiveBack();
 
   MessageDeflate* deflate_ = nullptr;
+  std::int64_t* room_ = nullptr;  // null: as much as it likes
+  std::int64_t held_ = 0;         // of it
   absl::string_view payload_;
   std::string kept_;        // of a message in pieces
   std::string control_;     // of a control frame, which may stand between the pieces
@@ -101,6 +115,7 @@ class FrameReader {
   Opcode opcode_ = Opcode::kContinuation;  // of the frame
   std::uint8_t header_[kMaxServerHeader] = {};
   std::uint8_t header_size_ = 0;
+  bool is_out_of_room_ = false;
   std::uint8_t utf8_left_ = 0;  // continuation bytes that a character still needs, the next one ...
   std::uint8_t utf8_low_ = 0;   // ... within these two
   std::uint8_t utf8_high_ = 0;

@@ -83,6 +83,7 @@ void Connection::OnUpgradeReadable() {
     spill_.reset();
     (*c.recorder)[Metric::kUpgrade].Record(now - sent_);
     web_socket_->is_deflated = upgrade->is_deflated;
+    web_socket_->reader.Bound(&c.message_room);
     if (upgrade->is_deflated) web_socket_->reader.AllowDeflate(c.deflate.get());
     if (!upgrade->is_deflated && c.deflate != nullptr) ++c.recorder->counters.not_deflated;
     const std::string rest(bytes.substr(upgrade->consumed));  // messages may have come with the answer
@@ -310,6 +311,7 @@ void Connection::EndViolated() {
   ConnectionContext& c = *context_;
   WebSocket& w = *web_socket_;
   const int code = w.reader.close_code();
+  if (w.reader.is_out_of_room()) ++c.recorder->counters.out_of_memory;
   ++c.recorder->counters[code == kCloseTooBig       ? Finding::kOversized
                          : code == kCloseBadPayload ? Finding::kBadPayload
                                                     : Finding::kViolation];

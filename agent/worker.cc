@@ -384,6 +384,7 @@ void Worker::Prepare(const WorkerShare& share) {
     // From the warm-up on, so that the rate of requests is known at the start.
     if (context_.has_stamps) context_.stamps.Begin(context_.stamp_every, context_.NextRandom(), phase_start_);
     context_.book.Number(share_.first_slot, share_.slot_stride);
+    context_.message_room = share_.message_room;
     context_.settled = 0;
     context_.may_connect_at = context_.connect_interval = 0;
     if (share_.connect_rate != 0) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,12 +26,13 @@ namespace tidemark {
 struct WorkerShare {
   std::uint32_t point = 0;
   std::int64_t connections = 0;
-  std::int64_t first_connection = 0;      // number in the run of the worker's first connection
-  std::int64_t connection_stride = 1;     // ... and how far apart its others are
-  std::uint64_t first_slot = 0;           // number of the worker's first slot
-  std::uint64_t slot_stride = 1;          // ... and how far apart its others are
-  std::int64_t requests = 0;              // of a total; 0 if the plan has none
-  std::int64_t connecting = 1;            // workers that share ...
+  std::int64_t first_connection = 0;   // number in the run of the worker's first connection
+  std::int64_t connection_stride = 1;  // ... and how far apart its others are
+  std::uint64_t first_slot = 0;        // number of the worker's first slot
+  std::uint64_t slot_stride = 1;       // ... and how far apart its others are
+  std::int64_t requests = 0;           // of a total; 0 if the plan has none
+  std::int64_t connecting = 1;         // workers that share ...
+  std::int64_t message_room = std::numeric_limits<std::int64_t>::max();  // bytes, of messages that come in pieces
   std::int64_t connect_rate = 0;          // of the agent, connections per 1,000 hours; 0: no limit
   std::optional<Arrivals> arrivals = {};  // of an open loop
   std::optional<Arrivals> warmup = {};    // of an open loop that is warmed up for a time

@@ -45,9 +45,18 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
   if (!agents.empty()) {
     const auto count = static_cast<std::int64_t>(agents.size());
     const std::int64_t workers = plan.threads() > 0 ? plan.threads() : agents[0].description.cores();
-    absl::StrAppend(&out, "# memory: about ",
-                    FormatBytes(static_cast<double>(MemoryOf(plan).Of(workers, (most + count - 1) / count))),
-                    " at each agent, which gives half of what it has\n");
+    const std::int64_t connections = (most + count - 1) / count;
+    const PlanMemory memory = MemoryOf(plan);
+    const auto bytes = [](std::int64_t amount) { return FormatBytes(static_cast<double>(amount)); };
+    absl::StrAppend(&out, "# memory: about ", bytes(memory.Of(workers, connections)),
+                    " at each agent, which gives half of what it has; up to ",
+                    bytes(memory.MostOf(workers, connections)),
+                    " if on every connection at once the target sends all that it may");
+    absl::StrAppend(&out,
+                    memory.answers_per_worker == 0
+                        ? "\n"
+                        : absl::StrCat(", messages of ", bytes(plan.max_response_bytes()),
+                                       " among it (max_response_bytes): those that find no room end as oversized\n"));
   }
   std::int64_t all = 0;
   for (int point = 0; point < PointCount(sweep); ++point) {

@@ -5,6 +5,7 @@
 #include "common/plan_memory.h"
 #include "coordinator/plan_file.h"
 #include "tests/e2e/programs.h"
+#include "tests/support/web_socket_server.h"
 
 namespace tidemark {
 namespace {
@@ -115,6 +116,37 @@ TEST(MemoryTest, WhatTheDryRunSaysIsWhatAnAgentTakes) {
     EXPECT_GT(taken, reckoned / 1.5) << plan.name;
     EXPECT_LT(taken, reckoned * 1.5) << plan.name;
   }
+}
+
+// A target that begins the longest message on every connection takes what the dry run has said, and no more.
+TEST(MemoryTest, WhatAnswersMayTakeIsSaidAndNotExceeded) {
+  constexpr std::size_t kMessage = 4 << 20;
+  constexpr int kConnections = 30;
+  const std::string frame = ServerFrame(1, std::string(kMessage, 'x'));
+  RawServer server([&frame](int fd) {
+    if (!GrantUpgrade(fd)) return;
+    SendAll(fd, frame.substr(0, frame.size() - 10));
+    while (ReadFrame(fd).opcode >= 0) {
+    }
+  });
+  TempDir dir;
+  Spill(dir / "plan.yaml", "target: ws://127.0.0.1:" + std::to_string(server.port()) + "/\nsweep: { connections: [" +
+                               std::to_string(kConnections) +
+                               "], duration: 3s }\nmax_response_bytes: 4MiB\nweb_socket: { listen: { time: /E } }\n");
+  Agent agent;
+  const double before = MemoryOf(&agent, "VmRSS:");
+  Process dry({TIDEMARK_BINARY, "run", dir / "plan.yaml", "--agents", agent.address(), "-t", "1", "--dry-run"});
+  EXPECT_EQ(dry.Wait(), 0) << dry.Err();
+  const std::string line = "; up to ";
+  const std::size_t at = dry.Out().find(line);
+  ASSERT_NE(at, std::string::npos) << dry.Out();
+  EXPECT_NE(dry.Out().find("messages of 4.0MiB among it (max_response_bytes)"), std::string::npos) << dry.Out();
+  const double most = Mebibytes(dry.Out().substr(at + line.size(), 20));
+  TidemarkRun({dir / "plan.yaml", "--agents", agent.address(), "-t", "1"});
+  const double taken = MemoryOf(&agent, "VmHWM:") - before;
+  std::printf("at most %.1f MiB, taken %.1f MiB\n", most, taken);
+  EXPECT_GT(taken, 0.9 * kConnections * static_cast<double>(kMessage) / kMiB);
+  EXPECT_LT(taken, most);
 }
 
 }  // namespace

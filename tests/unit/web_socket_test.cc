@@ -169,6 +169,38 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 // Streams of random frames, some of them with a byte changed: Beast is the judge.
+// What readers keep of messages in pieces comes out of one room, and goes back into it.
+TEST(FrameReaderTest, KeepsNoMoreThanThereIsRoomFor) {
+  constexpr std::int64_t kRoom = 100'000;
+  std::int64_t room = kRoom;
+  const auto begin = [](FrameReader* reader, std::size_t bytes) {
+    const std::string frame = ServerFrame(2, std::string(120'000, 'x'));
+    absl::string_view part = absl::string_view(frame).substr(0, bytes);
+    return reader->Next(&part, kLimit, true);
+  };
+  {
+    FrameReader one;
+    one.Bound(&room);
+    EXPECT_EQ(begin(&one, 60'000), FrameReader::Event::kNeedMore);
+    EXPECT_LE(room, kRoom - 59'000);
+    FrameReader other;
+    other.Bound(&room);
+    EXPECT_EQ(begin(&other, 60'000), FrameReader::Event::kFailed);
+    EXPECT_EQ(other.close_code(), kCloseTooBig);
+    EXPECT_TRUE(other.is_out_of_room());
+    // A whole message takes none.
+    FrameReader third;
+    third.Bound(&room);
+    EXPECT_EQ(begin(&third, 200'000), FrameReader::Event::kMessage);
+    EXPECT_FALSE(third.is_out_of_room());
+    EXPECT_GE(room, 0);
+  }
+  EXPECT_EQ(room, kRoom);
+  FrameReader late;
+  late.Bound(&room);
+  EXPECT_EQ(begin(&late, 60'000), FrameReader::Event::kNeedMore);
+}
+
 TEST(FrameReaderTest, ReadsWhatBeastReads) {
   std::mt19937_64 rng(20'261'124);
   const auto below = [&rng](std::uint64_t n) { return rng() % n; };
