@@ -552,6 +552,7 @@ void Connection::RecordPath(Nanos wire, bool is_one_way) {
   if (path_.least_rtt == 0 || wire > unusual || c.now - c.path_looked_at >= kPathInterval) {
     PathInfo path;
     if (!ReadPath(transport_.fd(), &path)) return;
+    path.resent = std::max(path.resent, path_.resent);  // that one was needless may turn out later
     c.path_looked_at = c.now;
     recorder[Metric::kLeastRtt].Record(path.least_rtt);
     recorder[Metric::kRtt].Record(path.rtt);
