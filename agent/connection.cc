@@ -75,6 +75,7 @@ void Connection::AwaitTurn(Nanos turn) {
   HoldClosed();
   awaits_turn_ = true;
   held_since_ = context_->now;
+  PauseHop();
   state_ = State::kBackoff;
   if (has_slot_ && !context_->open_loop) due_ = turn;  // it is not asked for before
   context_->wheel->Schedule(this, turn);
@@ -97,7 +98,7 @@ void Connection::GoOnConnecting() {
 // Its turn to connect has come, or its back-off is over.
 void Connection::EndTurn() {
   has_turn_ = awaits_turn_;
-  if (has_turn_ && IsFollowing()) hop_->held += context_->now - held_since_;
+  if (has_turn_) ResumeHop();
   LeaveBackOff();
   has_slot_ || is_done_ ? Open() : TakeNext(context_->now);
   has_turn_ = false;
@@ -127,6 +128,7 @@ void Connection::HoldBack() {
   ConnectionContext& c = *context_;
   if (std::exchange(is_held_back_, true)) return;
   held_since_ = c.now;
+  PauseHop();
   c.has_held = true;
   ++c.recorder->counters.held;
   const bool is_to_connect = state_ == State::kBackoff;
@@ -139,7 +141,7 @@ void Connection::GoOn() {
   if (!is_held_back_ || state_ == State::kBackoff) return;
   is_held_back_ = false;
   const Nanos now = context_->ReadClock();
-  if (IsFollowing()) hop_->held += now - held_since_;
+  ResumeHop();
   if (state_ < State::kIdle) {
     sent_ += now - held_since_;  // the target has not kept us
     if (!is_succeeding_) ReleaseHold();
@@ -648,8 +650,7 @@ void Connection::OnReadable() {
     }
     if (!transport_.is_tls() && io.bytes < room) return;  // drained
     // A peer that goes on sending does not keep us from the time-out.
-    const Nanos held = IsFollowing() ? hop_->held : 0;
-    if (now - sent_ - held > c.timeout && now - c.stood_still_to >= TimeoutWheel::kTick) return FailRequest(ETIMEDOUT);
+    if (now - sent_ > c.timeout && now - c.stood_still_to >= TimeoutWheel::kTick) return FailRequest(ETIMEDOUT);
   }
 }
 
@@ -711,14 +712,14 @@ void Connection::CompleteOrFollow(Nanos done) {
   parser_.KeepPart();
   if (hop_ != nullptr) hop_->is_over = true;
   CompleteResponse(done);
-  hop_.reset();  // until then how long it was held counts
+  hop_.reset();
 }
 
 // Whether the slot goes on, and where. A redirect that is not followed is an answer like others, and counted besides.
 bool Connection::MayFollow(Nanos done, Direction* direction) {
   ConnectionContext& c = *context_;
   if (!IsRedirect(parser_.status())) return false;
-  if (done - sent_ - (hop_ == nullptr ? 0 : hop_->held) > c.timeout) return false;
+  if (done - sent_ > c.timeout) return false;
   const bool is_over = c.IsOver(done);
   if (is_over || (hop_ != nullptr && hop_->made >= c.follow)) {
     ++(is_over ? c.recorder->counters.redirects_ended : c.recorder->counters.redirects_cut);
@@ -737,7 +738,7 @@ void Connection::Follow(Direction direction, Nanos done) {
   ConnectionContext& c = *context_;
   if (hop_ == nullptr) {
     hop_ = std::make_unique<Hop>();
-    hop_->first_sent = sent_;
+    hop_->sent = sent_;
   }
   hop_->path = std::move(direction.path);
   hop_->is_get = hop_->is_get || BecomesGet(parser_.status(), MethodOf(RequestOfSlot().Of(slot_)));
@@ -774,9 +775,9 @@ void Connection::SendHop() {
   parser_.Start(hop.request.is_head);
   parser_.ParseAnyway();
   first_byte_ = 0;
-  sent_ = hop.first_sent;
+  sent_ = hop.sent;
   state_ = State::kSending;
-  const Nanos limit = hop.first_sent + hop.held + c.timeout;
+  const Nanos limit = hop.sent + c.timeout;
   if (c.now >= limit) return FailRequest(ETIMEDOUT);  // its connection took that long
   c.wheel->Schedule(this, limit);
   ContinueSending();
@@ -786,10 +787,27 @@ void Connection::SendHop() {
 // The slot cannot go on, for want of a connection.
 void Connection::LoseHop(int error) {
   ConnectionContext& c = *context_;
-  c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->first_sent}, OutcomeOf(error), c.ReadClock());
+  ResumeHop();
+  c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->sent}, OutcomeOf(error), c.ReadClock());
   hop_.reset();
   has_slot_ = is_kept_ = false;
 }
+// The slot would go on, but a ceiling or a rate of new connections keeps it from that, from now on: what it waits is no
+// time of the target's.
+void Connection::PauseHop() {
+  if (!IsFollowing() || hop_->paused_at != 0) return;
+  hop_->paused_at = context_->now;
+  context_->book.Pause(context_->now);
+}
+
+void Connection::ResumeHop() {
+  if (!IsFollowing() || hop_->paused_at == 0) return;
+  const Nanos length = context_->now - std::exchange(hop_->paused_at, 0);
+  hop_->sent += length;
+  due_ += length;
+  context_->book.Resume(context_->now);
+}
+
 
 // The point ended before the hop went out.
 void Connection::CutHop() {
@@ -812,7 +830,6 @@ bool Connection::IsLastRequest() {
 bool Connection::IsLate(const SlotBook::Entry& entry, Nanos done) const {
   const ConnectionContext& c = *context_;
   const Nanos limit = entry.sent + c.timeout;
-  if (hop_ != nullptr && done - hop_->held <= limit) return false;
   bool is_ours =
       c.stood_still_from <= limit && limit <= c.stood_still_to && done - c.stood_still_to < TimeoutWheel::kTick;
   if (stamps_.AreOf(entry.slot) && stamps_.from_wire != 0) is_ours = stamps_.from_wire - stamps_.sent <= c.timeout;

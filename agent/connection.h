@@ -340,8 +340,8 @@ class Connection : public TimeoutWheel::Node {
     std::string path;
     bool is_get = false;       // it has become one
     std::int64_t made = 0;     // hops, with this one
-    Nanos first_sent = 0;      // when the slot's first request went out
-    Nanos held = 0;            // how long we kept it from going on
+    Nanos sent = 0;            // when the slot's first request went out, and as much later as we kept it from going on
+    Nanos paused_at = 0;       // since when we keep it; 0: we do not
     bool is_reopened = false;  // an idle connection was lost, and another one has taken its place
     bool is_over = false;      // its answer is the slot's
   };
@@ -443,6 +443,8 @@ class Connection : public TimeoutWheel::Node {
   void DeferSlot();
   void PlanDeferred();
   void Rest(Nanos done);
+  void PauseHop();
+  void ResumeHop();
   void Think(Nanos until);
   void TakeNext(Nanos due);
   void AwaitTurn(Nanos turn);

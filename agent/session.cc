@@ -291,14 +291,17 @@ absl::Status Session::CheckCeiling(const proto::Prepare& prepare) const {
   const double share = PerSecond(highest) / static_cast<double>(prepare.streams());
   const bool is_constant = sweep.arrivals() == "constant";
   const std::int64_t served = sweep.new_connection() ? 1 : sweep.reconnect_after();  // requests on a connection
-  const double connects = served == 0 ? 0 : share / static_cast<double>(served);
+  const double asked = share * static_cast<double>(1 + plan.follow());  // each redirect is a request besides
+  const double connects = served == 0 ? 0 : asked / static_cast<double>(served);
   // What opens a connection counts as well: the upgrade and the subscriptions, or a tunnel.
   double opening = is_tunnelled_ ? 1 : 0;
   if (is_web_socket_) opening += 1 + plan.web_socket().subscribe_size();
-  const double sends = share + connects * opening;
-  TIDEMARK_RETURN_IF_ERROR(CheckRate(sends, ceiling_.max_rate, is_constant, "requests",
-                                     sends > share ? ", with what opens their connections" : ""));
-  return CheckRate(connects, ceiling_.max_connect_rate, is_constant, "new connections", "");
+  const double sends = asked + connects * opening;
+  std::string also = plan.follow() == 0 ? "" : absl::StrCat(", with up to ", plan.follow(), " redirects of each");
+  const std::string hops = also;
+  if (sends > asked) absl::StrAppend(&also, also.empty() ? ", with " : " and ", "what opens their connections");
+  TIDEMARK_RETURN_IF_ERROR(CheckRate(sends, ceiling_.max_rate, is_constant, "requests", also));
+  return CheckRate(connects, ceiling_.max_connect_rate, is_constant, "new connections", hops);
 }
 
 absl::Status Session::Prepare(const proto::Prepare& prepare) {

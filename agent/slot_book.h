@@ -133,10 +133,22 @@ class SlotBook {
     if (instant > flight_changed_) IntegrateInto(recorder_, instant);
   }
 
+  // We keep a slot in flight from going on, from `now` on, and until: that time is none of the request's.
+  void Pause(Nanos now) {
+    IntegrateInto(recorder_, now);
+    --in_flight_;
+    ++paused_;
+  }
+  void Resume(Nanos now) {
+    IntegrateInto(recorder_, now);
+    --paused_;
+    ++in_flight_;
+  }
+
   std::uint64_t waiting() const { return waiting_; }
-  std::uint64_t in_flight() const { return in_flight_; }
+  std::uint64_t in_flight() const { return in_flight_ + paused_; }
   // The point is over; nothing of it is asked for any more.
-  void Forget() { waiting_ = in_flight_ = 0; }
+  void Forget() { waiting_ = in_flight_ = paused_ = 0; }
 
  private:
   Counters& counters() { return recorder_->counters; }
@@ -155,7 +167,8 @@ class SlotBook {
   std::uint64_t next_ = 0;
   std::uint64_t stride_ = 1;
   std::uint64_t waiting_ = 0;
-  std::uint64_t in_flight_ = 0;
+  std::uint64_t in_flight_ = 0;  // but for those that are paused
+  std::uint64_t paused_ = 0;
   Nanos flight_changed_ = 0;  // the last change of in_flight_
   bool is_open_loop_ = false;
   const RequestMix* mix_ = nullptr;

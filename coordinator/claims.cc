@@ -114,13 +114,13 @@ Nanos Times(Nanos time, std::int64_t count) {
 // are tried before it is given up. At most `kMaxDuration`.
 Nanos HeldBack(const proto::Plan& plan, std::int64_t connections, std::int64_t requests, const Ceilings& ceilings) {
   constexpr double kAttempts = 5;
+  const double asked = static_cast<double>(requests) * static_cast<double>(1 + plan.follow());
   const bool is_kept = !plan.sweep().new_connection() && plan.sweep().reconnect_after() == 0;
-  const double opened =
-      kAttempts * static_cast<double>(connections) + (is_kept ? 1 : kAttempts) * static_cast<double>(requests);
+  const double opened = kAttempts * static_cast<double>(connections) + (is_kept ? 1 : kAttempts) * asked;
   const double opening = 2 + plan.web_socket().subscribe_size();  // a tunnel, an upgrade
   double seconds = 0;
   if (ceilings.max_connect_rate > 0) seconds += opened / ceilings.max_connect_rate;
-  if (ceilings.max_rate > 0) seconds += (static_cast<double>(requests) + opened * opening) / ceilings.max_rate;
+  if (ceilings.max_rate > 0) seconds += (asked + opened * opening) / ceilings.max_rate;
   return static_cast<Nanos>(std::min(seconds * 1e9, static_cast<double>(kMaxDuration)));
 }
 

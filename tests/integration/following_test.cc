@@ -326,7 +326,7 @@ TEST(FollowingTest, AnOpenLoopAMixAndAWarmUpFollowToo) {
             run.warmup.sent + run.warmup.redirects_followed + run.counters.sent + run.counters.redirects_followed);
 }
 
-// What the ceiling makes a hop wait counts against no time-out.
+// What the ceiling makes a hop wait is our doing: it counts against no time-out, and is in no latency.
 TEST(FollowingTest, HopsObeyTheCeiling) {
   PathServer server({{"/", Redirect(302, "/a")}});
   proto::AllowList list;
@@ -344,6 +344,47 @@ TEST(FollowingTest, HopsObeyTheCeiling) {
   EXPECT_EQ(run.counters.success, 40u);
   EXPECT_GT(run.counters.held, 20u);
   EXPECT_LE(80, 50 * seconds + Budget::Burst(50));
+  const proto::HistogramSummary service = FactsOf(run, Metric::kService);
+  ASSERT_EQ(service.count(), 40u);
+  EXPECT_LT(service.max_ns(), 200 * kMillisecond);
+  EXPECT_EQ(service.sum_low_ns(), run.counters.busy_ns) << "by Little's law";
+}
+
+// Neither is what the plan's rate of new connections makes it wait.
+TEST(FollowingTest, HopsThatWaitForTheirTurnToConnectAreNotSlow) {
+  PathServer server({{"/", Redirect(302, "/a", kClose)}});
+  proto::Plan plan = Following(server.Url(), 10, 1);
+  plan.mutable_sweep()->set_connect_rate(10);
+  *plan.mutable_timeout() = ToDurationProto(500 * kMillisecond);  // the last waits for a second
+  const PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters.success, 10u);
+  EXPECT_LT(FactsOf(run, Metric::kService).max_ns(), 500 * kMillisecond);
+  EXPECT_EQ(FactsOf(run, Metric::kService).sum_low_ns(), run.counters.busy_ns);
+}
+
+// A schedule whose redirects the ceiling cannot keep is refused, as one that it cannot keep itself.
+TEST(FollowingTest, AScheduleIsRefusedWhoseRedirectsTheCeilingCannotKeep) {
+  proto::AllowList list;
+  proto::AllowedTarget* const target = list.add_targets();
+  target->set_cidr("127.0.0.0/8");
+  target->set_max_rate(100);
+  proto::Open open;
+  open.set_run("test");
+  proto::Plan& plan = *open.mutable_plan();
+  plan = Following("http://127.0.0.1:1/", 4, 3);
+  for (const auto& [rate, is_kept] : {std::pair{25.0, true}, {26.0, false}}) {
+    plan.mutable_sweep()->clear_rates();
+    Pace(&plan, rate, kSecond);
+    auto session = Session::Open(open, *TargetGuard::Make({}, list), 1, [](const proto::Event&) {});
+    ASSERT_OK(session);
+    const absl::Status prepared = (*session)->Prepare(WholePoint(4));
+    EXPECT_EQ(prepared.ok(), is_kept) << prepared;
+    if (is_kept) continue;
+    EXPECT_EQ(prepared.code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_NE(prepared.message().find("a share of 104 requests per second, with up to 3 redirects of each, but"),
+              std::string::npos)
+        << prepared;
+  }
 }
 
 TEST(FollowingTest, ACutEndsASlotThatFollows) {

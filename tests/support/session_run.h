@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/session.h"
+#include "common/metric.h"
 #include "common/mutex.h"
 #include "common/outcome.h"
 #include "common/schedule.h"
@@ -69,6 +70,14 @@ struct PointRun {
   StatusCounts statuses;
   Pending pending;
 };
+
+// Of a metric, over the point.
+inline proto::HistogramSummary FactsOf(const PointRun& run, Metric metric) {
+  for (const proto::HistogramSummary& facts : run.last.cumulative()) {
+    if (facts.metric() == static_cast<std::uint32_t>(metric)) return facts;
+  }
+  return {};
+}
 
 inline proto::Plan PlanFor(const std::string& url, std::int64_t connections, std::int64_t requests_per_connection) {
   proto::Plan plan;
