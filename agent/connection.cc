@@ -507,7 +507,7 @@ IoResult Connection::SendFirst(bool is_stamped) {
   if (awaits_continue_) bytes = bytes.substr(0, head_bytes);
   stamps_ = {};
   if (is_stamped) c.stamps.Take(sent_);
-  if (!is_stamped || awaits_continue_) return transport_.Send(bytes);
+  if (!is_stamped || awaits_continue_ || bytes.size() > kInitialWindow) return transport_.Send(bytes);
   stamps_.slot = slot_;
   stamps_.sent = WallNow();
   return transport_.SendWithStamp(bytes);

@@ -54,6 +54,10 @@ struct ListenRules {
 };
 
 // What the connections of one worker share. Owned by the worker, which outlives them.
+// What goes out at once, whatever the peer does: longer requests may wait for its window, which is no time of ours.
+// Source: RFC 6928, the initial window.
+inline constexpr std::size_t kInitialWindow = 14'600;
+
 struct ConnectionContext {
   EventLoop* loop = nullptr;
   TimeoutWheel* wheel = nullptr;

@@ -397,10 +397,12 @@ void Connection::SendMessage() {
   SetInterest(kToReadAndWrite);
 }
 
-// One of those under way is stamped at a time, and only if it goes out whole: what follows it has another stamp.
+// One of those under way is stamped at a time, and only if it goes out whole - what follows it has another stamp - and
+// has room in the target's window beside the others.
 IoResult Connection::SendStampedMessage(absl::string_view frame) {
   context_->stamps.Take(sent_);
-  if (stamps_.IsWanted()) return transport_.Send(frame);
+  if (stamps_.IsWanted() || frame.size() * (web_socket_->pipeline.size() + 1) > kInitialWindow)
+    return transport_.Send(frame);
   stamps_ = {.slot = slot_, .sent = WallNow()};
   const IoResult io = transport_.SendWithStamp(frame);
   if (io.kind != IoResult::Kind::kDone || io.bytes < frame.size()) stamps_ = {};

@@ -340,5 +340,30 @@ TEST(ConnectionTest, TheConnectRateIsKept) {
   EXPECT_GE(MonotonicNow() - begin, 480 * kMillisecond);
 }
 
+// A target that does not read keeps a long request from the wire: that is no time of ours, and nobody can tell how much
+// it was.
+TEST(ConnectionTest, ARequestThatWaitsForTheTargetsWindowIsNotStamped) {
+  for (const std::size_t size : {std::size_t{1'000}, std::size_t{4} << 20}) {
+    RawServer server([size](int fd) {
+      while (ReadRequest(fd)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        std::string body(size, '\0');
+        for (std::size_t at = 0; at < size;) {
+          const ssize_t n = recv(fd, body.data() + at, size - at, 0);
+          if (n <= 0) return;
+          at += static_cast<std::size_t>(n);
+        }
+        SendAll(fd, kResponse);
+      }
+    });
+    proto::Plan plan = PlanFor(Url(server), 1, 5);
+    plan.mutable_requests(0)->set_method("POST");
+    plan.mutable_requests(0)->set_body(std::string(size, 'x'));
+    const PointRun run = RunOnePoint(plan);
+    EXPECT_EQ(run.counters.success, 5u);
+    EXPECT_EQ(FactsOf(run, Metric::kStamped).count(), size == 1'000 ? 5u : 0u);
+  }
+}
+
 }  // namespace
 }  // namespace tidemark
