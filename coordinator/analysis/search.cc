@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/measured.h"
+#include "coordinator/analysis/own_part.h"
 
 namespace tidemark {
 namespace {
@@ -119,7 +120,7 @@ Answer AssessAll(const std::vector<Expectation>& expectations, const Evidence& e
 void Evidence::Add(const Evidence& other) {
   seconds.insert(seconds.end(), other.seconds.begin(), other.seconds.end());
   unanswered.Add(other.unanswered);
-  measured.Add(other.measured);
+  stamped.Add(other.stamped);
   on_wire.Add(other.on_wire);
   planned += other.planned;
   failed += other.failed;
@@ -156,7 +157,7 @@ bool IsMetOnWire(const Expectation& e, const Evidence& evidence) {
     return e.figure == Expectation::Figure::kMean ? histogram.Mean()
                                                   : static_cast<double>(histogram.Quantile(e.numerator, e.denominator));
   };
-  return estimate.value - (of(evidence.measured) - of(evidence.on_wire)) <= e.limit;
+  return estimate.value - OwnPart(estimate.value, of(evidence.stamped), of(evidence.on_wire)) <= e.limit;
 }
 
 bool IsMet(const Expectation& e, const Evidence& evidence) {

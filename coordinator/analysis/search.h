@@ -22,7 +22,7 @@ struct Evidence {
   Histogram unanswered = {};            // time-outs and the like: with the time at which they were given up
   // Where the kernel stamped enough of them: those latencies, counted as `on_wire` is, and what passed between the two
   // drivers; empty else.
-  Histogram measured = {};
+  Histogram stamped = {};
   Histogram on_wire = {};
   std::uint64_t planned = 0;
   std::uint64_t failed = 0;

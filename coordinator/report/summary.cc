@@ -16,8 +16,10 @@
 #include "common/histogram_codec.h"
 #include "common/measured.h"
 #include "common/plan.h"
+#include "common/units.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/analysis/dead_seconds.h"
+#include "coordinator/analysis/own_part.h"
 #include "coordinator/analysis/usl.h"
 #include "coordinator/report/absent.h"
 #include "coordinator/verdict/split.h"
@@ -379,7 +381,7 @@ void FillSplit(const SplitFigure& figure, proto::Split* out) {
 }
 
 // Where the mean latency of one agent went; all zero where too little was stamped.
-SplitFigure MeanSplit(const AgentSum& agent, Metric headline) {
+SplitFigure MeanSplit(const AgentSum& agent) {
   const auto facts = [&agent](Metric metric) -> const HistogramFacts& {
     return agent.facts[static_cast<std::size_t>(metric)];
   };
@@ -388,8 +390,7 @@ SplitFigure MeanSplit(const AgentSum& agent, Metric headline) {
   };
   if (static_cast<double>(facts(Metric::kTargetTime).count) < gate::kStamps) return {};
   // Of an open loop the service time: what waited for a connection has no stamps.
-  const Metric whole = headline == Metric::kStaleness ? headline : Metric::kStamped;
-  return Split("mean_us", mean(facts(whole)), mean(facts(Metric::kWire)), mean(facts(Metric::kTargetTime)));
+  return Split("mean_us", mean(facts(Metric::kStamped)), mean(facts(Metric::kWire)), mean(facts(Metric::kTargetTime)));
 }
 
 void FillAgentRows(const PointResult& point, proto::Point* out) {
@@ -406,8 +407,7 @@ void FillAgentRows(const PointResult& point, proto::Point* out) {
       row->set_p99_us(Micros(sum.p99));
       row->set_max_us(Micros(sum.max));
     }
-    if (const SplitFigure split = MeanSplit(sum, point.merger->headline()); split.whole > 0)
-      FillSplit(split, row->mutable_split());
+    if (const SplitFigure split = MeanSplit(sum); split.whole > 0) FillSplit(split, row->mutable_split());
     row->set_shards(sum.shards);
     row->set_target_clock_readings(sum.target_clock.readings());
     row->set_target_clock_failures(sum.target_clock.failures());
@@ -496,7 +496,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
     const int workers = point.shares[i] > 0 ? result.agents[i].workers() : 0;
     facts.workers += workers;
     const auto time = static_cast<double>(agent.length) * workers;
-    const SplitFigure mean = MeanSplit(agent, point.merger->headline());
+    const SplitFigure mean = MeanSplit(agent);
     facts.agents.push_back({.means = agent.means,
                             .waited = time <= 0 ? 0 : static_cast<double>(agent.counters.run_delay_ns) / time,
                             .throttled = static_cast<Nanos>(agent.host.throttled_ns()),
@@ -510,6 +510,13 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
     facts.host.set_accept_overflows(facts.host.accept_overflows() + agent.host.accept_overflows());
   }
   for (const SplitFigure& figure : SplitsOf(facts)) FillSplit(figure, out->add_splits());
+  // A row on the wire beside that of all would compare two kinds of requests.
+  if (facts.stamped->count() > 0 && facts.measured->count() > 0 && !IsLikeAll(*facts.stamped, *facts.measured)) {
+    out->clear_wire();
+    out->add_verdict_notes(absl::StrCat(
+        "those that the kernel stamped are not like all: their mean is ", FormatLatency(facts.stamped->Mean() / 1e3),
+        ", that of all ", FormatLatency(facts.measured->Mean() / 1e3), ": there are no figures on the wire"));
+  }
   const Judgement judgement = Judge(facts);
   if (point.is_precise)
     out->add_verdict_notes(
@@ -718,7 +725,7 @@ Evidence EvidenceOf(const proto::Plan& plan, const PointResult& point) {
                     .duration = DurationOf(plan, point)};
   if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
   if (static_cast<double>(merger.histogram(Metric::kWire).count()) >= gate::kStamps) {
-    evidence.measured = merger.histogram(evidence.is_listening ? Metric::kStaleness : Metric::kService);
+    evidence.stamped = merger.histogram(Metric::kStamped);
     evidence.on_wire = merger.histogram(Metric::kWire);
   }
   return evidence;

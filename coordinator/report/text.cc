@@ -369,7 +369,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
       absl::StrAppendFormat(&out, "  Coverage : %s%.1f %% of the planned %s\n", who, point.coverage_percent(),
                             is_counted ? "requests" : "connection time");
     AppendSplits(point, who, is_open, &out);
-    if (point.app_to_wire().count() != 0) {
+    if (point.app_to_wire().count() != 0 && point.wire().count() != 0) {
       absl::StrAppendFormat(
           &out, "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n", who,
           FormatCount(point.wire().count()), FormatLatency(point.app_to_wire().p50_us()),

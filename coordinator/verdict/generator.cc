@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/units.h"
+#include "coordinator/analysis/own_part.h"
 #include "coordinator/verdict/printed.h"
 
 namespace tidemark {
@@ -58,26 +59,19 @@ std::vector<Part> LateParts(const PointFacts& facts) {
   return parts;
 }
 
-// Where the requests in the sample took longer than all, the figure that is printed holds no more than lies between it
-// and the wire.
-double WholeOf(const PointFacts& facts, double stamped, double measured) {
-  // Of streams the stamps are of the last message of a read, which lay unread the shortest.
-  return facts.is_listening ? measured : std::min(stamped, measured);
-}
-
 // Measured at the kernel: what of the stamped requests was neither the network's nor the target's.
 // REQUIRES: IsStamped.
 Part StampedMean(const PointFacts& facts) {
-  const double mean = WholeOf(facts, facts.stamped->Mean(), facts.measured->Mean());
-  return {.figure = "mean", .own = mean - facts.wire->Mean(), .whole = mean};
+  const double mean = facts.measured->Mean();
+  return {.figure = "mean", .own = OwnPart(mean, facts.stamped->Mean(), facts.wire->Mean()), .whole = mean};
 }
 
 std::vector<Part> StampedParts(const PointFacts& facts) {
   std::vector<Part> parts = {StampedMean(facts)};
   for (const Printed& q : kPrinted) {
     if (!q.HasEnough(facts.stamped->count())) continue;
-    const double whole = WholeOf(facts, q.Of(*facts.stamped), q.Of(*facts.measured));
-    parts.push_back({.figure = q.name, .own = whole - q.Of(*facts.wire), .whole = whole});
+    const double whole = q.Of(*facts.measured);
+    parts.push_back({.figure = q.name, .own = OwnPart(whole, q.Of(*facts.stamped), q.Of(*facts.wire)), .whole = whole});
   }
   return parts;
 }

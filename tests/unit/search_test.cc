@@ -87,7 +87,7 @@ TEST(SearchTest, WhatIsMetOnTheWireIsUnsure) {
   Evidence evidence{.seconds = std::vector<Histogram>(1), .planned = 200, .duration = kSecond};
   for (int i = 0; i < 200; ++i) {
     evidence.seconds[0].Record(40 * kMillisecond);
-    evidence.measured.Record(40 * kMillisecond);
+    evidence.stamped.Record(40 * kMillisecond);
   }
   EXPECT_EQ(Assess(expectation, evidence), Answer::kMissed);
   for (int i = 0; i < 200; ++i) evidence.on_wire.Record(5 * kMillisecond);

@@ -508,6 +508,26 @@ TEST(VerdictTest, AFiguresPartsAreItsSum) {
   EXPECT_EQ(odd.target, 10);
 }
 
+// The sampler may have others than all: what they took is held against no others, whether they were faster or slower.
+TEST(VerdictTest, OnlyWhatStampedRequestsThemselvesLostIsOurs) {
+  for (const Nanos stamped_time : {kMillisecond, 200 * kMillisecond}) {
+    Case c(false);  // all: 10 ms
+    Histogram stamped;
+    Histogram wire;
+    for (int i = 0; i < 1'000; ++i) {
+      stamped.Record(stamped_time);
+      wire.Record(stamped_time - 20 * kMicrosecond);
+    }
+    c.facts.stamped = &stamped;
+    c.facts.wire = c.facts.target_time = &wire;
+    EXPECT_EQ(Judge(c.facts).generator, Generator::kTrusted) << Judge(c.facts).generator_reason;
+    for (const SplitFigure& split : SplitsOf(c.facts)) {
+      EXPECT_LT(split.ours, kMillisecond) << split.name;
+      EXPECT_GT(split.target, 9 * kMillisecond) << split.name;
+    }
+  }
+}
+
 TEST(VerdictTest, ANetworkThatTakesMoreThanTheTargetIsNamedAndIsNoFault) {
   Case c(false);
   c.service.Clear();
