@@ -510,6 +510,7 @@ void Worker::StartPoint(bool is_stopped) {
   recorder_->counters.early_messages = recorder_->counters.messages;
   recorder_->counters.early_message_bytes = recorder_->counters.message_bytes;
   recorder_->named.ClearStreams();
+  counted_to_ = phase_start_;
   context_.start = phase_start_;
   context_.book.Number(share_.first_slot, share_.slot_stride);
   context_.settled = 0;
@@ -645,10 +646,10 @@ void Worker::HandOver(bool is_final) {
     recorder_->stood_still = 0;
   } else {
     const Nanos cpu = ThreadCpuTime();
-    counters.cpu_ns += static_cast<std::uint64_t>(cpu - cpu_at_window_);
+    counters.cpu_ns += within(cpu - cpu_at_window_);
     cpu_at_window_ = cpu;
     const Nanos run_delay = ThreadRunDelay();
-    counters.run_delay_ns += static_cast<std::uint64_t>(run_delay - run_delay_at_window_);
+    counters.run_delay_ns += within(run_delay - run_delay_at_window_);
     run_delay_at_window_ = run_delay;
     context_.CountConnections(context_.now);
     if (recorder_->last_end != 0) last_end_ = recorder_->last_end;
@@ -659,6 +660,14 @@ void Worker::HandOver(bool is_final) {
                       .point = share_.point,
                       .connections_up = context_.up,
                       .window = window_,
+    // Up to the end of the duration, which may have passed.
+    const Nanos length = context_.now - counted_to_;
+    const Nanos counted = (length_ != 0 ? phase_start_ + length_ : context_.now) - counted_to_;
+    const auto within = [length, counted](Nanos spent) {
+      if (counted < length) spent = static_cast<Nanos>(absl::int128(spent) * std::max<Nanos>(0, counted) / length);
+      return static_cast<std::uint64_t>(std::clamp<Nanos>(spent, 0, std::max<Nanos>(0, counted)));
+    };
+    counted_to_ = context_.now;
                       .is_final = is_final};
   report.pending = {.waiting = context_.book.waiting(), .in_flight = context_.book.in_flight()};
   report.start_late = start_late_;

@@ -162,7 +162,8 @@ class Worker {
   Nanos storm_at_ = 0;        // 0: none is to come
   Nanos pinged_ = 0;          // pings sent in this point
   std::uint32_t window_ = 0;
-  Nanos last_end_ = 0;  // instant at which a slot last ended within the duration
+  Nanos last_end_ = 0;    // instant at which a slot last ended within the duration
+  Nanos counted_to_ = 0;  // up to when both of these are counted:
   Nanos cpu_at_window_ = 0;
   Nanos run_delay_at_window_ = 0;
   std::uint64_t responses_before_window_ = 0;

@@ -21,7 +21,7 @@ class Judge {
  public:
   Judge(const std::vector<SecondFacts>& facts, Nanos length, bool is_listening)
       : is_listening_(is_listening),
-        count_(static_cast<std::size_t>((length + kSecond - kLeastSecond) / kSecond)),
+        count_(static_cast<std::size_t>((length + kSecond - (length < kSecond ? kLeastSecond : kHalf)) / kSecond)),
         whole_(static_cast<std::size_t>(length / kSecond)),
         out_(count_, Second::kServed) {
     // One entry per second, with nothing where no agent told of it; those after the end follow.

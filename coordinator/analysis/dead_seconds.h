@@ -43,7 +43,8 @@ enum class Second : std::uint8_t {
 // A second without a success in which our own workers stood still for 100 ms or more, or of which no agent told, is the
 // generator's; unless that was less than half of it and a second beside it, with no success between, is dead.
 // `facts`: in order of their seconds, those after the point's end too, since what was under way may have succeeded
-// then. `length`: of the point; its last second counts if 100 ms of it belong to it. Returns one entry per second of
+// then. `length`: of the point; its last second counts if half of it belongs to it, or it is the
+// only one and 100 ms long. Returns one entry per second of
 // `length`.
 std::vector<Second> JudgeSeconds(const std::vector<SecondFacts>& facts, Nanos length, bool is_listening);
 

@@ -545,9 +545,36 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   }
 }
 
-void FillExpected(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
+// `seconds`: SecondsJudged.
+Evidence EvidenceWith(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds) {
+  const Merger& merger = *point.merger;
+  const bool is_open_loop = merger.headline() == Metric::kResponse;
+  const Counters counters = merger.counters();
+  Evidence evidence{.seconds = SecondsOf(merger),
+                    .unanswered = merger.histogram(Metric::kCensored),
+                    .planned = counters.planned,
+                    .failed = counters.planned - counters.success,
+                    .responses = counters.Complete() - counters.drained,
+                    .drained_success = counters.drained_success,
+                    .messages = counters.messages - counters.early_messages - counters.drained_messages,
+                    .findings = counters.findings,
+                    .up_ns = counters.up_ns,
+                    .asked_ns = counters.asked_ns,
+                    .dead_seconds = CountSeconds(seconds, Second::kDead),
+                    .is_listening = IsListening(merger),
+                    .duration = DurationOf(plan, point)};
+  if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
+  if (static_cast<double>(merger.histogram(Metric::kWire).count()) >= gate::kStamps) {
+    evidence.stamped = merger.histogram(Metric::kStamped);
+    evidence.on_wire = merger.histogram(Metric::kWire);
+  }
+  return evidence;
+}
+
+void FillExpected(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds,
+                  proto::Point* out) {
   if (plan.expect().empty()) return;
-  const Evidence evidence = EvidenceOf(plan, point);
+  const Evidence evidence = EvidenceWith(plan, point, seconds);
   for (const std::string& text : plan.expect()) {
     const auto expectation = ParseExpectation(text);
     CHECK(expectation.ok());  // the plan is valid
@@ -707,28 +734,7 @@ proto::Latency SummariseLatency(const Histogram& complete, const Histogram* cens
 }
 
 Evidence EvidenceOf(const proto::Plan& plan, const PointResult& point) {
-  const Merger& merger = *point.merger;
-  const bool is_open_loop = merger.headline() == Metric::kResponse;
-  const Counters counters = merger.counters();
-  Evidence evidence{.seconds = SecondsOf(merger),
-                    .unanswered = merger.histogram(Metric::kCensored),
-                    .planned = counters.planned,
-                    .failed = counters.planned - counters.success,
-                    .responses = counters.Complete() - counters.drained,
-                    .drained_success = counters.drained_success,
-                    .messages = counters.messages - counters.early_messages - counters.drained_messages,
-                    .findings = counters.findings,
-                    .up_ns = counters.up_ns,
-                    .asked_ns = counters.asked_ns,
-                    .dead_seconds = CountSeconds(SecondsJudged(plan, point), Second::kDead),
-                    .is_listening = IsListening(merger),
-                    .duration = DurationOf(plan, point)};
-  if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
-  if (static_cast<double>(merger.histogram(Metric::kWire).count()) >= gate::kStamps) {
-    evidence.stamped = merger.histogram(Metric::kStamped);
-    evidence.on_wire = merger.histogram(Metric::kWire);
-  }
-  return evidence;
+  return EvidenceWith(plan, point, SecondsJudged(plan, point));
 }
 
 proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
@@ -764,7 +770,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     if (point.merger->headline() == Metric::kStaleness) headline = out->mutable_staleness();
     FillIntervals(*point.merger, sums->duration_s, headline);
     FillVerdict(result, point, *sums, seconds, is_open_loop, plan, out);
-    FillExpected(plan, point, out);
+    FillExpected(plan, point, seconds, out);
     if (const auto coverage = !point.is_started ? std::nullopt : CoveragePercent(point, plan.sweep()))
       out->set_coverage_percent(*coverage);
     FillStartSkew(point, out);

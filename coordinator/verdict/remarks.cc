@@ -18,7 +18,8 @@ void RemarkMachines(const PointFacts& facts, std::vector<std::string>* notes) {
   const double steal =
       host.cpu_ns() == 0 ? 0 : static_cast<double>(host.steal_ns()) / static_cast<double>(host.cpu_ns());
   if (steal > gate::kSteal)
-    notes->push_back(absl::StrFormat("the hypervisor took %.1f %% of the generator's CPU time", steal * 100));
+    notes->push_back(
+        absl::StrFormat("the hypervisor took %.1f %% of the CPU time of the generator's machine", steal * 100));
   if (host.dropped_packets() > 0)
     notes->push_back(absl::StrCat("the generator's machine dropped ", host.dropped_packets(), " packets"));
   // Of SYNs our own sockets know how many were ours; the rest are the machine's.

@@ -365,5 +365,19 @@ TEST(ConnectionTest, ARequestThatWaitsForTheTargetsWindowIsNotStamped) {
   }
 }
 
+// What a worker spends after the end of a short point is no share of its time.
+TEST(ConnectionTest, NoShareOfAShortPointIsMoreThanAllOfIt) {
+  RawServer server(Answering(kResponse));
+  proto::Plan plan = PlanFor(Url(server), 200, 0);
+  plan.mutable_sweep()->clear_requests_per_connection();
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(kMillisecond);
+  for (int i = 0; i < 5; ++i) {
+    const PointRun run = RunOnePoint(plan);
+    EXPECT_EQ(run.last.length_ns(), kMillisecond);
+    EXPECT_LE(run.counters.cpu_ns, static_cast<std::uint64_t>(2 * kMillisecond));
+    EXPECT_LE(run.counters.run_delay_ns, static_cast<std::uint64_t>(2 * kMillisecond));
+  }
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -174,7 +174,10 @@ TEST(DeadSecondsTest, AShortPauseOfOursWithinATimeWithoutServiceHidesNothing) {
 TEST(DeadSecondsTest, AStubOfALastSecondDoesNotCount) {
   const std::vector<SecondFacts> facts = {Served(0, 5'000), Silent(1)};
   EXPECT_EQ(JudgeSeconds(facts, kSecond + 50 * kMillisecond, false).size(), 1u);
-  EXPECT_EQ(JudgeSeconds(facts, kSecond + 150 * kMillisecond, false).size(), 2u);
+  EXPECT_EQ(JudgeSeconds(facts, kSecond + 490 * kMillisecond, false).size(), 1u)
+      << "it would stand there as a whole one";
+  EXPECT_EQ(JudgeSeconds(facts, kSecond + 510 * kMillisecond, false).size(), 2u);
+  EXPECT_EQ(JudgeSeconds({Silent(0)}, 150 * kMillisecond, false).size(), 1u) << "there is no other";
   EXPECT_TRUE(JudgeSeconds({}, 0, false).empty());
 }
 

@@ -346,7 +346,7 @@ TEST(VerdictTest, WhatTheMachineWentThroughIsRemarked) {
   const Judgement judgement = Judge(c.facts);
   EXPECT_EQ(judgement.verdict, Verdict::kValid);
   ASSERT_EQ(judgement.notes.size(), 4u);
-  EXPECT_EQ(judgement.notes[0], "the hypervisor took 5.0 % of the generator's CPU time");
+  EXPECT_EQ(judgement.notes[0], "the hypervisor took 5.0 % of the CPU time of the generator's machine");
 }
 
 // The kernel counts the SYNs of all programs; our own sockets know which were ours.
