@@ -541,35 +541,42 @@ void Connection::RecordStamps(bool is_success) {
   recorder[Metric::kAppToWire].Record(stamps.to_wire - stamps.sent);
   recorder[Metric::kWire].Record(stamps.from_wire - stamps.to_wire);
   recorder[Metric::kWireToApp].Record(read - stamps.from_wire);
-  RecordPath(stamps.from_wire - stamps.to_wire, false);
+  const Nanos wire = stamps.from_wire - stamps.to_wire;
+  if (bool has_lost = false; LookAtPath(wire, &has_lost)) RecordPath(wire, has_lost, false);
 }
 
 // What was stamped took `wire` between the two drivers: how much of that was the target's. The network has the least
 // round trip of it; where segments had to be sent again, all but what the target usually takes. An event comes one way.
-void Connection::RecordPath(Nanos wire, bool is_one_way) {
+void Connection::RecordPath(Nanos wire, bool has_lost, bool is_one_way) {
   ConnectionContext& c = *context_;
-  Recorder& recorder = *c.recorder;
-  const Nanos unusual = 2 * (c.usual_wire + kMillisecond);
-  bool has_lost = false;
-  if (path_.least_rtt == 0 || wire > unusual || c.now - c.path_looked_at >= kPathInterval) {
-    PathInfo path;
-    if (!ReadPath(transport_.fd(), &path)) return;
-    path.resent = std::max(path.resent, path_.resent);  // that one was needless may turn out later
-    c.path_looked_at = c.now;
-    recorder[Metric::kLeastRtt].Record(path.least_rtt);
-    recorder[Metric::kRtt].Record(path.rtt);
-    recorder.counters.resent_segments += path.resent - path_.resent;
-    recorder.counters.segments_out_of_order += path.out_of_order - path_.out_of_order;
-    recorder.counters.window_limited_ns += static_cast<std::uint64_t>(path.window_limited - path_.window_limited);
-    has_lost = wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order);
-    path_ = path;
-  }
   const Nanos passing = is_one_way ? path_.least_rtt / 2 : path_.least_rtt;
   const Nanos target = has_lost ? std::min(c.usual_target, wire) : std::max<Nanos>(0, wire - passing);
-  recorder[Metric::kTargetTime].Record(target);
+  (*c.recorder)[Metric::kTargetTime].Record(target);
   if (has_lost) return;
   c.usual_wire += (wire - c.usual_wire) / 16;
   c.usual_target += (target - c.usual_target) / 16;
+}
+
+// Looks at the path of what took `wire`, if that is unusual or the last look is long ago: *has_lost if something was
+// lost meanwhile. False if the kernel tells nothing of it.
+bool Connection::LookAtPath(Nanos wire, bool* has_lost) {
+  ConnectionContext& c = *context_;
+  Recorder& recorder = *c.recorder;
+  const Nanos unusual = 2 * (c.usual_wire + kMillisecond);
+  *has_lost = false;
+  if (path_.least_rtt != 0 && wire <= unusual && c.now - c.path_looked_at < kPathInterval) return true;
+  PathInfo path;
+  if (!ReadPath(transport_.fd(), &path)) return false;
+  path.resent = std::max(path.resent, path_.resent);  // that one was needless may turn out later
+  c.path_looked_at = c.now;
+  recorder[Metric::kLeastRtt].Record(path.least_rtt);
+  recorder[Metric::kRtt].Record(path.rtt);
+  recorder.counters.resent_segments += path.resent - path_.resent;
+  recorder.counters.segments_out_of_order += path.out_of_order - path_.out_of_order;
+  recorder.counters.window_limited_ns += static_cast<std::uint64_t>(path.window_limited - path_.window_limited);
+  *has_lost = wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order);
+  path_ = path;
+  return true;
 }
 
 // The first byte of the slot's request is with the kernel, since sent_.
@@ -650,7 +657,9 @@ void Connection::OnReadable() {
     }
     if (!transport_.is_tls() && io.bytes < room) return;  // drained
     // A peer that goes on sending does not keep us from the time-out.
-    if (now - sent_ > c.timeout && now - c.stood_still_to >= TimeoutWheel::kTick) return FailRequest(ETIMEDOUT);
+    if (now - sent_ > c.timeout && now > c.attention.Extended(sent_ + c.timeout) &&
+        now - c.attention.stood_still_to() >= TimeoutWheel::kTick)
+      return FailRequest(ETIMEDOUT);
   }
 }
 
@@ -784,14 +793,6 @@ void Connection::SendHop() {
   if (state_ == State::kSending) SetInterest(kToReadAndWrite);
 }
 
-// The slot cannot go on, for want of a connection.
-void Connection::LoseHop(int error) {
-  ConnectionContext& c = *context_;
-  ResumeHop();
-  c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->sent}, OutcomeOf(error), c.ReadClock());
-  hop_.reset();
-  has_slot_ = is_kept_ = false;
-}
 // The slot would go on, but a ceiling or a rate of new connections keeps it from that, from now on: what it waits is no
 // time of the target's.
 void Connection::PauseHop() {
@@ -808,6 +809,14 @@ void Connection::ResumeHop() {
   context_->book.Resume(context_->now);
 }
 
+// The slot cannot go on, for want of a connection.
+void Connection::LoseHop(int error) {
+  ConnectionContext& c = *context_;
+  ResumeHop();
+  c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->sent}, OutcomeOf(error), c.ReadClock());
+  hop_.reset();
+  has_slot_ = is_kept_ = false;
+}
 
 // The point ended before the hop went out.
 void Connection::CutHop() {
@@ -830,8 +839,7 @@ bool Connection::IsLastRequest() {
 bool Connection::IsLate(const SlotBook::Entry& entry, Nanos done) const {
   const ConnectionContext& c = *context_;
   const Nanos limit = entry.sent + c.timeout;
-  bool is_ours =
-      c.stood_still_from <= limit && limit <= c.stood_still_to && done - c.stood_still_to < TimeoutWheel::kTick;
+  bool is_ours = c.attention.StoodStillAt(limit);  // what had not come by then was given up; see OnDeadline
   if (stamps_.AreOf(entry.slot) && stamps_.from_wire != 0) is_ours = stamps_.from_wire - stamps_.sent <= c.timeout;
   if (is_ours) ++c.recorder->counters.late_by_us;
   return !is_ours;
@@ -869,12 +877,28 @@ void Connection::ComeBack() {
   is_proven_ && !is_held_back ? Open() : BackOff();
 }
 
+// A deadline has passed while this thread stood still. All that had come by then has been read since: what has not
+// answered at all is late, but what needs us to go on - a handshake, an answer of which a part has come, a request of
+// which a part has gone out - has had less than its time, and gets the rest.
+bool Connection::NeedsMoreTime() {
+  const ConnectionContext& c = *context_;
+  const bool is_opening = state_ > State::kConnecting && state_ < State::kSubscribing;
+  const bool is_half_done = web_socket_ == nullptr && !awaits_continue_ &&
+                            (state_ == State::kSending || (state_ == State::kReceiving && first_byte_ != 0));
+  if (!is_opening && !is_half_done) return false;
+  const Nanos until = c.attention.Extended(sent_ + (is_opening ? c.connect_timeout : c.timeout));
+  if (until <= c.now) return false;
+  c.wheel->Schedule(this, until);
+  return true;
+}
+
 void Connection::OnDeadline() {
   if (web_socket_ != nullptr && state_ >= State::kSubscribing && !IsDeadlineOver()) return;
   if (is_thinking_) {
     is_thinking_ = false;
     return TakeNext(due_);
   }
+  if (NeedsMoreTime()) return;
   switch (state_) {
     case State::kConnecting:
       if (transport_.fd() < 0) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/attention.h"
 #include "agent/budget.h"
 #include "agent/event_loop.h"
 #include "agent/first_answers.h"
@@ -53,11 +54,11 @@ struct ListenRules {
   Nanos delay = 0;
 };
 
-// What the connections of one worker share. Owned by the worker, which outlives them.
 // What goes out at once, whatever the peer does: longer requests may wait for its window, which is no time of ours.
 // Source: RFC 6928, the initial window.
 inline constexpr std::size_t kInitialWindow = 14'600;
 
+// What the connections of one worker share. Owned by the worker, which outlives them.
 struct ConnectionContext {
   EventLoop* loop = nullptr;
   TimeoutWheel* wheel = nullptr;
@@ -121,28 +122,28 @@ struct ConnectionContext {
   FirstAnswers first_refusals;   // of upgrades
   std::uint64_t random = 0;      // state of NextRandom
   std::unique_ptr<JsonPointers> json;
-  std::vector<char> buffer;        // one read buffer for all
-  StampSampler stamps;             // which requests, or reads of streams, get kernel time stamps
-  Nanos path_looked_at = 0;        // when the path of a stamped connection was last looked at
-  Nanos usual_wire = 0;            // of stamped requests, on average ...
-  Nanos usual_target = 0;          // ... and without the network, where it lost nothing
-  std::int64_t settled = 0;        // connections with nothing left to do in this phase
-  std::int64_t up = 0;             // connections established now
-  std::int64_t short_of_room = 0;  // attempts that wait for room in the target's accept queue
-  std::int64_t backing_off = 0;    // connections that wait before they are tried again
-  std::int64_t asked = 0;          // connections that should be up now: all but those that we hold closed ourselves
-  Nanos counted_to = 0;            // up to when the recorder knows of both
-  int open_credits = 0;            // see Worker::OpenConnections
+  std::vector<char> buffer;                  // one read buffer for all
+  StampSampler stamps;                       // which requests, or reads of streams, get kernel time stamps
+  std::vector<StreamListener::Noted> noted;  // listening: the events of a read that is stamped
+  Nanos path_looked_at = 0;                  // when the path of a stamped connection was last looked at
+  Nanos usual_wire = 0;                      // of stamped requests, on average ...
+  Nanos usual_target = 0;                    // ... and without the network, where it lost nothing
+  std::int64_t settled = 0;                  // connections with nothing left to do in this phase
+  std::int64_t up = 0;                       // connections established now
+  std::int64_t short_of_room = 0;            // attempts that wait for room in the target's accept queue
+  std::int64_t backing_off = 0;              // connections that wait before they are tried again
+  std::int64_t asked = 0;  // connections that should be up now: all but those that we hold closed ourselves
+  Nanos counted_to = 0;    // up to when the recorder knows of both
+  int open_credits = 0;    // see Worker::OpenConnections
   // Requests that are due go out together at the end of a turn: see Worker::Run.
   std::vector<Connection*> to_send;
   // Open loop: connections free to take a slot, longest first.
   Connection* first_free = nullptr;
   Connection* last_free = nullptr;
   bool is_in_turn = false;
-  Nanos now = 0;               // the latest clock reading of this thread
-  Nanos start = 0;             // T0 of the point; meaningful when not preparing
-  Nanos stood_still_from = 0;  // when this thread last stood still ...
-  Nanos stood_still_to = 0;    // ... and until when
+  Nanos now = 0;        // the latest clock reading of this thread
+  Nanos start = 0;      // T0 of the point; meaningful when not preparing
+  Attention attention;  // of this thread
   Nanos behind_at = 0;  // when this thread last had not read for a while, or left more unread than fits its buffer
   NeverSent last_refusal = NeverSent::kCount;  // why the last attempt failed; kCount: it did not
   ConnectErrors connect_errors;
@@ -374,8 +375,10 @@ class Connection : public TimeoutWheel::Node {
   void SendBody();
   bool IsLastRequest();
   void RecordStamps(bool is_success);
-  void RecordArrival(Nanos read, Nanos came);
-  void RecordPath(Nanos wire, bool is_one_way);
+  bool TakeStampedFrames(absl::string_view bytes, Nanos now, Nanos came);
+  void RecordArrivals(Nanos now, Nanos read, Nanos came);
+  bool LookAtPath(Nanos wire, bool* has_lost);
+  void RecordPath(Nanos wire, bool has_lost, bool is_one_way);
   IoResult SendStampedMessage(absl::string_view frame);
   void OnIdleReadable();
   void LoseIdle();
@@ -439,6 +442,9 @@ class Connection : public TimeoutWheel::Node {
   bool IsFollowing() const { return hop_ != nullptr && !hop_->is_over; }
   void CompleteOrFollow(Nanos done);
   bool MayFollow(Nanos done, Direction* direction);
+  bool NeedsMoreTime();
+  void PauseHop();
+  void ResumeHop();
   void Follow(Direction direction, Nanos done);
   void SendHop();
   void LoseHop(int error);
@@ -447,8 +453,6 @@ class Connection : public TimeoutWheel::Node {
   void DeferSlot();
   void PlanDeferred();
   void Rest(Nanos done);
-  void PauseHop();
-  void ResumeHop();
   void Think(Nanos until);
   void TakeNext(Nanos due);
   void AwaitTurn(Nanos turn);

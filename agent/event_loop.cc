@@ -46,7 +46,9 @@ std::span<epoll_event> EventLoop::Wait(Nanos now, Nanos until) {
     const int millis = static_cast<int>(std::min<Nanos>((timeout + kMillisecond - 1) / kMillisecond, 1000));
     count = epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), millis);
   }
+  if (count < 0 && errno == EINTR) count = epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), 0);
   CHECK(count >= 0 || errno == EINTR);
+  is_full_ = count == static_cast<int>(events_.size());
   std::size_t kept = 0;
   for (int i = 0; i < count; ++i) {
     if (events_[static_cast<std::size_t>(i)].data.ptr == nullptr) {

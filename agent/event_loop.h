@@ -33,8 +33,11 @@ class EventLoop {
   bool Add(int fd, std::uint32_t events, void* owner);
   void Modify(int fd, std::uint32_t events, void* owner);
 
-  // Waits for events until `until` (an instant; the past: only looks). Posted work makes it return early.
+  // Waits for events until `until` (an instant; the past: only looks). Posted work makes it return early, and so does a
+  // signal that had stopped the process: with what has come meanwhile.
   std::span<epoll_event> Wait(Nanos now, Nanos until);
+  // The last Wait returned as many events as it can: there may be more.
+  bool IsFull() const { return is_full_; }
 
   // Runs what was posted before the last Wait returned. Loop thread only.
   void RunPosted();
@@ -46,6 +49,7 @@ class EventLoop {
   const int epoll_fd_;
   const int wake_fd_;
   bool is_woken_ = false;  // loop thread: the last Wait saw the wake-up
+  bool is_full_ = false;
   std::array<epoll_event, 256> events_;
   Mutex mutex_;
   std::vector<absl::AnyInvocable<void()>> posted_ ABSL_GUARDED_BY(mutex_);

@@ -23,6 +23,19 @@ void PinToCore(int index);
 // (/proc/thread-self/schedstat).
 Nanos ThreadRunDelay();
 
+// The same again and again, of the thread that first reads it: about a microsecond.
+class OwnRunDelay {
+ public:
+  OwnRunDelay() = default;
+  ~OwnRunDelay();
+  OwnRunDelay(const OwnRunDelay&) = delete;
+  OwnRunDelay& operator=(const OwnRunDelay&) = delete;
+  Nanos Read();
+
+ private:
+  int fd_ = -1;
+};
+
 // What the machine counts of itself since it started; each 0 where the kernel does not tell.
 struct HostCounters {
   std::uint64_t cpu_ns = 0;            // of all cores, idle too (/proc/stat)

@@ -200,6 +200,7 @@ void StreamListener::TakeEvent(std::uint64_t bytes, const Arrival& arrival, Reco
   stream->last = arrival.now;
   stream->message = messages_;
   stream->is_silent = false;
+  if (rules_.time.empty() && noted_ != nullptr) noted_->push_back({});
   is_read = (rules_.time.empty() || RecordStaleness(arrival, recorder)) && is_read;
   is_read = (rules_.event.empty() || RecordReceipt(name, arrival, recorder)) && is_read;
   if (!rules_.number.empty() && rules_.number.level == rules_.arrays.size())
@@ -229,10 +230,11 @@ bool StreamListener::FindStream(absl::string_view* name, Stream** stream) {
 bool StreamListener::RecordStaleness(const Arrival& arrival, Recorder* recorder) {
   const auto instant = At(rules_.time.level).GetInstant(rules_.time.pointer, rules_.time_unit);
   if (!instant) return false;
-  last_event_time_ = instant->at - arrival.clock_offset;
-  last_staleness_ = WallNow() - last_event_time_;
-  has_staleness_ = true;
-  (*recorder)[Metric::kStaleness].Record(last_staleness_);
+  const Nanos at = instant->at - arrival.clock_offset;
+  const Nanos staleness = WallNow() - at;
+  (*recorder)[Metric::kStaleness].Record(staleness);
+  if (noted_ != nullptr) [[unlikely]]
+    noted_->push_back({.staleness = staleness, .at = at});
   return true;
 }
 

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -84,13 +83,14 @@ class StreamListener {
   // A message that is none of the streams', as an ack: if it carries a number, that is one of the sequence all the
   // same.
   void PassOver(absl::string_view message, const Arrival& arrival, Recorder* recorder);
-  // The staleness of the last event since the last call, as it was recorded, and the instant of that event on our wall
-  // clock. False if none had one.
-  bool TakeStaleness(Nanos* staleness, Nanos* event) {
-    *staleness = last_staleness_;
-    *event = last_event_time_;
-    return std::exchange(has_staleness_, false);
-  }
+  // An event, as it was recorded.
+  struct Noted {
+    Nanos staleness = 0;
+    Nanos at = 0;  // when it happened, on our wall clock; 0: events have no times
+  };
+  // From now on each event is added to *noted, which outlives that; null: none is. Those whose time cannot be read are
+  // left out.
+  void NoteInto(std::vector<Noted>* noted) { noted_ = noted; }
   // No further message comes on this connection.
   void End(Recorder* recorder);
 
@@ -148,9 +148,7 @@ class StreamListener {
   StreamSum unnamed_;
   std::uint64_t messages_ = 0;
   bool has_event_ = false;  // the message that is being read
-  bool has_staleness_ = false;
-  Nanos last_staleness_ = 0;
-  Nanos last_event_time_ = 0;
+  std::vector<Noted>* noted_ = nullptr;
   Nanos first_event_ = 0;
   Arrival last_ = {};  // of the last event
   std::int64_t events_ = 0;

@@ -250,38 +250,67 @@ void Connection::OnSubscribed(Nanos now) {
 void Connection::OnFramesReadable() {
   ConnectionContext& c = *context_;
   if (!FlushControl()) return;
-  // Listening, reads are sampled: of the last message in one the kernel's stamp is that of its own last segment.
+  // Listening, reads are sampled: all events of one.
   const bool is_sampled = c.listen && state_ == State::kIdle && !c.stamps.Passes();
+  bool is_taken = false;
   Nanos came = 0;
-  Nanos read = 0;
   while (true) {
     Nanos* const stamp = is_sampled ? &came : stamps_.IsWanted() ? &stamps_.from_wire : nullptr;
     const IoResult io = stamp == nullptr ? transport_.Receive(c.buffer.data(), c.buffer.size())
                                          : transport_.ReceiveWithStamp(c.buffer.data(), c.buffer.size(), stamp);
-    if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return RecordArrival(read, came);
+    if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
     if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) return EndStream(io);
     const Nanos now = c.ReadClock();
-    if (is_sampled && read == 0) c.stamps.Take(now);
-    if (is_sampled) read = WallNow();
+    if (is_sampled && !std::exchange(is_taken, true)) c.stamps.Take(now);
     if (first_byte_ == 0) first_byte_ = now;
     c.recorder->counters.bytes_received += io.bytes;
     if (io.bytes == c.buffer.size()) c.behind_at = now;  // and there may be more
-    if (!TakeFrames(absl::string_view(c.buffer.data(), io.bytes), now)) return;
-    if (!transport_.is_tls() && io.bytes < c.buffer.size()) return RecordArrival(read, came);  // drained
+    const absl::string_view bytes(c.buffer.data(), io.bytes);
+    if (is_sampled) [[unlikely]] {
+      if (!TakeStampedFrames(bytes, now, came)) return;
+    } else if (!TakeFrames(bytes, now)) {
+      return;
+    }
+    if (!transport_.is_tls() && io.bytes < c.buffer.size()) return;  // drained
   }
 }
 
-// Listening: what was read last, at `read`, had come at `came`, both on the wall clock; 0: nothing was stamped.
-void Connection::RecordArrival(Nanos read, Nanos came) {
-  if (came == 0) return;
-  Recorder& recorder = *context_->recorder;
-  recorder[Metric::kWireToApp].Record(read - came);
-  Nanos staleness = 0;
-  Nanos event = 0;
-  if (!web_socket_->listener->TakeStaleness(&staleness, &event)) return;
-  recorder[Metric::kStamped].Record(staleness);
-  recorder[Metric::kWire].Record(came - event);
-  RecordPath(came - event, true);
+// Listening: what was read, the last of it came at `came` on the wall clock; 0: nobody knows.
+bool Connection::TakeStampedFrames(absl::string_view bytes, Nanos now, Nanos came) {
+  ConnectionContext& c = *context_;
+  const Nanos read = WallNow();
+  c.noted.clear();
+  web_socket_->listener->NoteInto(&c.noted);
+  if (!TakeFrames(bytes, now)) return false;
+  web_socket_->listener->NoteInto(nullptr);
+  if (came != 0 && !c.noted.empty()) RecordArrivals(now, read, came);
+  return true;
+}
+
+// Listening: when the events of a read at `now`, which is `read` on the wall clock, came, of which the last came at
+// `came`. The kernel joins what lies in a socket's queue, and keeps the last stamp alone. What may have lain there
+// while this thread was kept from reading is taken to have come as soon after its event as the last one did, or without
+// times evenly; all else came together.
+void Connection::RecordArrivals(Nanos now, Nanos read, Nanos came) {
+  ConnectionContext& c = *context_;
+  Recorder& recorder = *c.recorder;
+  const auto count = static_cast<Nanos>(c.noted.size());
+  const Nanos unread = count == 1 ? 0 : c.attention.UnreadBefore(now - (read - came));
+  const Nanos usual = came - c.noted.back().at;
+  const auto came_at = [&](Nanos i) {
+    const Nanos at = c.noted[static_cast<std::size_t>(i)].at;
+    return at == 0 ? came - unread * (count - 1 - i) / count : std::clamp(at + usual, came - unread, came);
+  };
+  bool has_lost = false;
+  const bool has_path = c.noted.back().at != 0 && LookAtPath(usual, &has_lost);
+  for (Nanos i = 0; i < count; ++i) {
+    const auto [staleness, at] = c.noted[static_cast<std::size_t>(i)];
+    recorder[Metric::kWireToApp].Record(read - came_at(i));
+    if (at == 0) continue;
+    recorder[Metric::kStamped].Record(staleness);
+    recorder[Metric::kWire].Record(came_at(i) - at);
+    if (has_path) RecordPath(came_at(i) - at, has_lost, true);
+  }
 }
 
 // No further byte comes. A write that failed had found the reset before: the kernel tells of it once.

@@ -174,13 +174,23 @@ Nanos Worker::PrepareLimit() const {
 void Worker::Run() {
   prctl(PR_SET_TIMERSLACK, 1);
   if (settings_.plan.pin_threads()) PinToCore(index_);
+  Nanos busy_since = context_.ReadClock();
+  const auto look_for_standstill = [this, &busy_since] {
+    if (context_.now - busy_since <= kStoodStill) [[likely]]
+      return;
+    StandStill(busy_since, context_.now - busy_since);
+    busy_since = context_.now;
+  };
   while (!is_quitting_) {
-    context_.ReadClock();
-    const Nanos wake = std::max(context_.now, NextWake());
-    const std::span<epoll_event> events = loop_.Wait(context_.now, wake);
-    const Nanos turn_start = context_.ReadClock();
+    const Nanos turn_end = context_.ReadClock();
+    look_for_standstill();
+    const Nanos wake = std::max(turn_end, NextWake());
+    context_.attention.BeginWait(turn_end);
+    const std::span<epoll_event> events = loop_.Wait(turn_end, wake);
+    const Nanos turn_start = busy_since = context_.ReadClock();
+    context_.attention.BeginTurn(turn_start);
     if (turn_start - wake > kStoodStill) [[unlikely]]
-      StandStill(turn_start - wake);
+      StandStill(turn_end, turn_start - wake);
     if (turn_start >= duration_end_) [[unlikely]]
       CutDuration();
     if (HasLease()) [[likely]] {
@@ -195,9 +205,8 @@ void Worker::Run() {
     if (!HasLease()) [[unlikely]]
       StopNow(0);
     loop_.RunPosted();
+    look_for_standstill();  // nothing times out before what came meanwhile is read
     AfterTurn();
-    if (context_.now - turn_start > kStoodStill) [[unlikely]]
-      StandStill(context_.now - turn_start);
     if (!events.empty() && recorder_ != nullptr) (*recorder_)[Metric::kLoopLag].Record(context_.now - turn_start);
   }
   connections_.clear();
@@ -213,12 +222,16 @@ void Worker::SendDue() {
   to_send.clear();
 }
 
-// For `length`, up to now, this thread read nothing, although it should have.
-void Worker::StandStill(Nanos length) {
+// For `length`, up to now, this thread read nothing, although it should have; what has come since `from` may have lain
+// unread.
+void Worker::StandStill(Nanos from, Nanos length) {
   if (length > kStall) context_.behind_at = context_.now;
-  context_.stood_still_from = context_.now - length;
-  context_.stood_still_to = context_.now;
-  if (recorder_ != nullptr) recorder_->stood_still = std::max(recorder_->stood_still, length);
+  context_.attention.StandStill(from, context_.now);
+  if (recorder_ == nullptr) return;
+  recorder_->stood_still = std::max(recorder_->stood_still, length);
+  if (state_ != State::kRunning || is_draining_) return;
+  const Nanos counted = std::min(context_.now, duration_end_) - std::max(context_.now - length, phase_start_);
+  recorder_->counters.stood_still_ns += static_cast<std::uint64_t>(std::max<Nanos>(0, counted));
 }
 
 Nanos Worker::NextWake() const {
@@ -244,7 +257,8 @@ Nanos Worker::WindowEnd() const { return phase_start_ + (static_cast<Nanos>(wind
 // What is due by now, whatever the events were.
 void Worker::AfterTurn() {
   if (state_ == State::kVacant) return;
-  if (context_.now >= next_tick_) {
+  // What came while this thread stood still is read before anything times out.
+  if (context_.now >= next_tick_ && !context_.attention.IsBehind(context_.now, loop_.IsFull())) {
     next_tick_ = context_.now - context_.now % TimeoutWheel::kTick + TimeoutWheel::kTick;
     context_.open_credits = kOpenCredits;
     wheel_.Advance(context_.now, [this](TimeoutWheel::Node* node) {
@@ -484,6 +498,7 @@ void Worker::StartPoint(bool is_stopped) {
   state_ = State::kRunning;
   phase_start_ = *start_;
   start_late_ = context_.now - *start_;
+  if (start_late_ > kStoodStill) recorder_->counters.stood_still_ns += static_cast<std::uint64_t>(start_late_);
   start_.reset();
   storm_at_ = 0;
   if (settings_.plan.web_socket().listen().has_storm() && !is_stopped)
@@ -495,6 +510,7 @@ void Worker::StartPoint(bool is_stopped) {
   duration_end_ = TimeoutWheel::kNever;
   if (const Nanos length = PointLength(sweep); length != 0) duration_end_ = phase_start_ + length;
   cut_off_at_ = TimeoutWheel::kNever;
+  counted_to_ = phase_start_;
   cpu_at_window_ = ThreadCpuTime();
   run_delay_at_window_ = ThreadRunDelay();
   responses_before_window_ = 0;
@@ -510,7 +526,6 @@ void Worker::StartPoint(bool is_stopped) {
   recorder_->counters.early_messages = recorder_->counters.messages;
   recorder_->counters.early_message_bytes = recorder_->counters.message_bytes;
   recorder_->named.ClearStreams();
-  counted_to_ = phase_start_;
   context_.start = phase_start_;
   context_.book.Number(share_.first_slot, share_.slot_stride);
   context_.settled = 0;
@@ -645,6 +660,14 @@ void Worker::HandOver(bool is_final) {
     counters.drained_busy_ns = counters.busy_ns;
     recorder_->stood_still = 0;
   } else {
+    // Up to the end of the duration, which may have passed.
+    const Nanos length = context_.now - counted_to_;
+    const Nanos counted = (length_ != 0 ? phase_start_ + length_ : context_.now) - counted_to_;
+    const auto within = [length, counted](Nanos spent) {
+      if (counted < length) spent = static_cast<Nanos>(absl::int128(spent) * std::max<Nanos>(0, counted) / length);
+      return static_cast<std::uint64_t>(std::clamp<Nanos>(spent, 0, std::max<Nanos>(0, counted)));
+    };
+    counted_to_ = context_.now;
     const Nanos cpu = ThreadCpuTime();
     counters.cpu_ns += within(cpu - cpu_at_window_);
     cpu_at_window_ = cpu;
@@ -660,14 +683,6 @@ void Worker::HandOver(bool is_final) {
                       .point = share_.point,
                       .connections_up = context_.up,
                       .window = window_,
-    // Up to the end of the duration, which may have passed.
-    const Nanos length = context_.now - counted_to_;
-    const Nanos counted = (length_ != 0 ? phase_start_ + length_ : context_.now) - counted_to_;
-    const auto within = [length, counted](Nanos spent) {
-      if (counted < length) spent = static_cast<Nanos>(absl::int128(spent) * std::max<Nanos>(0, counted) / length);
-      return static_cast<std::uint64_t>(std::clamp<Nanos>(spent, 0, std::max<Nanos>(0, counted)));
-    };
-    counted_to_ = context_.now;
                       .is_final = is_final};
   report.pending = {.waiting = context_.book.waiting(), .in_flight = context_.book.in_flight()};
   report.start_late = start_late_;

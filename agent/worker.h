@@ -107,7 +107,7 @@ class Worker {
   bool HasLease() const { return context_.now <= lease_->load(std::memory_order_relaxed); }
   void SendDue();
   void StopNow(Nanos grace);
-  void StandStill(Nanos length);
+  void StandStill(Nanos from, Nanos length);
   Nanos PrepareLimit() const;
   Nanos NextWake() const;
   void ServeHeld();

@@ -268,6 +268,7 @@ absl::Status Claims::CheckShard(const proto::Shard& shard, Nanos since_prepare, 
             "its connections have"),
       Check("cpu_ns", counters.cpu_ns, Product(workers_, run), "its workers have"),
       Check("run_delay_ns", counters.run_delay_ns, Product(workers_, run), "its workers have"),
+      Check("counters' stood_still_ns", counters.stood_still_ns, Product(workers_, run), "its workers have"),
       Check("the host's cpu_ns", shard.host().cpu_ns(), Product(kMaxCores, all), "a machine has"),
       Check("the host's steal_ns", shard.host().steal_ns(), Product(kMaxCores, all), "a machine has"),
       CheckVolumes(counters, workers_, share_.connections, all)};

@@ -233,6 +233,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   agent.counters = counters;
   agent.pending = pending;
   agent.length = std::max<Nanos>(agent.length, shard.length_ns());
+  agent.stood_still = std::max<Nanos>(agent.stood_still, shard.stood_still_ns());
   agent.start_late = std::max<Nanos>(agent.start_late, shard.start_late_ns());
   agent.last_window = std::max<std::int64_t>(agent.last_window, shard.window());
   agent.is_final = shard.is_final();

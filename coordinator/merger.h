@@ -34,6 +34,7 @@ struct AgentSum {
   proto::HostCounters host;                // since T0
   proto::TargetClockReading target_clock;  // the latest
   Nanos length = 0;                        // of its part of the point, from T0
+  Nanos stood_still = 0;                   // the longest time for which one of its workers neither read nor waited
   Nanos start_late = 0;                    // after T0, by its own clock
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;

@@ -495,14 +495,19 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
     const AgentSum& agent = point.merger->agents()[i];
     const int workers = point.shares[i] > 0 ? result.agents[i].workers() : 0;
     facts.workers += workers;
+    facts.stood_still = std::max(facts.stood_still, agent.stood_still);
     const auto time = static_cast<double>(agent.length) * workers;
     const SplitFigure mean = MeanSplit(agent);
-    facts.agents.push_back({.means = agent.means,
-                            .waited = time <= 0 ? 0 : static_cast<double>(agent.counters.run_delay_ns) / time,
-                            .throttled = static_cast<Nanos>(agent.host.throttled_ns()),
-                            .is_stamped = mean.whole > 0,
-                            .mean = mean.whole,
-                            .wire_mean = mean.network + mean.target});
+    facts.agents.push_back(
+        {.means = agent.means,
+         .waited = time <= 0 ? 0 : static_cast<double>(agent.counters.run_delay_ns) / time,
+         .stood_still_s =
+             workers == 0 ? 0 : static_cast<double>(agent.counters.stood_still_ns) / 1e9 / static_cast<double>(workers),
+         .duration_s = static_cast<double>(agent.length) / 1e9,
+         .throttled = static_cast<Nanos>(agent.host.throttled_ns()),
+         .is_stamped = mean.whole > 0,
+         .mean = mean.whole,
+         .wire_mean = mean.network + mean.target});
     facts.host.set_cpu_ns(facts.host.cpu_ns() + agent.host.cpu_ns());
     facts.host.set_steal_ns(facts.host.steal_ns() + agent.host.steal_ns());
     facts.host.set_dropped_packets(facts.host.dropped_packets() + agent.host.dropped_packets());

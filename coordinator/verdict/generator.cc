@@ -41,20 +41,40 @@ std::optional<Part> Largest(const std::vector<Part>& parts) {
   return largest;
 }
 
-// Open loop: requests went out late, where a connection was free. That can have moved a quantile of the response times
-// by no more than the same quantile of the lateness, nor by more than lies between response and service times.
+// Of the workers' time, what they stood still.
+double StoodStill(const PointFacts& facts) {
+  const double time = facts.duration_s * std::max(facts.workers, 1);
+  return time <= 0 ? 0 : std::min(1.0, static_cast<double>(facts.counters.stood_still_ns) / 1e9 / time);
+}
+
+// What fell due while the workers stood still waited for the rest of that time: with a `share` of all, evenly over the
+// longest of these times. So much, in ns, is exceeded by a share `beyond` of all.
+double WaitedForUs(double share, Nanos longest, double beyond) {
+  return share <= beyond ? 0 : static_cast<double>(longest) * (1 - beyond / share);
+}
+
+// Open loop: requests went out late, where a connection was free, or because nobody was there to send them. That can
+// have moved a quantile of the response times by no more than the same quantile of the lateness, nor by more than lies
+// between response and service times.
 std::vector<Part> LateParts(const PointFacts& facts) {
   const Histogram response = Sum(*facts.response, facts.unanswered);
   const Histogram service = Sum(*facts.measured, facts.censored);
-  if (response.count() == 0 || facts.pacing->count() == 0) return {};
-  std::vector<Part> parts = {{.figure = "mean",
-                              .own = static_cast<double>(facts.pacing->sum()) / static_cast<double>(response.count()),
-                              .whole = response.Mean()}};
+  if (response.count() == 0) return {};
+  const double still = StoodStill(facts);
+  const auto part = [](const char* figure, double late, double waited, double whole, double served) {
+    return Part{.figure = figure, .own = std::max(late, std::min(waited, whole - served)), .whole = whole};
+  };
+  std::vector<Part> parts = {part(
+      "mean", static_cast<double>(facts.pacing->sum()) / static_cast<double>(response.count()),
+      still * static_cast<double>(facts.stood_still) / 2, response.Mean(), service.count() == 0 ? 0 : service.Mean())};
   for (const Printed& q : kPrinted) {
-    if (!q.HasEnough(response.count()) || !q.HasEnough(facts.pacing->count())) continue;
+    if (!q.HasEnough(response.count())) continue;
     const double whole = q.Of(response);
-    const double waited = service.count() == 0 ? whole : std::max(0.0, whole - q.Of(service));
-    parts.push_back({.figure = q.name, .own = std::min(q.Of(*facts.pacing), waited), .whole = whole});
+    const double served = service.count() == 0 ? 0 : q.Of(service);
+    const double late = q.HasEnough(facts.pacing->count()) ? q.Of(*facts.pacing) : 0;
+    const double beyond = static_cast<double>(q.denominator - q.numerator) / static_cast<double>(q.denominator);
+    parts.push_back(part(q.name, std::min(late, std::max(0.0, whole - served)),
+                         WaitedForUs(still, facts.stood_still, beyond), whole, served));
   }
   return parts;
 }
@@ -153,6 +173,22 @@ void WeighWaiting(const PointFacts& facts, std::vector<Reason>* reasons, std::ve
         reasons, notes);
 }
 
+// Of what the workers stood still nothing was measured, at whatever rate they go on; how long it was is told of each
+// agent.
+void WeighStandstill(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
+  const double share = StoodStill(facts);
+  if (share == 0) return;
+  std::string text;
+  for (std::size_t i = 0; i < facts.agents.size(); ++i) {
+    const AgentFacts& agent = facts.agents[i];
+    if (agent.stood_still_s == 0) continue;
+    absl::StrAppendFormat(&text, "%s%s stood still for %s of %s", text.empty() ? "" : ", ",
+                          facts.agents.size() == 1 ? "this generator" : absl::StrCat("agent ", i),
+                          FormatLatency(agent.stood_still_s * 1e6), FormatLatency(agent.duration_s * 1e6));
+  }
+  Weigh(share, std::move(text), reasons, notes);
+}
+
 // Attempts to connect that failed for want of something here.
 void WeighShortages(const PointFacts& facts, std::vector<Reason>* reasons) {
   const auto limit = [&facts, reasons](std::uint64_t count, const char* what) {
@@ -180,6 +216,7 @@ bool IsStamped(const PointFacts& facts) {
 
 bool SlowedTheLoop(const PointFacts& facts) {
   if (facts.counters.no_local_port + facts.counters.no_descriptor > 0) return true;
+  if (StoodStill(facts) > gate::kMaxBias) return true;
   if (facts.measured->count() == 0) return false;
   if (IsStamped(facts)) return StampedMean(facts).Bias() > gate::kMaxBias;
   const double own = WaitedATurn(facts) + facts.loop_lag->Mean();
@@ -189,6 +226,7 @@ bool SlowedTheLoop(const PointFacts& facts) {
 std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>* notes) {
   std::vector<Reason> reasons;
   WeighShortages(facts, &reasons);
+  WeighStandstill(facts, &reasons, notes);
   if (facts.measured->count() == 0) return reasons;  // there is no figure that the generator could have moved
   WeighDelays(facts, &reasons, notes);
   WeighWaiting(facts, &reasons, notes);

@@ -19,6 +19,7 @@ void JudgeSteadiness(const PointFacts& facts, Judgement* judgement) {
   std::vector<double> means;
   for (const WindowSum& window : *facts.windows) {
     if (window.second + 1 > facts.duration_s) break;  // cut short by the end, or after it
+    if (window.stood_still >= gate::kStoodStill) continue;
     if (facts.is_listening ? window.mean_us > 0 : window.success > 0) means.push_back(window.mean_us);
   }
   const Steadiness steady = FindSteadyState(means);

@@ -49,6 +49,8 @@ inline constexpr double kWaited = 0.05;
 inline constexpr double kEnough = 0.5;
 // A network that takes more of a figure than the target is named, if it takes this at least.
 inline constexpr Nanos kNetwork = kMillisecond;
+// A second in which the workers neither read nor waited for so long says nothing of the target.
+inline constexpr Nanos kStoodStill = 100 * kMillisecond;
 // Of less than that no cause is named.
 inline constexpr Nanos kStall = 20 * kMillisecond;
 // Of the machine's CPU time, taken by its hypervisor.
@@ -78,6 +80,8 @@ struct MixFacts {
 struct AgentFacts {
   std::vector<double> means = {};  // its mean latency in each second, ns
   double waited = 0;               // of its workers' time, the share in which they had no core
+  double stood_still_s = 0;        // for how long each of them neither read nor waited, on average
+  double duration_s = 0;           // of its part
   Nanos throttled = 0;             // for how long its quota of CPU time was used up
   bool is_stamped = false;         // by enough stamps ...
   double mean = 0;                 // ... its mean latency is known, ns
@@ -91,6 +95,7 @@ struct PointFacts {
   double duration_s = 0;
   double start_wall_s = 0;  // T0, seconds since 1970; 0: not known
   int workers = 0;          // of all agents
+  Nanos stood_still = 0;    // the longest time for which one of them neither read nor waited
   Counters counters = {};
   bool is_listening = false;
   const Histogram* measured = nullptr;  // service time, or of streams the headline

@@ -1,4 +1,5 @@
 // A16: whose fault it is when a point falls short, with a generator that is starved and a target that is slowed.
+#include "common/clock.h"
 #include "tests/e2e/part_of_a_core.h"
 #include "tests/e2e/programs.h"
 
@@ -129,6 +130,88 @@ TEST(VerdictTest, ATargetThatKeepsUpIsValid) {
       {"-R", "500", "-d", "2s", "-c", "100", "-t", "1", "--strict", mock.Url("/mock/delay=50ms")}, OnCore(0));
   EXPECT_EQ(run.code, 0) << run.out;
   EXPECT_EQ(Verdict(run), "VALID") << At(run.report, "points.0.verdict_reason");
+}
+
+void SleepFor(Nanos time) { std::this_thread::sleep_for(std::chrono::nanoseconds(time)); }
+
+// `tidemark run ARGUMENTS...`, stopped for each of `stops` after 1.5 s, with as long between them.
+RunOutcome StoppedRun(std::vector<std::string> arguments, const std::vector<Nanos>& stops) {
+  TempDir dir;
+  arguments.insert(arguments.begin(), {TIDEMARK_BINARY, "run", "-o", "json=" + (dir / "run.json"), "--warmup", "0"});
+  Process process(arguments);
+  SleepFor(1'500 * kMillisecond);
+  for (const Nanos stop : stops) {
+    process.Signal(SIGSTOP);
+    SleepFor(stop);
+    process.Signal(SIGCONT);
+    SleepFor(stop);
+  }
+  RunOutcome outcome;
+  outcome.code = process.Wait();
+  outcome.out = process.Out();
+  outcome.err = process.Err();
+  if (std::filesystem::exists(dir / "run.json")) outcome.report = ReadReport(dir / "run.json");
+  return outcome;
+}
+
+std::int64_t Counted(const boost::json::value& list, const std::string& name) {
+  const auto* const found = list.as_object().if_contains(name);
+  return found == nullptr ? 0 : found->to_number<std::int64_t>();
+}
+
+// A generator that stands still for longer than its own time-outs: the figures are not to be trusted, whatever the
+// loop, and nothing of it is held against the target, which answers after 5 ms.
+TEST(VerdictTest, AGeneratorThatStandsStillSaysSoAndBlamesNobodyElse) {
+  Mock mock;
+  const std::string web_socket = "ws" + mock.Url("/mock/delay=5ms").substr(4);
+  TempDir dir;
+  Spill(dir / "listen.yaml", "target: ws" + mock.Url("/mock/stream=10ms").substr(4) +
+                                 "\nsweep: {connections: [300], duration: 4s}\n"
+                                 "web_socket: {listen: {time: /T, time_unit: us, silence: 500ms}}\n");
+  const std::vector<std::string> ways[] = {
+      {"-d", "4s", "--timeout", "1s", "-c", "50", mock.Url("/mock/delay=5ms")},
+      {"-d", "4s", "--timeout", "1s", "-c", "600", "-t", "1", mock.Url("/mock/delay=5ms")},
+      {"-d", "4s", "--timeout", "1s", "-c", "50", "-R", "1000", mock.Url("/mock/delay=5ms")},
+      {"-d", "4s", "--timeout", "1s", "-c", "50", "--pipeline", "8", "--data", R"({"id":"{slot}"})", "--reply-id",
+       "/id", web_socket},
+      {"-d", "4s", "--timeout", "1s", "-c", "50", "--pipeline", "8", "--kernel-timestamps", "0", "--data", "x",
+       web_socket},
+      {"--timeout", "1s", dir / "listen.yaml"}};
+  for (const std::vector<std::string>& way : ways) {
+    const RunOutcome run = StoppedRun(way, {1'700 * kMillisecond});
+    const std::string text = Join(way) + "\n" + run.out + run.err;
+    ASSERT_TRUE(run.report.is_object()) << text;
+    const boost::json::value& point = At(run.report, "points.0");
+    EXPECT_EQ(At(point, "verdict").as_string(), "GENERATOR_LIMITED") << text;
+    EXPECT_NE(run.out.find("this generator stood still for 1."), std::string::npos) << text;
+    EXPECT_NE(At(point, "target").as_string(), "FAILING") << text;
+    EXPECT_EQ(Number(point, "dead_seconds"), 0) << text;
+    const auto* const outcomes = At(point, "accounting").as_object().if_contains("outcomes");
+    if (outcomes != nullptr) {
+      EXPECT_EQ(Counted(*outcomes, "request_timeout"), 0) << text;
+    }
+    const auto* const web = At(point, "accounting").as_object().if_contains("web_socket");
+    if (web != nullptr && web->as_object().contains("streams")) {
+      EXPECT_EQ(Counted(At(*web, "streams"), "silences"), 0) << text;
+    }
+  }
+}
+
+// Events that came one by one while nobody read lie in one piece in the kernel, whose stamp is that of the last: what
+// they waited is ours all the same.
+TEST(VerdictTest, WhatLayUnreadWhileAListenerStoodStillIsItsOwn) {
+  Mock mock(OnCore(1));
+  TempDir dir;
+  Spill(dir / "plan.yaml", "target: ws" + mock.Url("/mock/stream=10ms").substr(4) +
+                               "\nthreads: 1\nsweep: {connections: [20], duration: 6s}\n"
+                               "web_socket: {listen: {time: /T, time_unit: us}}\n");
+  const RunOutcome run = StoppedRun({dir / "plan.yaml"}, std::vector<Nanos>(6, 300 * kMillisecond));
+  ASSERT_TRUE(run.report.is_object()) << run.out << run.err;
+  const boost::json::value& point = At(run.report, "points.0");
+  EXPECT_GT(Number(point, "histograms.stamped.count"), 1'000) << run.out;
+  EXPECT_GT(Number(point, "staleness.p90_us"), 50e3) << run.out;
+  EXPECT_LT(Number(point, "wire.p90_us"), 5e3) << run.out;
+  EXPECT_EQ(At(point, "verdict").as_string(), "GENERATOR_LIMITED") << run.out;
 }
 
 }  // namespace

@@ -263,5 +263,36 @@ TEST(ListeningTest, TheAcksNumberIsOfTheSequence) {
   EXPECT_EQ(sum[Finding::kGap] + sum[Finding::kUnread] + sum[Finding::kDuplicate], 0u);
 }
 
+// A target that collects its events, and sends them together: all of a read are compared with all, and what the
+// collecting took is the target's.
+TEST(ListeningTest, OfABurstEachEventIsStamped) {
+  RawServer server([](int fd) {
+    if (!GrantUpgrade(fd)) return;
+    for (int i = 0; i < 30; ++i) {
+      std::string burst;
+      const Nanos now = WallNow();
+      for (int k = 20; k > 0; --k)
+        burst += ServerFrame(1, absl::StrCat(R"({"T":)", (now - k * kMillisecond) / kMicrosecond, "}"));
+      SendAll(fd, burst);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ReadFrame(fd);
+  });
+  proto::Plan plan = Listening(server);
+  plan.mutable_web_socket()->mutable_listen()->set_time("/T");
+  plan.mutable_web_socket()->mutable_listen()->set_time_unit("us");
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(500 * kMillisecond);
+  const PointRun run = RunOnePoint(plan);
+  const proto::HistogramSummary all = FactsOf(run, Metric::kStaleness);
+  const proto::HistogramSummary stamped = FactsOf(run, Metric::kStamped);
+  const proto::HistogramSummary wire = FactsOf(run, Metric::kWire);
+  EXPECT_GT(all.count(), 100u);
+  EXPECT_EQ(stamped.count(), all.count()) << "so few reads are all sampled";
+  EXPECT_EQ(stamped.sum_low_ns(), all.sum_low_ns());
+  EXPECT_EQ(wire.count(), all.count());
+  // 10.5 ms of an event's staleness are the target's, whatever we add.
+  EXPECT_NEAR(static_cast<double>(wire.sum_low_ns()) / static_cast<double>(wire.count()), 10.5e6, 2e6);
+}
+
 }  // namespace
 }  // namespace tidemark

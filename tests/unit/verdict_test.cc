@@ -528,6 +528,64 @@ TEST(VerdictTest, OnlyWhatStampedRequestsThemselvesLostIsOurs) {
   }
 }
 
+// What we stood still is no time of the target's, in every loop and whatever was stamped.
+TEST(VerdictTest, AStandstillIsTheGenerators) {
+  for (const bool is_open_loop : {false, true}) {
+    Case c(is_open_loop);
+    c.facts.agents = {{.stood_still_s = 1.5, .duration_s = 10}};
+    c.facts.stood_still = c.facts.counters.stood_still_ns = 1'500 * kMillisecond;
+    const Judgement judgement = Judge(c.facts);
+    EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
+    EXPECT_NE(judgement.reason.find("this generator stood still for 1.50s of 10.0s"), std::string::npos)
+        << judgement.reason;
+    EXPECT_EQ(judgement.slowed_the_loop, !is_open_loop);
+  }
+}
+
+TEST(VerdictTest, ThatOfOneAgentOfManyIsANoteThatNamesIt) {
+  Case c(false);
+  c.facts.workers = 3;
+  c.facts.agents = {{.duration_s = 10}, {.stood_still_s = 0.3, .duration_s = 10}, {.duration_s = 10}};
+  c.facts.stood_still = c.facts.counters.stood_still_ns = 300 * kMillisecond;
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kValid) << judgement.reason;
+  EXPECT_EQ(judgement.notes, std::vector<std::string>{"agent 1 stood still for 300ms of 10.0s"});
+}
+
+// A standstill of a fiftieth of the time is all of an open loop's p99, though few of its requests found a connection.
+TEST(VerdictTest, AStandstillMovesTheTailOfAnOpenLoop) {
+  Case c;
+  c.facts.stood_still = c.facts.counters.stood_still_ns = 200 * kMillisecond;
+  for (int i = 0; i < 200; ++i) {
+    c.service.Record(10 * kMillisecond);
+    c.response.Record((10 + i) * kMillisecond);
+  }
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.generator, Generator::kLimited);
+  EXPECT_NE(judgement.generator_reason.find("of it in the p99"), std::string::npos) << judgement.generator_reason;
+  // The target itself was as slow: then nothing of it is ours.
+  Case slow;
+  slow.facts.stood_still = slow.facts.counters.stood_still_ns = 200 * kMillisecond;
+  for (int i = 0; i < 200; ++i) {
+    slow.service.Record((10 + i) * kMillisecond);
+    slow.response.Record((10 + i) * kMillisecond);
+  }
+  EXPECT_EQ(Judge(slow.facts).generator, Generator::kTrusted) << Judge(slow.facts).generator_reason;
+}
+
+// Seconds in which we stood still say nothing of how steady a target is.
+TEST(VerdictTest, SecondsOfOursDoNotMakeATargetUnsteady) {
+  Case c(false);
+  c.facts.duration_s = 40;
+  for (std::uint32_t i = 0; i < 40; ++i)
+    c.windows.push_back({.second = i, .success = 100, .mean_us = 10'000 + i % 2 * 10.0});
+  ASSERT_EQ(Judge(c.facts).target, TargetState::kSteady);
+  for (std::uint32_t i = 20; i < 40; ++i) c.windows[i].mean_us += 10'000;
+  ASSERT_EQ(Judge(c.facts).target, TargetState::kNotSteady);
+  for (std::uint32_t i = 20; i < 40; ++i) c.windows[i].stood_still = 400 * kMillisecond;
+  EXPECT_EQ(Judge(c.facts).target, TargetState::kSteady) << Judge(c.facts).target_reason;
+}
+
 TEST(VerdictTest, ANetworkThatTakesMoreThanTheTargetIsNamedAndIsNoFault) {
   Case c(false);
   c.service.Clear();
