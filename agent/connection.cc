@@ -176,6 +176,7 @@ void Connection::HoldIfOurs() {
 void Connection::Connect() {
   ConnectionContext& c = *context_;
   served_ = 0;
+  address_ = c.target_indices[Turn() % c.targets.size()];
   const SocketAddress* source = c.sources.empty() ? nullptr : &c.sources[Turn() % c.sources.size()];
   const IoResult io = transport_.Connect(target(), source);
   if (io.kind == IoResult::Kind::kWantRead) {
@@ -343,6 +344,7 @@ void Connection::OnHandshake() {
 void Connection::CountEstablished() {
   ConnectionContext& c = *context_;
   ++c.recorder->counters[ConnectResult::kEstablished];
+  ++c.recorder->addresses.established[address_];
   refusal_ = c.last_refusal = NeverSent::kCount;
   ReleaseHold();
   c.ChangeUp(1);
@@ -813,7 +815,7 @@ void Connection::ResumeHop() {
 void Connection::LoseHop(int error) {
   ConnectionContext& c = *context_;
   ResumeHop();
-  c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->sent}, OutcomeOf(error), c.ReadClock());
+  c.book.Fail({.slot = slot_, .due = due_, .sent = hop_->sent, .address = address_}, OutcomeOf(error), c.ReadClock());
   hop_.reset();
   has_slot_ = is_kept_ = false;
 }
@@ -949,6 +951,7 @@ void Connection::FailConnect(Phase phase, int error, std::string text, std::stri
   if (error == EMFILE || error == ENFILE) ++c.recorder->counters.no_descriptor;
   if (!was_established) {
     ++c.recorder->counters[result];
+    ++c.recorder->addresses.failed_attempts[address_];
   } else if (web_socket_ == nullptr) {
     ++c.recorder->counters.unannounced_closes;
   }

@@ -91,6 +91,7 @@ struct ConnectionContext {
   Nanos connect_interval = 0;        // between two attempts to connect; 0: none
   Nanos may_connect_at = 0;          // ... when the next one may begin
   std::vector<SocketAddress> targets;
+  std::vector<std::uint32_t> target_indices;  // of each, as of AddressTally
   std::vector<SocketAddress> sources;
   Nanos targets_since = 0;  // when they came in the place of others; 0: they are the first
   bool is_proxied = false;  // the targets are a proxy's addresses
@@ -478,9 +479,9 @@ class Connection : public TimeoutWheel::Node {
   void GiveUp(NeverSent reason);
   void FailRequest(int error);
   void NeverSend(NeverSent reason);
-  SlotBook::Entry SlotInHand() const { return {.slot = slot_, .due = due_, .sent = sent_}; }
-  static SlotBook::Entry EntryOf(const Pipeline::Request& request) {
-    return {.slot = request.slot, .due = request.due, .sent = request.sent};
+  SlotBook::Entry SlotInHand() const { return {.slot = slot_, .due = due_, .sent = sent_, .address = address_}; }
+  SlotBook::Entry EntryOf(const Pipeline::Request& request) const {
+    return {.slot = request.slot, .due = request.due, .sent = request.sent, .address = address_};
   }
   void LeaveSlot();
   // The peer serves this connection, or has had its chance to.
@@ -524,6 +525,7 @@ class Connection : public TimeoutWheel::Node {
   std::uint32_t index_ = 0;
   std::uint32_t interest_ = 0;
   std::uint32_t renewals_ = 0;  // how often the connection was made anew on purpose
+  std::uint32_t address_ = 0;   // that it is connected to, or was last, as of AddressTally
   std::int64_t served_ = 0;     // requests on this connection; counted unless all connections last
   Nanos held_since_ = 0;        // while is_held_back_, or awaits_turn_
   Nanos failing_since_ = 0;     // the first connection attempt that failed in a row ...

@@ -16,6 +16,7 @@ void Recorder::Add(const Recorder& other) {
   for (std::size_t i = 0; i < kMetricCount; ++i) histograms[i].Add(other.histograms[i]);
   counters.Add(other.counters);
   for (const auto& [event, receipts] : other.events) AddReceipts(event, receipts);
+  addresses.Add(other.addresses);
   statuses.Add(other.statuses);
   named.Add(other.named);
   last_end = std::max(last_end, other.last_end);
@@ -28,6 +29,7 @@ void Recorder::Clear() {
   }
   counters = Counters();
   events.clear();
+  addresses.Clear();
   statuses.Clear();
   named.Clear();
   last_end = 0;

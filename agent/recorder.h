@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/container/flat_hash_map.h"
+#include "common/address_counts.h"
 #include "common/histogram.h"
 #include "common/metric.h"
 #include "common/named_counts.h"
@@ -35,6 +36,7 @@ struct Recorder {
   Nanos stood_still = 0;  // the longest time for which a worker neither read nor waited
   absl::flat_hash_map<std::uint64_t, Receipts> events;  // fan-out, by the hash of the event; see AddReceipts
   NamedCounts named;                                    // of streams that are listened to, and closes
+  AddressTally addresses;                               // of the target
   StatusCounts statuses;                                // wide: behind what each response touches
 
   Histogram& operator[](Metric metric) { return histograms[static_cast<std::size_t>(metric)]; }

@@ -179,6 +179,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
 
   std::unique_ptr<Session> session(new Session(kept, incarnation, std::move(emit)));
   session->target_count_ = settings.targets.size();
+  for (const SocketAddress& address : settings.targets)
+    settings.target_indices.push_back(AddressTally::IndexIn(address.ToString(), &session->address_names_));
   session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
   session->is_unix_ = !settings.target.unix_path.empty();
   session->is_web_socket_ = settings.target.is_web_socket;
@@ -417,8 +419,11 @@ void Session::WatchNames(const proto::Plan& plan, const TargetGuard& guard, cons
 // The target's name was looked up again.
 void Session::Follow(const NameWatch::News& news) {
   const bool is_kept = news.addresses.empty();
+  std::vector<std::uint32_t> indices;
+  for (const SocketAddress& address : news.addresses)
+    indices.push_back(AddressTally::IndexIn(address.ToString(), &address_names_));
   for (const auto& worker : workers_) {
-    if (!is_kept) worker->UseTargets(news.addresses);
+    if (!is_kept) worker->UseTargets(news.addresses, indices);
   }
   workers_[0]->CountName(
       is_kept,
@@ -474,7 +479,7 @@ void Session::Handle(WorkerReport report) {
         key.set_agent(open_.agent());
         key.set_incarnation(incarnation_);
         key.set_attempt(attempt_);
-        shards_.emplace(key, static_cast<int>(workers_.size()));
+        shards_.emplace(key, static_cast<int>(workers_.size()), &address_names_);
       }
       for (proto::Shard& shard : shards_->Add(report)) {
         const bool is_final = shard.is_final();
@@ -518,6 +523,7 @@ void Session::SendReady() {
   ready->set_connections_up(std::accumulate(up_.begin(), up_.end(), std::int64_t{0}));
   ToProto(before_start_.counters, Pending(), ready->mutable_warmup());
   before_start_.statuses.ToProto(ready->mutable_statuses());
+  before_start_.addresses.ToProto(address_names_, ready->mutable_addresses());
   for (const Metric metric : kConnectionMetrics) {
     if (!before_start_[metric].IsEmpty())
       ToProto(before_start_[metric], static_cast<std::uint32_t>(metric), ready->add_connects());

@@ -91,7 +91,8 @@ class Session {
 
   // The sender thread's own.
   std::optional<ShardSender> shards_;
-  Recorder before_start_;  // sum of the workers' reports of kind kReady
+  std::vector<std::string> address_names_;  // of the target's addresses, by their index in AddressTally
+  Recorder before_start_;                   // sum of the workers' reports of kind kReady
   ConnectErrors connect_errors_;
   std::vector<std::int64_t> up_;
   int ready_count_ = 0;

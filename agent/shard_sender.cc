@@ -7,8 +7,8 @@
 
 namespace tidemark {
 
-ShardSender::ShardSender(proto::ShardKey key, int worker_count)
-    : key_(std::move(key)), workers_(static_cast<std::size_t>(worker_count)) {
+ShardSender::ShardSender(proto::ShardKey key, int worker_count, const std::vector<std::string>* address_names)
+    : key_(std::move(key)), address_names_(address_names), workers_(static_cast<std::size_t>(worker_count)) {
   key_.set_seq(0);
 }
 
@@ -60,6 +60,8 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
     entry->set_last_ns(receipts.last);
     entry->set_count(receipts.count);
   }
+  recorder->addresses.ToProto(address_names_ == nullptr ? absl::Span<const std::string>() : *address_names_,
+                              shard.mutable_addresses());
   recorder->statuses.ToProto(shard.mutable_statuses());
   recorder->named.ToProto(&shard);
   shard.set_length_ns(length_);

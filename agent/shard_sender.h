@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,8 @@ namespace tidemark {
 class ShardSender {
  public:
   // `key` names run, point, agent and incarnation; its seq is set here.
-  ShardSender(proto::ShardKey key, int worker_count);
+  // `address_names`, which outlives its use here: those of the target's addresses by index, and there may come more.
+  ShardSender(proto::ShardKey key, int worker_count, const std::vector<std::string>* address_names = nullptr);
 
   // Takes a report of kind kWindow and returns the shards that it completes, oldest first. Its recorder is only read.
   std::vector<proto::Shard> Add(const WorkerReport& report);
@@ -33,6 +35,7 @@ class ShardSender {
   };
 
   proto::ShardKey key_;
+  const std::vector<std::string>* const address_names_;
   std::vector<WorkerState> workers_;
   std::map<std::uint32_t, std::unique_ptr<Recorder>> windows_;  // not yet complete
   std::array<HistogramFacts, kMetricCount> cumulative_{};

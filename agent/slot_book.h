@@ -20,6 +20,7 @@ class SlotBook {
     std::uint64_t slot = 0;
     Nanos due = 0;
     Nanos sent = 0;
+    std::uint32_t address = 0;  // of the target, as of AddressTally
   };
 
   // The recorder of the current interval, which outlives its use here.
@@ -109,10 +110,15 @@ class SlotBook {
     Recorder& recorder = *recorder_;
     recorder[is_success ? Metric::kService : Metric::kOther].Record(done - entry.sent);
     recorder[Metric::kFirstByte].Record(first_byte - entry.sent);
-    if (is_success && is_open_loop_) recorder[Metric::kResponse].Record(done - entry.due);
-    if (is_success && mix_ != nullptr) [[unlikely]]
-      recorder[MetricOfRequest(mix_->IndexOf(entry.slot, stride_))].Record(done - entry.sent);
-    recorder.counters.success += is_success ? 1 : 0;
+    if (is_success) [[likely]] {
+      if (is_open_loop_) recorder[Metric::kResponse].Record(done - entry.due);
+      if (mix_ != nullptr) [[unlikely]]
+        recorder[MetricOfRequest(mix_->IndexOf(entry.slot, stride_))].Record(done - entry.sent);
+      ++recorder.counters.success;
+      ++recorder.addresses.succeeded[entry.address];
+    } else {
+      ++recorder.addresses.failed[entry.address];
+    }
     End(&recorder, outcome, done);
   }
 
@@ -125,6 +131,7 @@ class SlotBook {
     } else {
       counters().failed_ns += static_cast<std::uint64_t>(now - entry.sent);
     }
+    if (outcome != Outcome::kCutOff) ++recorder_->addresses.failed[entry.address];
     End(recorder_, outcome, now);
   }
 

@@ -363,6 +363,7 @@ bool Connection::TakeFrames(absl::string_view bytes, Nanos now) {
         return true;
       case FrameReader::Event::kMessage:
         ++counters.messages;
+        if (c.listen) ++c.recorder->addresses.succeeded[address_];
         counters.compressed_messages += reader.is_compressed() ? 1 : 0;
         counters.message_bytes += reader.message_bytes();
         OnMessage(now);

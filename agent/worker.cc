@@ -124,6 +124,7 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
   wants_ticks_ = wants_ticks_ || is_paced;
   context_.is_plain_send = !is_continued && !is_paced;
   context_.targets = settings_.targets;
+  context_.target_indices = settings_.target_indices;
   context_.sources = settings_.sources;
   context_.tunnel = settings_.tunnel;
   context_.is_proxied = !plan.proxy().empty();
@@ -568,9 +569,10 @@ void Worker::Finish() {
   });
 }
 
-void Worker::UseTargets(std::vector<SocketAddress> targets) {
-  loop_.Post([this, targets = std::move(targets)]() mutable {
+void Worker::UseTargets(std::vector<SocketAddress> targets, std::vector<std::uint32_t> indices) {
+  loop_.Post([this, targets = std::move(targets), indices = std::move(indices)]() mutable {
     context_.targets = std::move(targets);
+    context_.target_indices = std::move(indices);
     context_.targets_since = context_.ReadClock();
   });
 }

@@ -67,7 +67,8 @@ class Worker {
     std::vector<std::string> subscribe = {};
     Target target = {};
     std::vector<SocketAddress> targets = {};
-    std::string tunnel = {};  // the request for one, where the target is reached so
+    std::vector<std::uint32_t> target_indices = {};  // of each, as of AddressTally
+    std::string tunnel = {};                         // the request for one, where the target is reached so
     std::vector<SocketAddress> sources = {};
     bool is_target_on_this_machine = false;
     Masks masks = {};                         // of the plan's secrets
@@ -93,7 +94,7 @@ class Worker {
   // Ends the point early: nothing more is sent, requests in flight get `grace` to finish.
   void Stop(Nanos grace);
   // New connections go to `targets`; those that are up stay. REQUIRES: not empty.
-  void UseTargets(std::vector<SocketAddress> targets);
+  void UseTargets(std::vector<SocketAddress> targets, std::vector<std::uint32_t> indices);
   // The target's name was looked up again: it had other addresses, or the old ones were kept, which `remark` tells of.
   void CountName(bool is_kept, std::string remark);
   // Gives a recorder back. REQUIRES: it is cleared.

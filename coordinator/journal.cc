@@ -111,7 +111,7 @@ class Replay {
     point.connections_up = in.connections_up();
     point.start_offset = in.start_offset_ns();
     point.start_skew_bound = in.start_skew_bound_ns();
-    return AddWarmup(in.warmup(), in.connects(), in.statuses(), 0, &point);
+    return AddWarmup(in.warmup(), in.connects(), in.statuses(), in.addresses(), 0, &point);
   }
 
   absl::Status AddShard(const proto::Shard& shard) {
@@ -233,6 +233,7 @@ void Journal::Start(const PointResult& point) {
   for (const auto& [metric, histogram] : point.warmup_connects)
     tidemark::ToProto(histogram, static_cast<std::uint32_t>(metric), out->add_connects());
   point.warmup_statuses.ToProto(out->mutable_statuses());
+  point.warmup_addresses.ToProto(out->mutable_addresses());
   out->set_start_offset_ns(point.start_offset);
   out->set_start_skew_bound_ns(point.start_skew_bound);
   Write(record);

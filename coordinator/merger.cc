@@ -213,11 +213,14 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     return DataLoss(key, "it has more values than any agent can measure");
   if (const absl::Status status = CheckStatuses(shard, agent.counters, counters, delta); !status.ok())
     return DataLoss(key, status.message());
+  if (const absl::Status status = AddressCounts::Check(shard.addresses(), delta, IsListening()); !status.ok())
+    return DataLoss(key, status.message());
   if (const absl::Status status = NamedCounts::Check(shard); !status.ok()) return DataLoss(key, status.message());
   if (const absl::Status status = fan_out_.Add(shard.events()); !status.ok()) return DataLoss(key, status.message());
   total_ = total;
   named_.Add(shard);
   statuses_.Add(shard.statuses(), shard.window(), key.agent());
+  addresses_.Add(shard.addresses());
 
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);
@@ -239,7 +242,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   agent.is_final = shard.is_final();
   ++agent.shards;
 
-  const bool is_listening = headline() == Metric::kInterval || headline() == Metric::kStaleness;
+  const bool is_listening = IsListening();
   if (!closed_.empty() && shard.window() <= closed_.back().second) {
     ++late_;
   } else {

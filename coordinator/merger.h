@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/address_counts.h"
 #include "common/histogram.h"
 #include "common/metric.h"
 #include "common/named_counts.h"
@@ -94,7 +95,9 @@ class Merger {
   const FanOut& fan_out() const { return fan_out_; }
   const NamedCounts& named() const { return named_; }
   const StatusCounts& statuses() const { return statuses_; }
+  const AddressCounts& addresses() const { return addresses_; }
   Metric headline() const { return static_cast<Metric>(headline_); }
+  bool IsListening() const { return headline() == Metric::kInterval || headline() == Metric::kStaleness; }
   const std::vector<WindowSum>& windows() const { return closed_; }
   Counters counters() const;
   Pending pending() const;
@@ -128,6 +131,7 @@ class Merger {
   FanOut fan_out_;
   NamedCounts named_;
   StatusCounts statuses_;
+  AddressCounts addresses_;
   std::uint64_t late_ = 0;
   Counters total_;                               // of all agents
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making

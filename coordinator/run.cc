@@ -549,8 +549,9 @@ void Run::HandleEvent(AgentState* agent, std::size_t index, proto::Event event, 
       agent->is_preparing = false;
       agent->up = event.ready().connections_up();
       agent->errors.assign(event.ready().errors().begin(), event.ready().errors().end());
-      if (const absl::Status status = AddWarmup(event.ready().warmup(), event.ready().connects(),
-                                                event.ready().statuses(), static_cast<std::uint32_t>(index), point_);
+      if (const absl::Status status =
+              AddWarmup(event.ready().warmup(), event.ready().connects(), event.ready().statuses(),
+                        event.ready().addresses(), static_cast<std::uint32_t>(index), point_);
           !status.ok())
         return Lose(index, kExitAccounting, std::string(status.message()));
       return ShowProgress();

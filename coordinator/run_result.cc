@@ -38,13 +38,16 @@ std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_co
 
 absl::Status AddWarmup(const proto::Counters& warmup,
                        const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects,
-                       const StatusCounts::Rows& statuses, std::uint32_t agent, PointResult* point) {
+                       const StatusCounts::Rows& statuses, const AddressRows& addresses, std::uint32_t agent,
+                       PointResult* point) {
   Counters counters;
   Pending pending;
   if (!FromProto(warmup, &counters, &pending) || !BrokenIdentity(counters, pending).empty())
     return absl::DataLossError("its warm-up does not add up");
   TIDEMARK_RETURN_IF_ERROR(StatusCounts::Check(statuses, counters.outcomes, counters[ConnectResult::kUpgradeFailed]));
+  TIDEMARK_RETURN_IF_ERROR(AddressCounts::Check(addresses, counters, point->merger->IsListening()));
   point->warmup.Add(counters);
+  point->warmup_addresses.Add(addresses);
   point->warmup_statuses.Add(statuses, 0, agent);
   Histogram decoded;
   for (const proto::HistogramDelta& delta : connects) {

@@ -37,6 +37,7 @@ struct PointResult {
   std::unique_ptr<Merger> merger;
   Counters warmup;
   StatusCounts warmup_statuses;
+  AddressCounts warmup_addresses;
   std::map<Metric, Histogram> warmup_connects;  // of kConnectionMetrics, those that there are
   std::uint32_t attempt = 0;                    // how often it was begun and given up before
   bool is_started = false;                      // T0 was set at every agent
@@ -77,7 +78,8 @@ std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_co
 // connections. Errors: DataLoss if it does not add up or cannot be decoded.
 absl::Status AddWarmup(const proto::Counters& warmup,
                        const google::protobuf::RepeatedPtrField<proto::HistogramDelta>& connects,
-                       const StatusCounts::Rows& statuses, std::uint32_t agent, PointResult* point);
+                       const StatusCounts::Rows& statuses, const AddressRows& addresses, std::uint32_t agent,
+                       PointResult* point);
 
 // Whether any request succeeded, or while listening any message came. Without, a run has nothing to tell of the target
 // but that.

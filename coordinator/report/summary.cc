@@ -98,6 +98,19 @@ void FillStatuses(const StatusCounts& statuses, proto::Accounting* out) {
   }
 }
 
+// Each address, where some of them had no success.
+void FillAddresses(const AddressCounts& addresses, proto::Point* out) {
+  if (addresses.WithoutSuccess().empty()) return;
+  for (const auto& [address, sum] : addresses.sums()) {
+    proto::AddressRow* const row = out->add_addresses();
+    row->set_address(address);
+    row->set_attempts(sum.established + sum.failed_attempts);
+    row->set_established(sum.established);
+    row->set_success(sum.succeeded);
+    row->set_failed(sum.failed);
+  }
+}
+
 // What the figures of a point, and of the total, are made of.
 struct Sums {
   Counters counters;
@@ -105,6 +118,7 @@ struct Sums {
   Counters warmup;
   StatusCounts statuses;
   StatusCounts warmup_statuses;
+  AddressCounts addresses;  // before the start too
   std::array<Histogram, kMetricCount> histograms;
   double duration_s = 0;
   std::uint64_t dead_seconds = 0;
@@ -153,20 +167,18 @@ std::uint64_t CountSeconds(const std::vector<Second>& seconds, Second kind) {
   return static_cast<std::uint64_t>(std::count(seconds.begin(), seconds.end(), kind));
 }
 
-bool IsListening(const Merger& merger) {
-  return merger.headline() == Metric::kInterval || merger.headline() == Metric::kStaleness;
-}
-
 // `seconds`: SecondsJudged.
 void AddPoint(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds, Sums* sums) {
   const Merger& merger = *point.merger;
-  sums->has_replies = absl::StartsWith(plan.target(), "ws") && !IsListening(merger);
+  sums->has_replies = absl::StartsWith(plan.target(), "ws") && !merger.IsListening();
   sums->counters.Add(merger.counters());
   sums->pending.waiting += merger.pending().waiting;
   sums->pending.in_flight += merger.pending().in_flight;
   sums->warmup.Add(point.warmup);
   sums->statuses.AddLater(merger.statuses());
   sums->warmup_statuses.AddLater(point.warmup_statuses);
+  sums->addresses.Add(point.warmup_addresses);
+  sums->addresses.Add(merger.addresses());
   for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
@@ -344,6 +356,7 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   FillAlerts(sums.warmup, out->mutable_warmup());
   FillStatuses(sums.statuses, out->mutable_accounting());
   FillStatuses(sums.warmup_statuses, out->mutable_warmup());
+  FillAddresses(sums.addresses, out);
   if (!sums.unaccounted_is_unknown) out->set_unaccounted_requests_max(sums.unaccounted_max);
   if (sums.unaccounted_is_estimate && !sums.unaccounted_is_unknown) out->set_unaccounted_is_estimate(true);
   out->set_status(StatusOf(sums));
@@ -482,6 +495,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .windows = &point.merger->windows(),
                    .seconds = seconds,
                    .statuses = &sums.statuses,
+                   .addresses = &sums.addresses,
                    .success = *ParseStatusSet(plan.expect_status()),  // the plan is valid
                    .has_availability = !plan.sweep().new_connection(),
                    .max_failures = MaxFailures(plan)};
@@ -566,7 +580,7 @@ Evidence EvidenceWith(const proto::Plan& plan, const PointResult& point, const s
                     .up_ns = counters.up_ns,
                     .asked_ns = counters.asked_ns,
                     .dead_seconds = CountSeconds(seconds, Second::kDead),
-                    .is_listening = IsListening(merger),
+                    .is_listening = merger.IsListening(),
                     .duration = DurationOf(plan, point)};
   if (is_open_loop) evidence.unanswered = merger.histogram(Metric::kUnanswered);
   if (static_cast<double>(merger.histogram(Metric::kWire).count()) >= gate::kStamps) {

@@ -181,6 +181,20 @@ void AppendStatuses(const proto::Accounting& account, absl::string_view when, st
   }
 }
 
+// Those of the target's addresses that had no success.
+void AppendAddresses(const proto::Point& total, std::string* out) {
+  std::vector<std::string> parts;
+  for (const proto::AddressRow& row : total.addresses()) {
+    if (row.success() != 0 || row.attempts() + row.failed() == 0) continue;
+    parts.push_back(absl::StrCat(row.address(), ": ", FormatCount(row.established()), " of ",
+                                 FormatCount(row.attempts()), " connections established",
+                                 row.failed() == 0 ? "" : absl::StrCat(", no request of ", FormatCount(row.failed()))));
+  }
+  if (!parts.empty())
+    absl::StrAppend(out, "  Addresses: ", absl::StrJoin(parts, "; "), "; the other ",
+                    total.addresses_size() - static_cast<int>(parts.size()), " had successes\n");
+}
+
 // "p50 1.20ms +-1.3 %": how sure the quantiles of a point are.
 void AppendIntervals(const proto::Latency& l, const std::string& who, std::string* out) {
   std::vector<std::string> parts;
@@ -398,6 +412,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   }
   AppendStatuses(total.accounting(), "", &out);
   if (HasAnswers(total.warmup())) AppendStatuses(total.warmup(), "before the start, ", &out);
+  AppendAddresses(total, &out);
   absl::StrAppend(&out, "  Connect  : ", ConnectTerms(total));
   if (const std::uint64_t resumed = total.accounting().tls_resumed() + total.warmup().tls_resumed(); resumed != 0) {
     absl::StrAppend(&out, "; ", FormatCount(resumed), " TLS sessions resumed");

@@ -139,6 +139,21 @@ void WeighAvailability(const PointFacts& facts, const Causes& lost, std::vector<
        .text = absl::StrFormat("connections were up for %.1f %% of the time asked for%s", up * 100, Because(lost))});
 }
 
+// Of several addresses each is to serve somebody.
+void WeighAddresses(const PointFacts& facts, std::vector<Reason>* reasons) {
+  if (facts.addresses == nullptr) return;
+  const std::size_t count = facts.addresses->sums().size();
+  for (const std::string& address : facts.addresses->WithoutSuccess()) {
+    const AddressSum& sum = facts.addresses->sums().at(address);
+    if (sum.failed == 0 && RanOut(facts)) continue;
+    std::string text =
+        absl::StrCat(address, ", one of ", count, " addresses, served nobody: ", FormatCount(sum.established), " of ",
+                     FormatCount(sum.established + sum.failed_attempts), " connections established");
+    if (sum.failed != 0) absl::StrAppend(&text, ", 0 of ", FormatCount(sum.failed), " requests succeeded");
+    reasons->push_back({.effect = 1.0 / static_cast<double>(count), .text = std::move(text)});
+  }
+}
+
 }  // namespace
 
 std::vector<Reason> WhyFailing(const PointFacts& facts) {
@@ -149,6 +164,7 @@ std::vector<Reason> WhyFailing(const PointFacts& facts) {
   WeighFailures(facts, failed, &reasons);
   WeighMix(facts, &reasons);
   WeighAvailability(facts, lost, &reasons);
+  WeighAddresses(facts, &reasons);
   return reasons;
 }
 

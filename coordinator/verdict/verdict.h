@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "common/address_counts.h"
 #include "common/histogram.h"
 #include "common/outcome.h"
 #include "common/plan.h"
@@ -113,7 +114,8 @@ struct PointFacts {
   const std::vector<WindowSum>* windows = nullptr;
   std::vector<Second> seconds = {};  // what became of each
   const StatusCounts* statuses = nullptr;
-  StatusSet success = {};  // statuses that are one
+  const AddressCounts* addresses = nullptr;  // of the target, before the start too
+  StatusSet success = {};                    // statuses that are one
   std::vector<MixFacts> mix = {};
   bool has_availability = false;          // connections are to stay up
   double max_failures = gate::kFailures;  // a share

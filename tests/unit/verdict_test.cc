@@ -294,6 +294,35 @@ TEST(VerdictTest, ConnectionsThatAreDownAreTheTargets) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid);
 }
 
+TEST(VerdictTest, AnAddressThatServesNobodyIsNamed) {
+  Case c(false);
+  AddressRows rows;
+  for (const auto& [address, established, succeeded] :
+       {std::tuple("127.0.0.1:80", 3, 9'000), std::tuple("127.0.0.2:80", 3, 1'000), std::tuple("127.0.0.9:80", 0, 0)}) {
+    proto::AddressSum* const row = rows.Add();
+    row->set_address(address);
+    row->set_established(static_cast<std::uint64_t>(established));
+    row->set_succeeded(static_cast<std::uint64_t>(succeeded));
+  }
+  const auto judge = [&] {
+    AddressCounts addresses;
+    addresses.Add(rows);
+    c.facts.addresses = &addresses;
+    return Judge(c.facts);
+  };
+  EXPECT_EQ(judge().verdict, Verdict::kValid) << "it was never asked";
+  rows.Mutable(2)->set_failed_attempts(133);
+  EXPECT_EQ(judge().verdict, Verdict::kTargetFailing);
+  EXPECT_EQ(judge().reason, "127.0.0.9:80, one of 3 addresses, served nobody: 0 of 133 connections established");
+  c.facts.counters.no_local_port = 1;  // which kept us from it, for all we know
+  EXPECT_NE(judge().verdict, Verdict::kTargetFailing);
+  rows.Mutable(2)->set_established(2);
+  rows.Mutable(2)->set_failed(7);
+  EXPECT_EQ(judge().target_reason,
+            "127.0.0.9:80, one of 3 addresses, served nobody: 2 of 135 connections established, 0 of 7 requests "
+            "succeeded");
+}
+
 // The graver answer is the word, the other one a remark.
 TEST(VerdictTest, BothAnswersAreGiven) {
   Case c;
