@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
-#include <atomic>
 #include <cmath>
 #include <deque>
 #include <functional>
@@ -17,6 +16,7 @@
 #include "tests/support/raw_server.h"
 #include "tests/support/relay.h"
 #include "tests/support/server_frames.h"
+#include "tests/support/side_by_side.h"
 
 namespace tidemark {
 namespace {
@@ -28,18 +28,6 @@ constexpr Nanos kEver = INT64_MAX;
 std::string AddressOf(const Mock& mock) { return mock.Url("").substr(7); }
 
 void SleepFor(Nanos time) { std::this_thread::sleep_for(std::chrono::nanoseconds(time)); }
-
-// Calls `job` with 0 to count - 1, `at_once` of them side by side: they mostly wait.
-void SideBySide(int count, int at_once, const std::function<void(int)>& job) {
-  std::atomic<int> next{0};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < std::min(count, at_once); ++i) {
-    threads.emplace_back([&] {
-      for (int k = next++; k < count; k = next++) job(k);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
 
 // A number of the report; what is left out is 0.
 double Figure(const boost::json::value& report, const std::string& path) {

@@ -2,15 +2,18 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
 namespace tidemark {
 
 PartOfACore::PartOfACore(int percent) {
+  static std::atomic<int> made{0};
+  const std::string name = "/tidemark-test-" + std::to_string(getpid()) + "-" + std::to_string(made++);
   const std::string quota = std::to_string(percent * 1'000);
   for (const char* root : {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup"}) {
-    path_ = std::string(root) + "/tidemark-test-" + std::to_string(getpid());
+    path_ = root + name;
     std::error_code ec;
     if (!std::filesystem::exists(root, ec) || !std::filesystem::create_directory(path_, ec)) continue;
     is_there_ =

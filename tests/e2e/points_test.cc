@@ -6,33 +6,14 @@
 #include <iterator>
 #include <random>
 
-#include "tests/e2e/part_of_a_core.h"
+#include "tests/e2e/disturbed.h"
 
 namespace tidemark {
 namespace {
 
 int Points() { return std::getenv("TIDEMARK_FULL") != nullptr ? 300 : 4; }
 
-constexpr const char* kDisturbances[] = {"none",    "quota 5 %", "quota 20 %", "quota 50 %",
-                                         "stopped", "busy core", "8 workers"};
 constexpr const char* kLoads[] = {"closed", "open", "WebSocket", "listening"};
-
-// While it lives, the process is stopped for 20 ms of each second, or a loop takes turns with it on its core.
-class Disturber {
- public:
-  Disturber(const std::string& kind) {
-    if (kind != "busy core") return;
-    std::vector<std::string> command = OnCore(0);
-    command.insert(command.end(), {"sh", "-c", "while :; do :; done"});
-    loop_ = std::make_unique<Process>(command);
-  }
-  ~Disturber() {
-    if (loop_ != nullptr) loop_->Signal(SIGKILL);
-  }
-
- private:
-  std::unique_ptr<Process> loop_;
-};
 
 struct Point {
   std::string load;
@@ -55,22 +36,9 @@ Point Draw(int seed) {
 }
 
 RunOutcome RunPoint(const Point& point, const Mock& mock) {
-  std::vector<std::string> prefix = OnCore(0);
-  std::unique_ptr<PartOfACore> group;
-  if (point.disturbance.substr(0, 5) == "quota") {
-    group = std::make_unique<PartOfACore>(std::stoi(point.disturbance.substr(6)));
-    prefix = group->Prefix();
-  }
-  if (point.disturbance == "stopped") {
-    // The shell stops the run that it has started, again and again.
-    prefix.insert(prefix.end(),
-                  {"sh", "-c",
-                   "\"$0\" \"$@\" & run=$!; while sleep 1; kill -STOP $run; do sleep 0.02; kill -CONT $run; "
-                   "done 2>/dev/null & stopper=$!; wait $run; code=$?; kill $stopper; exit $code"});
-  }
-  const Disturber disturber(point.disturbance);
-  std::vector<std::string> arguments = {"-d", "3s", "--warmup",
-                                        "0",  "-t", point.disturbance == "8 workers" ? "8" : "1"};
+  Disturbance disturbance(point.disturbance);
+  std::vector<std::string> arguments = {"-d", "3s", "--warmup", "0", "-t", disturbance.Threads()};
+  const auto started = [&](pid_t pid) { disturbance.Begin(pid); };
   const std::string path = "/mock/delay=" + std::to_string(point.delay_ms) + "ms";
   if (point.load == "listening") {
     TempDir dir;
@@ -78,7 +46,7 @@ RunOutcome RunPoint(const Point& point, const Mock& mock) {
                                  "\nsweep: {connections: [" + std::to_string(point.connections + 8) +
                                  "], duration: 3s}\nthreads: " + arguments.back() +
                                  "\nweb_socket: {listen: {time: /T, time_unit: us}}\n");
-    return TidemarkRun({dir / "plan.yaml"}, prefix);
+    return TidemarkRun({dir / "plan.yaml"}, disturbance.Prefix(), started);
   }
   if (point.load == "open") {
     arguments.insert(arguments.end(), {"-R", std::to_string(point.rate), "-c", "50"});
@@ -86,7 +54,7 @@ RunOutcome RunPoint(const Point& point, const Mock& mock) {
     arguments.insert(arguments.end(), {"-c", std::to_string(std::max(8, point.connections))});
   }
   arguments.push_back(point.load == "WebSocket" ? "ws" + mock.Url(path).substr(4) : mock.Url(path));
-  return TidemarkRun(arguments, prefix);
+  return TidemarkRun(arguments, disturbance.Prefix(), started);
 }
 
 struct Tally {

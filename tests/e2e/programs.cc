@@ -28,12 +28,14 @@ boost::json::value ReadReport(const std::string& path) {
   return boost::json::parse(text);
 }
 
-RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix) {
+RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix,
+                       const std::function<void(pid_t)>& started) {
   TempDir dir;
   arguments.insert(arguments.begin(),
                    {TIDEMARK_BINARY, "run", "-o", "json=" + (dir / "run.json"), "-o", "csv=" + (dir / "run.csv")});
   arguments.insert(arguments.begin(), prefix.begin(), prefix.end());
   Process process(arguments);
+  if (started) started(process.pid());
   RunOutcome outcome;
   outcome.code = process.Wait();
   outcome.out = process.Out();

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,8 +29,10 @@ struct RunOutcome {
 // The report at `path`, which says nothing that was not measured.
 boost::json::value ReadReport(const std::string& path);
 
-// Runs `tidemark run ARGUMENTS...` with a JSON report, and a CSV that must agree with it.
-RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix = {});
+// Runs `tidemark run ARGUMENTS...` with a JSON report, and a CSV that must agree with it. `started` is told of its
+// process.
+RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix = {},
+                       const std::function<void(pid_t)>& started = nullptr);
 
 // The value at "a.b.0.c".
 const boost::json::value& At(const boost::json::value& value, const std::string& path);
