@@ -60,6 +60,7 @@ class Disturbance {
     if (stopper_.joinable()) stopper_.join();
   }
 
+  const std::string& kind() const { return kind_; }
   const std::vector<std::string>& Prefix() const { return prefix_; }
   std::string Threads() const { return kind_.find(" workers") == kind_.npos ? "1" : kind_.substr(0, kind_.find(' ')); }
   void Begin(pid_t pid) {

@@ -1,5 +1,6 @@
 // Seeded points of targets that fail, each in its way, and of others that are well, however slow: whether the report
 // says so, and why. A line for each point goes to standard output, of which scripts/points makes a table.
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <mutex>
@@ -40,6 +41,13 @@ constexpr const char* kRequestLoads[] = {"closed", "open"};
 
 std::string Millis(double ms) { return std::to_string(static_cast<int>(std::ceil(ms))) + "ms"; }
 
+// Whether a generator with a quota was so starved that it was given up, and so says: there is no point to judge.
+bool WasGivenUp(const std::string& disturbance, const boost::json::value& report) {
+  if (disturbance.substr(0, 5) != "quota" || At(report, "points.0.verdict").as_string() != "PARTIAL") return false;
+  const std::string notes = boost::json::serialize(At(report, "notes"));
+  return notes.find("did not answer in time") != notes.npos || notes.find("given the run up") != notes.npos;
+}
+
 // One run by one agent or by three, the first of which is disturbed.
 class Run {
  public:
@@ -62,7 +70,7 @@ class Run {
   bool IsRunning() { return process_->IsRunning(); }
   // The process that its disturbance disturbs.
   pid_t Disturbed() const { return agents_.empty() ? process_->pid() : agents_[0]->process().pid(); }
-  // Its report; null if it could not begin in time, and so says.
+  // Its report; null if it could not begin in time, or was given up, and so says.
   boost::json::value Report() {
     const int code = process_->Wait();
     if (code == 2 && process_->Err().find(" ms too late; ") != std::string::npos) return nullptr;
@@ -70,7 +78,8 @@ class Run {
       ADD_FAILURE() << "exit " << code << ": " << process_->Err() << process_->Out();
       return nullptr;
     }
-    return ReadReport(dir_ / "run.json");
+    boost::json::value report = ReadReport(dir_ / "run.json");
+    return WasGivenUp(disturbance_.kind(), report) ? nullptr : report;
   }
 
  private:
@@ -80,18 +89,24 @@ class Run {
   std::unique_ptr<Process> process_;
 };
 
-// Runs `count` points side by side; `run` gives a point's report. A generator so starved that it does not begin in time
-// says so, and is drawn again: there is no point to judge. `judge` says whether the point is right.
+// Runs `count` points side by side; `run` gives a point's report, or null if its generator was too starved to begin, or
+// to go on: it is drawn again, at most three times. `judge` says whether the point is right.
 template <typename Point>
 int CountWrong(int count, int at_once, const std::function<Point(int)>& draw,
                const std::function<boost::json::value(const Point&)>& run,
                const std::function<bool(const Point&, const std::string& verdict, const std::string& reason)>& judge) {
   std::mutex mutex;
   int wrong = 0;
+  std::atomic<int> again{0};
+  const char* const only = std::getenv("TIDEMARK_POINT");  // of the long form, to look at one
   SideBySide(count, at_once, [&](int seed) {
+    if (only != nullptr && std::atoi(only) != seed) return;
     const Point point = draw(seed);
     boost::json::value report;
-    for (int attempt = 1; attempt <= 4 && report.is_null(); ++attempt) report = run(point);
+    for (int attempt = 1; attempt <= 4 && report.is_null(); ++attempt) {
+      report = run(point);
+      if (report.is_null()) ++again;
+    }
     std::string verdict = "none";
     std::string reason;
     if (!report.is_null()) {
@@ -100,12 +115,15 @@ int CountWrong(int count, int at_once, const std::function<Point(int)>& draw,
       if (first.contains("target_reason")) reason = first.at("target_reason").as_string();
     }
     const bool is_right = judge(point, verdict, reason);
+    if (!is_right && report.is_object() && report.as_object().contains("notes"))
+      reason += " " + boost::json::serialize(report.at("notes"));
     const std::lock_guard lock(mutex);
     wrong += is_right ? 0 : 1;
     std::printf("point %d | %s | %s%s; %s\n", seed, point.ToString().c_str(), verdict.c_str(), is_right ? "" : " WRONG",
                 reason.c_str());
     std::fflush(stdout);
   });
+  std::printf("points drawn again, since their generators could not begin or go on: %d\n", again.load());
   return wrong;
 }
 
