@@ -135,7 +135,8 @@ TEST(HostilePeerTest, ReplayedShardsAreRejected) {
     say(ShardOf(key));
   }));
   const RunResult result = RunAgainst(agent);
-  EXPECT_EQ(result.exit_code, kExitAgents) << absl::StrJoin(result.notes, "\n");  // it says that it has done nothing
+  // It says that it has done nothing.
+  EXPECT_EQ(result.exit_code, kExitAccounting) << absl::StrJoin(result.notes, "\n");
   EXPECT_EQ(result.rejected, 3u);
   EXPECT_EQ(result.shards, 1u);
 }
