@@ -30,6 +30,11 @@ std::int64_t Budget::Take(std::int64_t most, Nanos now) {
   }
 }
 
+void Budget::GiveBack(std::int64_t count) {
+  spent_until_.fetch_sub(static_cast<Nanos>(std::ceil(static_cast<double>(count) * interval_)),
+                         std::memory_order_relaxed);
+}
+
 Nanos Budget::ReadyAt() const {
   return spent_until_.load(std::memory_order_relaxed) - room_ + static_cast<Nanos>(std::ceil(interval_));
 }

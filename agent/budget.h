@@ -29,9 +29,12 @@ class Budget {
 
   // Takes up to `most` at `now`; returns how many.
   std::int64_t Take(std::int64_t most, Nanos now);
+  // What was taken and is not used.
+  void GiveBack(std::int64_t count);
   // When there is one, unless somebody else takes it before.
   Nanos ReadyAt() const;
-  // How many each of `workers` takes at once: all of them together hold no more than is set apart for that.
+  // How many each of `workers` takes at once: all of them together hold no more than is set apart for that. 1 may be
+  // more than that: who takes one at a time keeps none.
   std::int64_t Slice(int workers) const;
   double rate() const { return rate_; }
 
@@ -91,6 +94,8 @@ class Gate {
       go_on(connection);
     }
     is_serving_ = false;
+    // Those that waited may want no more.
+    if (slice_ == 1 && in_hand_ > 0) budget_->GiveBack(std::exchange(in_hand_, 0));
   }
   // When Serve has something to do.
   Nanos ReadyAt() const {

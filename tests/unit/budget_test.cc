@@ -75,6 +75,33 @@ TEST(BudgetTest, AnEqualFigureIsTheSameBudgetAndNoFigureNone) {
   EXPECT_EQ(budgets.Of(Budgets::Kind::kSends, 0), nullptr);
 }
 
+// Connections that have waited for their turn may be closed when it comes. Leave that they do not use is kept by no
+// worker beside what the budget holds: of small rates each worker's one would be more than the burst.
+TEST(BudgetTest, WhoWantsNoMoreLeavesItToTheOthers) {
+  for (const double rate : {9.0, 14.0, 16.0, 40.0, 300.0}) {
+    constexpr int kWorkers = 3;
+    const auto budget = std::make_shared<Budget>(rate);
+    std::vector<Gate> gates(kWorkers);
+    std::vector<Nanos> taken;
+    Nanos now = 5 * kSecond;
+    for (Gate& gate : gates) {
+      gate.Use(budget, kWorkers);
+      gate.Empty(1);
+    }
+    while (budget->Take(1, now) == 1) taken.push_back(now);
+    for (Gate& gate : gates) {
+      gate.Wait(reinterpret_cast<Connection*>(16));
+      now = std::max(now, budget->ReadyAt());
+      gate.Serve(now, [](Connection*) {});
+    }
+    now += kSecond;
+    for (Gate& gate : gates) {
+      while (gate.Take(now)) taken.push_back(now);
+    }
+    EXPECT_LE(MostBeyond(taken, rate), Budget::Burst(rate) + 1e-3) << rate;
+  }
+}
+
 TEST(BudgetTest, AGateServesInTurn) {
   Gate gate;
   gate.Use(std::make_shared<Budget>(10), 1);
