@@ -28,7 +28,7 @@ class Attention {
   bool IsBehind(Nanos now, bool is_full) {
     if (now >= catches_up_until_) [[likely]]
       return false;
-    if (stood_still_to_ > turn_) return true;  // nobody has looked since
+    if (stood_still_to_ >= turn_) return true;  // a wait may have found its events before it stood still
     if (is_full) stood_still_to_ = now;
     return is_full;
   }
@@ -40,6 +40,8 @@ class Attention {
     return StoodStillAt(limit) ? stood_still_to_ + limit - stood_still_from_ : limit;
   }
   Nanos stood_still_to() const { return stood_still_to_; }
+  // When this turn began: what is read in it had come by then.
+  Nanos turn() const { return turn_; }
 
   // Of what is read in this turn the last byte came at `came`: how long before that the first one may have come, and
   // lain unread. That is no longer than since the turn before looked, nor than this thread has since been busy, without

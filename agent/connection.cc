@@ -841,7 +841,9 @@ bool Connection::IsLastRequest() {
 bool Connection::IsLate(const SlotBook::Entry& entry, Nanos done) const {
   const ConnectionContext& c = *context_;
   const Nanos limit = entry.sent + c.timeout;
-  bool is_ours = c.attention.StoodStillAt(limit);  // what had not come by then was given up; see OnDeadline
+  // What had not begun to come by then is given up by the next tick, and what had gets the rest of its time.
+  const Nanos until = std::max(c.attention.Extended(limit), c.attention.stood_still_to() + 10 * TimeoutWheel::kTick);
+  bool is_ours = limit >= c.attention.turn() || (c.attention.StoodStillAt(limit) && done <= until);
   if (stamps_.AreOf(entry.slot) && stamps_.from_wire != 0) is_ours = stamps_.from_wire - stamps_.sent <= c.timeout;
   if (is_ours) ++c.recorder->counters.late_by_us;
   return !is_ours;

@@ -372,6 +372,7 @@ TEST(FollowingTest, AScheduleIsRefusedWhoseRedirectsTheCeilingCannotKeep) {
   open.set_run("test");
   proto::Plan& plan = *open.mutable_plan();
   plan = Following("http://127.0.0.1:1/", 4, 3);
+  plan.set_follow(3);
   for (const auto& [rate, is_kept] : {std::pair{25.0, true}, {26.0, false}}) {
     plan.mutable_sweep()->clear_rates();
     Pace(&plan, rate, kSecond);

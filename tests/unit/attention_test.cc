@@ -57,13 +57,15 @@ TEST(AttentionTest, ItIsBehindUntilAllHasBeenRead) {
   EXPECT_FALSE(attention.IsBehind(4'000 * kMillisecond, true)) << "that is load";
 }
 
-TEST(AttentionTest, WhatAWaitHasBroughtIsRead) {
+// A process that is stopped as its wait returns has found its events before.
+TEST(AttentionTest, AfterAWaitThatStoodStillItLooksOnceMore) {
   Attention attention;
   attention.BeginWait(kSecond);
   attention.BeginTurn(3 * kSecond);
   attention.StandStill(kSecond, 3 * kSecond);
-  EXPECT_FALSE(attention.IsBehind(3 * kSecond + kMillisecond, false));
-  EXPECT_TRUE(attention.IsBehind(3 * kSecond + kMillisecond, true));
+  EXPECT_TRUE(attention.IsBehind(3 * kSecond + kMillisecond, false));
+  attention.BeginTurn(3 * kSecond + 2 * kMillisecond);
+  EXPECT_FALSE(attention.IsBehind(3 * kSecond + 3 * kMillisecond, false));
 }
 
 }  // namespace
