@@ -5,8 +5,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "tests/e2e/process.h"
 #include "tests/e2e/programs.h"
+#include "tests/support/process.h"
 
 namespace tidemark {
 namespace {

@@ -1,6 +1,6 @@
 // How the tests are judged: whose fault a failure is, what runs again, what is listed.
-#include "tests/e2e/process.h"
 #include "tests/support/machine_watch.h"
+#include "tests/support/process.h"
 
 namespace tidemark {
 namespace {

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "tests/e2e/process.h"
+#include "tests/support/process.h"
 
 namespace tidemark {
 

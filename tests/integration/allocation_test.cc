@@ -6,7 +6,7 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
-#include "tests/e2e/process.h"
+#include "tests/support/process.h"
 #include "tests/support/session_run.h"
 
 namespace {

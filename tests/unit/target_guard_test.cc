@@ -11,7 +11,7 @@
 #include "agent/guarded_file.h"
 #include "agent/resolver.h"
 #include "common/yaml_message.h"
-#include "tests/e2e/process.h"
+#include "tests/support/process.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
