@@ -99,7 +99,7 @@ void FillStatuses(const StatusCounts& statuses, proto::Accounting* out) {
 }
 
 // Each address, where some of them had no success.
-void FillAddresses(const AddressCounts& addresses, proto::Point* out) {
+void FillAddresses(const AddressCounts& addresses, bool is_listening, proto::Point* out) {
   if (addresses.WithoutSuccess().empty()) return;
   for (const auto& [address, sum] : addresses.sums()) {
     proto::AddressRow* const row = out->add_addresses();
@@ -107,7 +107,7 @@ void FillAddresses(const AddressCounts& addresses, proto::Point* out) {
     row->set_attempts(sum.established + sum.failed_attempts);
     row->set_established(sum.established);
     row->set_success(sum.succeeded);
-    row->set_failed(sum.failed);
+    if (!is_listening) row->set_failed(sum.failed);
   }
 }
 
@@ -356,7 +356,7 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   FillAlerts(sums.warmup, out->mutable_warmup());
   FillStatuses(sums.statuses, out->mutable_accounting());
   FillStatuses(sums.warmup_statuses, out->mutable_warmup());
-  FillAddresses(sums.addresses, out);
+  FillAddresses(sums.addresses, measured.Has(Need::kListening), out);
   if (!sums.unaccounted_is_unknown) out->set_unaccounted_requests_max(sums.unaccounted_max);
   if (sums.unaccounted_is_estimate && !sums.unaccounted_is_unknown) out->set_unaccounted_is_estimate(true);
   out->set_status(StatusOf(sums));

@@ -157,7 +157,8 @@ class AbsenceCheck {
         {".*\\.availability_percent", !has_new_connections_},
         {".*\\.(start_skew_us|start_skew_bound_us)", agents_ > 1},
         {".*\\.utilisation_percent", sends && !is_open_},
-        {".*\\.addresses\\.(attempts|established|success|failed)", true},
+        {".*\\.addresses\\.(attempts|established|success)", true},
+        {".*\\.addresses\\.failed", sends},
         {".*\\.streams_left_out", listen_.contains("stream")},
         {"capacity\\.(sigma|kappa)", true},
     };
