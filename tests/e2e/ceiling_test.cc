@@ -275,7 +275,8 @@ Draw DrawPlan(int mode, const Target& target, std::mt19937_64& rng) {
       draw.name = "redirects that are followed";
       plan = PlanFor(target.Leading(), connections, 10);
       plan.set_follow(3);
-      rng() % 2 == 0 ? For(&plan, length) : Pace(&plan, draw.max_rate, length);
+      // An open loop needs room for all the redirects that it may have.
+      rng() % 2 == 0 ? For(&plan, length) : Pace(&plan, draw.max_rate / 4, length);
       if (rng() % 2 == 0) *plan.mutable_sweep()->mutable_warmup() = ToDurationProto(length / 4);
       draw.is_led = true;
       break;
