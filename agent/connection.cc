@@ -995,9 +995,10 @@ void Connection::NoteError(ConnectResult result, std::string text, std::string d
 }
 
 NeverSent Connection::WhyUnsent(NeverSent reason) const {
-  if (state_ >= State::kIdle) return reason;
-  if (refusal_ != NeverSent::kCount) return refusal_;
-  if (awaits_turn_ || is_held_back_) return reason;
+  const bool is_held = IsHeldByUs();
+  if (state_ >= State::kIdle && !is_held) return reason;
+  if (state_ < State::kIdle && refusal_ != NeverSent::kCount) return refusal_;
+  if (is_held) return reason == NeverSent::kCap ? NeverSent::kHeld : reason;
   return state_ == State::kClosed ? reason : NeverSent::kConnecting;
 }
 

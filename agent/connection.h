@@ -279,6 +279,8 @@ class Connection : public TimeoutWheel::Node {
   // Why a slot that waits for this connection is never sent, if what ends its wait is `reason`: where the connection is
   // not up, that it could not be had.
   NeverSent WhyUnsent(NeverSent reason) const;
+  // Whether a ceiling, or the rate of new connections, keeps it from going on.
+  bool IsHeldByUs() const { return awaits_turn_ || is_held_back_; }
 
   // Sends the slot in its hands. REQUIRES: it is idle and has one.
   void Send();

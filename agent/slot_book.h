@@ -131,7 +131,7 @@ class SlotBook {
     } else {
       counters().failed_ns += static_cast<std::uint64_t>(now - entry.sent);
     }
-    if (outcome != Outcome::kCutOff) ++recorder_->addresses.failed[entry.address];
+    ++recorder_->addresses.failed[entry.address];
     End(recorder_, outcome, now);
   }
 

@@ -605,8 +605,12 @@ void Worker::CutDuration() {
 void Worker::EndPoint(Nanos grace, NeverSent reason) {
   context_.pacer.Stop();
   cut_off_at_ = std::min(cut_off_at_, context_.now + grace);
+  // What waits for a connection that we keep back ourselves waits for us.
+  const bool is_held = reason == NeverSent::kCap && context_.open_loop &&
+                       std::any_of(connections_.begin(), connections_.end(),
+                                   [](const Connection& connection) { return connection.IsHeldByUs(); });
   for (Connection& connection : connections_) connection.StopWaiting(reason);
-  if (context_.open_loop) DropWaiting(reason);
+  if (context_.open_loop) DropWaiting(is_held ? NeverSent::kHeld : reason);
 }
 
 // Open loop: what waits, and what has not fallen due of a number of slots, is never sent.

@@ -21,7 +21,7 @@ struct AddressSum {
   std::uint64_t established = 0;      // connections
   std::uint64_t failed_attempts = 0;  // to connect; those that were abandoned are in neither
   std::uint64_t succeeded = 0;        // requests; listening: messages
-  std::uint64_t failed = 0;           // requests that ended without success; those that were cut off are in neither
+  std::uint64_t failed = 0;           // requests that ended without success, cut off ones too
 
   void Add(const AddressSum& other);
   bool operator==(const AddressSum&) const = default;
@@ -65,8 +65,9 @@ class AddressCounts {
   void Add(const AddressRows& rows);
 
   const std::map<std::string, AddressSum>& sums() const { return sums_; }
-  // Addresses that failed and never succeeded, while another one did.
-  std::vector<std::string> WithoutSuccess() const;
+  // Addresses that failed and never succeeded, while another one did. Listening: or of which no message came, where
+  // chance does not explain it.
+  std::vector<std::string> WithoutSuccess(bool is_listening) const;
 
   bool operator==(const AddressCounts&) const = default;
 

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <map>
 #include <random>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/analysis/compare.h"
@@ -74,6 +76,20 @@ std::string Setting(const Result& result) {
   return absl::StrCat(std::string(json::serialize(plan)), "; agents ",
                       Find(result.report, {"agents"})->as_array().size(), "; version ",
                       version == nullptr ? "" : std::string(json::serialize(*version)));
+}
+
+// A run counts once: the same file again, or a copy of it, would make chance look small.
+absl::Status CheckDistinct(absl::Span<const Result> side) {
+  std::map<std::string, std::string> paths;
+  for (const Result& result : side) {
+    const json::value* const run = Find(result.report, {"run"});
+    if (run == nullptr || !run->is_string()) continue;
+    const auto [known, is_new] = paths.emplace(run->as_string().c_str(), result.path);
+    if (!is_new)
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", result.path, "' and '", known->second, "' are one run; give each once on a side"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckComparable(const std::vector<Result>& results) {
@@ -240,6 +256,9 @@ int CompareCommand(const std::vector<std::string>& arguments) {
     return fail("give results on both sides: BEFORE.json... -- AFTER.json...");
   if (results.size() > 1'000) return fail("more than 1000 results");
   if (const absl::Status status = CheckComparable(results); !status.ok()) return fail(status.message());
+  for (const auto side : {absl::MakeSpan(results).first(before_count), absl::MakeSpan(results).subspan(before_count)}) {
+    if (const absl::Status status = CheckDistinct(side); !status.ok()) return fail(status.message());
+  }
   const auto middle = results.begin() + static_cast<std::ptrdiff_t>(before_count);
   return Print({results.begin(), middle}, {middle, results.end()});
 }

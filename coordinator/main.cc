@@ -56,7 +56,10 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return tidemark::Main(argc, argv);
+    const int code = tidemark::Main(argc, argv);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    const int lost = tidemark::Fail(tidemark::kExitUsage, "standard output cannot be written; check what it leads to");
+    return code == tidemark::kExitOk ? lost : code;
   } catch (const std::exception& error) {
     return tidemark::Fail(tidemark::kExitInternal, absl::StrCat("internal error: ", error.what()));
   }

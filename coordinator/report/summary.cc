@@ -100,7 +100,7 @@ void FillStatuses(const StatusCounts& statuses, proto::Accounting* out) {
 
 // Each address, where some of them had no success.
 void FillAddresses(const AddressCounts& addresses, bool is_listening, proto::Point* out) {
-  if (addresses.WithoutSuccess().empty()) return;
+  if (addresses.WithoutSuccess(is_listening).empty()) return;
   for (const auto& [address, sum] : addresses.sums()) {
     proto::AddressRow* const row = out->add_addresses();
     row->set_address(address);
@@ -499,6 +499,10 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .success = *ParseStatusSet(plan.expect_status()),  // the plan is valid
                    .has_availability = !plan.sweep().new_connection(),
                    .max_failures = MaxFailures(plan)};
+  const double time_ns = static_cast<double>(point.connections) * sums.duration_s * 1e9;
+  const proto::Listen& listen = plan.web_socket().listen();
+  if (facts.has_availability && plan.sweep().has_duration() && !listen.has_hold() && !listen.has_storm() && time_ns > 0)
+    facts.kept_closed = 1 - std::min(1.0, static_cast<double>(sums.counters.asked_ns) / time_ns);
   for (const proto::RequestResult& request : out->requests())
     facts.mix.push_back({.name = request.name(), .sent = request.sent(), .success = request.success()});
   if (facts.is_listening) {
@@ -530,7 +534,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   }
   for (const SplitFigure& figure : SplitsOf(facts)) FillSplit(figure, out->add_splits());
   // A row on the wire beside that of all would compare two kinds of requests.
-  if (facts.stamped->count() > 0 && facts.measured->count() > 0 && !IsLikeAll(*facts.stamped, *facts.measured)) {
+  if (IsStamped(facts) && facts.measured->count() > 0 && !IsLikeAll(*facts.stamped, *facts.measured)) {
     out->clear_wire();
     out->add_verdict_notes(absl::StrCat(
         "those that the kernel stamped are not like all: their mean is ", FormatLatency(facts.stamped->Mean() / 1e3),

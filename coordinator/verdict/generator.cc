@@ -189,6 +189,22 @@ void WeighStandstill(const PointFacts& facts, std::vector<Reason>* reasons, std:
   Weigh(share, std::move(text), reasons, notes);
 }
 
+// Slots that were due and never sent, since a ceiling or the rate of new connections kept their connections back.
+std::uint64_t Held(const PointFacts& facts) {
+  return facts.counters.never_sent[static_cast<std::size_t>(NeverSent::kHeld)];
+}
+
+void WeighHeld(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
+  const std::uint64_t held = Held(facts);
+  if (held == 0) return;
+  const double share = static_cast<double>(held) / static_cast<double>(facts.counters.planned);
+  Weigh(
+      share,
+      absl::StrFormat("%s of %s requests that were due were kept back by a ceiling, or by the rate of new connections",
+                      FormatCount(held), FormatCount(facts.counters.planned)),
+      reasons, notes);
+}
+
 // Attempts to connect that failed for want of something here.
 void WeighShortages(const PointFacts& facts, std::vector<Reason>* reasons) {
   const auto limit = [&facts, reasons](std::uint64_t count, const char* what) {
@@ -227,6 +243,7 @@ std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>
   std::vector<Reason> reasons;
   WeighShortages(facts, &reasons);
   WeighStandstill(facts, &reasons, notes);
+  WeighHeld(facts, &reasons, notes);
   if (facts.measured->count() == 0) return reasons;  // there is no figure that the generator could have moved
   WeighDelays(facts, &reasons, notes);
   WeighWaiting(facts, &reasons, notes);

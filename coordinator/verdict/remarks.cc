@@ -120,6 +120,15 @@ void RemarkNetwork(const PointFacts& facts, std::vector<std::string>* notes) {
   }
 }
 
+// Connections that we kept closed ourselves are none that the target lacked, but missing they are.
+void RemarkHeld(const PointFacts& facts, std::vector<std::string>* notes) {
+  if (facts.kept_closed <= gate::kMaxBias) return;
+  notes->push_back(
+      absl::StrFormat("a ceiling, or the rate of new connections, kept connections closed for %.0f %% of "
+                      "their time",
+                      facts.kept_closed * 100));
+}
+
 // Which agents were short of cores, where not all were.
 void RemarkCores(const PointFacts& facts, std::vector<std::string>* notes) {
   for (std::size_t i = 0; i < facts.agents.size(); ++i) {
@@ -143,6 +152,7 @@ std::vector<std::string> RemarksOn(const PointFacts& facts) {
   RemarkNames(facts, &notes);
   RemarkLatencies(facts, &notes);
   RemarkParts(facts, &notes);
+  RemarkHeld(facts, &notes);
   RemarkCores(facts, &notes);
   RemarkNetwork(facts, &notes);
   return notes;

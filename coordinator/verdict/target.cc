@@ -143,13 +143,14 @@ void WeighAvailability(const PointFacts& facts, const Causes& lost, std::vector<
 void WeighAddresses(const PointFacts& facts, std::vector<Reason>* reasons) {
   if (facts.addresses == nullptr) return;
   const std::size_t count = facts.addresses->sums().size();
-  for (const std::string& address : facts.addresses->WithoutSuccess()) {
+  for (const std::string& address : facts.addresses->WithoutSuccess(facts.is_listening)) {
     const AddressSum& sum = facts.addresses->sums().at(address);
     if (sum.failed == 0 && RanOut(facts)) continue;
     std::string text =
         absl::StrCat(address, ", one of ", count, " addresses, served nobody: ", FormatCount(sum.established), " of ",
                      FormatCount(sum.established + sum.failed_attempts), " connections established");
     if (sum.failed != 0) absl::StrAppend(&text, ", 0 of ", FormatCount(sum.failed), " requests succeeded");
+    if (facts.is_listening && sum.established != 0) absl::StrAppend(&text, ", no message came");
     reasons->push_back({.effect = 1.0 / static_cast<double>(count), .text = std::move(text)});
   }
 }
@@ -170,14 +171,17 @@ std::vector<Reason> WhyFailing(const PointFacts& facts) {
 
 std::vector<Reason> WhyTargetLimited(const PointFacts& facts) {
   if (!facts.is_open_loop || facts.counters.planned == 0) return {};
-  const auto planned = static_cast<double>(facts.counters.planned);
+  // What we kept back ourselves says nothing of it.
+  const std::uint64_t held = facts.counters.never_sent[static_cast<std::size_t>(NeverSent::kHeld)];
+  if (held >= facts.counters.planned) return {};
+  const auto planned = static_cast<double>(facts.counters.planned - held);
   const double unsent = 1 - static_cast<double>(facts.counters.sent) / planned;
   const double waited = 1 - static_cast<double>(facts.pacing->count()) / planned;
   if (1 - unsent < gate::kSent) {
     return {{.effect = unsent,
              .text = absl::StrFormat("%.1f %% of the requests that were due could not be sent", unsent * 100)}};
   }
-  if (waited > gate::kMayWait) {
+  if (waited > gate::kMayWait && held == 0) {
     return {{.effect = waited,
              .text = absl::StrFormat("%.1f %% of the requests found every connection busy when they were due: the "
                                      "target is slower than the rate, or there are too few connections",

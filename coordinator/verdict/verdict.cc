@@ -34,10 +34,11 @@ void JudgeSteadiness(const PointFacts& facts, Judgement* judgement) {
 }
 
 // Had each answer been read when it came, how many connections would have been busy on average, by Little's law on the
-// wire; nothing where that is not measured.
+// wire, those included whose answer never came; nothing where that is not measured.
 std::optional<double> BusyOnWire(const PointFacts& facts) {
   if (!IsStamped(facts) || facts.duration_s <= 0) return std::nullopt;
-  return static_cast<double>(facts.counters.planned) / facts.duration_s * facts.wire->Mean() / 1e9;
+  const double unanswered = facts.censored == nullptr ? 0 : static_cast<double>(facts.censored->sum());
+  return (static_cast<double>(facts.counters.planned) * facts.wire->Mean() + unanswered) / facts.duration_s / 1e9;
 }
 
 void JudgeTarget(const PointFacts& facts, Judgement* judgement) {

@@ -118,6 +118,7 @@ struct PointFacts {
   StatusSet success = {};                    // statuses that are one
   std::vector<MixFacts> mix = {};
   bool has_availability = false;          // connections are to stay up
+  double kept_closed = 0;                 // of their time, the share for which we kept them closed, unplanned
   double max_failures = gate::kFailures;  // a share
   proto::HostCounters host = {};          // of all agents' machines together
   std::vector<AgentFacts> agents = {};

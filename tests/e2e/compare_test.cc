@@ -20,6 +20,7 @@ class CompareTest : public testing::Test {
   // A result with all latencies times `factor`.
   std::string File(const std::string& name, double factor) {
     boost::json::value report = report_;
+    report.at("run") = name;
     for (auto& [key, value] : report.at("points").as_array()[0].at("response").as_object()) {
       if (absl::EndsWith(absl::string_view(key.data(), key.size()), "_us")) value = value.to_number<double>() * factor;
     }

@@ -18,6 +18,7 @@ AddressTally Tally() {
   tally.failed[1] = 7;
   tally.established[AddressTally::kLast] = 1;
   tally.succeeded[AddressTally::kLast] = 20;
+  tally.failed[AddressTally::kLast] = 9;
   return tally;
 }
 
@@ -109,7 +110,7 @@ TEST(AddressCountsTest, RowsThatDoNotAddUpOrAreNotFitToBePrintedAreRefused) {
 }
 
 TEST(AddressCountsTest, AnAddressWithoutSuccessIsOneThatFailedWhereAnotherDidNot) {
-  const auto without = [](AddressSum sum, AddressSum other) {
+  const auto without = [](AddressSum sum, AddressSum other, bool is_listening = false) {
     AddressRows rows;
     for (const AddressSum& each : {sum, other}) {
       proto::AddressSum* const row = rows.Add();
@@ -121,7 +122,7 @@ TEST(AddressCountsTest, AnAddressWithoutSuccessIsOneThatFailedWhereAnotherDidNot
     }
     AddressCounts counts;
     counts.Add(rows);
-    return counts.WithoutSuccess();
+    return counts.WithoutSuccess(is_listening);
   };
   const AddressSum well{.established = 1, .succeeded = 9};
   const std::vector<std::string> a = {"a:80"};
@@ -132,6 +133,11 @@ TEST(AddressCountsTest, AnAddressWithoutSuccessIsOneThatFailedWhereAnotherDidNot
   EXPECT_EQ(without({.established = 3}, well), none);
   EXPECT_EQ(without({.failed_attempts = 3, .succeeded = 1}, well), none);
   EXPECT_EQ(without({.failed_attempts = 3}, {.established = 1}), none) << "nobody had any";
+
+  // Listening: nothing fails where nothing is asked, but where messages are many some should come.
+  EXPECT_EQ(without({.established = 1}, {.established = 1, .succeeded = 20}, true), a);
+  EXPECT_EQ(without({.established = 1}, {.established = 1, .succeeded = 19}, true), none);
+  EXPECT_EQ(without({.established = 1}, {.established = 1, .succeeded = 20}), none);
 }
 
 TEST(AddressCountsTest, OfMoreThanThereIsRoomForTheRestIsAddedUp) {
