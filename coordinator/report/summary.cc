@@ -22,6 +22,7 @@
 #include "coordinator/analysis/own_part.h"
 #include "coordinator/analysis/usl.h"
 #include "coordinator/report/absent.h"
+#include "coordinator/verdict/generator.h"
 #include "coordinator/verdict/split.h"
 #include "coordinator/verdict/verdict.h"
 

@@ -548,6 +548,39 @@ void ExpectNoNonsense(const RunOutcome& run) {
   }
 }
 
+// What our own rate of new connections keeps back is ours: the target has answered all that it was asked.
+TEST(FailingTargetTest, WhatTheRateOfConnectionsKeepsBackIsNotTheTargets) {
+  Mock mock;
+  const RunOutcome run = TidemarkRun({"--warmup", "0", "-R", "100", "-c", "6", "-d", "3s", "--new-connection",
+                                      "--connect-rate", "20", "--drain", "500ms", mock.Url("/mock/delay=10ms")});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(At(run.report, "points.0.generator").as_string(), "LIMITED") << run.out;
+  EXPECT_NE(At(run.report, "points.0.target").as_string(), "FAILING") << run.out;
+  EXPECT_GT(Int(run.report, "points.0.accounting.never_sent_by_reason.held"), 100) << run.out;
+  EXPECT_EQ(Int(run.report, "points.0.accounting.never_sent_by_reason.cap"), 0) << run.out;
+}
+
+// Of three addresses one takes connections and says nothing.
+TEST(FailingTargetTest, AnAddressThatSaysNothingIsNamedHoweverItsRequestsEnd) {
+  const Mock first({}, {"--listen", "127.0.1.1:0"});
+  const std::string url = first.Url("/");
+  const std::string port = url.substr(17, url.find('/', 17) - 17);
+  const Mock second({}, {"--listen", "127.0.1.2:" + port});
+  Mock mute({}, {"--listen", "127.0.1.3:" + port});
+  std::vector<std::string> flags = {"--warmup", "0", "-c", "9", "-d", "3s", "--drain", "500ms"};
+  for (const char* address : {"127.0.1.1", "127.0.1.2", "127.0.1.3"})
+    flags.insert(flags.end(), {"--resolve", "three.test:" + port + ":" + address});
+  const auto expect_named = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), flags.begin(), flags.end());
+    const RunOutcome run = TidemarkRun(more);
+    EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_FAILING") << run.out;
+    EXPECT_NE(run.out.find("Addresses: 127.0.1.3:" + port), std::string::npos) << run.out;
+  };
+  mute.process().Signal(SIGSTOP);
+  expect_named({"http://three.test:" + port + "/mock/delay=5ms"});
+  expect_named({"-R", "50", "http://three.test:" + port + "/mock/delay=5ms"});
+}
+
 // A hundred answers, and then never again. The time of the last one made 34,359/s of it once.
 TEST(FailingTargetTest, ARateIsThatOfTheWholeDuration) {
   std::atomic<int> left{100};

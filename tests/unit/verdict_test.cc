@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_join.h"
 #include "coordinator/verdict/split.h"
 
 namespace tidemark {
@@ -272,6 +273,26 @@ TEST(VerdictTest, WhatWeEndedIsNoFailure) {
   c.facts.counters.no_local_port = 7;
   c.facts.counters[NeverSent::kConnectOther] = 5'000;
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited) << Judge(c.facts).reason;
+}
+
+// Nor is what a ceiling, or the rate of new connections, kept back: that is our own doing.
+TEST(VerdictTest, WhatWeKeptBackIsTheGenerators) {
+  Case c;
+  c.facts.counters.planned += 3'000;
+  c.facts.counters[NeverSent::kHeld] = 3'000;
+  const Judgement judgement = Judge(c.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kGeneratorLimited);
+  EXPECT_EQ(judgement.target, TargetState::kSteady) << judgement.target_reason;
+  EXPECT_NE(judgement.reason.find("3,000 of 13,000 requests that were due were kept back by a ceiling"),
+            std::string::npos)
+      << judgement.reason;
+
+  Case closed(false);
+  closed.facts.kept_closed = 0.75;
+  const Judgement missing = Judge(closed.facts);
+  EXPECT_EQ(missing.verdict, Verdict::kValid);
+  EXPECT_NE(absl::StrJoin(missing.notes, "; ").find("kept connections closed for 75 % of their time"),
+            std::string::npos);
 }
 
 TEST(VerdictTest, ARequestOfAMixThatFailsIsNamed) {
