@@ -60,7 +60,7 @@ TEST(AddressCountsTest, WhatGoesOverTheWireIsAddedByAddress) {
   const std::map<std::string, AddressSum> expected = {
       {"127.0.0.9:80", {.failed_attempts = 266}},
       {"127.0.0.1:80", {.established = 6, .succeeded = 800, .failed = 14}},
-      {"(others)", {.established = 2, .succeeded = 40}}};
+      {"(others)", {.established = 2, .succeeded = 40, .failed = 18}}};
   EXPECT_EQ(counts.sums(), expected);
   AddressRows again;
   counts.ToProto(&again);
