@@ -535,7 +535,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
   }
   for (const SplitFigure& figure : SplitsOf(facts)) FillSplit(figure, out->add_splits());
   // A row on the wire beside that of all would compare two kinds of requests.
-  if (IsStamped(facts) && facts.measured->count() > 0 && !IsLikeAll(*facts.stamped, *facts.measured)) {
+  if (IsStamped(facts) && facts.measured->count() > 0 && !StampedAreLikeAll(facts)) {
     out->clear_wire();
     out->add_verdict_notes(absl::StrCat(
         "those that the kernel stamped are not like all: their mean is ", FormatLatency(facts.stamped->Mean() / 1e3),

@@ -230,6 +230,10 @@ bool IsStamped(const PointFacts& facts) {
   return facts.stamped != nullptr && static_cast<double>(facts.stamped->count()) >= gate::kStamps;
 }
 
+bool StampedAreLikeAll(const PointFacts& facts) {
+  return facts.is_listening || IsLikeAll(*facts.stamped, *facts.measured);
+}
+
 bool SlowedTheLoop(const PointFacts& facts) {
   if (facts.counters.no_local_port + facts.counters.no_descriptor > 0) return true;
   if (StoodStill(facts) > gate::kMaxBias) return true;

@@ -18,6 +18,9 @@ WorkerTime WorkerTimeOf(const PointFacts& facts);
 
 // Whether the kernel stamped enough requests, so that the generator's part is measured.
 bool IsStamped(const PointFacts& facts);
+// Whether those may stand for all: some requests are never stamped. Of streams any read is, and events that lay unread
+// together differ from others by more than the standard error of single ones.  REQUIRES: there are some of both.
+bool StampedAreLikeAll(const PointFacts& facts);
 
 // Why the figures are not the target's own; nothing if they are. What is beyond a gate without much effect becomes a
 // note.

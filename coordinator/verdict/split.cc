@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coordinator/analysis/own_part.h"
+#include "coordinator/verdict/generator.h"
 #include "coordinator/verdict/printed.h"
 
 namespace tidemark {
@@ -23,7 +24,7 @@ std::vector<SplitFigure> SplitsOf(const PointFacts& facts) {
   if (facts.wire == nullptr || facts.stamped == nullptr || facts.target_time == nullptr || facts.measured->count() == 0)
     return {};
   const std::uint64_t stamps = std::min(facts.wire->count(), facts.target_time->count());
-  if (static_cast<double>(stamps) < gate::kStamps || !IsLikeAll(*facts.stamped, *facts.measured)) return {};
+  if (static_cast<double>(stamps) < gate::kStamps || !StampedAreLikeAll(facts)) return {};
   // Those that were stamped may be others than all: what they lost on the way to us is taken off, and nothing else;
   // what is not the network's by them is the target's.
   const auto split = [](const char* name, double whole, double stamped, double wire, double target) {

@@ -115,8 +115,11 @@ TEST(WhatIsWrittenTest, OneOfAMixMayBeTheLastOnItsConnection) {
   ApplyDefaults(&plan);
   EXPECT_OK(ValidatePlan(plan));
   EXPECT_EQ(RunOnePoint(plan).counters.success, 12u);
+  // All but the one that the run ended on, whose end the server may notice before another's.
   const std::vector<std::string> lasts = server.Lasts();
-  for (std::size_t i = 0; i + 1 < lasts.size(); ++i) EXPECT_TRUE(absl::StrContains(lasts[i], "Connection: close"));
+  const auto said = std::count_if(lasts.begin(), lasts.end(),
+                                  [](const std::string& last) { return absl::StrContains(last, "Connection: close"); });
+  EXPECT_GE(said, static_cast<std::ptrdiff_t>(lasts.size()) - 1);
   EXPECT_GE(lasts.size(), 3u);
 }
 

@@ -165,8 +165,14 @@ class StampedStream {
     return tried;
   }
   void TakeStamp(Nanos stamp) {
-    const Nanos now = MonotonicNow();
-    received_ = stamp == 0 ? now : now - std::max<Nanos>(0, WallNow() - stamp);
+    Nanos now = MonotonicNow();
+    Nanos wall = WallNow();
+    // Who is interrupted between the two clocks takes them again.
+    for (int i = 0; i < 3 && MonotonicNow() - now > 5 * kMicrosecond; ++i) {
+      now = MonotonicNow();
+      wall = WallNow();
+    }
+    received_ = stamp == 0 ? now : now - std::max<Nanos>(0, wall - stamp);
   }
 
   template <typename Buffers>
