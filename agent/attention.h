@@ -58,7 +58,8 @@ class Attention {
       run_delay_seen_ = delay;
       kept_in_ = turn_;
     }
-    return std::min(longest, kept_);
+    // In this turn it has been busy, or kept from a core, since it began.
+    return std::min(longest, kept_ + std::max<Nanos>(0, came - turn_));
   }
 
  private:

@@ -16,6 +16,7 @@ TEST(AttentionTest, WhatCameWhileItSleptWokeIt) {
   Attention attention;
   Sleep(&attention);
   EXPECT_EQ(attention.UnreadBefore(199 * kMillisecond), kMillisecond) << "but for what the turn before it took";
+  EXPECT_EQ(attention.UnreadBefore(250 * kMillisecond), 51 * kMillisecond) << "and what this one has taken so far";
 }
 
 TEST(AttentionTest, WhatCameWhileItWasBusyOrStoodStillMayHaveLainUnread) {
