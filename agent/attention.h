@@ -12,7 +12,10 @@ namespace tidemark {
 class Attention {
  public:
   // The wait for events begins, and ends: a turn of the loop follows it.
-  void BeginWait(Nanos now) { waits_since_ = now; }
+  void BeginWait(Nanos now) {
+    waited_since_ = waits_since_;
+    waits_since_ = now;
+  }
   void BeginTurn(Nanos now) {
     looked_at_ = turn_;
     turn_ = now;
@@ -49,7 +52,9 @@ class Attention {
   // microsecond, once a turn.
   Nanos UnreadBefore(Nanos came) {
     const Nanos longest = came - looked_at_;
-    if (longest <= kGlance) return std::max<Nanos>(0, longest);
+    // It was there before that turn began, and was not found: this thread was kept, with what it had found, since then.
+    if (longest < 0) return std::max<Nanos>(0, came - waited_since_);
+    if (longest <= kGlance) return longest;
     if (kept_in_ != turn_) {
       const Nanos delay = run_delay_.Read();
       if (kept_in_ == 0) run_delay_seen_ = delay;
@@ -67,8 +72,9 @@ class Attention {
   // Less is not looked into.
   static constexpr Nanos kGlance = 200 * kMicrosecond;
 
-  Nanos looked_at_ = 0;    // when the turn before this one began
-  Nanos waits_since_ = 0;  // when it ended
+  Nanos looked_at_ = 0;     // when the turn before this one began
+  Nanos waits_since_ = 0;   // when it ended
+  Nanos waited_since_ = 0;  // when the wait before it had begun
   Nanos turn_ = 0;
   Nanos stood_still_from_ = 0;
   Nanos stood_still_to_ = 0;
