@@ -28,7 +28,8 @@ TEST(CapacityTest, ThePeakOfAKnownLawIsFound) {
   }
   ASSERT_FALSE(At(run.report, "capacity").as_object().contains("refusal")) << run.out;
   EXPECT_TRUE(At(run.report, "capacity.has_peak").as_bool()) << run.out;
-  EXPECT_NEAR(Number(run.report, "capacity.peak_connections"), 313.05, 31.3);
+  // The law is flat there: from 270 to 360 connections throughput differs by 0.3 %, less than points of 7 s tell.
+  EXPECT_NEAR(Number(run.report, "capacity.peak_connections"), 313.05, is_full ? 31.3 : 47);
   EXPECT_NEAR(Number(run.report, "capacity.max_requests_per_s"), 3'809.4, 0.02 * 3'809.4);
 }
 
