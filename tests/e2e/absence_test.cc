@@ -1,10 +1,11 @@
 // What was not measured is in no output, cannot be expected, and is no success.
+#include "tests/e2e/absence.h"
+
 #include <gtest/gtest-spi.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/report/decimal.h"
-#include "tests/e2e/absence.h"
 #include "tests/e2e/listen.h"
 
 namespace tidemark {
