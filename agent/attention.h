@@ -47,9 +47,9 @@ class Attention {
   Nanos turn() const { return turn_; }
 
   // Of what is read in this turn the last byte came at `came`: how long before that the first one may have come, and
-  // lain unread. That is no longer than since the turn before looked, nor than this thread has since been busy, without
-  // a core (since this was asked last), or stopped: while it slept the first byte would have woken it. About a
-  // microsecond, once a turn.
+  // lain unread. That is no longer than since the turn before looked, which it did some time in the wait before it, nor
+  // than this thread has since been busy, without a core (since this was asked last), or stopped: while it slept the
+  // first byte would have woken it. About a microsecond, once a turn.
   Nanos UnreadBefore(Nanos came) {
     const Nanos longest = came - looked_at_;
     // It was there before that turn began, and was not found: this thread was kept, with what it had found, since then.

@@ -11,8 +11,8 @@ namespace tidemark {
 struct PathInfo {
   Nanos least_rtt = 0;  // round trip: the least of some minutes, the handshake's included ...
   Nanos rtt = 0;        // ... and smoothed; it holds what the peer's delayed acknowledgements add
-  std::uint32_t resent =
-      0;  // segments that were sent again, but for those that the peer had had: no loss, but a late acknowledgement
+  // Segments that were sent again, but for those that the peer had had: no loss, but a late acknowledgement.
+  std::uint32_t resent = 0;
   std::uint32_t out_of_order = 0;  // segments that came before others that were missing
   Nanos window_limited = 0;        // in which there was data to send, and no room at the peer's
 };

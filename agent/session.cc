@@ -179,8 +179,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
 
   std::unique_ptr<Session> session(new Session(kept, incarnation, std::move(emit)));
   session->target_count_ = settings.targets.size();
-  for (const SocketAddress& address : settings.targets)
-    settings.target_indices.push_back(AddressTally::IndexIn(address.ToString(), &session->address_names_));
+  settings.target_indices = session->IndicesOf(settings.targets);
   session->source_count_ = std::max<std::size_t>(1, settings.sources.size());
   session->is_unix_ = !settings.target.unix_path.empty();
   session->is_web_socket_ = settings.target.is_web_socket;
@@ -416,12 +415,18 @@ void Session::WatchNames(const proto::Plan& plan, const TargetGuard& guard, cons
                                        });
 }
 
+// Of each address the index in AddressTally; new ones join address_names_.
+std::vector<std::uint32_t> Session::IndicesOf(absl::Span<const SocketAddress> addresses) {
+  std::vector<std::uint32_t> indices;
+  for (const SocketAddress& address : addresses)
+    indices.push_back(AddressTally::IndexIn(address.ToString(), &address_names_));
+  return indices;
+}
+
 // The target's name was looked up again.
 void Session::Follow(const NameWatch::News& news) {
   const bool is_kept = news.addresses.empty();
-  std::vector<std::uint32_t> indices;
-  for (const SocketAddress& address : news.addresses)
-    indices.push_back(AddressTally::IndexIn(address.ToString(), &address_names_));
+  const std::vector<std::uint32_t> indices = IndicesOf(news.addresses);
   for (const auto& worker : workers_) {
     if (!is_kept) worker->UseTargets(news.addresses, indices);
   }

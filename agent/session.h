@@ -67,6 +67,7 @@ class Session {
   void SendReady();
   void WatchNames(const proto::Plan& plan, const TargetGuard& guard, const Target& target, const Aim& aim,
                   const Patience& patience);
+  std::vector<std::uint32_t> IndicesOf(absl::Span<const SocketAddress> addresses);
   void Follow(const NameWatch::News& news);
   absl::Status CheckCeiling(const proto::Prepare& prepare) const;
   std::vector<std::optional<Arrivals>> SplitArrivals(const proto::Prepare& prepare,

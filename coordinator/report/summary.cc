@@ -19,7 +19,6 @@
 #include "common/units.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/analysis/dead_seconds.h"
-#include "coordinator/analysis/own_part.h"
 #include "coordinator/analysis/usl.h"
 #include "coordinator/report/absent.h"
 #include "coordinator/verdict/generator.h"

@@ -189,13 +189,8 @@ void WeighStandstill(const PointFacts& facts, std::vector<Reason>* reasons, std:
   Weigh(share, std::move(text), reasons, notes);
 }
 
-// Slots that were due and never sent, since a ceiling or the rate of new connections kept their connections back.
-std::uint64_t Held(const PointFacts& facts) {
-  return facts.counters.never_sent[static_cast<std::size_t>(NeverSent::kHeld)];
-}
-
 void WeighHeld(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
-  const std::uint64_t held = Held(facts);
+  const std::uint64_t held = KeptBack(facts);
   if (held == 0) return;
   const double share = static_cast<double>(held) / static_cast<double>(facts.counters.planned);
   Weigh(
@@ -218,6 +213,10 @@ void WeighShortages(const PointFacts& facts, std::vector<Reason>* reasons) {
 }
 
 }  // namespace
+
+std::uint64_t KeptBack(const PointFacts& facts) {
+  return facts.counters.never_sent[static_cast<std::size_t>(NeverSent::kHeld)];
+}
 
 WorkerTime WorkerTimeOf(const PointFacts& facts) {
   const double busy_s = facts.duration_s * std::max(facts.workers, 1);

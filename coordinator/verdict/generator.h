@@ -16,6 +16,9 @@ struct WorkerTime {
 };
 WorkerTime WorkerTimeOf(const PointFacts& facts);
 
+// Slots that were due and never sent, since a ceiling or the rate of new connections kept their connections back.
+std::uint64_t KeptBack(const PointFacts& facts);
+
 // Whether the kernel stamped enough requests, so that the generator's part is measured.
 bool IsStamped(const PointFacts& facts);
 // Whether those may stand for all: some requests are never stamped. Of streams any read is, and events that lay unread

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/units.h"
 #include "coordinator/analysis/confidence.h"
+#include "coordinator/verdict/generator.h"
 
 namespace tidemark {
 namespace {
@@ -172,7 +173,7 @@ std::vector<Reason> WhyFailing(const PointFacts& facts) {
 std::vector<Reason> WhyTargetLimited(const PointFacts& facts) {
   if (!facts.is_open_loop || facts.counters.planned == 0) return {};
   // What we kept back ourselves says nothing of it.
-  const std::uint64_t held = facts.counters.never_sent[static_cast<std::size_t>(NeverSent::kHeld)];
+  const std::uint64_t held = KeptBack(facts);
   if (held >= facts.counters.planned) return {};
   const auto planned = static_cast<double>(facts.counters.planned - held);
   const double unsent = 1 - static_cast<double>(facts.counters.sent) / planned;

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -16,6 +15,7 @@
 #include "tests/support/random.h"
 #include "tests/support/relay.h"
 #include "tests/support/session_run.h"
+#include "tests/support/side_by_side.h"
 #include "tests/support/web_socket_server.h"
 #include "tests/support/windows.h"
 
@@ -317,15 +317,7 @@ TEST(CeilingTest, WhatArrivesKeepsWithinIt) {
   const std::uint64_t seed = TestSeed();
   SCOPED_TRACE(testing::Message() << "TIDEMARK_SEED=" << seed);
   const int plans = IsFull() ? 100 : kModes;
-  constexpr int kAtOnce = 8;
-  std::atomic<int> next{0};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kAtOnce; ++i) {
-    threads.emplace_back([&] {
-      for (int plan = next++; plan < plans; plan = next++) Try(plan % kModes, seed + static_cast<std::uint64_t>(plan));
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  SideBySide(plans, 8, [seed](int plan) { Try(plan % kModes, seed + static_cast<std::uint64_t>(plan)); });
 }
 
 TEST(CeilingTest, AClosedLoopIsPacedAndTheWaitIsCounted) {

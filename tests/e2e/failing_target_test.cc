@@ -562,23 +562,31 @@ TEST(FailingTargetTest, WhatTheRateOfConnectionsKeepsBackIsNotTheTargets) {
 
 // Of three addresses one takes connections and says nothing.
 TEST(FailingTargetTest, AnAddressThatSaysNothingIsNamedHoweverItsRequestsEnd) {
-  const Mock first({}, {"--listen", "127.0.1.1:0"});
-  const std::string url = first.Url("/");
-  const std::string port = url.substr(17, url.find('/', 17) - 17);
-  const Mock second({}, {"--listen", "127.0.1.2:" + port});
-  Mock mute({}, {"--listen", "127.0.1.3:" + port});
-  std::vector<std::string> flags = {"--warmup", "0", "-c", "9", "-d", "3s", "--drain", "500ms"};
-  for (const char* address : {"127.0.1.1", "127.0.1.2", "127.0.1.3"})
-    flags.insert(flags.end(), {"--resolve", "three.test:" + port + ":" + address});
-  const auto expect_named = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), flags.begin(), flags.end());
-    const RunOutcome run = TidemarkRun(more);
+  const ThreeAddresses addresses(true);
+  for (const std::vector<std::string>& loop : {std::vector<std::string>{}, {"-R", "50"}}) {
+    std::vector<std::string> arguments = addresses.Flags();
+    arguments.insert(arguments.end(), loop.begin(), loop.end());
+    arguments.insert(arguments.end(), {"--warmup", "0", "-c", "9", "-d", "3s", "--drain", "500ms",
+                                       "http://three.test:" + addresses.port + "/mock/delay=5ms"});
+    const RunOutcome run = TidemarkRun(arguments);
     EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_FAILING") << run.out;
-    EXPECT_NE(run.out.find("Addresses: 127.0.1.3:" + port), std::string::npos) << run.out;
-  };
-  mute.process().Signal(SIGSTOP);
-  expect_named({"http://three.test:" + port + "/mock/delay=5ms"});
-  expect_named({"-R", "50", "http://three.test:" + port + "/mock/delay=5ms"});
+    EXPECT_NE(run.out.find("Addresses: 127.0.1.3:" + addresses.port), std::string::npos) << run.out;
+  }
+}
+
+// Of three addresses one takes WebSockets and says nothing, where the others say much.
+TEST(FailingTargetTest, AnAddressWhoseStreamsAreMuteIsNamed) {
+  RawServer mute(WebSocketScript([](int fd) { IsOpenFor(fd, 60 * kSecond); }));
+  const std::string port = std::to_string(mute.port());
+  const Mock first({}, {"--listen", "127.0.1.1:" + port});
+  const Mock second({}, {"--listen", "127.0.1.2:" + port});
+  std::vector<std::string> arguments = {"--listen", "-c", "9",
+                                        "-d",       "3s", "ws://three.test:" + port + "/mock/stream=50ms"};
+  for (const char* address : {"127.0.1.1", "127.0.1.2", "127.0.0.1"})
+    arguments.insert(arguments.end(), {"--resolve", "three.test:" + port + ":" + address});
+  const RunOutcome run = TidemarkRun(arguments);
+  EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_FAILING") << run.out << run.err;
+  EXPECT_NE(run.out.find("Addresses: 127.0.0.1:" + port), std::string::npos) << run.out;
 }
 
 // A hundred answers, and then never again. The time of the last one made 34,359/s of it once.

@@ -160,6 +160,25 @@ std::string Mock::Get(const std::string& path) const {
   return body == std::string::npos ? "" : text.substr(body + 4);
 }
 
+ThreeAddresses::ThreeAddresses(bool answers) : first({}, {"--listen", "127.0.1.1:0"}) {
+  const std::string url = first.Url("/");
+  port = url.substr(17, url.find('/', 17) - 17);
+  const auto mock_at = [this](const std::string& host) {
+    return std::make_unique<Mock>(std::vector<std::string>{}, std::vector<std::string>{"--listen", host + ":" + port});
+  };
+  second = mock_at("127.0.1.2");
+  if (!answers) return;
+  third = mock_at("127.0.1.3");
+  third->process().Signal(SIGSTOP);
+}
+
+std::vector<std::string> ThreeAddresses::Flags() const {
+  std::vector<std::string> flags;
+  for (const char* address : {"127.0.1.1", "127.0.1.2", "127.0.1.3"})
+    flags.insert(flags.end(), {"--resolve", "three.test:" + port + ":" + address});
+  return flags;
+}
+
 void WaitForAnswers(const Mock& mock, std::int64_t count, Process* process) {
   while (Int(mock.Truth(), "answered") < count && process->IsRunning())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

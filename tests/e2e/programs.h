@@ -89,6 +89,18 @@ class Mock {
   std::string address_;
 };
 
+// Three addresses of one name; at the last of them there is nobody, or a mock that takes connections and says nothing.
+struct ThreeAddresses {
+  explicit ThreeAddresses(bool answers);
+  // What resolves the name "three.test" to them.
+  std::vector<std::string> Flags() const;
+
+  Mock first;
+  std::string port;  // of all three
+  std::unique_ptr<Mock> second;
+  std::unique_ptr<Mock> third;
+};
+
 // Until the target has answered so many requests, or `process` has ended.
 void WaitForAnswers(const Mock& mock, std::int64_t count, Process* process);
 

@@ -165,31 +165,6 @@ FailingPoint DrawFailing(int seed) {
   return point;
 }
 
-// Three addresses of one name; at the last of them there is nobody, or somebody who says nothing.
-struct ThreeAddresses {
-  explicit ThreeAddresses(bool answers) : first({}, {"--listen", "127.0.1.1:0"}) {
-    const std::string url = first.Url("/");
-    port = url.substr(17, url.find('/', 17) - 17);
-    second =
-        std::make_unique<Mock>(std::vector<std::string>{}, std::vector<std::string>{"--listen", "127.0.1.2:" + port});
-    if (!answers) return;
-    third =
-        std::make_unique<Mock>(std::vector<std::string>{}, std::vector<std::string>{"--listen", "127.0.1.3:" + port});
-    third->process().Signal(SIGSTOP);
-  }
-  std::vector<std::string> Flags() const {
-    std::vector<std::string> flags;
-    for (const char* address : {"127.0.1.1", "127.0.1.2", "127.0.1.3"})
-      flags.insert(flags.end(), {"--resolve", "three.test:" + port + ":" + address});
-    return flags;
-  }
-
-  Mock first;
-  std::string port;
-  std::unique_ptr<Mock> second;
-  std::unique_ptr<Mock> third;
-};
-
 boost::json::value RunFailing(const FailingPoint& point) {
   std::vector<std::string> arguments = {
       "-d", "5s", "-c", std::to_string(point.connections), "--timeout", "1s", "--connect-timeout", "1s"};

@@ -27,6 +27,7 @@
 #include "tests/support/played_agent.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/scramble.h"
+#include "tests/support/side_by_side.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -300,8 +301,8 @@ void Misbehave(std::uint64_t seed, const std::string& address, int port) {
 
 TEST(HostilePeerTest, ACoordinatorThatSaysAnythingAtAnyTimeHoldsNoAgent) {
   const bool is_full = std::getenv("TIDEMARK_FULL") != nullptr;
-  const std::uint64_t sequences = is_full ? 10'000 : 500;
-  constexpr std::size_t kAtOnce = 64;
+  const int sequences = is_full ? 10'000 : 500;
+  constexpr int kAtOnce = 64;
   constexpr std::size_t kAgents = 16;
   RawServer server([](int fd) {
     while (ReadRequest(fd)) SendAll(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
@@ -320,18 +321,12 @@ TEST(HostilePeerTest, ACoordinatorThatSaysAnythingAtAnyTimeHoldsNoAgent) {
                                                                .open_limit = 100 * kMillisecond,
                                                                .first_command_limit = 100 * kMillisecond}));
   }
-  std::atomic<std::uint64_t> next{0};
   std::atomic<int> most{0};
-  std::vector<std::thread> coordinators;
-  for (std::size_t i = 0; i < kAtOnce; ++i) {
-    coordinators.emplace_back([&] {
-      for (std::uint64_t seed = next++; seed < sequences; seed = next++) {
-        Misbehave(seed, agents[seed % kAgents]->address(), server.port());
-        most = std::max(most.load(), ResidentMiB());
-      }
-    });
-  }
-  for (std::thread& coordinator : coordinators) coordinator.join();
+  SideBySide(sequences, kAtOnce, [&](int sequence) {
+    const auto seed = static_cast<std::uint64_t>(sequence);
+    Misbehave(seed, agents[seed % kAgents]->address(), server.port());
+    most = std::max(most.load(), ResidentMiB());
+  });
   if (!kHasShadow) {
     EXPECT_LT(most, 200);
   }
