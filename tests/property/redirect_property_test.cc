@@ -35,7 +35,12 @@ TEST(RedirectProperty, ARandomReferenceLeadsWhereLibcurlWouldGoOrNowhere) {
     ++followed;
     CURLU* const url = curl_url();
     ASSERT_EQ(curl_url_set(url, CURLUPART_URL, "http://a.test/b/c?d", 0), CURLUE_OK);
-    ASSERT_EQ(curl_url_set(url, CURLUPART_URL, location.c_str(), 0), CURLUE_OK) << location;
+    CURLUcode taken = curl_url_set(url, CURLUPART_URL, location.c_str(), 0);
+    // A space in a fragment it refuses behind a bare host, and nowhere else; no fragment is sent, so that the rest is
+    // to lead where it does without.
+    if (taken == CURLUE_BAD_FRAGMENT)
+      taken = curl_url_set(url, CURLUPART_URL, location.substr(0, location.find('#')).c_str(), 0);
+    ASSERT_EQ(taken, CURLUE_OK) << location;
     const auto part = [&](CURLUPart what, unsigned flags = 0) {
       char* text = nullptr;
       const std::string value = curl_url_get(url, what, &text, flags) == CURLUE_OK ? text : "";
