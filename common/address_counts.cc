@@ -39,6 +39,8 @@ void AddressSum::Add(const AddressSum& other) {
   failed_attempts += other.failed_attempts;
   succeeded += other.succeeded;
   failed += other.failed;
+  served.Add(other.served);
+  failed_until = std::max(failed_until, other.failed_until);
 }
 
 void AddressTally::Add(const AddressTally& other) {
@@ -127,8 +129,13 @@ absl::Status AddressCounts::Check(const AddressRows& rows, const Counters& count
   return absl::OkStatus();
 }
 
-void AddressCounts::Add(const AddressRows& rows) {
-  for (const proto::AddressSum& row : rows) Of(row.address()).Add(ReadRow(row));
+void AddressCounts::Add(const AddressRows& rows, std::optional<std::uint32_t> second) {
+  for (const proto::AddressSum& row : rows) {
+    AddressSum sum = ReadRow(row);
+    if (second && sum.succeeded != 0) sum.served.Add(*second);
+    if (second && sum.failed + sum.failed_attempts != 0) sum.failed_until = *second + 1;
+    Of(row.address()).Add(sum);
+  }
 }
 
 std::vector<std::string> AddressCounts::WithoutSuccess(bool is_listening) const {
@@ -145,6 +152,28 @@ std::vector<std::string> AddressCounts::WithoutSuccess(bool is_listening) const 
     if (sum.succeeded == 0 && (has_failed || is_mute) && address != kOthers) names.push_back(address);
   }
   return names;
+}
+
+std::vector<SilentAddress> AddressCounts::Silent(absl::Span<const std::uint64_t> answers, std::uint32_t patience,
+                                                 bool where_none_failed) const {
+  // Answers that come in batches come with gaps: a silence is longer than any of them, and lacks so many.
+  constexpr std::uint32_t kGaps = 2;
+  constexpr double kMissing = 20;
+  const auto length = static_cast<std::uint32_t>(answers.size());
+  double all = 0;
+  for (const auto& [address, sum] : sums_) all += static_cast<double>(sum.succeeded);
+  std::vector<SilentAddress> silent;
+  for (const auto& [address, sum] : sums_) {
+    const std::uint32_t from = sum.served.End();
+    if (sum.served.IsEmpty() || from >= length || address == kOthers) continue;
+    if (sum.failed_until <= from && !where_none_failed) continue;
+    const std::uint32_t gap = std::max(sum.served.LongestGap(), sum.served.width());
+    if (length - from <= std::max(patience, kGaps * gap)) continue;
+    const double others = std::accumulate(answers.begin() + from, answers.end(), 0.0);
+    if (static_cast<double>(sum.succeeded) / all * others >= kMissing)
+      silent.push_back({.address = address, .from = from});
+  }
+  return silent;
 }
 
 }  // namespace tidemark

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/outcome.h"
+#include "common/second_set.h"
 #include "protos/shard.pb.h"
 
 namespace tidemark {
@@ -22,6 +24,8 @@ struct AddressSum {
   std::uint64_t failed_attempts = 0;  // to connect; those that were abandoned are in neither
   std::uint64_t succeeded = 0;        // requests; listening: messages
   std::uint64_t failed = 0;           // requests that ended without success, cut off ones too
+  SecondSet served = {};              // since T0, those with a success
+  std::uint32_t failed_until = 0;     // ... the end of the last one in which a request or an attempt to connect failed
 
   void Add(const AddressSum& other);
   bool operator==(const AddressSum&) const = default;
@@ -48,6 +52,12 @@ struct AddressTally {
   static std::uint32_t IndexIn(absl::string_view name, std::vector<std::string>* names);
 };
 
+// An address that served somebody, and from a second on nobody, while others were served.
+struct SilentAddress {
+  std::string address;
+  std::uint32_t from = 0;  // since T0, seconds
+};
+
 // By address, over agents and intervals. Adding is commutative and associative as long as no limit is reached.
 // Threads: one.
 class AddressCounts {
@@ -61,13 +71,19 @@ class AddressCounts {
   // Whether the rows, if there are any, add up to what `counters`, of the same interval, count.
   // Errors: DataLoss saying what does not, or makes no sense.
   static absl::Status Check(const AddressRows& rows, const Counters& counters, bool is_listening);
+  // `second`: of the point, in which they were counted; none: before T0.
   // REQUIRES: Check is OK.
-  void Add(const AddressRows& rows);
+  void Add(const AddressRows& rows, std::optional<std::uint32_t> second);
 
   const std::map<std::string, AddressSum>& sums() const { return sums_; }
   // Addresses that failed and never succeeded, while another one did. Listening: or of which no message came, where
   // chance does not explain it.
   std::vector<std::string> WithoutSuccess(bool is_listening) const;
+  // Addresses that failed since their last success, or, `where_none_failed`, did not, and had no other until the end of
+  // the point, where many were to be expected. `answers`: successes, or messages, of all addresses in each second of
+  // the point. A silence of no more than `patience` seconds is nobody's.
+  std::vector<SilentAddress> Silent(absl::Span<const std::uint64_t> answers, std::uint32_t patience,
+                                    bool where_none_failed) const;
 
   bool operator==(const AddressCounts&) const = default;
 

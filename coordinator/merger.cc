@@ -220,7 +220,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   total_ = total;
   named_.Add(shard);
   statuses_.Add(shard.statuses(), shard.window(), key.agent());
-  addresses_.Add(shard.addresses());
+  addresses_.Add(shard.addresses(), shard.window());
 
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (is_decoded[i]) histograms_[i].Add(decoded_[i]);

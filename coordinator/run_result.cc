@@ -47,7 +47,7 @@ absl::Status AddWarmup(const proto::Counters& warmup,
   TIDEMARK_RETURN_IF_ERROR(StatusCounts::Check(statuses, counters.outcomes, counters[ConnectResult::kUpgradeFailed]));
   TIDEMARK_RETURN_IF_ERROR(AddressCounts::Check(addresses, counters, point->merger->IsListening()));
   point->warmup.Add(counters);
-  point->warmup_addresses.Add(addresses);
+  point->warmup_addresses.Add(addresses, std::nullopt);
   point->warmup_statuses.Add(statuses, 0, agent);
   Histogram decoded;
   for (const proto::HistogramDelta& delta : connects) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <tuple>
@@ -98,9 +99,10 @@ void FillStatuses(const StatusCounts& statuses, proto::Accounting* out) {
   }
 }
 
-// Each address, where some of them had no success.
-void FillAddresses(const AddressCounts& addresses, bool is_listening, proto::Point* out) {
-  if (addresses.WithoutSuccess(is_listening).empty()) return;
+// Each address, where some of them had no success, or none any more. `silent`: since when, in some point, seconds.
+void FillAddresses(const AddressCounts& addresses, const std::map<std::string, std::uint32_t>& silent,
+                   bool is_listening, proto::Point* out) {
+  if (addresses.WithoutSuccess(is_listening).empty() && silent.empty()) return;
   for (const auto& [address, sum] : addresses.sums()) {
     proto::AddressRow* const row = out->add_addresses();
     row->set_address(address);
@@ -108,7 +110,25 @@ void FillAddresses(const AddressCounts& addresses, bool is_listening, proto::Poi
     row->set_established(sum.established);
     row->set_success(sum.succeeded);
     if (!is_listening) row->set_failed(sum.failed);
+    if (const auto found = silent.find(address); found != silent.end()) row->set_silent_from_s(found->second);
   }
+}
+
+// Those of the point's addresses that served nobody any more from a second on.
+std::vector<SilentAddress> SilentAddressesOf(const AddressCounts& addresses, const Merger& merger) {
+  std::vector<std::uint64_t> answers;
+  for (const WindowSum& window : merger.windows()) {
+    answers.resize(window.second + 1);
+    answers.back() = merger.IsListening() ? window.messages : window.success;
+  }
+  Nanos stood_still = 0;
+  for (const AgentSum& agent : merger.agents()) stood_still = std::max(stood_still, agent.stood_still);
+  // Nothing is asked of a stream that could fail. One that was closed may go on at another address.
+  const Counters counters = merger.counters();
+  const bool where_none_failed = merger.IsListening() && std::all_of(counters.closings.begin(), counters.closings.end(),
+                                                                     [](std::uint64_t count) { return count == 0; });
+  return addresses.Silent(answers, static_cast<std::uint32_t>(1 + (stood_still + kSecond - 1) / kSecond),
+                          where_none_failed);
 }
 
 // What the figures of a point, and of the total, are made of.
@@ -118,7 +138,8 @@ struct Sums {
   Counters warmup;
   StatusCounts statuses;
   StatusCounts warmup_statuses;
-  AddressCounts addresses;  // before the start too
+  AddressCounts addresses;                      // before the start too
+  std::map<std::string, std::uint32_t> silent;  // of them, since when in some point, seconds
   std::array<Histogram, kMetricCount> histograms;
   double duration_s = 0;
   std::uint64_t dead_seconds = 0;
@@ -177,8 +198,11 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, const std::vect
   sums->warmup.Add(point.warmup);
   sums->statuses.AddLater(merger.statuses());
   sums->warmup_statuses.AddLater(point.warmup_statuses);
-  sums->addresses.Add(point.warmup_addresses);
-  sums->addresses.Add(merger.addresses());
+  AddressCounts addresses = point.warmup_addresses;
+  addresses.Add(merger.addresses());
+  sums->addresses.Add(addresses);
+  for (const SilentAddress& silent : SilentAddressesOf(addresses, merger))
+    sums->silent.emplace(silent.address, silent.from);
   for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
@@ -356,7 +380,7 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   FillAlerts(sums.warmup, out->mutable_warmup());
   FillStatuses(sums.statuses, out->mutable_accounting());
   FillStatuses(sums.warmup_statuses, out->mutable_warmup());
-  FillAddresses(sums.addresses, measured.Has(Need::kListening), out);
+  FillAddresses(sums.addresses, sums.silent, measured.Has(Need::kListening), out);
   if (!sums.unaccounted_is_unknown) out->set_unaccounted_requests_max(sums.unaccounted_max);
   if (sums.unaccounted_is_estimate && !sums.unaccounted_is_unknown) out->set_unaccounted_is_estimate(true);
   out->set_status(StatusOf(sums));
@@ -499,6 +523,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .success = *ParseStatusSet(plan.expect_status()),  // the plan is valid
                    .has_availability = !plan.sweep().new_connection(),
                    .max_failures = MaxFailures(plan)};
+  for (const auto& [address, from] : sums.silent) facts.silent.push_back({.address = address, .from = from});
   const double time_ns = static_cast<double>(point.connections) * sums.duration_s * 1e9;
   const proto::Listen& listen = plan.web_socket().listen();
   if (facts.has_availability && plan.sweep().has_duration() && !listen.has_hold() && !listen.has_storm() && time_ns > 0)

@@ -181,10 +181,15 @@ void AppendStatuses(const proto::Accounting& account, absl::string_view when, st
   }
 }
 
-// Those of the target's addresses that had no success.
+// Those of the target's addresses that had no success, or none any more.
 void AppendAddresses(const proto::Point& total, std::string* out) {
   std::vector<std::string> parts;
   for (const proto::AddressRow& row : total.addresses()) {
+    if (row.has_silent_from_s()) {
+      parts.push_back(absl::StrCat(row.address(), ": ", FormatCount(row.success()), " successes, none from second ",
+                                   row.silent_from_s(), " on"));
+      continue;
+    }
     if (row.success() != 0 || row.attempts() + row.failed() == 0) continue;
     parts.push_back(absl::StrCat(row.address(), ": ", FormatCount(row.established()), " of ",
                                  FormatCount(row.attempts()), " connections established",

@@ -140,7 +140,7 @@ void WeighAvailability(const PointFacts& facts, const Causes& lost, std::vector<
        .text = absl::StrFormat("connections were up for %.1f %% of the time asked for%s", up * 100, Because(lost))});
 }
 
-// Of several addresses each is to serve somebody.
+// Of several addresses each is to serve somebody, to the end.
 void WeighAddresses(const PointFacts& facts, std::vector<Reason>* reasons) {
   if (facts.addresses == nullptr) return;
   const std::size_t count = facts.addresses->sums().size();
@@ -153,6 +153,15 @@ void WeighAddresses(const PointFacts& facts, std::vector<Reason>* reasons) {
     if (sum.failed != 0) absl::StrAppend(&text, ", 0 of ", FormatCount(sum.failed), " requests succeeded");
     if (facts.is_listening && sum.established != 0) absl::StrAppend(&text, ", no message came");
     reasons->push_back({.effect = 1.0 / static_cast<double>(count), .text = std::move(text)});
+  }
+  for (const SilentAddress& silent : facts.silent) {
+    const std::uint32_t seconds = facts.windows->back().second + 1;
+    reasons->push_back({.effect = static_cast<double>(seconds - silent.from) /
+                                  (static_cast<double>(seconds) * static_cast<double>(count)),
+                        .text = absl::StrCat(silent.address, ", one of ", count, " addresses, served nobody from ",
+                                             FromSecond(facts, silent.from), " on, after ",
+                                             FormatCount(facts.addresses->sums().at(silent.address).succeeded),
+                                             facts.is_listening ? " messages" : " successes")});
   }
 }
 

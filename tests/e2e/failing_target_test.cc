@@ -575,6 +575,39 @@ TEST(FailingTargetTest, AnAddressThatSaysNothingIsNamedHoweverItsRequestsEnd) {
 }
 
 // Of three addresses one takes WebSockets and says nothing, where the others say much.
+// ... and one that served somebody, and then nobody: it is stopped, and says nothing more, or killed, and refuses.
+TEST(FailingTargetTest, AnAddressThatServesNobodyAnyMoreIsNamed) {
+  struct Way {
+    int signal;
+    const char* scheme;
+    std::vector<std::string> arguments;
+  };
+  const Way kWays[] = {{SIGSTOP, "http", {}}, {SIGKILL, "http", {}}, {SIGSTOP, "http", {"-R", "300"}},
+                       {SIGSTOP, "ws", {}},   {SIGKILL, "ws", {}},   {SIGSTOP, "ws", {"--listen"}}};
+  SideBySide(std::size(kWays), 6, [&](int i) {
+    const Way& way = kWays[i];
+    const ThreeAddresses addresses(true);
+    const Process& third = addresses.third->process();
+    third.Signal(SIGCONT);
+    const bool is_listening = !way.arguments.empty() && way.arguments[0] == "--listen";
+    std::vector<std::string> arguments = addresses.Flags();
+    arguments.insert(arguments.end(), way.arguments.begin(), way.arguments.end());
+    if (!is_listening) arguments.insert(arguments.end(), {"--drain", "1s"});
+    arguments.insert(arguments.end(), {"-c", "9", "-d", "7s",
+                                       std::string(way.scheme) + "://three.test:" + addresses.port +
+                                           (is_listening ? "/mock/stream=20ms" : "/mock/delay=5ms")});
+    const RunOutcome run = TidemarkRun(arguments, {}, [&](pid_t) {
+      std::this_thread::sleep_for(std::chrono::seconds(3));
+      third.Signal(way.signal);
+    });
+    EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_FAILING") << run.out << run.err;
+    EXPECT_NE(run.out.find("127.0.1.3:" + addresses.port + ", one of 3 addresses, served nobody from "),
+              std::string::npos)
+        << run.out;
+    EXPECT_NE(run.out.find(" successes, none from second "), std::string::npos) << run.out;
+  });
+}
+
 TEST(FailingTargetTest, AnAddressWhoseStreamsAreMuteIsNamed) {
   RawServer mute(WebSocketScript([](int fd) { IsOpenFor(fd, 60 * kSecond); }));
   const std::string port = std::to_string(mute.port());

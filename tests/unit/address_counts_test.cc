@@ -55,8 +55,8 @@ TEST(AddressCountsTest, WhatGoesOverTheWireIsAddedByAddress) {
   ASSERT_EQ(rows.size(), 3);
   ASSERT_OK(AddressCounts::Check(rows, Account(), false));
   AddressCounts counts;
-  counts.Add(rows);
-  counts.Add(rows);
+  counts.Add(rows, std::nullopt);
+  counts.Add(rows, std::nullopt);
   const std::map<std::string, AddressSum> expected = {
       {"127.0.0.9:80", {.failed_attempts = 266}},
       {"127.0.0.1:80", {.established = 6, .succeeded = 800, .failed = 14}},
@@ -65,7 +65,7 @@ TEST(AddressCountsTest, WhatGoesOverTheWireIsAddedByAddress) {
   AddressRows again;
   counts.ToProto(&again);
   AddressCounts back;
-  back.Add(again);
+  back.Add(again, std::nullopt);
   EXPECT_EQ(back, counts);
 }
 
@@ -121,7 +121,7 @@ TEST(AddressCountsTest, AnAddressWithoutSuccessIsOneThatFailedWhereAnotherDidNot
       row->set_failed(each.failed);
     }
     AddressCounts counts;
-    counts.Add(rows);
+    counts.Add(rows, std::nullopt);
     return counts.WithoutSuccess(is_listening);
   };
   const AddressSum well{.established = 1, .succeeded = 9};
@@ -140,13 +140,104 @@ TEST(AddressCountsTest, AnAddressWithoutSuccessIsOneThatFailedWhereAnotherDidNot
   EXPECT_EQ(without({.established = 1}, {.established = 1, .succeeded = 20}), none);
 }
 
+// One address is served until the point's end; the other until its silence begins.
+class SilentAddressTest : public testing::Test {
+ protected:
+  void Serve(const char* address, std::uint32_t second, std::uint64_t succeeded, std::uint64_t failed = 0) {
+    AddressRows rows;
+    proto::AddressSum* const row = rows.Add();
+    row->set_address(address);
+    row->set_succeeded(succeeded);
+    row->set_failed(failed);
+    counts_.Add(rows, second);
+    answers_.resize(std::max<std::size_t>(answers_.size(), second + 1));
+    answers_[second] += succeeded;
+  }
+  // Since when "b:80" is silent; 0: it is not.
+  std::uint32_t From(std::uint32_t patience = 1, bool where_none_failed = false) const {
+    const auto silent = counts_.Silent(answers_, patience, where_none_failed);
+    if (silent.empty()) return 0;
+    EXPECT_EQ(silent.size(), 1u);
+    EXPECT_EQ(silent[0].address, "b:80");
+    return silent[0].from;
+  }
+
+  AddressCounts counts_;
+  std::vector<std::uint64_t> answers_;
+};
+
+TEST_F(SilentAddressTest, OneThatFailsAndServesNobodyAnyMoreIsSilent) {
+  for (std::uint32_t second = 0; second < 10; ++second) Serve("a:80", second, 30);
+  for (std::uint32_t second = 0; second < 4; ++second) Serve("b:80", second, 30);
+  EXPECT_EQ(From(), 0u) << "nothing failed there: its connections may have gone elsewhere";
+  EXPECT_EQ(From(1, true), 4u);
+  Serve("b:80", 3, 0, 5);
+  EXPECT_EQ(From(), 0u) << "it failed while it served";
+  Serve("b:80", 9, 0, 1);
+  EXPECT_EQ(From(), 4u);
+  EXPECT_EQ(From(5), 4u);
+  EXPECT_EQ(From(6), 0u) << "so long it may be";
+}
+
+TEST_F(SilentAddressTest, AnAttemptToConnectThatFailsIsAFailureToo) {
+  for (std::uint32_t second = 0; second < 10; ++second) Serve("a:80", second, 30);
+  Serve("b:80", 0, 30);
+  AddressRows rows;
+  rows.Add()->set_address("b:80");
+  rows.Mutable(0)->set_failed_attempts(1);
+  counts_.Add(rows, 5);
+  EXPECT_EQ(From(), 1u);
+}
+
+TEST_F(SilentAddressTest, OneWhoseAnswersComeInBatchesIsNot) {
+  for (std::uint32_t second = 0; second < 16; ++second) Serve("a:80", second, 30);
+  for (std::uint32_t second = 0; second < 12; second += 4) Serve("b:80", second, 100);  // gaps of 3 seconds
+  Serve("b:80", 15, 0, 100);
+  EXPECT_EQ(From(), 9u);
+  Serve("b:80", 10, 100);
+  EXPECT_EQ(From(), 0u);
+}
+
+TEST_F(SilentAddressTest, OneOfWhichFewAnswersWereToBeExpectedIsNot) {
+  for (std::uint32_t second = 0; second < 10; ++second) Serve("a:80", second, 30);
+  Serve("b:80", 0, 20);
+  Serve("b:80", 9, 0, 1);
+  EXPECT_EQ(From(), 0u) << "20 of 320, and 270 came since";
+  Serve("b:80", 0, 10);
+  EXPECT_EQ(From(), 1u);
+}
+
+TEST_F(SilentAddressTest, WhereNobodyIsServedAnyMoreItIsTheTargetThatIsSilent) {
+  for (const char* address : {"a:80", "b:80"}) {
+    Serve(address, 0, 30);
+    Serve(address, 9, 0, 30);
+  }
+  EXPECT_EQ(From(), 0u);
+}
+
+TEST_F(SilentAddressTest, TheOrderInWhichItIsAddedUpIsNoMatter) {
+  const std::uint32_t seconds[] = {0, 5'000, 7, 2'047, 1'024, 90'000};
+  AddressCounts other;
+  for (const std::uint32_t second : seconds) Serve("b:80", second, 1, 1);
+  for (std::size_t i = std::size(seconds); i-- > 0;) {
+    AddressRows rows;
+    rows.Add()->set_address("b:80");
+    rows.Mutable(0)->set_succeeded(1);
+    rows.Mutable(0)->set_failed(1);
+    AddressCounts one;
+    one.Add(rows, seconds[i]);
+    other.Add(one);
+  }
+  EXPECT_EQ(other, counts_);
+}
+
 TEST(AddressCountsTest, OfMoreThanThereIsRoomForTheRestIsAddedUp) {
   AddressCounts counts;
   for (std::size_t i = 0; i < AddressCounts::kMaxAddresses + 10; ++i) {
     AddressRows rows;
     rows.Add()->set_address(std::to_string(i));
     rows.Mutable(0)->set_succeeded(1);
-    counts.Add(rows);
+    counts.Add(rows, std::nullopt);
   }
   EXPECT_EQ(counts.sums().size(), AddressCounts::kMaxAddresses + 1);
   EXPECT_EQ(counts.sums().at("(others)").succeeded, 10u);

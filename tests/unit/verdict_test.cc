@@ -327,7 +327,7 @@ TEST(VerdictTest, AnAddressThatServesNobodyIsNamed) {
   }
   const auto judge = [&] {
     AddressCounts addresses;
-    addresses.Add(rows);
+    addresses.Add(rows, std::nullopt);
     c.facts.addresses = &addresses;
     return Judge(c.facts);
   };
