@@ -137,7 +137,7 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
               .ceiling = {.max_rate = target.max_rate(),
                           .max_connections = target.max_connections(),
                           .max_connect_rate = target.max_connect_rate(),
-                          .permission = target.permission()}};
+                          .permission = std::string(absl::StripAsciiWhitespace(target.permission()))}};
   if (!entry.unix_socket.empty()) {
     if (entry.unix_socket[0] != '/' && (entry.unix_socket[0] != '@' || entry.unix_socket.size() == 1))
       return error("is neither the path of a Unix socket, from /, nor @NAME");
@@ -199,7 +199,7 @@ absl::StatusOr<TargetGuard> TargetGuard::Make(const std::vector<std::string>& ex
     for (const char* text : kAlwaysAllowed) CHECK(Parse(text, &guard.always_.emplace_back()));
   }
   for (const std::string& secret : list.secrets()) {
-    if (!absl::StartsWith(secret, "env:") && !absl::StartsWith(secret, "file:/"))
+    if (secret == "env:" || (!absl::StartsWith(secret, "env:") && !absl::StartsWith(secret, "file:/")))
       return absl::InvalidArgumentError(
           absl::StrCat("--allow-list: secrets: '", secret.substr(0, 64), "' is neither env:NAME nor file:/PATH"));
     guard.secrets_.push_back(secret);

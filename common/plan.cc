@@ -76,6 +76,7 @@ absl::Status CheckHeaders(const proto::Request& request) {
     return Invalid("requests.headers", absl::StrCat(request.headers_size(), " headers; at most ", kMaxHeaders));
   }
   std::size_t bytes = 0;
+  int hosts = 0;
   for (const std::string& header : request.headers()) {
     bytes += header.size();
     const std::size_t colon = header.find(':');
@@ -87,6 +88,8 @@ absl::Status CheckHeaders(const proto::Request& request) {
     if (absl::EqualsIgnoreCase(name, "content-length") || absl::EqualsIgnoreCase(name, "transfer-encoding")) {
       return Invalid("requests.headers", absl::StrCat("'", name, "' follows from the body; leave it out"));
     }
+    if (absl::EqualsIgnoreCase(name, "host") && ++hosts > 1)
+      return Invalid("requests.headers", "'Host' is there twice; a request has one (RFC 9112 section 3.2)");
   }
   return bytes > kMaxHeaderBytes ? Invalid("requests.headers", "more than 64 KiB in all") : absl::OkStatus();
 }

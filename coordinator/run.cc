@@ -39,6 +39,8 @@ constexpr Nanos kBusyInterval = 100 * kMillisecond;
 constexpr std::int64_t kMaxClock = std::int64_t{1} << 62;
 constexpr Nanos kMaxMargin = 3600 * kSecond;
 constexpr Nanos kPollInterval = 100 * kMillisecond;
+// A turn of the loop that takes so long was kept from its core, or stopped.
+constexpr Nanos kStoodStill = kSecond;
 // By which an agent's clock may say that a point's time is over before ours does.
 constexpr Nanos kEarly = 200 * kMillisecond;
 // An agent that ends says why with its last shard.
@@ -231,7 +233,7 @@ bool Run::RunPoint(std::uint32_t index) {
 // False if the run must end with this point; with `must_redo_` it has lost an agent and is to be made again.
 bool Run::TryPoint(std::uint32_t index, PointResult* point) {
   point_ = point;
-  point_start_ = stopped_at_ = 0;
+  point_start_ = stopped_at_ = stood_still_ = 0;
   Prepare(index, point);
   Nanos prepare_limit = 0;
   for (const AgentState& agent : agents_) {
@@ -401,7 +403,8 @@ void Run::EndPoint(PointResult* point) {
 
 template <typename IsDone>
 bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
-  const Nanos begin = MonotonicNow();
+  Nanos begin = MonotonicNow();
+  Nanos turn = begin;
   const bool was_ending = IsEnding();
   while (true) {
     bool is_complete = true;
@@ -409,6 +412,13 @@ bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
     if (is_complete) return !IsEnding();
     if (!was_ending && IsEnding() && !is_running_) return false;
     const Nanos now = MonotonicNow();
+    if (now - turn > kStoodStill) {
+      // What came meanwhile has not been looked at: nobody is late for it.
+      woke_at_ = now;
+      stood_still_ += now - turn;
+      begin += now - turn;
+    }
+    turn = now;
     if (now - last_heartbeat_ >= limits_.heartbeat) {
       last_heartbeat_ = now;
       ++last_ping_;
@@ -435,7 +445,7 @@ bool Run::WaitForAll(IsDone is_done, Nanos limit, absl::string_view what) {
 void Run::LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_view what) {
   const Nanos now = MonotonicNow();
   const bool is_long = limit == 0 || (limit > limits_.answer && agents_[agent].is_opened);
-  const bool is_silent = is_long && now - std::max(agents_[agent].last_heard, begin) > limits_.silence;
+  const bool is_silent = is_long && now - std::max({agents_[agent].last_heard, begin, woke_at_}) > limits_.silence;
   const bool is_late = limit != 0 && now - begin > limit;
   if (is_silent || is_late) return Lose(agent, kExitAgents, absl::StrCat("did not answer in time: ", what));
   if (limit != 0) return;
@@ -444,14 +454,15 @@ void Run::LoseTheLate(Nanos begin, Nanos limit, std::size_t agent, absl::string_
 
 // Empty if it is not.
 std::string Run::WhyLateAtTheEnd(const AgentState& agent, Nanos now) const {
-  if (stopped_at_ != 0 && now - stopped_at_ > limits_.stop)
+  if (stopped_at_ != 0 && now - std::max(stopped_at_, woke_at_) > limits_.stop)
     return absl::StrCat("did not end the point within ", FormatDuration(limits_.stop), " of being told to stop");
   if (point_start_ == 0 || stopped_at_ != 0) return "";
-  if (agent.has_left_early) return now - agent.last_shard > kLeave ? "it ended the point before its time" : "";
-  if (now - agent.last_shard > limits_.shard)
+  const Nanos last_shard = std::max(agent.last_shard, woke_at_);
+  if (agent.has_left_early) return now - last_shard > kLeave ? "it ended the point before its time" : "";
+  if (now - last_shard > limits_.shard)
     return absl::StrCat("answers, but has sent no shard for ", FormatDuration(limits_.shard),
                         ": did a worker of it stand still?");
-  const Nanos longest = agent.claims->LongestRun();
+  const Nanos longest = agent.claims->LongestRun() + stood_still_;
   if (now - point_start_ <= longest) return "";
   return absl::StrCat("did not end the point within ", FormatDuration(longest),
                       " of its start, which its length, its time-outs and its drain allow");
@@ -488,7 +499,7 @@ void Run::Break(std::size_t agent, const std::string& why) {
 void Run::Reconnect(std::size_t agent) {
   AgentState& state = agents_[agent];
   const Nanos now = MonotonicNow();
-  if (now - state.last_heard > limits_.resume) return Lose(agent, kExitAgents, state.broken);
+  if (now - std::max(state.last_heard, woke_at_) > limits_.resume) return Lose(agent, kExitAgents, state.broken);
   if (now < state.retry_at) return;
   state.retry_at = now + limits_.resume;  // until this attempt has ended
   state.link->CloseBy(now);
@@ -773,6 +784,10 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why, bool ha
   std::string note = absl::StrCat("agent ", found_[agent].address, ": ", why);
   if (is_its_fault && point_ != nullptr && !point_->is_started && !agents_[agent].is_ready)
     absl::StrAppend(&note, "; what it sent to warm up is not counted");
+  if (stood_still_ != 0) {
+    absl::StrAppend(&note, "; this coordinator stood still itself, for ", FormatDuration(stood_still_),
+                    ": an agent that hears nothing for ", kLeaseMillis / 1'000, "s ends its part");
+  }
   if (is_redo) {
     absl::StrAppend(&note, "; the point of ", point_->connections, " connections is made again, split over ", left,
                     left == 1 ? " agent" : " agents");

@@ -141,6 +141,8 @@ class Run {
   Nanos started_ = 0;
   Nanos point_start_ = 0;  // T0 of the current point; 0: not yet
   Nanos stopped_at_ = 0;   // since when its agents have been told to stop; 0: they have not
+  Nanos stood_still_ = 0;  // in the current point, for which we were kept from our core, or stopped ...
+  Nanos woke_at_ = 0;      // ... the last time until then
   bool is_interrupted_ = false;
   bool is_failed_ = false;
   bool must_redo_ = false;   // an agent was lost; the point is made again by the others

@@ -79,6 +79,25 @@ TEST(SignalsTest, ACoordinatorThatHangsLosesItsAgents) {
   EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
   process.Signal(SIGCONT);
   EXPECT_EQ(process.Wait(std::chrono::seconds(15)), 3) << process.Err();
+  EXPECT_NE(process.Err().find("this coordinator stood still itself, for "), std::string::npos) << process.Err();
+  EXPECT_NE(process.Out().find(" PARTIAL"), std::string::npos) << process.Out();
+}
+
+// What came while it was stopped lay unread: no agent is late for that.
+TEST(SignalsTest, ACoordinatorThatHangsForLessThanALeaseLosesNobody) {
+  Mock mock;
+  Agent agent;
+  Process process(
+      {TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "6s", mock.Url("/mock/delay=1ms")});
+  WaitForAnswers(mock, 200, &process);
+  for (int i = 0; i < 2; ++i) {
+    process.Signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+    process.Signal(SIGCONT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  EXPECT_EQ(process.Wait(std::chrono::seconds(15)), 0) << process.Err();
+  EXPECT_EQ(process.Out().find(" PARTIAL"), std::string::npos) << process.Out();
 }
 
 TEST(SignalsTest, AnAgentThatHangsIsLostInTimeAndStopsWhenItWakes) {

@@ -224,6 +224,12 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
       {"header injection", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("A: b\r\nC: d"); }, "no header"},
       {"framing header", [](proto::Plan* p) { p->mutable_requests(0)->add_headers("Content-Length: 5"); },
        "follows from the body"},
+      {"two hosts",
+       [](proto::Plan* p) {
+         p->mutable_requests(0)->add_headers("Host: a.test");
+         p->mutable_requests(0)->add_headers("HOST: b.test");
+       },
+       "'Host' is there twice"},
       {"path with space", [](proto::Plan* p) { p->mutable_requests(0)->set_path("/a b"); }, "has a space"},
       {"path without /", [](proto::Plan* p) { p->mutable_requests(0)->set_path("a"); }, "'a' must start with /"},
       {"TLS on plain", [](proto::Plan* p) { p->mutable_tls()->set_insecure(true); }, "has no effect"},

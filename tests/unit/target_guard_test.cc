@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "agent/guarded_file.h"
 #include "agent/resolver.h"
 #include "common/yaml_message.h"
@@ -147,6 +148,8 @@ TEST(TargetGuardTest, ProductionOfAnExchangeNeedsItsNameAndAPermission) {
   ASSERT_OK(allowed);
   EXPECT_EQ(allowed->permission, "mail of 2026-11-02");
   EXPECT_FALSE(with.Check("api.binance.com", Address("8.8.8.8"), true).ok());
+  EXPECT_THAT(TargetGuard::Make({}, List("targets: [{host: api.binance.com, production: true, permission: ' '}]\n")),
+              FailsWith("and a permission"));
   EXPECT_THAT(TargetGuard::Make({}, List("targets: [{host: api.binance.com, production: true}]\n")),
               FailsWith("permission"));
   EXPECT_THAT(TargetGuard::Make({}, List("targets: [{cidr: 1.0.0.0/8, production: true, permission: x}]\n")),
@@ -166,7 +169,8 @@ TEST(TargetGuardTest, SecretsAreThoseOfTheList) {
        {std::string("file:/etc/shadow"), std::string("env:TIDEMARK_TEST_KEY2"), std::string("env:HOME"),
         "file:" + (dir / "other"), std::string("file:/no/such")})
     EXPECT_TRUE(absl::IsPermissionDenied(guard.ReadSecret(reference, 100).status())) << reference;
-  EXPECT_THAT(TargetGuard::Make({}, List("secrets: [API_KEY]\n")), FailsWith("neither env:NAME"));
+  for (const char* nothing : {"API_KEY", "'env:'", "'file:'", "''"})
+    EXPECT_THAT(TargetGuard::Make({}, List(absl::StrCat("secrets: [", nothing, "]\n"))), FailsWith("neither env:NAME"));
 }
 
 // What is refused is refused in the same words, whether it is there or not.
