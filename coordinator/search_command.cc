@@ -182,9 +182,8 @@ class Searcher {
         point.has_error_rate_percent() ? absl::StrFormat("%.2f%%", point.error_rate_percent()) : "-";
     std::fprintf(stderr, "%9s %9s %9s %10s %9s  %s%s%s%s\n", WriteRate(Load(trial.level)).c_str(),
                  FormatDuration((trial.duration + kSecond / 2) / kSecond * kSecond).c_str(), Rate(point).c_str(),
-                 Quantile(latency, "p99_us", latency.p99_us()).c_str(), errors.c_str(), Word(trial.answer),
-                 open.empty() ? "" : ": ", absl::StrJoin(open, ", ").c_str(),
-                 trial.is_confirmation ? " (confirmation)" : "");
+                 Quantile(latency, "p99_us").c_str(), errors.c_str(), Word(trial.answer), open.empty() ? "" : ": ",
+                 absl::StrJoin(open, ", ").c_str(), trial.is_confirmation ? " (confirmation)" : "");
   }
 
   const RunOptions& options_;

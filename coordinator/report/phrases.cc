@@ -6,11 +6,13 @@
 
 namespace tidemark {
 
-std::string Quantile(const proto::Latency& latency, absl::string_view name, double micros) {
+std::string Quantile(const proto::Latency& latency, absl::string_view name) {
+  const auto* const field = proto::Latency::descriptor()->FindFieldByName(std::string(name));
+  if (!latency.GetReflection()->HasField(latency, field)) return "-";
   const bool is_bound =
       std::find(latency.at_least().begin(), latency.at_least().end(), name) != latency.at_least().end();
   if (latency.count() == 0 && !is_bound) return "-";
-  return absl::StrCat(is_bound ? ">=" : "", FormatLatency(micros));
+  return absl::StrCat(is_bound ? ">=" : "", FormatLatency(latency.GetReflection()->GetDouble(latency, field)));
 }
 
 std::string Mean(const proto::Latency& latency) {

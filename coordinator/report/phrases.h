@@ -15,7 +15,7 @@
 namespace tidemark {
 
 // A figure that is a lower bound, because requests were given up before it, prints as ">=x"; one of no values as "-".
-std::string Quantile(const proto::Latency& latency, absl::string_view name, double micros);
+std::string Quantile(const proto::Latency& latency, absl::string_view name);
 
 // The mean, or "-" of no values.
 std::string Mean(const proto::Latency& latency);

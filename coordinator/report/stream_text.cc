@@ -147,18 +147,15 @@ std::string StreamRow(const std::string& name, const proto::Point& p) {
   const std::uint64_t bytes = counts.message_bytes() - counts.early_message_bytes();
   const std::string rate = p.has_duration_s() ? FormatMeasuredRate(p.messages_per_s()) : "-";
   const std::string mebibytes = p.has_duration_s() ? FormatMebibytes(static_cast<double>(bytes) / p.duration_s()) : "-";
-  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), rate, mebibytes,
-                         Quantile(every, "p50_us", every.p50_us()), Quantile(every, "p99_us", every.p99_us()),
-                         Quantile(every, "max_us", every.max_us()), Quantile(stale, "p50_us", stale.p50_us()),
-                         Quantile(stale, "p99_us", stale.p99_us()), Quantile(stale, "max_us", stale.max_us()),
-                         found("gaps"), found("duplicates"), found("reordered"), found("resets"), found("silences"),
-                         p.verdict());
+  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), rate, mebibytes, Quantile(every, "p50_us"),
+                         Quantile(every, "p99_us"), Quantile(every, "max_us"), Quantile(stale, "p50_us"),
+                         Quantile(stale, "p99_us"), Quantile(stale, "max_us"), found("gaps"), found("duplicates"),
+                         found("reordered"), found("resets"), found("silences"), p.verdict());
 }
 
 std::string WireRow(const proto::Latency& wire) {
   return absl::StrFormat("%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s\n", "", "", "", "", "", "", "on wire",
-                         Quantile(wire, "p50_us", wire.p50_us()), Quantile(wire, "p99_us", wire.p99_us()),
-                         Quantile(wire, "max_us", wire.max_us()));
+                         Quantile(wire, "p50_us"), Quantile(wire, "p99_us"), Quantile(wire, "max_us"));
 }
 
 void AppendStreams(const proto::Point& point, const std::string& who, std::string* out) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -307,13 +308,35 @@ void FillCloseReasons(const NamedCounts& named, proto::Point* out) {
 }
 
 // Every metric of the table, in the field of its name or, if there is none, among the others.
+// A sample knows no least and no largest, and no quantile with too few values beyond it.
+void LeaveOutWhatASampleLacks(proto::Latency* sample) {
+  sample->clear_min_us();
+  struct Quantile {
+    double beyond;  // the share of all values
+    void (proto::Latency::*clear)();
+  };
+  for (const Quantile& quantile :
+       {Quantile{0.5, &proto::Latency::clear_p50_us}, Quantile{0.1, &proto::Latency::clear_p90_us},
+        Quantile{0.05, &proto::Latency::clear_p95_us}, Quantile{0.01, &proto::Latency::clear_p99_us},
+        Quantile{0.001, &proto::Latency::clear_p99_9_us}, Quantile{0.0001, &proto::Latency::clear_p99_99_us},
+        Quantile{0, &proto::Latency::clear_max_us}}) {
+    if (static_cast<double>(sample->count()) * quantile.beyond < gate::kBeyond) (sample->*quantile.clear)();
+  }
+}
+
 void FillLatencies(const Sums& sums, proto::Point* out) {
+  constexpr Metric kSampled[] = {Metric::kStamped, Metric::kAppToWire, Metric::kWire, Metric::kWireToApp,
+                                 Metric::kTargetTime};
+  const std::uint64_t all = std::max(sums[Metric::kService].count(), sums[Metric::kStaleness].count());
   for (std::size_t i = 0; i < kMetricRows.size(); ++i) {
     const MetricRow& row = kMetricRows[i];
     if (row.json.empty()) continue;
     const Histogram* const bounds = row.bounded_by == Metric::kCount ? nullptr : &sums[row.bounded_by];
     const auto* const field = proto::Point::descriptor()->FindFieldByName(std::string(row.json));
-    const proto::Latency latency = SummariseLatency(sums.histograms[i], bounds);
+    proto::Latency latency = SummariseLatency(sums.histograms[i], bounds);
+    const bool is_sampled =
+        std::count(std::begin(kSampled), std::end(kSampled), static_cast<Metric>(i)) > 0 && latency.count() < all;
+    if (is_sampled) LeaveOutWhatASampleLacks(&latency);
     if (field != nullptr) {
       out->GetReflection()->MutableMessage(out, field)->CopyFrom(latency);
       continue;

@@ -48,17 +48,15 @@ std::string PointRow(const std::string& name, const proto::Point& p, bool is_ope
       {name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()), FormatCount(p.failed_requests()),
        p.has_error_rate_percent() ? absl::StrFormat("%.2f", p.error_rate_percent()) : "-",
        p.has_requests_per_s() ? FormatMeasuredRate(p.requests_per_s()) : "-",
-       p.has_received_bytes_per_s() ? FormatMebibytes(p.received_bytes_per_s()) : "-", Mean(l),
-       Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()),
-       Quantile(l, "p99_us", l.p99_us()), Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us()),
-       p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
+       p.has_received_bytes_per_s() ? FormatMebibytes(p.received_bytes_per_s()) : "-", Mean(l), Quantile(l, "p50_us"),
+       Quantile(l, "p90_us"), Quantile(l, "p95_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"),
+       Quantile(l, "max_us"), p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
 }
 
 // Latencies below those of a point, under a name.
 std::string LatencyRow(const char* name, const proto::Latency& l) {
-  return Row({"", "", "", "", "", name, "", Mean(l), Quantile(l, "p50_us", l.p50_us()),
-              Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p95_us", l.p95_us()), Quantile(l, "p99_us", l.p99_us()),
-              Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "max_us", l.max_us())});
+  return Row({"", "", "", "", "", name, "", Mean(l), Quantile(l, "p50_us"), Quantile(l, "p90_us"),
+              Quantile(l, "p95_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"), Quantile(l, "max_us")});
 }
 
 std::string AccountLine(const proto::Accounting& a) {
@@ -112,10 +110,9 @@ std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
   if (l.count() == 0 && l.censored() == 0) return "";
   std::string line = absl::StrFormat(
       "    %-11s n %12s  mean %8s  min %8s  p50 %8s  p90 %8s  p99 %8s  p99.9 %8s  p99.99 %8s  max %8s\n", name,
-      FormatCount(l.count()), Mean(l), l.has_min_us() ? FormatLatency(l.min_us()) : "-",
-      Quantile(l, "p50_us", l.p50_us()), Quantile(l, "p90_us", l.p90_us()), Quantile(l, "p99_us", l.p99_us()),
-      Quantile(l, "p99_9_us", l.p99_9_us()), Quantile(l, "p99_99_us", l.p99_99_us()),
-      Quantile(l, "max_us", l.max_us()));
+      FormatCount(l.count()), Mean(l), l.has_min_us() ? FormatLatency(l.min_us()) : "-", Quantile(l, "p50_us"),
+      Quantile(l, "p90_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"), Quantile(l, "p99_99_us"),
+      Quantile(l, "max_us"));
   if (l.overflow() + l.clock_error() != 0) {
     absl::StrAppend(&line, "      above 1 h: ", l.overflow(), ", negative (clock stepped): ", l.clock_error(), "\n");
   }
@@ -337,9 +334,8 @@ void AppendGenerator(const proto::Point& total, std::string* out) {
     parts.push_back(absl::StrFormat("CPU %.0f %% of one core", total.generator_cpu_percent()));
     parts.push_back(absl::StrFormat("waited for a core %.0f %%", total.generator_wait_percent()));
   }
-  if (total.has_lateness())
-    parts.push_back("lateness p99 " + Quantile(total.lateness(), "p99_us", total.lateness().p99_us()));
-  parts.push_back("loop lag p99 " + Quantile(total.loop_lag(), "p99_us", total.loop_lag().p99_us()));
+  if (total.has_lateness()) parts.push_back("lateness p99 " + Quantile(total.lateness(), "p99_us"));
+  parts.push_back("loop lag p99 " + Quantile(total.loop_lag(), "p99_us"));
   absl::StrAppend(out, "  Generator: ", absl::StrJoin(parts, ", "), "\n");
 }
 
@@ -391,8 +387,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (point.app_to_wire().count() != 0 && point.wire().count() != 0) {
       absl::StrAppendFormat(
           &out, "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n", who,
-          FormatCount(point.wire().count()), FormatLatency(point.app_to_wire().p50_us()),
-          FormatLatency(point.wire().p50_us()), FormatLatency(point.wire_to_app().p50_us()));
+          FormatCount(point.wire().count()), Quantile(point.app_to_wire(), "p50_us"),
+          Quantile(point.wire(), "p50_us"), Quantile(point.wire_to_app(), "p50_us"));
     }
     AppendMix(point, who, &out);
     AppendStreams(point, who, &out);
