@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint64_t kManyFailures = 10;
 constexpr double kUsual = 10;           // successes a second
 constexpr std::size_t kNeighbours = 5;  // seconds on each side that say what is usual ...
-constexpr std::size_t kEnough = 3;      // ... and how many there must be for streams, which tell nothing else ...
+constexpr std::size_t kEnough = 3;      // ... and in how many messages of streams must have come, which tell no more ...
 constexpr double kCovered = 0.5;        // ... unless their intervals cover so much of the time
 constexpr double kExplained = 1.5;      // times the usual gap
 constexpr Nanos kStoodStill = 100 * kMillisecond;
@@ -144,12 +144,14 @@ class Judge {
   bool AreMany(const std::vector<std::size_t>& seconds) const {
     double success = 0;
     double covered = 0;
+    std::size_t served = 0;
     for (const std::size_t i : seconds) {
       success += static_cast<double>(seconds_[i].success);
       covered += seconds_[i].covered;
+      served += seconds_[i].success > 0 ? 1 : 0;
     }
     const auto count = static_cast<double>(seconds.size());
-    if (is_listening_ && seconds.size() < kEnough && covered < kCovered * count) return false;
+    if (is_listening_ && served < kEnough && covered < kCovered * count) return false;
     return !seconds.empty() && success >= kUsual * count;
   }
 

@@ -114,6 +114,32 @@ TEST(DeadSecondsTest, AStreamThatStopsAfterItsFirstSecondIsDeadButABurstMayBeFol
 }
 
 // A hundred messages of one stream, all at once: the mean interval is short, what a random instant lies in is not.
+// Connections that were made at once hear together, the first time without an interval that counts.
+TEST(DeadSecondsTest, StreamsThatTickTogetherAreNotDeathHoweverShortThePoint) {
+  constexpr double kConnections = 200;
+  for (Nanos period = 300 * kMillisecond; period <= 12 * kSecond; period += 93 * kMillisecond) {
+    for (const Nanos length : {4 * kSecond, 5 * kSecond, 7 * kSecond, 30 * kSecond}) {
+      for (const double phase : {0.1, 0.5, 0.9, 1.0}) {
+        std::vector<SecondFacts> facts;
+        for (std::uint32_t i = 0; i < length / kSecond; ++i) facts.push_back(Silent(i));
+        bool is_first = true;
+        for (auto at = static_cast<Nanos>(phase * static_cast<double>(period)); at < length; at += period) {
+          SecondFacts& second = facts[static_cast<std::size_t>(at / kSecond)];
+          second.success += static_cast<std::uint64_t>(kConnections);
+          if (!is_first) {
+            second.longest = second.usual_gap = period;
+            second.covered += static_cast<double>(period) / static_cast<double>(kSecond);
+          }
+          is_first = false;
+        }
+        EXPECT_EQ(Count(JudgeSeconds(facts, length, true), Second::kDead), 0)
+            << "every " << period / kMillisecond << " ms, the first after " << phase << " of it, for "
+            << length / kSecond << " s";
+      }
+    }
+  }
+}
+
 TEST(DeadSecondsTest, BurstsOfOneStreamAreNotDeath) {
   for (const Nanos period : {2 * kSecond, 3'500 * kMillisecond, 5 * kSecond}) {
     std::vector<SecondFacts> facts;
