@@ -30,3 +30,11 @@ if(TIDEMARK_SANITIZE)
     target_compile_options(tidemark_options INTERFACE -Wno-error=maybe-uninitialized)
   endif()
 endif()
+
+# Code that runs once a run, reads a command line, or plays a part in tests is not optimised under sanitizers: most of
+# its compilation would be that, of templates that are used once.
+function(tidemark_runs_once)
+  if(TIDEMARK_SANITIZE)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O0 SKIP_PRECOMPILE_HEADERS ON)
+  endif()
+endfunction()
