@@ -139,14 +139,16 @@ TEST(RunTestsTest, WhatIsSpoiltAgainIsListedAndNeverFailed) {
 
 TEST(RunTestsTest, AFailureStaysOneWhateverWasSpoilt) {
   // One that fails at once and would pass the second time, one that fails when it is judged.
-  const Tests tests({{"A.Fails", "[ -e a ] && exit 0; touch a; echo detail; exit 1"},
+  const Tests tests({{"A.Fails", "[ -e a ] && exit 0; touch a; echo x.cc:7: Failure; echo detail; exit 1"},
                      {"B.Spoilt", kSpoilt},
                      {"C.SpoiltThenFails", Once("c", "exit 1")}});
   EXPECT_EQ(tests.code, 8) << tests.out;
   EXPECT_TRUE(tests.Says("The following tests FAILED:\n\tA.Fails\n\tC.SpoiltThenFails\n")) << tests.out;
   EXPECT_TRUE(tests.Says("\n0% tests passed, 2 tests failed out of 2\n")) << tests.out;
   EXPECT_TRUE(tests.Says("not judged: the machine was busy for 41 %: B.Spoilt\n")) << tests.out;
+  // Why is said where it happened, and at the end.
   EXPECT_TRUE(tests.Says("detail")) << tests.out;
+  EXPECT_GT(tests.out.rfind("x.cc:7: Failure\ndetail\n"), tests.out.find("They run once more")) << tests.out;
 }
 
 // Of the watch, which has the last word. A test that shows what another said is not spoilt by it.
