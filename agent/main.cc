@@ -20,17 +20,17 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "agent/agent_service.h"
-#include "agent/machine.h"
-#include "agent/secrets.h"
-#include "agent/wiping_memory.h"
+#include "agent/control/agent_service.h"
+#include "agent/guard/secrets.h"
+#include "agent/host/machine.h"
+#include "agent/host/wiping_memory.h"
 #include "common/arguments.h"
-#include "common/control_address.h"
-#include "common/control_certs.h"
+#include "common/control/address.h"
+#include "common/control/certs.h"
 #include "common/exit_code.h"
 #include "common/ignored_signal.h"
+#include "common/plan/yaml_message.h"
 #include "common/units.h"
-#include "common/yaml_message.h"
 
 namespace tidemark {
 namespace {

@@ -8,17 +8,17 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "agent/machine.h"
-#include "coordinator/agents_command.h"
-#include "coordinator/certs_command.h"
-#include "coordinator/cli.h"
-#include "coordinator/compare_command.h"
-#include "coordinator/fail.h"
-#include "coordinator/report_command.h"
-#include "coordinator/run_command.h"
-#include "coordinator/run_result.h"
-#include "coordinator/search_command.h"
-#include "coordinator/selftest_command.h"
+#include "agent/host/machine.h"
+#include "coordinator/cli/agents_command.h"
+#include "coordinator/cli/certs_command.h"
+#include "coordinator/cli/cli.h"
+#include "coordinator/cli/compare_command.h"
+#include "coordinator/cli/fail.h"
+#include "coordinator/cli/report_command.h"
+#include "coordinator/cli/run_command.h"
+#include "coordinator/cli/search_command.h"
+#include "coordinator/cli/selftest_command.h"
+#include "coordinator/merge/run_result.h"
 
 namespace tidemark {
 namespace {

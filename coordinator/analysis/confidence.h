@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/histogram.h"
+#include "common/stats/histogram.h"
 
 namespace tidemark {
 

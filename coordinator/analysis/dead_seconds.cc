@@ -10,9 +10,9 @@ namespace {
 constexpr std::uint64_t kManyFailures = 10;
 constexpr double kUsual = 10;           // successes a second
 constexpr std::size_t kNeighbours = 5;  // seconds on each side that say what is usual ...
-constexpr std::size_t kEnough = 3;      // ... and in how many messages of streams must have come, which tell no more ...
-constexpr double kCovered = 0.5;        // ... unless their intervals cover so much of the time
-constexpr double kExplained = 1.5;      // times the usual gap
+constexpr std::size_t kEnough = 3;  // ... and in how many messages of streams must have come, which tell no more ...
+constexpr double kCovered = 0.5;    // ... unless their intervals cover so much of the time
+constexpr double kExplained = 1.5;  // times the usual gap
 constexpr Nanos kStoodStill = 100 * kMillisecond;
 constexpr Nanos kHalf = kSecond / 2;
 constexpr Nanos kLeastSecond = 100 * kMillisecond;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "common/histogram.h"
+#include "common/stats/histogram.h"
 
 namespace tidemark {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/measured.h"
+#include "common/plan/measured.h"
 #include "coordinator/analysis/own_part.h"
 
 namespace tidemark {

@@ -9,9 +9,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "common/clock.h"
-#include "common/expectation.h"
-#include "common/histogram.h"
-#include "common/outcome.h"
+#include "common/plan/expectation.h"
+#include "common/stats/histogram.h"
+#include "common/stats/outcome.h"
 #include "coordinator/analysis/confidence.h"
 
 namespace tidemark {

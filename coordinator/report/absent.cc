@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/outcome.h"
+#include "common/stats/outcome.h"
 
 namespace tidemark {
 namespace {

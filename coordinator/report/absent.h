@@ -3,7 +3,7 @@
 
 #include <google/protobuf/message.h>
 
-#include "common/measured.h"
+#include "common/plan/measured.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {

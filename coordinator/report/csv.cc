@@ -11,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/check.h"
-#include "common/outcome.h"
+#include "common/stats/outcome.h"
 #include "coordinator/report/decimal.h"
 #include "coordinator/report/phrases.h"
 

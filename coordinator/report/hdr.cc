@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "common/histogram_codec.h"
+#include "common/stats/histogram_codec.h"
 #include "common/status_macros.h"
 #include "coordinator/report/decimal.h"
 

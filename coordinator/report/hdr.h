@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "common/histogram.h"
-#include "coordinator/run.h"
+#include "common/stats/histogram.h"
+#include "coordinator/merge/run_result.h"
 
 namespace tidemark {
 

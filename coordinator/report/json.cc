@@ -8,9 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/plan.h"
+#include "common/plan/durations.h"
 #include "common/units.h"
 #include "coordinator/report/decimal.h"
+#include "protos/plan.pb.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "common/outcome.h"
+#include "common/stats/outcome.h"
 #include "common/units.h"
 #include "protos/report.pb.h"
 

@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/inert_text.h"
-#include "common/outcome.h"
+#include "common/stats/outcome.h"
 #include "common/units.h"
 #include "coordinator/report/phrases.h"
 

@@ -7,12 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "common/outcome.h"
-#include "common/plan.h"
+#include "common/plan/durations.h"
+#include "common/plan/sweep.h"
+#include "common/stats/outcome.h"
 #include "common/units.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/stream_text.h"
 #include "coordinator/verdict/split.h"
+#include "protos/plan.pb.h"
 
 namespace tidemark {
 namespace {
@@ -387,8 +389,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
     if (point.app_to_wire().count() != 0 && point.wire().count() != 0) {
       absl::StrAppendFormat(
           &out, "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n", who,
-          FormatCount(point.wire().count()), Quantile(point.app_to_wire(), "p50_us"),
-          Quantile(point.wire(), "p50_us"), Quantile(point.wire_to_app(), "p50_us"));
+          FormatCount(point.wire().count()), Quantile(point.app_to_wire(), "p50_us"), Quantile(point.wire(), "p50_us"),
+          Quantile(point.wire_to_app(), "p50_us"));
     }
     AppendMix(point, who, &out);
     AppendStreams(point, who, &out);

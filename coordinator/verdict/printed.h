@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "common/histogram.h"
+#include "common/stats/histogram.h"
 #include "coordinator/verdict/verdict.h"
 
 namespace tidemark {

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "common/address_counts.h"
-#include "common/histogram.h"
-#include "common/outcome.h"
-#include "common/plan.h"
-#include "common/status_counts.h"
+#include "common/plan/status_set.h"
+#include "common/stats/address_counts.h"
+#include "common/stats/histogram.h"
+#include "common/stats/outcome.h"
+#include "common/stats/status_counts.h"
 #include "coordinator/analysis/dead_seconds.h"
-#include "coordinator/merger.h"
+#include "coordinator/merge/merger.h"
+#include "protos/plan.pb.h"
 
 namespace tidemark {
 

@@ -12,11 +12,12 @@
 #include <thread>
 #include <vector>
 
-#include "agent/shard_sender.h"
-#include "common/control_address.h"
-#include "common/plan.h"
-#include "common/protocol_version.h"
+#include "agent/control/shard_sender.h"
+#include "common/control/address.h"
+#include "common/control/protocol_version.h"
+#include "common/plan/durations.h"
 #include "protos/agent.grpc.pb.h"
+#include "protos/plan.pb.h"
 
 namespace tidemark {
 namespace {

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <random>
 
-#include "agent/recorder.h"
-#include "agent/shard_sender.h"
-#include "agent/stream_listener.h"
-#include "common/histogram_codec.h"
-#include "common/schedule.h"
-#include "coordinator/ledger.h"
-#include "coordinator/merger.h"
+#include "agent/audit/stream_listener.h"
+#include "agent/control/shard_sender.h"
+#include "agent/measure/recorder.h"
+#include "common/plan/schedule.h"
+#include "common/stats/histogram_codec.h"
+#include "coordinator/merge/ledger.h"
+#include "coordinator/merge/merger.h"
 
 namespace tidemark {
 namespace {

@@ -28,7 +28,7 @@ constexpr std::size_t kBufferBytes = 4096;
 int main(int argc, char** argv) {
   if (argc != 4) return 1;
   const sched_param param{};
-  sched_setscheduler(0, SCHED_BATCH, &param);  // as tidemark's workers, see agent/core_sharing.h
+  sched_setscheduler(0, SCHED_BATCH, &param);  // as tidemark's workers, see agent/engine/core_sharing.h
   const std::string request =
       "GET / HTTP/1.1\r\nHost: 127.0.0.1:12345\r\nUser-Agent: tidemark/" TIDEMARK_VERSION "\r\n\r\n";
   const auto connections = static_cast<std::size_t>(std::atoi(argv[2]));

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "agent/budget.h"
+#include "agent/pace/budget.h"
+#include "common/plan/validate.h"
 #include "tests/e2e/programs.h"
 #include "tests/support/random.h"
 #include "tests/support/relay.h"

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <random>
 
-#include "coordinator/journal.h"
+#include "coordinator/store/journal.h"
 #include "tests/e2e/programs.h"
 #include "tests/support/random.h"
 #include "tests/support/raw_server.h"

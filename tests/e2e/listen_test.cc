@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "agent/order_book.h"
+#include "agent/audit/order_book.h"
 #include "common/clock.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/web_socket_server.h"

@@ -2,8 +2,8 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "common/plan_memory.h"
-#include "coordinator/plan_file.h"
+#include "common/plan/plan_memory.h"
+#include "coordinator/cli/plan_file.h"
 #include "tests/e2e/programs.h"
 #include "tests/support/web_socket_server.h"
 

@@ -2,7 +2,7 @@
 // silence.
 #include <filesystem>
 
-#include "common/protocol_version.h"
+#include "common/control/protocol_version.h"
 #include "tests/e2e/programs.h"
 #include "tests/support/relay.h"
 

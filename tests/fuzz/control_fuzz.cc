@@ -5,13 +5,19 @@
 #include <cstdint>
 #include <string>
 
-#include "common/histogram_codec.h"
-#include "common/outbox.h"
-#include "common/outcome.h"
-#include "common/plan.h"
-#include "coordinator/ledger.h"
-#include "coordinator/merger.h"
+#include "common/control/outbox.h"
+#include "common/plan/defaults.h"
+#include "common/plan/dialled.h"
+#include "common/plan/durations.h"
+#include "common/plan/sweep.h"
+#include "common/plan/target.h"
+#include "common/plan/validate.h"
+#include "common/stats/histogram_codec.h"
+#include "common/stats/outcome.h"
+#include "coordinator/merge/ledger.h"
+#include "coordinator/merge/merger.h"
 #include "protos/agent.pb.h"
+#include "protos/plan.pb.h"
 
 // The first byte says which end the rest is for.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {

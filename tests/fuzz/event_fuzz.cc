@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "agent/stream_listener.h"
+#include "agent/audit/stream_listener.h"
 #include "common/check.h"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "agent/web_socket.h"
+#include "agent/wire/web_socket.h"
 #include "common/check.h"
 
 namespace {

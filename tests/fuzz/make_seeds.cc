@@ -1,8 +1,9 @@
 // Writes seeds into the folders given: for shard_fuzz sequences of true shards, for control_fuzz true messages.
 #include <fstream>
 
-#include "common/plan.h"
+#include "common/plan/defaults.h"
 #include "protos/agent.pb.h"
+#include "protos/plan.pb.h"
 #include "tests/support/edit_counters.h"
 #include "tests/support/shards.h"
 

@@ -3,8 +3,9 @@
 
 #include "absl/strings/string_view.h"
 #include "common/check.h"
-#include "common/plan.h"
-#include "coordinator/plan_file.h"
+#include "common/plan/defaults.h"
+#include "common/plan/validate.h"
+#include "coordinator/cli/plan_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   auto plan = tidemark::ParsePlan(absl::string_view(reinterpret_cast<const char*>(bytes), size), "fuzz");

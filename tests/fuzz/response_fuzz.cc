@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "agent/response_parser.h"
+#include "agent/exchange/response_parser.h"
 #include "common/check.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "common/check.h"
-#include "coordinator/ledger.h"
-#include "coordinator/merger.h"
+#include "coordinator/merge/ledger.h"
+#include "coordinator/merge/merger.h"
 
 // The input is a sequence of shards: a 16-bit length before each.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {

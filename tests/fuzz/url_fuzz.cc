@@ -5,11 +5,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "agent/redirect.h"
-#include "common/authority.h"
+#include "agent/compose/redirect.h"
 #include "common/check.h"
-#include "common/control_address.h"
-#include "common/plan.h"
+#include "common/control/address.h"
+#include "common/plan/authority.h"
+#include "common/plan/dialled.h"
+#include "common/plan/target.h"
 
 namespace {
 

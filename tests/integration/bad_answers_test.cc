@@ -22,6 +22,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/plan/durations.h"
 #include "tests/support/listener.h"
 #include "tests/support/random.h"
 #include "tests/support/server_frames.h"

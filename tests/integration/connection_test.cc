@@ -5,7 +5,8 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
-#include "agent/resolver.h"
+#include "agent/net/resolver.h"
+#include "common/plan/durations.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/session_run.h"
 

@@ -3,13 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "agent/agent_service.h"
-#include "common/control_address.h"
-#include "common/plan.h"
-#include "common/protocol_version.h"
-#include "coordinator/agent_link.h"
-#include "coordinator/agents.h"
-#include "coordinator/local_agent.h"
+#include "agent/control/agent_service.h"
+#include "common/control/address.h"
+#include "common/control/protocol_version.h"
+#include "common/plan/defaults.h"
+#include "coordinator/run/agent_link.h"
+#include "coordinator/run/agents.h"
+#include "coordinator/run/local_agent.h"
+#include "protos/plan.pb.h"
 #include "tests/support/listening_agent.h"
 #include "tests/support/status_matchers.h"
 

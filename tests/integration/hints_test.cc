@@ -16,7 +16,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/control_certs.h"
+#include "common/control/certs.h"
+#include "common/plan/durations.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/server_tls.h"
 #include "tests/support/session_run.h"

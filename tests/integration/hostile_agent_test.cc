@@ -8,12 +8,13 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "agent/shard_sender.h"
+#include "agent/control/shard_sender.h"
 #include "common/inert_text.h"
-#include "common/plan.h"
+#include "common/plan/durations.h"
 #include "coordinator/report/json.h"
 #include "coordinator/report/summary.h"
-#include "coordinator/run.h"
+#include "coordinator/run/run.h"
+#include "protos/plan.pb.h"
 #include "tests/support/edit_counters.h"
 #include "tests/support/listening_agent.h"
 #include "tests/support/own_memory.h"

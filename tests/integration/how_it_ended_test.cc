@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/plan/durations.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/server_frames.h"
 #include "tests/support/server_tls.h"

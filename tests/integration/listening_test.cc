@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/plan/defaults.h"
+#include "common/plan/durations.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/server_frames.h"
 #include "tests/support/session_run.h"

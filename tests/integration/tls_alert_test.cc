@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/plan/durations.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/server_tls.h"
 #include "tests/support/session_run.h"

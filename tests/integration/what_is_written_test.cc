@@ -13,6 +13,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/plan/defaults.h"
+#include "common/plan/durations.h"
+#include "common/plan/validate.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/session_run.h"
 #include "tests/support/web_socket_server.h"

@@ -7,8 +7,8 @@
 #include <exception>
 #include <string>
 
-#include "agent/machine.h"
-#include "common/control_address.h"
+#include "agent/host/machine.h"
+#include "common/control/address.h"
 #include "common/units.h"
 #include "tests/mock_exchange/server.h"
 

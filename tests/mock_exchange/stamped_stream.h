@@ -17,7 +17,7 @@
 #include <new>
 #include <utility>
 
-#include "agent/stamped_socket.h"
+#include "agent/net/stamped_socket.h"
 #include "common/clock.h"
 
 namespace tidemark {

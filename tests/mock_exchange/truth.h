@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/histogram.h"
+#include "common/stats/histogram.h"
 
 namespace tidemark {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/response_parser.h"
+#include "agent/exchange/response_parser.h"
 #include "tests/support/ways_to_answer.h"
 
 namespace tidemark {

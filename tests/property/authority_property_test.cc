@@ -13,7 +13,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "common/plan.h"
+#include "common/plan/target.h"
 #include "tests/support/random.h"
 #include "tests/support/status_matchers.h"
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "common/histogram.h"
-#include "common/histogram_codec.h"
-#include "coordinator/sparse_histogram.h"
+#include "common/stats/histogram.h"
+#include "common/stats/histogram_codec.h"
+#include "coordinator/merge/sparse_histogram.h"
 #include "tests/support/random.h"
 #include "tests/support/status_matchers.h"
 

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include "common/histogram_codec.h"
-#include "coordinator/ledger.h"
-#include "coordinator/merger.h"
+#include "common/stats/histogram_codec.h"
+#include "coordinator/merge/ledger.h"
+#include "coordinator/merge/merger.h"
 #include "tests/support/shards.h"
 #include "tests/support/status_matchers.h"
 

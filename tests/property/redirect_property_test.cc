@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "agent/redirect.h"
-#include "common/authority.h"
-#include "common/plan.h"
+#include "agent/compose/redirect.h"
+#include "common/plan/authority.h"
+#include "common/plan/target.h"
+#include "protos/plan.pb.h"
 #include "tests/support/random.h"
 
 namespace tidemark {

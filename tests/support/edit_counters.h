@@ -1,7 +1,7 @@
 // Changes the counters of a message, as a peer would that lies.
 #pragma once
 
-#include "common/outcome.h"
+#include "common/stats/outcome.h"
 
 namespace tidemark {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "agent/agent_service.h"
+#include "agent/control/agent_service.h"
 
 namespace tidemark {
 

@@ -15,11 +15,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/clock.h"
-#include "common/plan.h"
-#include "common/protocol_version.h"
-#include "coordinator/agents.h"
-#include "coordinator/run.h"
+#include "common/control/protocol_version.h"
+#include "common/plan/defaults.h"
+#include "coordinator/run/agents.h"
+#include "coordinator/run/run.h"
 #include "protos/agent.grpc.pb.h"
+#include "protos/plan.pb.h"
 
 namespace tidemark {
 

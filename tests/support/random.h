@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "common/histogram.h"
+#include "common/stats/histogram.h"
 
 namespace tidemark {
 

@@ -18,7 +18,7 @@
 #include <cstring>
 #include <utility>
 
-#include "agent/stamped_socket.h"
+#include "agent/net/stamped_socket.h"
 #include "common/check.h"
 
 namespace tidemark {

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "agent/session.h"
-#include "common/metric.h"
+#include "agent/control/session.h"
 #include "common/mutex.h"
-#include "common/outcome.h"
-#include "common/schedule.h"
-#include "common/status_counts.h"
+#include "common/plan/defaults.h"
+#include "common/plan/durations.h"
+#include "common/plan/schedule.h"
+#include "common/stats/metric.h"
+#include "common/stats/outcome.h"
+#include "common/stats/status_counts.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {

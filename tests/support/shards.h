@@ -4,8 +4,8 @@
 #include <random>
 #include <vector>
 
-#include "agent/recorder.h"
-#include "agent/shard_sender.h"
+#include "agent/control/shard_sender.h"
+#include "agent/measure/recorder.h"
 #include "tests/support/random.h"
 
 namespace tidemark {

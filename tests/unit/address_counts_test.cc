@@ -1,4 +1,4 @@
-#include "common/address_counts.h"
+#include "common/stats/address_counts.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/schedule.h"
+#include "common/plan/schedule.h"
 
 namespace tidemark {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/attention.h"
+#include "agent/host/attention.h"
 
 #include <gtest/gtest.h>
 

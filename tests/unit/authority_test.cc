@@ -1,4 +1,4 @@
-#include "common/authority.h"
+#include "common/plan/authority.h"
 
 #include <gtest/gtest.h>
 

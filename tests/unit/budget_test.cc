@@ -1,5 +1,5 @@
 // A ceiling's budget: no window holds more than it allows, whoever takes, however, and for how many runs.
-#include "agent/budget.h"
+#include "agent/pace/budget.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,14 @@
-#include "coordinator/claims.h"
+#include "coordinator/merge/claims.h"
 
 #include <gtest/gtest.h>
 
-#include "common/outcome.h"
-#include "common/plan.h"
-#include "common/schedule.h"
-#include "coordinator/run_result.h"
+#include "common/plan/defaults.h"
+#include "common/plan/durations.h"
+#include "common/plan/schedule.h"
+#include "common/plan/sweep.h"
+#include "common/stats/outcome.h"
+#include "coordinator/merge/run_result.h"
+#include "protos/plan.pb.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {

@@ -1,4 +1,4 @@
-#include "coordinator/cli.h"
+#include "coordinator/cli/cli.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,9 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "common/plan.h"
-#include "common/schedule.h"
+#include "common/plan/durations.h"
+#include "common/plan/redact.h"
+#include "common/plan/schedule.h"
 #include "common/units.h"
+#include "protos/plan.pb.h"
 
 namespace tidemark {
 namespace {

@@ -1,4 +1,4 @@
-#include "coordinator/clock_sync.h"
+#include "coordinator/run/clock_sync.h"
 
 #include <gtest/gtest.h>
 

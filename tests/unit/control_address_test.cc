@@ -1,7 +1,6 @@
-#include "common/control_address.h"
-
 #include <gtest/gtest.h>
 
+#include "common/control/address.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {

@@ -1,4 +1,4 @@
-#include "common/expectation.h"
+#include "common/plan/expectation.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "coordinator/fan_out.h"
+#include "coordinator/merge/fan_out.h"
 
 #include <gtest/gtest.h>
 

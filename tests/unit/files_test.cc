@@ -1,4 +1,4 @@
-#include "coordinator/report/files.h"
+#include "coordinator/cli/files.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "common/histogram_codec.h"
+#include "common/stats/histogram_codec.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>

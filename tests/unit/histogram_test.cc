@@ -1,4 +1,4 @@
-#include "common/histogram.h"
+#include "common/stats/histogram.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "agent/json_pointers.h"
+#include "agent/wire/json_pointers.h"
 
 #include <gtest/gtest.h>
 
-#include "common/plan.h"
+#include "common/plan/durations.h"
 
 namespace tidemark {
 namespace {

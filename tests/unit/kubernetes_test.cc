@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "agent/resolver.h"
-#include "agent/target_guard.h"
-#include "common/yaml_message.h"
-#include "coordinator/plan_file.h"
+#include "agent/guard/target_guard.h"
+#include "agent/net/resolver.h"
+#include "common/plan/yaml_message.h"
+#include "coordinator/cli/plan_file.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {

@@ -2,6 +2,7 @@
 // See DESIGN.md "The house".
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <fstream>
@@ -52,11 +53,38 @@ TEST(LayeringTest, IncludesPointOneWay) {
     for (const char* room : {"coordinator/", "tests/"})
       EXPECT_FALSE(StartsWith(i.header, room)) << i.file << " includes " << i.header;
   }
-  const std::set<std::string> kMayKnowAgent = {"coordinator/local_agent", "coordinator/main"};
+  const std::set<std::string> kMayKnowAgent = {"coordinator/run/local_agent", "coordinator/main"};
   for (const Include& i : IncludesOf("coordinator")) {
     EXPECT_FALSE(StartsWith(i.header, "tests/")) << i.file;
     const bool is_allowed = !StartsWith(i.header, "agent/") || kMayKnowAgent.count(Stem(i.file)) != 0;
     EXPECT_TRUE(is_allowed) << i.file << " includes " << i.header;
+  }
+}
+
+// The folder of a room's file: "engine" of "agent/engine/worker.h"; empty of what lies in the room itself.
+std::string FolderOf(const std::string& file, const std::string& room) {
+  const std::size_t slash = file.rfind('/');
+  return slash <= room.size() ? "" : file.substr(room.size() + 1, slash - room.size() - 1);
+}
+
+// Inside a room a folder includes those before it.
+TEST(LayeringTest, AFolderIncludesOnlyThoseBeforeIt) {
+  const std::map<std::string, std::vector<std::string>> kFolders = {
+      {"common", {"", "stats", "plan", "control"}},
+      {"agent",
+       {"host", "wire", "compose", "pace", "measure", "guard", "net", "audit", "exchange", "engine", "control", ""}},
+      {"coordinator",
+       {"merge", "store", "analysis", "verdict", "report/model", "report", "observe", "run", "cli", ""}}};
+  for (const auto& [room, folders] : kFolders) {
+    const auto rank = [&](const std::string& file) {
+      const auto found = std::find(folders.begin(), folders.end(), FolderOf(file, room));
+      EXPECT_NE(found, folders.end()) << file << " lies in a folder that has no place in the order";
+      return found - folders.begin();
+    };
+    for (const Include& i : IncludesOf(room)) {
+      if (!StartsWith(i.header, room + "/")) continue;
+      EXPECT_LE(rank(i.header), rank(i.file)) << i.file << " includes " << i.header;
+    }
   }
 }
 
@@ -74,14 +102,15 @@ void ExpectOnly(const std::string& room, const std::vector<std::string>& prefixe
 TEST(LayeringTest, FewFilesKnowTheHeavyLibraries) {
   const std::vector<std::string> kGrpc = {"grpc", "protos/agent.grpc"};
   ExpectOnly("common", kGrpc, {});
-  ExpectOnly("agent", kGrpc, {"agent/agent_service", "agent/main"});
-  ExpectOnly("coordinator", kGrpc, {"coordinator/agent_link", "coordinator/local_agent", "coordinator/main"});
+  ExpectOnly("agent", kGrpc, {"agent/control/agent_service", "agent/main"});
+  ExpectOnly("coordinator", kGrpc, {"coordinator/run/agent_link", "coordinator/run/local_agent", "coordinator/main"});
   const std::vector<std::string> kBeast = {"boost/beast", "openssl/"};
   ExpectOnly("common", kBeast, {});
   ExpectOnly("agent", kBeast,
-             {"agent/response_parser", "agent/request_source", "agent/target_clock", "agent/transport", "agent/tls",
-              "agent/stamped_socket", "agent/web_socket", "agent/wiping_memory"});
-  ExpectOnly("coordinator", kBeast, {"coordinator/certs_command"});
+             {"agent/exchange/response_parser", "agent/compose/request_source", "agent/engine/target_clock",
+              "agent/net/transport", "agent/net/tls", "agent/net/stamped_socket", "agent/wire/web_socket",
+              "agent/host/wiping_memory"});
+  ExpectOnly("coordinator", kBeast, {"coordinator/cli/certs_command"});
 }
 
 // Adds the headers that `file` includes, itself or through files of ours.

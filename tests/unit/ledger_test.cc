@@ -1,4 +1,4 @@
-#include "coordinator/ledger.h"
+#include "coordinator/merge/ledger.h"
 
 #include <gtest/gtest.h>
 

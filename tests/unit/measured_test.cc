@@ -1,4 +1,4 @@
-#include "common/measured.h"
+#include "common/plan/measured.h"
 
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/plan.h"
+#include "common/plan/defaults.h"
+#include "common/plan/durations.h"
+#include "common/plan/validate.h"
+#include "protos/plan.pb.h"
 #include "protos/report.pb.h"
 #include "tests/support/status_matchers.h"
 
@@ -154,7 +157,7 @@ TEST(MeasuredTest, AnExpectationOfWhatIsNotMeasuredIsRefusedWithTheRemedy) {
 }
 
 // Every field of a report: a row of a table, which says what measures it; measured by every plan; or named by the list
-// in common/measured.cc. A new one must be decided on.
+// in common/plan/measured.cc. A new one must be decided on.
 TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
   const std::set<std::string> kAlways = {
       "Point.connections",

@@ -1,8 +1,8 @@
-#include "coordinator/merger.h"
+#include "coordinator/merge/merger.h"
 
 #include <gtest/gtest.h>
 
-#include "common/histogram_codec.h"
+#include "common/stats/histogram_codec.h"
 #include "tests/support/edit_counters.h"
 #include "tests/support/shards.h"
 #include "tests/support/status_matchers.h"

@@ -1,11 +1,11 @@
-#include "agent/message_deflate.h"
+#include "agent/wire/message_deflate.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "agent/web_socket.h"
+#include "agent/wire/web_socket.h"
 #include "tests/support/server_frames.h"
 
 namespace tidemark {

@@ -1,4 +1,4 @@
-#include "common/named_counts.h"
+#include "common/stats/named_counts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "agent/order_book.h"
+#include "agent/audit/order_book.h"
 
 #include <gtest/gtest.h>
 
-#include "agent/json_pointers.h"
+#include "agent/wire/json_pointers.h"
 
 namespace tidemark {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/outbox.h"
+#include "common/control/outbox.h"
 
 #include <gtest/gtest.h>
 

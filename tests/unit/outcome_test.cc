@@ -1,4 +1,4 @@
-#include "common/outcome.h"
+#include "common/stats/outcome.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/path_info.h"
+#include "agent/measure/path_info.h"
 
 #include <gtest/gtest.h>
 #include <linux/tcp.h>

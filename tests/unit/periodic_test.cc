@@ -1,4 +1,4 @@
-#include "agent/periodic.h"
+#include "agent/host/periodic.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/pipeline.h"
+#include "agent/exchange/pipeline.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "common/place.h"
+#include "common/plan/place.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "coordinator/plan_file.h"
+#include "coordinator/cli/plan_file.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <fstream>
 
-#include "common/plan.h"
+#include "common/plan/defaults.h"
+#include "common/plan/durations.h"
+#include "protos/plan.pb.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {

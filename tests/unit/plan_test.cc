@@ -1,5 +1,3 @@
-#include "common/plan.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -7,6 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include "common/plan/defaults.h"
+#include "common/plan/dialled.h"
+#include "common/plan/durations.h"
+#include "common/plan/redact.h"
+#include "common/plan/status_set.h"
+#include "common/plan/sweep.h"
+#include "common/plan/target.h"
+#include "common/plan/validate.h"
+#include "protos/plan.pb.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {

@@ -1,4 +1,4 @@
-#include "agent/redirect.h"
+#include "agent/compose/redirect.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/plan.h"
+#include "common/plan/target.h"
+#include "protos/plan.pb.h"
 
 namespace tidemark {
 namespace {

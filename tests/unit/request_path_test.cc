@@ -1,4 +1,4 @@
-#include "common/request_path.h"
+#include "common/plan/request_path.h"
 
 #include <gtest/gtest.h>
 

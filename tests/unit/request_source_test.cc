@@ -1,4 +1,4 @@
-#include "agent/request_source.h"
+#include "agent/compose/request_source.h"
 
 #include <gtest/gtest.h>
 

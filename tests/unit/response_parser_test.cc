@@ -1,4 +1,4 @@
-#include "agent/response_parser.h"
+#include "agent/exchange/response_parser.h"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "common/schedule.h"
-#include "common/split.h"
+#include "common/plan/schedule.h"
+#include "common/plan/split.h"
 
 namespace tidemark {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/second_set.h"
+#include "common/stats/second_set.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/secrets.h"
+#include "agent/guard/secrets.h"
 
 #include <gtest/gtest.h>
 #include <sys/prctl.h>

@@ -1,4 +1,4 @@
-#include "agent/sequence_audit.h"
+#include "agent/audit/sequence_audit.h"
 
 #include <gtest/gtest.h>
 

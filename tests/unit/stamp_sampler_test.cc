@@ -1,4 +1,4 @@
-#include "agent/stamp_sampler.h"
+#include "agent/measure/stamp_sampler.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "common/status_counts.h"
+#include "common/stats/status_counts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,11 @@
-#include "agent/stream_listener.h"
+#include "agent/audit/stream_listener.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
-#include "common/plan.h"
+#include "common/plan/durations.h"
+#include "protos/plan.pb.h"
 
 namespace tidemark {
 namespace {

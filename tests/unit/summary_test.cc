@@ -9,6 +9,7 @@
 #include "coordinator/report/csv.h"
 #include "coordinator/report/decimal.h"
 #include "coordinator/report/json.h"
+#include "coordinator/report/model/latency.h"
 #include "coordinator/report/text.h"
 
 namespace tidemark {

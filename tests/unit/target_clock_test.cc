@@ -1,4 +1,4 @@
-#include "agent/target_clock.h"
+#include "agent/engine/target_clock.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/target_guard.h"
+#include "agent/guard/target_guard.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "agent/guarded_file.h"
-#include "agent/resolver.h"
-#include "common/yaml_message.h"
+#include "agent/guard/guarded_file.h"
+#include "agent/net/resolver.h"
+#include "common/plan/yaml_message.h"
 #include "tests/support/process.h"
 #include "tests/support/status_matchers.h"
 

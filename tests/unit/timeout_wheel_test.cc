@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include "agent/event_loop.h"
+#include "agent/host/event_loop.h"
 #include "tests/support/random.h"
 
 namespace tidemark {

@@ -1,4 +1,4 @@
-#include "coordinator/unused_proxy.h"
+#include "coordinator/cli/unused_proxy.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/web_socket.h"
+#include "agent/wire/web_socket.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <random>
 
-#include "agent/web_socket.h"
+#include "agent/wire/web_socket.h"
 #include "tests/support/random.h"
 
 namespace tidemark {

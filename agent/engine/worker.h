@@ -1,0 +1,181 @@
+// One thread with its event loop and its connections: prepares a point, runs it, hands over what it measured.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "agent/engine/core_sharing.h"
+#include "agent/exchange/connection.h"
+#include "agent/guard/secrets.h"
+#include "agent/host/event_loop.h"
+#include "agent/measure/recorder.h"
+#include "agent/net/tls.h"
+#include "agent/pace/budget.h"
+#include "common/plan/target.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+
+// A worker's share of one point.
+struct WorkerShare {
+  std::uint32_t point = 0;
+  std::int64_t connections = 0;
+  std::int64_t first_connection = 0;   // number in the run of the worker's first connection
+  std::int64_t connection_stride = 1;  // ... and how far apart its others are
+  std::uint64_t first_slot = 0;        // number of the worker's first slot
+  std::uint64_t slot_stride = 1;       // ... and how far apart its others are
+  std::int64_t requests = 0;           // of a total; 0 if the plan has none
+  std::int64_t connecting = 1;         // workers that share ...
+  std::int64_t message_room = std::numeric_limits<std::int64_t>::max();  // bytes, of messages that come in pieces
+  std::int64_t connect_rate = 0;          // of the agent, connections per 1,000 hours; 0: no limit
+  std::optional<Arrivals> arrivals = {};  // of an open loop
+  std::optional<Arrivals> warmup = {};    // of an open loop that is warmed up for a time
+};
+
+// What a worker tells its session. `recorder` is to be given back with Worker::Recycle.
+struct WorkerReport {
+  enum class Kind { kProgress, kReady, kWindow };
+  Kind kind = Kind::kProgress;
+  int worker = 0;
+  std::uint32_t point = 0;
+  std::int64_t connections_up = 0;
+  std::uint32_t window = 0;  // of kWindow
+  bool is_final = false;     // the worker has nothing left to do in this point
+  Pending pending = {};
+  Nanos start_late = 0;                          // of kWindow: how long after T0 the worker began
+  Nanos length = 0;                              // of kWindow: see Shard.length_ns
+  std::unique_ptr<Recorder> recorder = nullptr;  // kReady: what happened before the start
+  ConnectErrors connect_errors = {};
+  std::string remark = {};  // of kProgress: what keeps connections from coming up
+};
+
+// Threads: Prepare, Start, Stop, Recycle from any thread; the thread itself starts with the object and ends with it.
+// Reports come from the worker's thread; `report` must not block for long.
+class Worker {
+ public:
+  // Immutable facts that all workers of a session share.
+  struct Settings {
+    proto::Plan plan;  // without bodies and subscriptions, which are:
+    std::vector<RequestBytes> requests = {};
+    std::vector<RequestBytes> last_requests = {};  // the same, as the last on a connection; with reconnect_after
+    std::vector<std::string> subscribe = {};
+    Target target = {};
+    std::vector<SocketAddress> targets = {};
+    std::vector<std::uint32_t> target_indices = {};  // of each, as of AddressTally
+    std::string tunnel = {};                         // the request for one, where the target is reached so
+    std::vector<SocketAddress> sources = {};
+    bool is_target_on_this_machine = false;
+    Masks masks = {};                         // of the plan's secrets
+    std::shared_ptr<Budget> sends = nullptr;  // of the agent, which `workers` share; null: no ceiling
+    std::shared_ptr<Budget> connects = nullptr;
+    int workers = 1;
+    const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ConnectionContext
+    const std::atomic<Nanos>* lease = nullptr;         // ... its end, as the coordinator has renewed it; null: none
+  };
+  using Report = absl::AnyInvocable<void(WorkerReport)>;
+
+  // `tls` is null for a plain target.
+  Worker(int index, std::shared_ptr<const Settings> settings, SslContext tls, Report report);
+  ~Worker();  // ends the thread, closing what is open
+
+  // Opens the share's connections and sends the warm-up requests; reports kReady when all that can be is up, at the
+  // latest after PrepareLimit(), the ceilings' waits included, and after the warm-up's time if it has one.
+  void Prepare(const WorkerShare& share);
+  // Starts the point at `start` (an instant of this host); then reports a window each second, the last one final.
+  void Start(Nanos start);
+  // Ends the point as if its duration were over.
+  void Finish();
+  // Ends the point early: nothing more is sent, requests in flight get `grace` to finish.
+  void Stop(Nanos grace);
+  // New connections go to `targets`; those that are up stay. REQUIRES: not empty.
+  void UseTargets(std::vector<SocketAddress> targets, std::vector<std::uint32_t> indices);
+  // The target's name was looked up again: it had other addresses, or the old ones were kept, which `remark` tells of.
+  void CountName(bool is_kept, std::string remark);
+  // Gives a recorder back. REQUIRES: it is cleared.
+  void Recycle(std::unique_ptr<Recorder> recorder);
+
+ private:
+  enum class State { kVacant, kPreparing, kWarming, kReady, kRunning };
+
+  void Run();
+  // Whether the coordinator is there, or was at the latest clock reading.
+  bool HasLease() const { return context_.now <= lease_->load(std::memory_order_relaxed); }
+  void SendDue();
+  void StopNow(Nanos grace);
+  void StandStill(Nanos from, Nanos length);
+  Nanos PrepareLimit() const;
+  Nanos NextWake() const;
+  void ServeHeld();
+  void BeginConnections(std::uint64_t quota, Nanos start);
+  Nanos WindowEnd() const;
+  void AfterTurn();
+  void OpenConnections();
+  void BeginWarmup();
+  bool IsWarm() const;
+  void FinishPreparing();
+  void StartPoint(bool is_stopped);
+  void ReleaseDue();
+  void Storm();
+  void PingDue();
+  void CutDuration();
+  std::string RemarkOnAcks();
+  void EndPoint(Nanos grace, NeverSent reason);
+  void DropWaiting(NeverSent reason);
+  NeverSent WhyUnsent(NeverSent reason) const;
+  void FinishPoint();
+  void HandOver(bool is_final);
+  std::unique_ptr<Recorder> TakeRecorder();
+
+  const int index_;
+  const std::shared_ptr<const Settings> shared_;
+  const Settings& settings_;
+  SslContext tls_;
+  Report report_;
+  const std::atomic<Nanos>* const lease_;
+
+  EventLoop loop_;
+  TimeoutWheel wheel_;
+  ConnectionContext context_;
+  std::deque<Connection> connections_;  // a deque: they stay where they are
+  std::unique_ptr<Recorder> recorder_;
+  std::vector<std::unique_ptr<Recorder>> spare_;
+
+  State state_ = State::kVacant;
+  WorkerShare share_;
+  std::size_t opened_ = 0;  // connections opened so far
+  Nanos phase_start_ = 0;   // of preparing; then T0
+  Nanos phase_limit_ = 0;   // when preparing ends at the latest
+  Nanos last_progress_ = 0;
+  bool has_remarked_ = false;                  // that an ack does not come
+  std::optional<Nanos> start_;                 // T0, once armed
+  Nanos start_late_ = 0;                       // how long after T0 the point was started
+  Nanos duration_end_ = TimeoutWheel::kNever;  // of the point, where it has a duration and this has not passed
+  Nanos length_ = 0;                           // of the point, once its duration has ended; 0: not yet
+  bool is_draining_ = false;
+  Nanos cut_off_at_ = TimeoutWheel::kNever;
+  bool wants_ticks_ = false;  // a storm or churn has deadlines of some ms
+  Nanos storm_at_ = 0;        // 0: none is to come
+  Nanos pinged_ = 0;          // pings sent in this point
+  std::uint32_t window_ = 0;
+  Nanos last_end_ = 0;    // instant at which a slot last ended within the duration
+  Nanos counted_to_ = 0;  // up to when both of these are counted:
+  Nanos cpu_at_window_ = 0;
+  Nanos run_delay_at_window_ = 0;
+  std::uint64_t responses_before_window_ = 0;
+  std::uint64_t names_changed_ = 0;  // since the last window
+  std::uint64_t names_kept_ = 0;
+  CoreSharing core_sharing_;
+  Nanos next_tick_ = 0;
+  bool is_quitting_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace tidemark

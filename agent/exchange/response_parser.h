@@ -1,0 +1,163 @@
+// Reads one HTTP/1.x response and keeps nothing of it but its status and its framing; of the first one of a failing
+// status also what it says.
+#pragma once
+
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "agent/exchange/first_answers.h"
+#include "agent/wire/header_watch.h"
+
+namespace tidemark {
+
+// The header block of the last complete response, and what Beast's parser made of it. A response whose header block
+// is byte for byte the same has the same framing, so it need not be parsed again. Owned by a worker.
+struct KnownHeader {
+  std::string block = {};  // empty: none known
+  std::uint64_t body_bytes = 0;
+  int status = 0;
+  bool is_head = false;
+  FirstAnswers* first_answers = nullptr;  // gets what a parsed response says; null: nobody wants it
+  bool is_followed = false;               // redirects are: they never become known, and where they lead is kept
+};
+
+// Limits on what a target may send.
+struct ResponseLimits {
+  std::uint64_t max_body_bytes = 64 << 20;
+  static constexpr std::uint32_t kMaxHeaderBytes = 64 << 10;
+};
+
+// Keeps the status line's code and counts body bytes; every other event is dropped, but of a response that is wanted.
+class ResponseJudge : public boost::beast::http::basic_parser<false> {
+ public:
+  explicit ResponseJudge(const KnownHeader& known)
+      : answers(known.first_answers), is_followed(known.is_followed), wants_fields_(known.is_followed) {}
+
+  FirstAnswers* const answers;
+  const bool is_followed;
+  int locations = 0;
+  std::string location;              // of the last of them
+  std::unique_ptr<Excerpt> excerpt;  // of a response that is wanted
+  int status = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t chunk_left = 0;  // bytes to come of the chunk that has begun
+  bool had_chunk = false;
+  bool is_http_1_0 = false;
+
+ private:
+  using ErrorCode = boost::beast::error_code;
+  using StringView = boost::beast::string_view;
+  void on_request_impl(boost::beast::http::verb, StringView, StringView, int, ErrorCode& ec) override { ec = {}; }
+  void on_response_impl(int code, StringView, int version, ErrorCode& ec) override {
+    ec = {};
+    is_http_1_0 = version == 10;
+    status = code;  // three digits
+    if (answers == nullptr || !answers->Wants(code)) return;
+    excerpt = std::make_unique<Excerpt>();
+    wants_fields_ = true;
+  }
+  void on_field_impl(boost::beast::http::field name, StringView, StringView value, ErrorCode& ec) override {
+    ec = {};
+    if (!wants_fields_ || is_header_done()) return;  // trailers say nothing of these
+    if (excerpt != nullptr && name == boost::beast::http::field::content_type)
+      excerpt->SetContentType({value.data(), value.size()});
+    if (!is_followed || name != boost::beast::http::field::location) return;
+    ++locations;
+    location.assign(value.data(), value.size());
+  }
+  void on_header_impl(ErrorCode& ec) override { ec = {}; }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode& ec) override { ec = {}; }
+  std::size_t on_body_impl(StringView body, ErrorCode& ec) override {
+    ec = {};
+    return Take(body);
+  }
+  void on_chunk_header_impl(std::uint64_t size, StringView, ErrorCode& ec) override {
+    ec = {};
+    chunk_left = size;
+    had_chunk = true;
+  }
+  std::size_t on_chunk_body_impl(std::uint64_t, StringView body, ErrorCode& ec) override {
+    ec = {};
+    chunk_left -= body.size();
+    return Take(body);
+  }
+  void on_finish_impl(ErrorCode& ec) override { ec = {}; }
+  std::size_t Take(StringView body) {
+    body_bytes += body.size();
+    if (excerpt != nullptr) excerpt->Append({body.data(), body.size()});
+    return body.size();
+  }
+
+  bool wants_fields_;
+};
+
+// Parses one response after another on one connection; Boost.Beast's basic_parser is the judge of what is HTTP.
+// Interim (1xx) responses are skipped, except 101, which is final; all of them together may be as long as one header.
+// What can never become a response is malformed at once, however it is cut. See HeaderWatch.
+// Use: Start, then Feed until it says kComplete or kFailed, or FeedEnd when the peer closes.
+class ResponseParser {
+ public:
+  // kMayLead: complete, and of a request that follows redirects. What the response says is not kept yet: KeepPart does
+  // so, if it is the answer.
+  enum class Progress : std::uint8_t { kNeedMore, kComplete, kMayLead, kFailed };
+  struct Result {
+    Progress progress = Progress::kNeedMore;
+    std::size_t consumed = 0;  // the rest of the bytes must be fed again, with what follows them
+    int error = 0;             // with kFailed: EBADMSG, EMSGSIZE, or 0 for an early end
+  };
+
+  // `is_head`: the response to a HEAD request, which has no body whatever its header says.
+  void Start(bool is_head);
+
+  // The response to come is parsed though its header be known. Between Start and Feed.
+  void ParseAnyway() { is_untouched_ = false; }
+
+  // `known` may be used and renewed; it must be the same object for all responses to one request template.
+  Result Feed(absl::string_view bytes, const ResponseLimits& limits, KnownHeader* known);
+
+  // The peer has closed its side: completes a body that runs until close.
+  Result FeedEnd();
+
+  // Keeps what has come of a response that is wanted, though more of it may follow. False if nothing can be kept yet.
+  bool KeepPart();
+  // Whether more of the response would add to what is kept.
+  bool WantsMore() const { return judge_ && judge_->excerpt != nullptr && !judge_->excerpt->IsFull(); }
+
+  // Whether 100 Continue has come since ForgetContinue.
+  bool HasContinue() const { return has_continue_; }
+  void ForgetContinue() { has_continue_ = false; }
+
+  // Of the complete response.
+  int status() const { return status_; }
+  bool keep_alive() const { return keep_alive_; }
+  // ... the field Location, if it stands there once. Of kMayLead alone; valid until the next Start.
+  absl::string_view location() const { return judge_->locations == 1 ? judge_->location : absl::string_view(); }
+
+ private:
+  void StartJudge(const ResponseLimits& limits, const KnownHeader& known);
+  // Whether a chunk's header comes next, or what lies behind the last chunk.
+  bool IsBeforeChunk() const { return judge_->is_header_done() && judge_->chunked() && judge_->chunk_left == 0; }
+  std::size_t Put(absl::string_view bytes, boost::beast::error_code* error);
+  std::size_t PutOdd(absl::string_view bytes, boost::beast::error_code* error);
+  Result Complete(std::size_t consumed);
+  static Result Fail(int error) { return {.progress = Progress::kFailed, .error = error}; }
+
+  std::optional<ResponseJudge> judge_;
+  std::uint64_t body_left_ = 0;  // of a response whose header was known
+  HeaderWatch watch_;            // of what the judge has not taken
+  std::size_t interim_bytes_ = 0;
+  int status_ = 0;
+  bool is_known_ = false;  // the header was known: body_left_ counts, the judge sleeps
+  bool is_head_ = false;
+  bool keep_alive_ = false;
+  bool is_untouched_ = true;
+  bool has_continue_ = false;
+  bool is_watching_ = false;  // while there is a judge
+};
+
+}  // namespace tidemark

@@ -1,0 +1,13 @@
+// What a user leaves out.
+#pragma once
+
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+
+// Fills every field that the user left out, so that a printed plan shows what will happen:
+// the sweep 10,50,100,500,1000 with 100 requests per connection after 10 for warm-up, 30 s time-outs, GET; an open
+// loop has 100 connections, Poisson arrivals and 30 s per rate.
+void ApplyDefaults(proto::Plan* plan);
+
+}  // namespace tidemark

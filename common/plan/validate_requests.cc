@@ -1,0 +1,70 @@
+#include <cstddef>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/plan/checks.h"
+#include "common/plan/limits.h"
+#include "common/plan/request_path.h"
+#include "common/plan/validate_parts.h"
+#include "common/stats/metric.h"
+#include "common/status_macros.h"
+
+namespace tidemark {
+namespace {
+
+absl::Status CheckHeaders(const proto::Request& request) {
+  if (static_cast<std::size_t>(request.headers_size()) > kMaxHeaders) {
+    return Invalid("requests.headers", absl::StrCat(request.headers_size(), " headers; at most ", kMaxHeaders));
+  }
+  std::size_t bytes = 0;
+  int hosts = 0;
+  for (const std::string& header : request.headers()) {
+    bytes += header.size();
+    const std::size_t colon = header.find(':');
+    const absl::string_view name = absl::string_view(header).substr(0, colon);
+    if (colon == std::string::npos || !IsToken(name) || HasControl(absl::string_view(header).substr(colon), true)) {
+      return Invalid("requests.headers",
+                     absl::StrCat("'", header.substr(0, 64), "' is no header; write 'Name: value'"));
+    }
+    if (absl::EqualsIgnoreCase(name, "content-length") || absl::EqualsIgnoreCase(name, "transfer-encoding")) {
+      return Invalid("requests.headers", absl::StrCat("'", name, "' follows from the body; leave it out"));
+    }
+    if (absl::EqualsIgnoreCase(name, "host") && ++hosts > 1)
+      return Invalid("requests.headers", "'Host' is there twice; a request has one (RFC 9112 section 3.2)");
+  }
+  return bytes > kMaxHeaderBytes ? Invalid("requests.headers", "more than 64 KiB in all") : absl::OkStatus();
+}
+
+absl::Status CheckRequest(const proto::Request& request) {
+  const std::string& method = request.method();
+  if (!IsToken(method) || method.size() > 32)
+    return Invalid("requests.method", absl::StrCat("'", method.substr(0, 64), "' is no HTTP method"));
+  if (method == "CONNECT") return Invalid("requests.method", "CONNECT makes a tunnel, which is no request to measure");
+  if (request.path().size() > kMaxUrlBytes) return Invalid("requests.path", "is longer than 16 KiB");
+  if (!request.path().empty()) {
+    const absl::Status path = CheckPath(request.path());
+    if (!path.ok()) return Invalid("requests.path", absl::StrCat(Quoted(request.path()), " ", path.message()));
+  }
+  if (request.body().size() > kMaxBodyBytes) return Invalid("requests.body", "larger than 16 MiB");
+  if (!request.body_file().empty()) return Invalid("requests.body_file", "was not read; it belongs in a plan file");
+  return CheckHeaders(request);
+}
+
+}  // namespace
+
+absl::Status CheckRequests(const proto::Plan& plan) {
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("requests", plan.requests_size(), 1, static_cast<int>(kMaxRequests)));
+  for (const proto::Request& request : plan.requests()) {
+    TIDEMARK_RETURN_IF_ERROR(CheckRequest(request));
+    TIDEMARK_RETURN_IF_ERROR(CheckRange("requests.weight", request.weight(), 0, kMaxWeight));
+    if (request.name().size() > 64 || HasControl(request.name(), true))
+      return Invalid("requests.name", "must be at most 64 bytes, without control characters");
+    if (plan.requests_size() > 1 && (request.weight() == 0 || request.name().empty()))
+      return Invalid("requests", "each of a mix needs a name and a weight");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace tidemark

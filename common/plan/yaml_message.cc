@@ -1,0 +1,328 @@
+#include "common/plan/yaml_message.h"
+
+#include <google/protobuf/descriptor.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/inert_text.h"
+#include "common/plan/durations.h"
+#include "common/status_macros.h"
+#include "common/suggestion.h"
+#include "common/units.h"
+
+namespace tidemark {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+constexpr int kMaxDepth = 16;
+constexpr std::size_t kMaxNodes = 100'000;
+
+// Where a field of that name stands in a message of type `root`: in itself, or in a message that it holds.
+std::string PathOf(absl::string_view name, const Descriptor& root) {
+  if (root.FindFieldByName(std::string(name)) != nullptr) return std::string(name);
+  for (int i = 0; i < root.field_count(); ++i) {
+    const FieldDescriptor& field = *root.field(i);
+    const bool is_inner = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+                          field.message_type()->full_name() != "google.protobuf.Duration";
+    if (is_inner && field.message_type()->FindFieldByName(std::string(name)) != nullptr)
+      return absl::StrCat(field.name(), ".", name);
+  }
+  return "";
+}
+
+// What a key that `type` does not have may have been meant for, in a file of a `root`.
+std::string Suggest(const std::string& unknown, const Descriptor& type, const Descriptor& root) {
+  const PeerWord* const word = FindPeerWord(unknown, type.name());
+  if (word != nullptr && !word->field.empty() &&
+      root.FindFieldByName(std::string(word->field.substr(0, word->field.find('.')))) != nullptr)
+    return absl::StrCat("it is ", word->field, " here", word->remark.empty() ? "" : ", ", word->remark);
+  if (const std::string path = PathOf(unknown, root); !path.empty()) return absl::StrCat("it belongs at ", path);
+  std::vector<std::string> names;
+  for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
+  const auto nearest = Nearest(unknown, names);
+  return nearest ? absl::StrCat("did you mean '", *nearest, "'?")
+                 : absl::StrCat("known here: ", absl::StrJoin(names, ", "));
+}
+
+// A text that YAML reads as something else if it has no quotes: what it was read as and how to write it, or "". What it
+// holds may be a secret and is not repeated.
+std::string WantsQuotes(const YAML::Node& node) {
+  constexpr absl::string_view kWhole = "; write the whole value in single quotes, as '";
+  if (node.IsNull())
+    return "has no value: a '#', '&', '~' or null that is meant as text stands in quotes, and an empty text is ''";
+  if (node.IsScalar()) {
+    const std::string& tag = node.Tag();
+    return tag.empty() || tag == "?" || tag == "!" || absl::StartsWith(tag, "tag:yaml.org,2002:")
+               ? ""
+               : "begins with '!', which YAML takes for a type; write the whole value in single quotes";
+  }
+  const bool is_flow = node.Style() == YAML::EmitterStyle::Flow;
+  if (node.IsSequence())
+    return is_flow ? absl::StrCat("begins with '[', which is a list in YAML", kWhole, "[...]'")
+                   : "must be a single value";
+  if (is_flow) {
+    const bool is_placeholder = node.size() == 1 && node.begin()->first.IsScalar() && node.begin()->second.IsNull();
+    return absl::StrCat("begins with '{', which is a map in YAML", kWhole, "{",
+                        is_placeholder ? InertText(node.begin()->first.Scalar(), 32) : "...", "}'");
+  }
+  if (node.size() != 1 || !node.begin()->first.IsScalar()) return "must be a single value";
+  return absl::StrCat("has ': ' in it, which is a map in YAML", kWhole, InertText(node.begin()->first.Scalar(), 32),
+                      ": ...'");
+}
+
+// What of `line` stops YAML from reading it and would not in quotes; "" if nothing is known. `column`: where, from 0.
+std::string SyntaxHint(absl::string_view line, std::size_t* column) {
+  std::size_t at = std::min(line.find_first_not_of(' '), line.size());
+  while (absl::StartsWith(line.substr(at), "- ")) at = std::min(line.find_first_not_of(' ', at + 2), line.size());
+  const auto begins_badly = [&](std::size_t where) {
+    return where < line.size() && absl::StrContains("@`%*&!{[", line.substr(where, 1));
+  };
+  const std::size_t colon = line.find(": ", at);
+  const bool is_value = !begins_badly(at) && colon != absl::string_view::npos;
+  if (is_value) at = std::min(line.find_first_not_of(' ', colon + 2), line.size());
+  if (begins_badly(at)) {
+    *column = at;
+    return absl::StrCat("; a text that begins with '", line.substr(at, 1), "' stands in single quotes");
+  }
+  const std::size_t next = line.find(": ", at);
+  if (!is_value || next == absl::string_view::npos || absl::StrContains("'\"", line.substr(at, 1))) return "";
+  *column = at;
+  return "; a text that has ': ' in it stands in single quotes";
+}
+
+class Reader {
+ public:
+  Reader(std::string name, std::string root, const Descriptor& type)
+      : name_(std::move(name)), root_(std::move(root)), type_(type) {}
+
+  absl::Status ReadMessage(const YAML::Node& node, const std::string& path, int depth, Message* message) {
+    if (depth > kMaxDepth) return Error(node, path, "nested too deep");
+    if (!node.IsMap()) return Error(node, path, "must be a map of fields");
+    const Descriptor& type = *message->GetDescriptor();
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      if (!entry.first.IsScalar()) return Error(entry.first, path, "a field name must be plain text");
+      const std::string& key = entry.first.Scalar();
+      const std::string child = path.empty() ? key : absl::StrCat(path, ".", key);
+      const FieldDescriptor* field = type.FindFieldByName(key);
+      if (field == nullptr)
+        return Error(entry.first, child.substr(0, 128), absl::StrCat("unknown field; ", Suggest(key, type, type_)));
+      if (!seen.insert(key).second) return Error(entry.first, child, "is given twice");
+      TIDEMARK_RETURN_IF_ERROR(ReadField(entry.second, child, depth, *field, message));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Error(const YAML::Node& node, const std::string& path, const std::string& what) const {
+    const int line = node.Mark().line + 1;
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ":", std::max(line, 1), ": ", path.empty() ? root_ : path, ": ", what));
+  }
+
+  // The same with the column, for what is to be found in a line.
+  absl::Status ErrorAt(const YAML::Node& node, const std::string& path, const std::string& what) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ":", node.Mark().line + 1, ":", node.Mark().column + 1, ": ", path, ": ", what));
+  }
+
+  absl::Status ReadField(const YAML::Node& node, const std::string& path, int depth, const FieldDescriptor& field,
+                         Message* message) {
+    if (++nodes_ > kMaxNodes) return Error(node, path, "the file has too many entries");
+    if (!field.is_repeated()) return ReadValue(node, path, depth, field, message);
+    if (node.IsScalar()) return ReadValue(node, path, depth, field, message);  // one value stands for a list of one
+    if (!node.IsSequence() && field.cpp_type() == FieldDescriptor::CPPTYPE_STRING)
+      return ReadValue(node, path, depth, field, message);  // which says what is wrong
+    if (!node.IsSequence()) return Error(node, path, "must be a list");
+    // Read as one that was left out, it would mean the default, or no limit.
+    if (node.size() == 0) return Error(node, path, "is an empty list; give it an entry, or leave the field out");
+    for (const YAML::Node& item : node) TIDEMARK_RETURN_IF_ERROR(ReadValue(item, path, depth, field, message));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadValue(const YAML::Node& node, const std::string& path, int depth, const FieldDescriptor& field,
+                         Message* message) {
+    const Reflection& reflection = *message->GetReflection();
+    const bool is_list = field.is_repeated();
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      Message* child = is_list ? reflection.AddMessage(message, &field) : reflection.MutableMessage(message, &field);
+      if (field.message_type()->full_name() != "google.protobuf.Duration")
+        return ReadMessage(node, path, depth + 1, child);
+      const auto value =
+          node.IsScalar() ? ParseDuration(node.Scalar()) : absl::InvalidArgumentError("must be a duration such as 30s");
+      if (!value.ok()) return Error(node, path, std::string(value.status().message()));
+      child->CopyFrom(ToDurationProto(*value));
+      return absl::OkStatus();
+    }
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      const std::string wants = WantsQuotes(node);
+      // Of what is not there the parser knows the line alone.
+      if (!wants.empty()) return node.IsNull() ? Error(node, path, wants) : ErrorAt(node, path, wants);
+    }
+    if (!node.IsScalar()) return Error(node, path, "must be a single value");
+    const std::string& text = node.Scalar();
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING:
+        is_list ? reflection.AddString(message, &field, text) : reflection.SetString(message, &field, text);
+        return absl::OkStatus();
+      case FieldDescriptor::CPPTYPE_BOOL:
+        if (text != "true" && text != "false")
+          return Error(node, path, absl::StrCat("'", text.substr(0, 64), "' is neither true nor false"));
+        reflection.SetBool(message, &field, text == "true");
+        return absl::OkStatus();
+      default:
+        break;
+    }
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) {
+      const auto rate = ParseRate(text);
+      if (!rate.ok()) return Error(node, path, std::string(rate.status().message()));
+      is_list ? reflection.AddDouble(message, &field, *rate) : reflection.SetDouble(message, &field, *rate);
+      return absl::OkStatus();
+    }
+    const auto value = absl::EndsWith(field.name(), "_bytes") ? ParseBytes(text) : ParseCount(text);
+    if (!value.ok()) return Error(node, path, std::string(value.status().message()));
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
+      if (*value > std::numeric_limits<std::int32_t>::max())
+        return Error(node, path, absl::StrCat("'", text, "' is too large"));
+      reflection.SetInt32(message, &field, static_cast<std::int32_t>(*value));
+    } else {
+      is_list ? reflection.AddInt64(message, &field, *value) : reflection.SetInt64(message, &field, *value);
+    }
+    return absl::OkStatus();
+  }
+
+  const std::string name_;
+  const std::string root_;
+  const Descriptor& type_;
+  std::size_t nodes_ = 0;
+};
+
+void EmitMessage(const Message& message, YAML::Emitter* out);
+
+void EmitValue(const Message& message, const FieldDescriptor& field, int index, YAML::Emitter* out) {
+  const Reflection& reflection = *message.GetReflection();
+  const bool is_list = index >= 0;
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_MESSAGE: {
+      const Message& child =
+          is_list ? reflection.GetRepeatedMessage(message, &field, index) : reflection.GetMessage(message, &field);
+      if (child.GetDescriptor()->full_name() == "google.protobuf.Duration") {
+        google::protobuf::Duration duration;
+        duration.CopyFrom(child);
+        *out << FormatDuration(FromProto(duration));
+      } else {
+        EmitMessage(child, out);
+      }
+      return;
+    }
+    case FieldDescriptor::CPPTYPE_BOOL:
+      *out << reflection.GetBool(message, &field);
+      return;
+    case FieldDescriptor::CPPTYPE_INT32:
+      *out << reflection.GetInt32(message, &field);
+      return;
+    case FieldDescriptor::CPPTYPE_INT64:
+      *out << (is_list ? reflection.GetRepeatedInt64(message, &field, index) : reflection.GetInt64(message, &field));
+      return;
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      *out << WriteRate(is_list ? reflection.GetRepeatedDouble(message, &field, index)
+                                : reflection.GetDouble(message, &field));
+      return;
+    default:
+      *out << YAML::DoubleQuoted
+           << (is_list ? reflection.GetRepeatedString(message, &field, index) : reflection.GetString(message, &field));
+  }
+}
+
+void EmitMessage(const Message& message, YAML::Emitter* out) {
+  std::vector<const FieldDescriptor*> fields;
+  message.GetReflection()->ListFields(message, &fields);
+  *out << YAML::BeginMap;
+  for (const FieldDescriptor* field : fields) {
+    *out << YAML::Key << field->name() << YAML::Value;
+    if (!field->is_repeated()) {
+      EmitValue(message, *field, -1, out);
+      continue;
+    }
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) *out << YAML::Flow;
+    *out << YAML::BeginSeq;
+    for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) EmitValue(message, *field, i, out);
+    *out << YAML::EndSeq;
+  }
+  *out << YAML::EndMap;
+}
+
+}  // namespace
+
+absl::Status ParseYaml(absl::string_view text, const std::string& file, const std::string& root, Message* message) {
+  if (text.size() > kMaxYamlBytes) return absl::InvalidArgumentError(absl::StrCat(file, ": larger than 4 MiB"));
+  const bool is_text = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c == 0; }) &&
+                       !absl::StartsWith(text, "\xff\xfe") && !absl::StartsWith(text, "\xfe\xff");
+  if (!is_text) return absl::InvalidArgumentError(absl::StrCat(file, ": is not text in UTF-8"));
+  // yaml-cpp recurses with the nesting of flow collections: refuse before it runs out of stack.
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
+    if (depth > 100) return absl::InvalidArgumentError(absl::StrCat(file, ": nested too deep"));
+  }
+  if (absl::StrContains(text, "- - - - - - - - -") || absl::StrContains(text, "? ? ? ? ? ?")) {
+    return absl::InvalidArgumentError(absl::StrCat(file, ": nested too deep"));
+  }
+  try {
+    const YAML::Node node = YAML::Load(std::string(text));
+    if (!node || node.IsNull()) return absl::InvalidArgumentError(absl::StrCat(file, ": is empty"));
+    return Reader(file, root, *message->GetDescriptor()).ReadMessage(node, "", 0, message);
+  } catch (const YAML::Exception& error) {
+    // The parser may only notice in the next line.
+    const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+    for (const int line : {error.mark.line, error.mark.line - 1}) {
+      if (line < 0 || static_cast<std::size_t>(line) >= lines.size()) continue;
+      std::size_t column = 0;
+      const std::string hint = SyntaxHint(lines[static_cast<std::size_t>(line)], &column);
+      if (hint.empty()) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(file, ":", line + 1, ":", column + 1, ": not YAML: ", error.msg, hint));
+    }
+    return absl::InvalidArgumentError(absl::StrCat(file, ":", error.mark.line + 1, ": not YAML: ", error.msg));
+  }
+}
+
+std::string PrintYaml(const Message& message) {
+  YAML::Emitter out;
+  EmitMessage(message, &out);
+  return absl::StrCat(out.c_str(), "\n");
+}
+
+absl::StatusOr<std::string> ReadAll(std::istream& in, const std::string& name, std::size_t limit) {
+  std::string text;
+  char chunk[65536];
+  while (in.read(chunk, sizeof chunk) || in.gcount() > 0) {
+    text.append(chunk, static_cast<std::size_t>(in.gcount()));
+    if (text.size() > limit)
+      return absl::InvalidArgumentError(absl::StrCat(name, " is larger than ", limit >> 20, " MiB"));
+  }
+  if (in.bad()) return absl::NotFoundError(absl::StrCat(name, " cannot be read; is it a file?"));
+  return text;
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t limit) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return absl::NotFoundError(absl::StrCat("'", path, "' cannot be read; check the path"));
+  return ReadAll(in, absl::StrCat("'", path, "'"), limit);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,96 @@
+#include "coordinator/cli/deliver.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "coordinator/cli/fail.h"
+#include "coordinator/cli/files.h"
+#include "coordinator/report/csv.h"
+#include "coordinator/report/hdr.h"
+#include "coordinator/report/json.h"
+#include "coordinator/report/summary.h"
+#include "coordinator/report/text.h"
+#include "coordinator/verdict/verdict.h"
+
+namespace tidemark {
+namespace {
+
+// A file of its own for each point, if there are several: "run.hgrm" becomes "run.c100.hgrm".
+std::string PathForPoint(const std::string& path, const std::string& tag, std::size_t points) {
+  if (points == 1 || path == "-") return path;
+  const std::size_t dot = path.rfind('.');
+  const std::size_t slash = path.rfind('/');
+  if (dot == std::string::npos || (slash != std::string::npos && dot < slash)) return absl::StrCat(path, ".", tag);
+  return absl::StrCat(path.substr(0, dot), ".", tag, path.substr(dot));
+}
+
+absl::Status WriteOutput(const Output& output, const RunResult& result, const proto::Report& report) {
+  switch (output.format) {
+    case Output::Format::kJson:
+      return WriteFile(output.path, ToJson(report));
+    case Output::Format::kCsv:
+      return WriteFile(output.path, ToCsv(report));
+    case Output::Format::kHlog:
+      return WriteFile(output.path, ToHlog(result));
+    case Output::Format::kHgrm: {
+      const std::vector<std::string> tags = PointTags(result.points);
+      for (std::size_t i = 0; i < result.points.size(); ++i) {
+        TIDEMARK_RETURN_IF_ERROR(
+            WriteFile(PathForPoint(output.path, tags[i], tags.size()),
+                      ToHgrm(result.points[i].merger->histogram(result.points[i].merger->headline()))));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void PrintNotes(const RunResult& result) {
+  constexpr std::size_t kMaxLines = 20;
+  for (std::size_t i = 0; i < std::min(kMaxLines, result.notes.size()); ++i) Fail(0, result.notes[i]);
+  if (result.notes.size() > kMaxLines)
+    Fail(0, absl::StrCat("... and ", result.notes.size() - kMaxLines, " more such lines, in the JSON"));
+}
+
+int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options) {
+  if (result.exit_code == kExitOk && !HasSuccess(result, plan)) {
+    result.Note(kExitTarget, WhyNoSuccess(result, plan));
+    Fail(0, result.notes.back());
+  }
+  proto::Report report = Summarise(result, plan);
+  for (const proto::Point& point : report.points()) {
+    if (options.is_strict && !IsSound(point.verdict())) result.exit_code = GraverExit(kExitStrict, result.exit_code);
+    for (const proto::Expected& expected : point.expected()) {
+      if (!expected.is_met()) result.exit_code = GraverExit(kExitExpectation, result.exit_code);
+    }
+  }
+  bool is_stdout_taken = options.is_quiet;
+  for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
+  if (!is_stdout_taken) {
+    const bool has_color = options.has_color && getenv("NO_COLOR") == nullptr && isatty(STDOUT_FILENO) != 0;
+    const std::string text = ToText(report, {.has_color = has_color, .has_latency_detail = options.has_latency_detail});
+    std::fputs(text.c_str(), stdout);
+  }
+  // JSON last, since it says with which code all of it ended.
+  for (const bool is_json : {false, true}) {
+    report.set_exit_code(result.exit_code);
+    for (const Output& output : options.outputs) {
+      if ((output.format == Output::Format::kJson) != is_json) continue;
+      if (const absl::Status status = WriteOutput(output, result, report); !status.ok()) {
+        result.exit_code = GraverExit(Fail(kExitUsage, status.message()), result.exit_code);
+      }
+    }
+  }
+  return result.exit_code;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,67 @@
+#include "coordinator/cli/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace tidemark {
+
+namespace {
+
+bool WriteAndClose(int fd, absl::string_view content) {
+  bool is_well = true;
+  while (is_well && !content.empty()) {
+    const ssize_t written = write(fd, content.data(), content.size());
+    is_well = written > 0 || (written < 0 && errno == EINTR);
+    if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return close(fd) == 0 && is_well;
+}
+
+}  // namespace
+
+absl::Status WriteFile(const std::string& path, const std::string& content) {
+  if (path == "-") {
+    std::fwrite(content.data(), 1, content.size(), stdout);
+    return absl::OkStatus();
+  }
+  const absl::Status error =
+      absl::NotFoundError(absl::StrCat("-o: '", path, "' cannot be written; check the folder and the space"));
+  // Beside what it replaces, so that a full disk leaves the old file, and no half of the new one.
+  struct stat old = {};
+  const bool is_new = lstat(path.c_str(), &old) != 0;
+  if (is_new || S_ISREG(old.st_mode)) {
+    const std::string part = absl::StrCat(path, ".", getpid(), ".part");
+    const int fd =
+        open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, is_new ? mode_t{0666} : old.st_mode & mode_t{0777});
+    if (fd >= 0) {
+      if (WriteAndClose(fd, content) && rename(part.c_str(), path.c_str()) == 0) return absl::OkStatus();
+      unlink(part.c_str());
+      return error;
+    }
+  }
+  // A pipe, a device or a link; or its folder takes no new file.
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  return fd >= 0 && WriteAndClose(fd, content) ? absl::OkStatus() : error;
+}
+
+absl::Status CheckOutputs(const std::vector<Output>& outputs) {
+  for (const Output& output : outputs) {
+    if (output.path == "-") continue;
+    const bool is_new = access(output.path.c_str(), F_OK) != 0;
+    std::ofstream out(output.path, std::ios::binary | std::ios::app);
+    if (!out) return absl::NotFoundError(absl::StrCat("-o: '", output.path, "' cannot be written; check the folder"));
+    out.close();
+    if (is_new) unlink(output.path.c_str());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace tidemark

@@ -1,0 +1,149 @@
+#include "coordinator/cli/run_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/plan/durations.h"
+#include "common/plan/plan_memory.h"
+#include "common/plan/redact.h"
+#include "common/plan/split.h"
+#include "common/plan/sweep.h"
+#include "common/status_macros.h"
+#include "common/units.h"
+#include "coordinator/cli/deliver.h"
+#include "coordinator/cli/fail.h"
+#include "coordinator/cli/files.h"
+#include "coordinator/cli/fleet.h"
+#include "coordinator/cli/plan_file.h"
+#include "coordinator/cli/signal_watcher.h"
+#include "coordinator/cli/unused_proxy.h"
+#include "coordinator/run/run.h"
+#include "coordinator/store/journal.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+namespace {
+
+std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>& agents) {
+  const proto::Sweep& sweep = plan.sweep();
+  std::string out = absl::StrCat("# ", agents.size(), agents.size() == 1 ? " agent\n" : " agents\n");
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    const proto::DescribeResponse& who = agents[i].description;
+    absl::StrAppend(&out, "#   ", i, ": ", agents[i].address, ", tidemark ", who.version(), ", ",
+                    plan.threads() > 0 ? plan.threads() : who.cores(), " workers, may hold ", who.descriptor_limit(),
+                    " connections, has ", absl::StrJoin(who.addresses(), " "), "\n");
+  }
+  std::int64_t most = 0;
+  for (int point = 0; point < PointCount(sweep); ++point) most = std::max(most, PointAt(sweep, point).connections);
+  if (!agents.empty()) {
+    const auto count = static_cast<std::int64_t>(agents.size());
+    const std::int64_t workers = plan.threads() > 0 ? plan.threads() : agents[0].description.cores();
+    const std::int64_t connections = (most + count - 1) / count;
+    const PlanMemory memory = MemoryOf(plan);
+    const auto bytes = [](std::int64_t amount) { return FormatBytes(static_cast<double>(amount)); };
+    absl::StrAppend(&out, "# memory: about ", bytes(memory.Of(workers, connections)),
+                    " at each agent, which gives half of what it has; up to ",
+                    bytes(memory.MostOf(workers, connections)),
+                    " if on every connection at once the target sends all that it may");
+    absl::StrAppend(&out,
+                    memory.answers_per_worker == 0
+                        ? "\n"
+                        : absl::StrCat(", messages of ", bytes(plan.max_response_bytes()),
+                                       " among it (max_response_bytes): those that find no room end as oversized\n"));
+  }
+  std::int64_t all = 0;
+  for (int point = 0; point < PointCount(sweep); ++point) {
+    const auto& [connections, stages] = PointAt(sweep, point);
+    const std::vector<std::int64_t> shares = SplitEvenly(connections, static_cast<std::int64_t>(agents.size()));
+    absl::StrAppend(&out, "# point of ", connections, " connections: ");
+    for (std::size_t i = 0; i < shares.size() && i < 20; ++i) absl::StrAppend(&out, i == 0 ? "" : " + ", shares[i]);
+    if (shares.size() > 20) absl::StrAppend(&out, " + ...");
+    std::int64_t requests = sweep.requests() != 0 ? sweep.requests() : connections * sweep.requests_per_connection();
+    if (requests == 0) {  // the area under the rate; Poisson arrivals are that many on average
+      for (const RateStage& stage : stages) {
+        requests += std::llround(PerSecond(stage.from + stage.to) / 2 * (static_cast<double>(stage.duration) / 1e9));
+      }
+    }
+    if (!sweep.rates().empty()) absl::StrAppend(&out, " at ", FormatRate(sweep.rates(point)));
+    all += requests + connections * sweep.warmup_requests_per_connection();
+    if (requests != 0) absl::StrAppend(&out, "; ", requests, " requests");
+    if (sweep.has_warmup())
+      absl::StrAppend(&out, "; after ", FormatDuration(FromProto(sweep.warmup())), " of the same");
+    absl::StrAppend(&out, "; ", connections * sweep.warmup_requests_per_connection(), " for warm-up\n");
+  }
+  if (!sweep.has_duration()) absl::StrAppend(&out, "# ", all, " requests in all\n");
+  return out;
+}
+
+Progress::Mode ProgressMode(const RunOptions& options) {
+  if (options.is_quiet) return Progress::Mode::kQuiet;
+  return isatty(STDERR_FILENO) != 0 ? Progress::Mode::kTerminal : Progress::Mode::kPlain;
+}
+
+// Null if there is to be none.
+absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const RunOptions& options, const std::string& run) {
+  if (!options.journal.empty()) return Journal::Create(options.journal);
+  if (options.has_no_journal || options.agents.addresses.empty()) return nullptr;
+  const std::string dir = JournalDir();
+  if (dir.empty()) return absl::NotFoundError("--journal: neither XDG_STATE_HOME nor HOME is set");
+  return Journal::Create(absl::StrCat(dir, "/", run));
+}
+
+}  // namespace
+
+int RunCommand(const RunOptions& options) {
+  if (const absl::Status status = CheckOutputs(options.outputs); !status.ok())
+    return Fail(kExitUsage, status.message());
+  RunEvents events;
+  const SignalWatcher signals(&events);
+
+  auto fleet = GatherFleet(options.agents);
+  if (!fleet.ok())
+    return Fail(absl::IsInvalidArgument(fleet.status()) ? kExitUsage : kExitAgents, fleet.status().message());
+  if (const absl::Status status = CheckCapacity(options.plan, fleet->agents); !status.ok())
+    return Fail(kExitUsage, status.message());
+  if (options.is_dry_run) {
+    std::printf("%s%s", PrintYaml(PlanForPrinting(options.plan)).c_str(),
+                DescribeSplit(options.plan, fleet->agents).c_str());
+    return kExitOk;
+  }
+
+  Progress progress(ProgressMode(options));
+  Run run(options.plan, fleet->agents, &events, &progress);
+  const auto journal = OpenJournal(options, run.id());
+  if (!journal.ok() && !options.journal.empty()) return Fail(kExitUsage, journal.status().message());
+  if (!journal.ok()) Fail(0, absl::StrCat(journal.status().message(), "; the run goes on without a journal"));
+  if (journal.ok()) run.WriteTo(journal->get());
+  RunResult result = run.Execute();
+  if (std::string remark = RemarkOnUnusedProxy(options.plan, std::getenv); !remark.empty())
+    result.Note(kExitOk, std::move(remark));
+  if (journal.ok() && *journal != nullptr && (*journal)->dropped() > 0) {
+    result.Note(kExitOk, absl::StrCat("the journal is incomplete: ", (*journal)->dropped(),
+                                      " records were dropped, the disk or its 1 GiB are full"));
+  }
+  PrintNotes(result);
+  // A run that never started has nothing to print but what the target said instead; files have all that is known.
+  const PointResult* const first = result.points.empty() ? nullptr : &result.points[0];
+  const bool was_started = first != nullptr && (first->is_started || first->warmup.sent > 0);
+  const bool has_answer = first != nullptr && !first->warmup_statuses.answers().empty();
+  const bool has_result = was_started || (first != nullptr && result.exit_code == kExitTarget);
+  RunOptions delivered = options;
+  delivered.is_quiet = options.is_quiet || (!was_started && !has_answer);
+  const int exit_code =
+      !has_result && result.exit_code != 0 ? result.exit_code : Deliver(std::move(result), options.plan, delivered);
+  // What was delivered needs no journal, unless it was asked for.
+  if (journal.ok() && *journal != nullptr && options.journal.empty()) unlink((*journal)->path().c_str());
+  return exit_code;
+}
+
+}  // namespace tidemark

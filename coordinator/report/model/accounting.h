@@ -1,0 +1,16 @@
+// How requests, connections and messages ended.
+#pragma once
+
+#include "common/plan/measured.h"
+#include "coordinator/report/model/sums.h"
+#include "protos/report.pb.h"
+
+namespace tidemark {
+
+// In the accounts of the point and of what came before it. What the plan does not measure is filled in as zero, as
+// elsewhere here; DropUnmeasured takes it out.
+void FillAccounts(const Sums& sums, proto::Point* out);
+// Each address, where some of them had no success, or none any more.
+void FillAddresses(const Sums& sums, bool is_listening, proto::Point* out);
+
+}  // namespace tidemark
