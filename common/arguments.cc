@@ -82,9 +82,13 @@ std::string UnexpectedWord(const CLI::App* app, const std::string& program, cons
       nearest ? absl::StrCat("did you mean '", *nearest, "'?") : absl::StrCat("see '", program, " --help'"));
 }
 
-// What CLI11 did not know what to do with; flags first, since a word may only be the value of one.
+// What CLI11 did not know what to do with; flags first, since a word may only be the value of one. Where a command is
+// due a word in the first place is that, whatever follows it.
 std::string Unknown(const CLI::App* app, const std::string& program) {
   const std::vector<std::string> left = app->remaining(true);
+  const bool is_command_due = Innermost(app) == app && !app->get_subcommands({}).empty();
+  if (is_command_due && !left.empty() && !absl::StartsWith(left.front(), "-"))
+    return UnexpectedWord(app, program, left.front());
   for (const std::string& argument : left) {
     if (argument.size() > 1 && argument[0] == '-') return UnknownFlag(Innermost(app), program, argument);
   }

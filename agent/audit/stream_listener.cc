@@ -209,15 +209,14 @@ void StreamListener::TakeEvent(std::uint64_t bytes, const Arrival& arrival, Reco
   if (!is_read) ++counters[Finding::kUnread];
 }
 
-// Of a message without a name, the stream of those that have none. Of too many streams there is none, and the name is
-// that of the others, which are counted and not tracked. False without a name where one is due, or with one too long.
+// Of a message without a name, the stream of those that have none. Of too many streams, or too long a name, there is
+// none, and the name is that of the others, which are counted and not tracked. False without a name where one is due.
 bool StreamListener::FindStream(absl::string_view* name, Stream** stream) {
   absl::string_view text;
   const bool is_named = rules_.stream.empty() || Get(rules_.stream, &text);
   auto found = streams_.find(text);
   if (found == streams_.end()) {
-    if (text.size() > NamedCounts::kMaxStreamName) return false;
-    if (streams_.size() >= kMaxStreams) {
+    if (text.size() > NamedCounts::kMaxStreamName || streams_.size() >= kMaxStreams) {
       *name = NamedCounts::kOtherStreams;
       return is_named;
     }

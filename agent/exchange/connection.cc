@@ -321,7 +321,9 @@ void Connection::OnReached() {
 void Connection::CountSynRetransmits() {
   // A young one has sent its SYN once: see kYoungAttempt. Half of it, since clocks are read at different moments.
   if (context_->now - sent_ < kYoungAttempt / 2 || transport_.fd() < 0) return;
-  context_->recorder->counters.syn_retransmits += transport_.SynRetransmits();
+  const std::uint64_t count = transport_.SynRetransmits();
+  context_->recorder->counters.syn_retransmits += count;
+  path_.resent = static_cast<std::uint32_t>(count);  // of what is sent on it none was
 }
 
 void Connection::OnHandshake() {

@@ -63,6 +63,7 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
   }
   void on_field_impl(boost::beast::http::field name, StringView, StringView value, ErrorCode& ec) override {
     ec = {};
+    has_coding_ |= name == boost::beast::http::field::transfer_encoding;
     if (!wants_fields_ || is_header_done()) return;  // trailers say nothing of these
     if (excerpt != nullptr && name == boost::beast::http::field::content_type)
       excerpt->SetContentType({value.data(), value.size()});
@@ -70,7 +71,11 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
     ++locations;
     location.assign(value.data(), value.size());
   }
-  void on_header_impl(ErrorCode& ec) override { ec = {}; }
+  // RFC 9112 section 6.3: a length beside any transfer coding is an error. Beast sees that of a chunked body alone.
+  void on_header_impl(ErrorCode& ec) override {
+    ec = {};
+    if (has_coding_ && content_length()) ec = boost::beast::http::error::bad_transfer_encoding;
+  }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode& ec) override { ec = {}; }
   std::size_t on_body_impl(StringView body, ErrorCode& ec) override {
     ec = {};
@@ -94,6 +99,7 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
   }
 
   bool wants_fields_;
+  bool has_coding_ = false;  // a Transfer-Encoding
 };
 
 // Parses one response after another on one connection; Boost.Beast's basic_parser is the judge of what is HTTP.

@@ -684,6 +684,7 @@ void Connection::OnListenDeadline() {
     return;
   }
   ++c.recorder->counters[Finding::kHeld];
+  ++renewals_;
   Close();
   HoldForSuccessor();
   Open();

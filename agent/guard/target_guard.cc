@@ -247,7 +247,7 @@ absl::StatusOr<TargetGuard::Ceiling> TargetGuard::Check(const std::string& host,
   }
   return absl::PermissionDeniedError(absl::StrCat(
       refused, "outside loopback and private ranges; if you may load it, start the agent with --allow-target ",
-      is_overridden ? "and that address" : host));
+      is_overridden ? "and that address" : host.substr(0, host.find('%'))));
 }
 
 absl::Status TargetGuard::CheckSentHost(const std::string& host, const SocketAddress& address) const {

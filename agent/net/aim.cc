@@ -53,7 +53,9 @@ absl::StatusOr<Aim> TakeAim(const Target& target, const proto::Plan& plan, const
   }
   if (!plan.proxy().empty()) TIDEMARK_RETURN_IF_ERROR(CheckThroughProxy(target, guard, patience, &aim.ceiling));
   aim.addresses = std::move(resolved.addresses);
-  KeepListeningLoopback(patience, &aim.addresses, &aim.left_out);
+  // Trying addresses would open connections that no ceiling counts.
+  const bool has_ceiling = aim.ceiling.max_connections != 0 || aim.ceiling.max_connect_rate != 0;
+  if (!has_ceiling) KeepListeningLoopback(patience, &aim.addresses, &aim.left_out);
   return aim;
 }
 

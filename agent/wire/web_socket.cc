@@ -138,12 +138,18 @@ absl::StatusOr<Upgrade> ReadUpgrade(absl::string_view bytes, const std::string& 
     return absl::UnavailableError(absl::StrCat("upgrade refused with status ", response.result_int(), " ",
                                                InertText(text(response.reason()), 64)));
   }
-  if (!absl::EqualsIgnoreCase(text(response[http::field::upgrade]), "websocket"))
+  if (response.version() < 11)
+    return absl::InvalidArgumentError("upgrade: the answer is HTTP/1.0, which has no upgrade");
+  if (response.count(http::field::upgrade) != 1 ||
+      !absl::EqualsIgnoreCase(text(response[http::field::upgrade]), "websocket"))
     return absl::InvalidArgumentError("upgrade: the answer lacks 'Upgrade: websocket'");
   const auto is_upgrade = [](const auto& field) { return http::token_list(field.value()).exists("upgrade"); };
   const auto connection = response.equal_range(http::field::connection);
   if (std::none_of(connection.first, connection.second, is_upgrade))
     return absl::InvalidArgumentError("upgrade: the answer lacks 'Connection: Upgrade'");
+  // RFC 6455 section 11.3.3: it is there once.
+  if (response.count(http::field::sec_websocket_accept) > 1)
+    return absl::InvalidArgumentError("upgrade: Sec-WebSocket-Accept is there more than once");
   if (text(response[http::field::sec_websocket_accept]) != AcceptOf(key))
     return absl::InvalidArgumentError("upgrade: Sec-WebSocket-Accept does not belong to our key");
   // Section 9.1: several fields are one list.

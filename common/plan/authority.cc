@@ -160,7 +160,8 @@ absl::StatusOr<Authority> ParseDialled(absl::string_view text) {
   const std::size_t end = absl::StartsWith(text, "[") ? text.find(']') : absl::string_view::npos;
   const std::size_t percent = text.find('%');
   if (end == absl::string_view::npos || percent > end) return ParseAuthority(text);
-  const absl::string_view zone = text.substr(percent + 1, end - percent - 1);
+  absl::string_view zone = text.substr(percent + 1, end - percent - 1);
+  if (zone.size() > 2) absl::ConsumePrefix(&zone, "25");  // '%' as URLs write it (RFC 6874 section 2)
   if (!IsZone(zone))
     return Invalid(absl::StrCat("has ", Quoted(zone), " behind '%', which is the name of no network interface"));
   TIDEMARK_ASSIGN_OR_RETURN(Authority authority,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/exit_code.h"
+#include "common/inert_text.h"
 #include "common/units.h"
 #include "coordinator/cli/fail.h"
 #include "coordinator/cli/parse_arguments.h"
@@ -120,7 +121,8 @@ int StopCommand(std::vector<std::string> arguments) {
     }
     std::printf("agent %s: %s\n", address.c_str(), answered->is_stopped() ? "stopped, and free" : "has no such run");
   }
-  if (exit_code == kExitOk && stopped == 0) return Fail(kExitUsage, absl::StrCat("stop: no agent has run ", run));
+  if (exit_code == kExitOk && stopped == 0)
+    return Fail(kExitUsage, absl::StrCat("stop: no agent has run ", InertText(run, 64)));
   return exit_code;
 }
 

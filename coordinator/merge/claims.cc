@@ -127,6 +127,14 @@ Nanos HeldBack(const proto::Plan& plan, std::int64_t connections, std::int64_t r
   return static_cast<Nanos>(std::min(seconds * 1e9, static_cast<double>(kMaxDuration)));
 }
 
+// Answers of a closed loop that pauses between an answer and the next request, with room for connections that take one
+// another's place; of others there is no such bound.
+std::uint64_t MostPaused(const proto::Plan& plan, const PointShare& share, Nanos time) {
+  const Nanos pause = FromProto(plan.sweep().think_time());
+  if (pause == 0 || IsOpenLoop(plan.sweep())) return std::numeric_limits<std::uint64_t>::max();
+  return Product(share.connections, 2 * (time / pause) + 4);
+}
+
 }  // namespace
 
 std::vector<std::int64_t> RequestShares(const proto::Sweep& sweep, const std::vector<std::int64_t>& connections) {
@@ -263,6 +271,7 @@ absl::Status Claims::CheckShard(const proto::Shard& shard, Nanos since_prepare, 
             share_.requests != 0 ? static_cast<std::uint64_t>(share_.requests) : most_due + never_sent, "its share is"),
       Check("requests that fell due", counters.planned - std::min(counters.planned, never_sent), most_due,
             share_.requests != 0 ? "its share is" : "its part of the rate gives"),
+      Check("answered requests", counters.Complete(), MostPaused(plan_, share_, run), "the think time allows"),
       Check("in_flight", pending.in_flight, Product(PipelineOf(plan_), share_.connections), "its connections hold"),
       Check("up_ns", counters.up_ns, Product(share_.connections, run), "its connections have"),
       Check("asked_ns", counters.asked_ns, Product(share_.connections, run), "its connections have"),

@@ -117,10 +117,12 @@ Departure DepartureOf(const PointResult& point, std::size_t agent) {
 Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std::size_t agent) {
   const AgentSum& sum = point.merger->agents()[agent];
   const Departure departure = DepartureOf(point, agent);
-  const std::uint64_t pending = sum.pending.waiting + sum.pending.in_flight;
+  // Each slot may have sent its redirects too.
+  const auto each = static_cast<std::uint64_t>(1 + plan.follow());
+  const std::uint64_t pending = (sum.pending.waiting + sum.pending.in_flight) * each;
   const PointShare share = ShareOf(point.index, point.shares, point.request_shares, agent);
   if (const auto most = MostPlanned(plan, share, departure.latest - point.start_offset))
-    return {.most = (*most > sum.counters.planned ? *most - sum.counters.planned : 0) + pending};
+    return {.most = (*most > sum.counters.planned ? *most - sum.counters.planned : 0) * each + pending};
   if (sum.shards == 0) return {.is_unknown = true};
   // It went on as it did in its last window.
   const Nanos length = PointLength(plan.sweep());

@@ -430,7 +430,13 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   }
   proto::Counts counters = total.accounting().counters();
   AddCounts(total.accounting().web_socket().counters(), &counters);
-  if (const std::string terms = CountersOf(counters); !terms.empty()) absl::StrAppend(&out, "\n  Counted  : ", terms);
+  proto::Counts before = total.warmup().counters();
+  AddCounts(total.warmup().web_socket().counters(), &before);
+  std::vector<std::string> counted;
+  if (std::string terms = CountersOf(counters); !terms.empty()) counted.push_back(std::move(terms));
+  if (const std::string terms = CountersOf(before); !terms.empty())
+    counted.push_back(absl::StrCat("before the start: ", terms));
+  if (!counted.empty()) absl::StrAppend(&out, "\n  Counted  : ", absl::StrJoin(counted, "; "));
   absl::StrAppend(&out, "\n  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ",
                   report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
                   FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",

@@ -336,7 +336,11 @@ bool Run::TargetAnswers(const PointResult& point) {
   if (most == nullptr) return true;
   const char* remedy = "is the server running, and the port right?";
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed))
-    remedy = "check the certificate and --cacert, or use --insecure";
+    remedy = absl::StrContains(most->text(), "wrong version number")
+                 ? "what came is no TLS: http:// and ws:// go without"
+             : absl::StrContains(most->text(), "unexpected eof") ? "does the target speak TLS at this port?"
+             : plan_.tls().insecure()                            ? "does the target speak TLS as it is asked to?"
+                                      : "check the certificate and --cacert, or use --insecure";
   if (absl::StrContains(most->text(), kCertificateRequired.label)) remedy = kClientCertificateRemedy;
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kUpgradeFailed))
     remedy = "does it serve WebSockets at this path, with these headers?";

@@ -200,6 +200,18 @@ void WeighHeld(const PointFacts& facts, std::vector<Reason>* reasons, std::vecto
       reasons, notes);
 }
 
+// An open loop whose requests waited for connections that the plan's rate did not let us make.
+void WeighConnectRate(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
+  if (!facts.is_open_loop || facts.counters.planned == 0 || !IsAtConnectRate(facts)) return;
+  const double waited = 1 - static_cast<double>(facts.pacing->count()) / static_cast<double>(facts.counters.planned);
+  if (waited <= gate::kMayWait) return;
+  Weigh(waited,
+        absl::StrFormat("%.1f %% of the requests waited for a connection, and connections were made at the %s that "
+                        "--connect-rate allows",
+                        waited * 100, WriteRate(facts.connect_rate)),
+        reasons, notes);
+}
+
 // Attempts to connect that failed for want of something here.
 void WeighShortages(const PointFacts& facts, std::vector<Reason>* reasons) {
   const auto limit = [&facts, reasons](std::uint64_t count, const char* what) {
@@ -216,6 +228,13 @@ void WeighShortages(const PointFacts& facts, std::vector<Reason>* reasons) {
 
 std::uint64_t KeptBack(const PointFacts& facts) {
   return facts.counters.never_sent[static_cast<std::size_t>(NeverSent::kHeld)];
+}
+
+bool IsAtConnectRate(const PointFacts& facts) {
+  constexpr double kNearly = 0.9;
+  const auto& connects = facts.counters.connects;
+  const double attempts = std::accumulate(connects.begin(), connects.end(), 0.0);
+  return facts.connect_rate > 0 && facts.duration_s > 0 && attempts >= kNearly * facts.connect_rate * facts.duration_s;
 }
 
 WorkerTime WorkerTimeOf(const PointFacts& facts) {
@@ -247,6 +266,7 @@ std::vector<Reason> WhyLimited(const PointFacts& facts, std::vector<std::string>
   WeighShortages(facts, &reasons);
   WeighStandstill(facts, &reasons, notes);
   WeighHeld(facts, &reasons, notes);
+  WeighConnectRate(facts, &reasons, notes);
   if (facts.measured->count() == 0) return reasons;  // there is no figure that the generator could have moved
   WeighDelays(facts, &reasons, notes);
   WeighWaiting(facts, &reasons, notes);

@@ -18,6 +18,8 @@ WorkerTime WorkerTimeOf(const PointFacts& facts);
 
 // Slots that were due and never sent, since a ceiling or the rate of new connections kept their connections back.
 std::uint64_t KeptBack(const PointFacts& facts);
+// Whether connections, which requests needed, were made as fast as the plan allows.
+bool IsAtConnectRate(const PointFacts& facts);
 
 // Whether the kernel stamped enough requests, so that the generator's part is measured.
 bool IsStamped(const PointFacts& facts);

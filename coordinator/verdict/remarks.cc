@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/units.h"
+#include "coordinator/verdict/generator.h"
 #include "coordinator/verdict/split.h"
 
 namespace tidemark {
@@ -26,13 +27,17 @@ void RemarkMachines(const PointFacts& facts, std::vector<std::string>* notes) {
   const std::uint64_t own = facts.counters.syn_retransmits;
   if (own > 0)
     notes->push_back(absl::StrCat(own, " SYNs had to be sent again: an accept queue or the network dropped them"));
+  if (facts.syns_before > 0)
+    notes->push_back(absl::StrCat("before the start ", facts.syns_before,
+                                  " SYNs had to be sent again: an accept queue or the network dropped them"));
   if (host.syn_retransmits() > own) {
     notes->push_back(absl::StrCat("the generator's machine sent ", host.syn_retransmits() - own,
                                   own > 0 ? " more SYNs" : " SYNs", " again, for other programs than this"));
   }
   if (host.accept_overflows() > 0) {
     notes->push_back(absl::StrCat("an accept queue on the generator's machine was full ", host.accept_overflows(),
-                                  " times", own > 0 ? "" : ", though this run had no SYN to send again",
+                                  " times",
+                                  own + facts.syns_before > 0 ? "" : ", though this run had no SYN to send again",
                                   ": give the target a longer backlog, or use --connect-rate"));
   }
 }
@@ -122,6 +127,9 @@ void RemarkNetwork(const PointFacts& facts, std::vector<std::string>* notes) {
 
 // Connections that we kept closed ourselves are none that the target lacked, but missing they are.
 void RemarkHeld(const PointFacts& facts, std::vector<std::string>* notes) {
+  if (!facts.is_open_loop && IsAtConnectRate(facts))
+    notes->push_back(absl::StrCat("connections were made at the ", WriteRate(facts.connect_rate),
+                                  " that --connect-rate allows: that, and not the target, held the throughput back"));
   if (facts.kept_closed <= gate::kMaxBias) return;
   notes->push_back(
       absl::StrFormat("a ceiling, or the rate of new connections, kept connections closed for %.0f %% of "

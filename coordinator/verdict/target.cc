@@ -191,7 +191,7 @@ std::vector<Reason> WhyTargetLimited(const PointFacts& facts) {
     return {{.effect = unsent,
              .text = absl::StrFormat("%.1f %% of the requests that were due could not be sent", unsent * 100)}};
   }
-  if (waited > gate::kMayWait && held == 0) {
+  if (waited > gate::kMayWait && held == 0 && !IsAtConnectRate(facts)) {
     return {{.effect = waited,
              .text = absl::StrFormat("%.1f %% of the requests found every connection busy when they were due: the "
                                      "target is slower than the rate, or there are too few connections",

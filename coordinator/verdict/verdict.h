@@ -99,6 +99,7 @@ struct PointFacts {
   int workers = 0;          // of all agents
   Nanos stood_still = 0;    // the longest time for which one of them neither read nor waited
   Counters counters = {};
+  std::uint64_t syns_before = 0;  // of ours that were sent again before the start
   bool is_listening = false;
   const Histogram* measured = nullptr;  // service time, or of streams the headline
   const char* measured_name = "service time";
@@ -120,6 +121,7 @@ struct PointFacts {
   StatusSet success = {};                    // statuses that are one
   std::vector<MixFacts> mix = {};
   bool has_availability = false;          // connections are to stay up
+  double connect_rate = 0;                // a second, where requests need new connections; 0: no limit, or none needed
   double kept_closed = 0;                 // of their time, the share for which we kept them closed, unplanned
   double max_failures = gate::kFailures;  // a share
   proto::HostCounters host = {};          // of all agents' machines together

@@ -106,6 +106,25 @@ TEST(ClaimsTest, AFigureBeyondItsBoundIsNamed) {
   for (const Case& bad : kCases) EXPECT_THAT(CheckAfterASecond(bad.lie), FailsWith(bad.says));
 }
 
+// A closed loop by time has no count, but a pause bounds it.
+TEST(ClaimsTest, AnswersWithoutTheThinkTimeAreNotBelieved) {
+  proto::Plan plan = Counted();
+  plan.mutable_sweep()->clear_requests();
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(60 * kSecond);
+  *plan.mutable_sweep()->mutable_think_time() = ToDurationProto(kSecond);
+  const auto check = [&plan](std::uint64_t answers) {
+    const Claims claims(plan, {.connections = 5}, 1, {});
+    Counters counters;
+    counters.planned = counters.sent = counters.success = counters[Outcome::kStatus2xx] = answers;
+    proto::Shard shard;
+    Pending pending;
+    ToProto(counters, pending, shard.mutable_counters());
+    return claims.CheckShard(shard, 10 * kSecond, 10 * kSecond);
+  };
+  EXPECT_OK(check(5 * 11));
+  EXPECT_THAT(check(5'000), FailsWith("answered requests is 5000, but the think time allows"));
+}
+
 TEST(ClaimsTest, WhatCeilingsHoldBackIsTimeThatAPointMayTake) {
   proto::Plan plan = Counted();
   const PointShare share{.connections = 5, .requests = 50, .streams = 2};

@@ -78,6 +78,7 @@ TEST(MessageDeflateTest, AServersAnswer) {
     EXPECT_THAT(said(good + "; server_max_window_bits" + bits), testing::HasSubstr("no number from 8 to 15")) << bits;
   EXPECT_THAT(said(good + "; server_no_context_takeover"), testing::HasSubstr("twice"));
   EXPECT_THAT(said(good + "; client_no_context_takeover=1"), testing::HasSubstr("takes no value"));
+  EXPECT_EQ(said(good + "," + good), "the server answered permessage-deflate more than once");
   for (const std::string& other :
        {std::string("x-webkit-deflate-frame"), std::string(), good + ", foo", "foo, " + good})
     EXPECT_EQ(said(other), "the server chose an extension that was not offered") << other;

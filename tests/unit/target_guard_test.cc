@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/guard/guarded_file.h"
 #include "agent/net/resolver.h"
@@ -53,6 +54,14 @@ TEST(TargetGuardTest, AnAddressThatTheCoordinatorGaveIsNotCoveredByAName) {
   const TargetGuard guard = *TargetGuard::Make({"api.example.test"});
   EXPECT_THAT(guard.Check("api.example.test", Address("8.8.8.8"), true), FailsWith("outside loopback"));
   EXPECT_OK(guard.Check("api.example.test", Address("127.0.0.1"), true));
+}
+
+// An allow-list has no zones: what is advised must be what it takes.
+TEST(TargetGuardTest, TheRemedyForAnAddressWithAZoneIsOneThatIsTaken) {
+  const TargetGuard guard = *TargetGuard::Make({});
+  const absl::Status refused = guard.Check("fe80::1%lo", Address("fe80::1"), false).status();
+  EXPECT_TRUE(absl::EndsWith(refused.message(), "--allow-target fe80::1")) << refused;
+  EXPECT_OK(TargetGuard::Make({"fe80::1"})->Check("fe80::1%lo", Address("fe80::1"), false));
 }
 
 proto::AllowList List(const std::string& yaml) {

@@ -39,6 +39,25 @@ struct Case {
   }
 };
 
+// Requests that need connections, which the plan lets us make at a rate: that is no limit of the target's.
+TEST(VerdictTest, WhatTheRateOfNewConnectionsKeepsBackIsNotTheTargets) {
+  Case open;
+  open.facts.counters.planned = open.facts.counters.sent = open.facts.counters.success = 20'000;
+  open.facts.connect_rate = 1'000;
+  EXPECT_EQ(Judge(open.facts).verdict, Verdict::kTargetLimited) << "few were made";
+  open.facts.counters[ConnectResult::kEstablished] = 9'900;
+  EXPECT_EQ(Judge(open.facts).verdict, Verdict::kGeneratorLimited);
+  EXPECT_NE(Judge(open.facts).reason.find("--connect-rate allows"), std::string::npos) << Judge(open.facts).reason;
+  Case closed(false);
+  closed.facts.connect_rate = 1'000;
+  closed.facts.counters[ConnectResult::kEstablished] = 10'000;
+  const Judgement judgement = Judge(closed.facts);
+  EXPECT_EQ(judgement.verdict, Verdict::kValid);
+  EXPECT_TRUE(std::any_of(judgement.notes.begin(), judgement.notes.end(), [](const std::string& note) {
+    return note.find("and not the target, held the throughput back") != std::string::npos;
+  }));
+}
+
 TEST(VerdictTest, NothingBeyondItsGateIsValid) {
   EXPECT_EQ(Judge(Case().facts).verdict, Verdict::kValid);
   EXPECT_EQ(Judge(Case(false).facts).verdict, Verdict::kValid);

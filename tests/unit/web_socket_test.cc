@@ -293,6 +293,11 @@ TEST(WebSocketTest, AnAnswerThatBreaksARuleNamesIt) {
   EXPECT_NE(error("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n")
                 .find("does not belong to our key"),
             std::string::npos);
+  EXPECT_NE(error(kAnswer + "Sec-WebSocket-Accept: x\r\n\r\n").find("more than once"), std::string::npos);
+  EXPECT_NE(error(kAnswer + "Upgrade: h2c\r\n\r\n").find("'Upgrade: websocket'"), std::string::npos);
+  std::string old = kAnswer + "\r\n";
+  old[7] = '0';
+  EXPECT_NE(error(old).find("HTTP/1.0"), std::string::npos) << old;
   EXPECT_NE(error(kAnswer + "Sec-WebSocket-Protocol: other\r\n\r\n").find("'other', which was not offered"),
             std::string::npos);
   EXPECT_NE(error(kAnswer + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n").find("extension"),

@@ -43,6 +43,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .duration_s = sums.duration_s,
                    .start_wall_s = result.started_wall_s + static_cast<double>(point.start_offset) / 1e9,
                    .counters = sums.counters,
+                   .syns_before = sums.warmup.syn_retransmits,
                    .is_listening = plan.web_socket().has_listen(),
                    .measured = &sums[Metric::kService],
                    .censored = &sums[Metric::kCensored],
@@ -62,6 +63,8 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .success = *ParseStatusSet(plan.expect_status()),  // the plan is valid
                    .has_availability = !plan.sweep().new_connection(),
                    .max_failures = MaxFailures(plan)};
+  if (plan.sweep().new_connection() || plan.sweep().reconnect_after() != 0)
+    facts.connect_rate = plan.sweep().connect_rate();
   for (const auto& [address, from] : sums.silent) facts.silent.push_back({.address = address, .from = from});
   const double time_ns = static_cast<double>(point.connections) * sums.duration_s * 1e9;
   const proto::Listen& listen = plan.web_socket().listen();
