@@ -206,8 +206,7 @@ void WeighConnectRate(const PointFacts& facts, std::vector<Reason>* reasons, std
   const double waited = 1 - static_cast<double>(facts.pacing->count()) / static_cast<double>(facts.counters.planned);
   if (waited <= gate::kMayWait) return;
   Weigh(waited,
-        absl::StrFormat("%.1f %% of the requests waited for a connection, and connections were made at the %s that "
-                        "--connect-rate allows",
+        absl::StrFormat("%.1f %% of the requests waited for a connection, and those were made at --connect-rate %s",
                         waited * 100, WriteRate(facts.connect_rate)),
         reasons, notes);
 }

@@ -128,8 +128,8 @@ void RemarkNetwork(const PointFacts& facts, std::vector<std::string>* notes) {
 // Connections that we kept closed ourselves are none that the target lacked, but missing they are.
 void RemarkHeld(const PointFacts& facts, std::vector<std::string>* notes) {
   if (!facts.is_open_loop && IsAtConnectRate(facts))
-    notes->push_back(absl::StrCat("connections were made at the ", WriteRate(facts.connect_rate),
-                                  " that --connect-rate allows: that, and not the target, held the throughput back"));
+    notes->push_back(absl::StrCat("connections were made at --connect-rate ", WriteRate(facts.connect_rate),
+                                  ": that, and not the target, held the throughput back"));
   if (facts.kept_closed <= gate::kMaxBias) return;
   notes->push_back(
       absl::StrFormat("a ceiling, or the rate of new connections, kept connections closed for %.0f %% of "

@@ -47,7 +47,8 @@ TEST(VerdictTest, WhatTheRateOfNewConnectionsKeepsBackIsNotTheTargets) {
   EXPECT_EQ(Judge(open.facts).verdict, Verdict::kTargetLimited) << "few were made";
   open.facts.counters[ConnectResult::kEstablished] = 9'900;
   EXPECT_EQ(Judge(open.facts).verdict, Verdict::kGeneratorLimited);
-  EXPECT_NE(Judge(open.facts).reason.find("--connect-rate allows"), std::string::npos) << Judge(open.facts).reason;
+  EXPECT_NE(Judge(open.facts).reason.find("were made at --connect-rate "), std::string::npos)
+      << Judge(open.facts).reason;
   Case closed(false);
   closed.facts.connect_rate = 1'000;
   closed.facts.counters[ConnectResult::kEstablished] = 10'000;
