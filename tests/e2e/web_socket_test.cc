@@ -141,7 +141,7 @@ TEST(WebSocketE2eTest, WhatIsWrongIsSaidInALine) {
   fails({Ws(mock.Url("/mock/status=403"))}, 5, "upgrade refused with status 403 Forbidden; does it serve WebSockets");
   std::string tls = mock.Url();
   tls.replace(0, 4, "wss");
-  fails({tls}, 5, "check the certificate");
+  fails({tls}, 5, "does the target speak TLS at this port?");
   fails({"--reply-id", "id", "--data", "{slot}", Ws(mock.Url())}, 1, "'id' is no JSON pointer; write /id");
   fails({"--reply-id", "/id", "--data", "x", Ws(mock.Url())}, 1, "has no \"{slot}\"");
   fails({"-X", "POST", Ws(mock.Url())}, 1, "is asked for with GET");
