@@ -76,7 +76,7 @@ TEST(LayeringTest, AFolderIncludesOnlyThoseBeforeIt) {
       {"coordinator",
        {"merge", "store", "analysis", "verdict", "report/model", "report", "observe", "run", "cli", ""}}};
   for (const auto& [room, folders] : kFolders) {
-    const auto rank = [&](const std::string& file) {
+    const auto rank = [&room = room, &folders = folders](const std::string& file) {
       const auto found = std::find(folders.begin(), folders.end(), FolderOf(file, room));
       EXPECT_NE(found, folders.end()) << file << " lies in a folder that has no place in the order";
       return found - folders.begin();
