@@ -130,6 +130,34 @@ TEST(WebSocketE2eTest, ARefusedUpgradeCountsByItsStatus) {
   EXPECT_NE(run.out.find("before the start, upgrade 403 "), std::string::npos) << run.out;
 }
 
+// The mock takes no compression. Connections that were up before the start are told of too.
+TEST(WebSocketE2eTest, CompressionThatIsNotTakenIsSaid) {
+  Mock mock;
+  const RunOutcome asking = TidemarkRun({"-c", "2", "-n", "10", "--deflate", "--data", "x", Ws(mock.Url("/ws"))});
+  const RunOutcome listening =
+      TidemarkRun({"-c", "2", "-d", "1s", "--listen", "--deflate", Ws(mock.Url("/mock/stream=50ms"))});
+  for (const RunOutcome& run : {asking, listening})
+    EXPECT_NE(run.out.find("before the start: connections whose target did not take the compression 2"),
+              std::string::npos)
+        << run.out;
+}
+
+// What is opened anew on purpose goes to the next address each time.
+TEST(WebSocketE2eTest, ChurnGoesToAllAddresses) {
+  const ThreeAddresses addresses(true);
+  addresses.third->process().Signal(SIGCONT);
+  TempDir dir;
+  Spill(dir / "plan.yaml", "target: ws://three.test:" + addresses.port +
+                               "/mock/stream=50ms\nsweep: {connections: [1], duration: 2s}\n"
+                               "web_socket: {listen: {hold: 200ms}}\n");
+  std::vector<std::string> arguments = addresses.Flags();
+  arguments.push_back(dir / "plan.yaml");
+  const RunOutcome run = TidemarkRun(arguments);
+  EXPECT_EQ(run.code, 0) << run.err;
+  const Mock* const mocks[] = {&addresses.first, addresses.second.get(), addresses.third.get()};
+  for (const Mock* mock : mocks) EXPECT_GE(Int(mock->Truth(), "upgraded"), 2);
+}
+
 TEST(WebSocketE2eTest, WhatIsWrongIsSaidInALine) {
   Mock mock;
   const auto fails = [](std::vector<std::string> arguments, int code, const std::string& text) {
