@@ -35,16 +35,16 @@ struct MessageDeflate::State {
 };
 
 absl::Status MessageDeflate::CheckAnswer(absl::string_view extensions) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(extensions, ';');
   const auto is_ours = [](absl::string_view extension) {
     const std::pair<absl::string_view, absl::string_view> name = absl::StrSplit(extension, absl::MaxSplits(';', 1));
     return absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(name.first), "permessage-deflate");
   };
   const std::vector<absl::string_view> all = absl::StrSplit(extensions, ',');
-  if (std::count_if(all.begin(), all.end(), is_ours) > 1)
-    return absl::InvalidArgumentError("the server answered permessage-deflate more than once");
-  if (all.size() > 1 || !absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(parts[0]), "permessage-deflate"))
+  const auto ours = std::count_if(all.begin(), all.end(), is_ours);
+  if (ours > 1) return absl::InvalidArgumentError("the server answered permessage-deflate more than once");
+  if (ours == 0 || all.size() > 1)
     return absl::InvalidArgumentError("the server chose an extension that was not offered");
+  const std::vector<absl::string_view> parts = absl::StrSplit(extensions, ';');
   const auto fail = [](absl::string_view name, absl::string_view what) {
     return absl::InvalidArgumentError(
         absl::StrCat("the server answered permessage-deflate with '", InertText(name, 64), "', ", what));

@@ -154,15 +154,15 @@ std::vector<std::string> AddressCounts::WithoutSuccess(bool is_listening) const 
   return names;
 }
 
-std::vector<SilentAddress> AddressCounts::Silent(absl::Span<const std::uint64_t> answers, std::uint32_t patience,
-                                                 bool where_none_failed) const {
+SilentAddresses AddressCounts::Silent(absl::Span<const std::uint64_t> answers, std::uint32_t patience,
+                                      bool where_none_failed) const {
   // Answers that come in batches come with gaps: a silence is longer than any of them, and lacks so many.
   constexpr std::uint32_t kGaps = 2;
   constexpr double kMissing = 20;
   const auto length = static_cast<std::uint32_t>(answers.size());
   double all = 0;
   for (const auto& [address, sum] : sums_) all += static_cast<double>(sum.succeeded);
-  std::vector<SilentAddress> silent;
+  SilentAddresses silent;
   for (const auto& [address, sum] : sums_) {
     const std::uint32_t from = sum.served.End();
     if (sum.served.IsEmpty() || from >= length || address == kOthers) continue;
@@ -170,8 +170,7 @@ std::vector<SilentAddress> AddressCounts::Silent(absl::Span<const std::uint64_t>
     const std::uint32_t gap = std::max(sum.served.LongestGap(), sum.served.width());
     if (length - from <= std::max(patience, kGaps * gap)) continue;
     const double others = std::accumulate(answers.begin() + from, answers.end(), 0.0);
-    if (static_cast<double>(sum.succeeded) / all * others >= kMissing)
-      silent.push_back({.address = address, .from = from});
+    if (static_cast<double>(sum.succeeded) / all * others >= kMissing) silent.emplace(address, from);
   }
   return silent;
 }

@@ -52,11 +52,8 @@ struct AddressTally {
   static std::uint32_t IndexIn(absl::string_view name, std::vector<std::string>* names);
 };
 
-// An address that served somebody, and from a second on nobody, while others were served.
-struct SilentAddress {
-  std::string address;
-  std::uint32_t from = 0;  // since T0, seconds
-};
+// Addresses that served somebody, and from a second on nobody, while others were served; that second, since T0.
+using SilentAddresses = std::map<std::string, std::uint32_t>;
 
 // By address, over agents and intervals. Adding is commutative and associative as long as no limit is reached.
 // Threads: one.
@@ -82,8 +79,7 @@ class AddressCounts {
   // Addresses that failed since their last success, or, `where_none_failed`, did not, and had no other until the end of
   // the point, where many were to be expected. `answers`: successes, or messages, of all addresses in each second of
   // the point. A silence of no more than `patience` seconds is nobody's.
-  std::vector<SilentAddress> Silent(absl::Span<const std::uint64_t> answers, std::uint32_t patience,
-                                    bool where_none_failed) const;
+  SilentAddresses Silent(absl::Span<const std::uint64_t> answers, std::uint32_t patience, bool where_none_failed) const;
 
   bool operator==(const AddressCounts&) const = default;
 

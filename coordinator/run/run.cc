@@ -65,6 +65,13 @@ bool IsBusy(const proto::Failure& failure) {
   return failure.exit_code() == kExitAgents && absl::StartsWith(failure.message(), "the agent is busy with ");
 }
 
+const char* TlsRemedy(absl::string_view error, bool is_insecure) {
+  if (absl::StrContains(error, "wrong version number")) return "what came is no TLS: http:// and ws:// go without";
+  if (absl::StrContains(error, "unexpected eof")) return "does the target speak TLS at this port?";
+  if (is_insecure) return "does the target speak TLS as it is asked to?";
+  return "check the certificate and --cacert, or use --insecure";
+}
+
 }  // namespace
 
 Run::Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* events, Progress* progress,
@@ -336,11 +343,7 @@ bool Run::TargetAnswers(const PointResult& point) {
   if (most == nullptr) return true;
   const char* remedy = "is the server running, and the port right?";
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kTlsFailed))
-    remedy = absl::StrContains(most->text(), "wrong version number")
-                 ? "what came is no TLS: http:// and ws:// go without"
-             : absl::StrContains(most->text(), "unexpected eof") ? "does the target speak TLS at this port?"
-             : plan_.tls().insecure()                            ? "does the target speak TLS as it is asked to?"
-                                      : "check the certificate and --cacert, or use --insecure";
+    remedy = TlsRemedy(most->text(), plan_.tls().insecure());
   if (absl::StrContains(most->text(), kCertificateRequired.label)) remedy = kClientCertificateRemedy;
   if (most->result() == static_cast<std::uint32_t>(ConnectResult::kUpgradeFailed))
     remedy = "does it serve WebSockets at this path, with these headers?";

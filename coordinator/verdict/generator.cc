@@ -202,8 +202,8 @@ void WeighHeld(const PointFacts& facts, std::vector<Reason>* reasons, std::vecto
 
 // An open loop whose requests waited for connections that the plan's rate did not let us make.
 void WeighConnectRate(const PointFacts& facts, std::vector<Reason>* reasons, std::vector<std::string>* notes) {
-  if (!facts.is_open_loop || facts.counters.planned == 0 || !IsAtConnectRate(facts)) return;
-  const double waited = 1 - static_cast<double>(facts.pacing->count()) / static_cast<double>(facts.counters.planned);
+  if (!facts.is_open_loop || !IsAtConnectRate(facts)) return;
+  const double waited = ShareThatWaited(facts);
   if (waited <= gate::kMayWait) return;
   Weigh(waited,
         absl::StrFormat("%.1f %% of the requests waited for a connection, and those were made at --connect-rate %s",
@@ -227,6 +227,12 @@ void WeighShortages(const PointFacts& facts, std::vector<Reason>* reasons) {
 
 std::uint64_t KeptBack(const PointFacts& facts) {
   return facts.counters.never_sent[static_cast<std::size_t>(NeverSent::kHeld)];
+}
+
+double ShareThatWaited(const PointFacts& facts) {
+  const std::uint64_t held = KeptBack(facts);
+  if (held >= facts.counters.planned) return 0;
+  return 1 - static_cast<double>(facts.pacing->count()) / static_cast<double>(facts.counters.planned - held);
 }
 
 bool IsAtConnectRate(const PointFacts& facts) {

@@ -18,6 +18,8 @@ WorkerTime WorkerTimeOf(const PointFacts& facts);
 
 // Slots that were due and never sent, since a ceiling or the rate of new connections kept their connections back.
 std::uint64_t KeptBack(const PointFacts& facts);
+// Open loop: of the slots that we did not keep back, the share that found no free connection when they were due.
+double ShareThatWaited(const PointFacts& facts);
 // Whether connections, which requests needed, were made as fast as the plan allows.
 bool IsAtConnectRate(const PointFacts& facts);
 

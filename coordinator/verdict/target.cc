@@ -154,14 +154,13 @@ void WeighAddresses(const PointFacts& facts, std::vector<Reason>* reasons) {
     if (facts.is_listening && sum.established != 0) absl::StrAppend(&text, ", no message came");
     reasons->push_back({.effect = 1.0 / static_cast<double>(count), .text = std::move(text)});
   }
-  for (const SilentAddress& silent : facts.silent) {
+  for (const auto& [address, from] : facts.silent) {
     const std::uint32_t seconds = facts.windows->back().second + 1;
-    reasons->push_back({.effect = static_cast<double>(seconds - silent.from) /
-                                  (static_cast<double>(seconds) * static_cast<double>(count)),
-                        .text = absl::StrCat(silent.address, ", one of ", count, " addresses, served nobody from ",
-                                             FromSecond(facts, silent.from), " on, after ",
-                                             FormatCount(facts.addresses->sums().at(silent.address).succeeded),
-                                             facts.is_listening ? " messages" : " successes")});
+    reasons->push_back(
+        {.effect = static_cast<double>(seconds - from) / (static_cast<double>(seconds) * static_cast<double>(count)),
+         .text = absl::StrCat(address, ", one of ", count, " addresses, served nobody from ", FromSecond(facts, from),
+                              " on, after ", FormatCount(facts.addresses->sums().at(address).succeeded),
+                              facts.is_listening ? " messages" : " successes")});
   }
 }
 
@@ -186,7 +185,7 @@ std::vector<Reason> WhyTargetLimited(const PointFacts& facts) {
   if (held >= facts.counters.planned) return {};
   const auto planned = static_cast<double>(facts.counters.planned - held);
   const double unsent = 1 - static_cast<double>(facts.counters.sent) / planned;
-  const double waited = 1 - static_cast<double>(facts.pacing->count()) / planned;
+  const double waited = ShareThatWaited(facts);
   if (1 - unsent < gate::kSent) {
     return {{.effect = unsent,
              .text = absl::StrFormat("%.1f %% of the requests that were due could not be sent", unsent * 100)}};

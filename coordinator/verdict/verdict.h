@@ -117,7 +117,7 @@ struct PointFacts {
   std::vector<Second> seconds = {};  // what became of each
   const StatusCounts* statuses = nullptr;
   const AddressCounts* addresses = nullptr;  // of the target, before the start too
-  std::vector<SilentAddress> silent = {};    // of them
+  SilentAddresses silent = {};               // of them
   StatusSet success = {};                    // statuses that are one
   std::vector<MixFacts> mix = {};
   bool has_availability = false;          // connections are to stay up

@@ -158,8 +158,8 @@ class SilentAddressTest : public testing::Test {
     const auto silent = counts_.Silent(answers_, patience, where_none_failed);
     if (silent.empty()) return 0;
     EXPECT_EQ(silent.size(), 1u);
-    EXPECT_EQ(silent[0].address, "b:80");
-    return silent[0].from;
+    EXPECT_EQ(silent.begin()->first, "b:80");
+    return silent.begin()->second;
   }
 
   AddressCounts counts_;

@@ -60,12 +60,12 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .seconds = seconds,
                    .statuses = &sums.statuses,
                    .addresses = &sums.addresses,
+                   .silent = sums.silent,
                    .success = *ParseStatusSet(plan.expect_status()),  // the plan is valid
                    .has_availability = !plan.sweep().new_connection(),
                    .max_failures = MaxFailures(plan)};
   if (plan.sweep().new_connection() || plan.sweep().reconnect_after() != 0)
     facts.connect_rate = plan.sweep().connect_rate();
-  for (const auto& [address, from] : sums.silent) facts.silent.push_back({.address = address, .from = from});
   const double time_ns = static_cast<double>(point.connections) * sums.duration_s * 1e9;
   const proto::Listen& listen = plan.web_socket().listen();
   if (facts.has_availability && plan.sweep().has_duration() && !listen.has_hold() && !listen.has_storm() && time_ns > 0)

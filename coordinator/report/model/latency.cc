@@ -17,19 +17,26 @@
 namespace tidemark {
 namespace {
 
+// The quantiles that are printed, and the field of each.
+struct QuantileRow {
+  const char* name;
+  std::uint64_t numerator;
+  std::uint64_t denominator;
+
+  const google::protobuf::FieldDescriptor* Field() const { return proto::Latency::descriptor()->FindFieldByName(name); }
+  bool IsMax() const { return numerator == denominator; }
+};
+constexpr QuantileRow kQuantiles[] = {{"p50_us", 50, 100}, {"p90_us", 90, 100},      {"p95_us", 95, 100},
+                                      {"p99_us", 99, 100}, {"p99_9_us", 999, 1'000}, {"p99_99_us", 9'999, 10'000},
+                                      {"max_us", 1, 1}};
+
 // A sample knows no least and no largest, and no quantile with too few values beyond it.
 void LeaveOutWhatASampleLacks(proto::Latency* sample) {
   sample->clear_min_us();
-  struct Quantile {
-    double beyond;  // the share of all values
-    void (proto::Latency::*clear)();
-  };
-  for (const Quantile& quantile :
-       {Quantile{0.5, &proto::Latency::clear_p50_us}, Quantile{0.1, &proto::Latency::clear_p90_us},
-        Quantile{0.05, &proto::Latency::clear_p95_us}, Quantile{0.01, &proto::Latency::clear_p99_us},
-        Quantile{0.001, &proto::Latency::clear_p99_9_us}, Quantile{0.0001, &proto::Latency::clear_p99_99_us},
-        Quantile{0, &proto::Latency::clear_max_us}}) {
-    if (static_cast<double>(sample->count()) * quantile.beyond < gate::kBeyond) (sample->*quantile.clear)();
+  for (const QuantileRow& row : kQuantiles) {
+    const double beyond =
+        static_cast<double>(sample->count() * (row.denominator - row.numerator)) / static_cast<double>(row.denominator);
+    if (beyond < gate::kBeyond) sample->GetReflection()->ClearField(sample, row.Field());
   }
 }
 
@@ -44,25 +51,17 @@ proto::Latency SummariseLatency(const Histogram& complete, const Histogram* cens
     merged->Add(*censored);
   }
   const Histogram& all = merged ? *merged : complete;
-  const auto put = [&](const char* name, std::uint64_t numerator, std::uint64_t denominator,
-                       void (proto::Latency::*set)(double)) {
-    if (all.count() == 0) return;
-    const Nanos value = all.Quantile(numerator, denominator);
-    (out.*set)(Micros(value));
-    if (has_bounds && value >= censored->min()) out.add_at_least(name);
-  };
   out.set_count(complete.count());
   if (complete.count() != 0) {
     out.set_mean_us(complete.Mean() / 1e3);
     out.set_min_us(Micros(complete.min()));
   }
-  put("p50_us", 50, 100, &proto::Latency::set_p50_us);
-  put("p90_us", 90, 100, &proto::Latency::set_p90_us);
-  put("p95_us", 95, 100, &proto::Latency::set_p95_us);
-  put("p99_us", 99, 100, &proto::Latency::set_p99_us);
-  put("p99_9_us", 999, 1000, &proto::Latency::set_p99_9_us);
-  put("p99_99_us", 9999, 10000, &proto::Latency::set_p99_99_us);
-  put("max_us", 1, 1, &proto::Latency::set_max_us);
+  for (const QuantileRow& row : kQuantiles) {
+    if (all.count() == 0) break;
+    const Nanos value = all.Quantile(row.numerator, row.denominator);
+    out.GetReflection()->SetDouble(&out, row.Field(), Micros(value));
+    if (has_bounds && value >= censored->min()) out.add_at_least(row.name);
+  }
   out.set_overflow(complete.overflow());
   out.set_clock_error(complete.clock_error());
   if (censored != nullptr) {
@@ -99,21 +98,15 @@ void FillLatencies(const Sums& sums, proto::Point* out) {
 void FillIntervals(const Merger& merger, double duration_s, proto::Latency* out) {
   std::vector<Histogram> windows = SecondsOf(merger);
   windows.resize(std::min(windows.size(), static_cast<std::size_t>(std::ceil(duration_s))));
-  struct Quantile {
-    const char* name;
-    std::uint64_t numerator;
-    std::uint64_t denominator;
-  };
-  for (const auto& [name, numerator, denominator] :
-       {Quantile{"p50_us", 50, 100}, Quantile{"p90_us", 90, 100}, Quantile{"p95_us", 95, 100},
-        Quantile{"p99_us", 99, 100}, Quantile{"p99_9_us", 999, 1000}, Quantile{"p99_99_us", 9999, 10000}}) {
-    const std::optional<Interval> interval = BatchInterval(windows, numerator, denominator);
+  for (const QuantileRow& row : kQuantiles) {
+    if (row.IsMax()) continue;
+    const std::optional<Interval> interval = BatchInterval(windows, row.numerator, row.denominator);
     if (!interval) {
-      out->add_too_few(name);
+      out->add_too_few(row.name);
       continue;
     }
     proto::Interval* const entry = out->add_intervals();
-    entry->set_name(name);
+    entry->set_name(row.name);
     entry->set_low_us(interval->low / 1e3);
     entry->set_high_us(interval->high / 1e3);
   }

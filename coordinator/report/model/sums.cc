@@ -9,7 +9,7 @@ namespace tidemark {
 namespace {
 
 // Those of the point's addresses that served nobody any more from a second on.
-std::vector<SilentAddress> SilentAddressesOf(const AddressCounts& addresses, const Merger& merger) {
+SilentAddresses SilentAddressesOf(const AddressCounts& addresses, const Merger& merger) {
   std::vector<std::uint64_t> answers;
   for (const WindowSum& window : merger.windows()) {
     answers.resize(window.second + 1);
@@ -71,8 +71,7 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, const std::vect
   AddressCounts addresses = point.warmup_addresses;
   addresses.Add(merger.addresses());
   sums->addresses.Add(addresses);
-  for (const SilentAddress& silent : SilentAddressesOf(addresses, merger))
-    sums->silent.emplace(silent.address, silent.from);
+  sums->silent.merge(SilentAddressesOf(addresses, merger));
   for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);

@@ -25,8 +25,8 @@ struct Sums {
   Counters warmup;
   StatusCounts statuses;
   StatusCounts warmup_statuses;
-  AddressCounts addresses;                      // before the start too
-  std::map<std::string, std::uint32_t> silent;  // of them, since when in some point, seconds
+  AddressCounts addresses;  // before the start too
+  SilentAddresses silent;   // of them, in some point
   std::array<Histogram, kMetricCount> histograms;
   double duration_s = 0;
   std::uint64_t dead_seconds = 0;
