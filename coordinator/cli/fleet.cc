@@ -3,11 +3,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/exit_code.h"
 #include "common/plan/split.h"
 #include "common/status_macros.h"
+#include "coordinator/cli/fail.h"
 #include "coordinator/run/agent_link.h"
 
 namespace tidemark {
+
+int FailForWantOfAgents(const absl::Status& status) {
+  return Fail(absl::IsInvalidArgument(status) ? kExitUsage : kExitAgents, status.message());
+}
 
 absl::StatusOr<Fleet> GatherFleet(const AgentOptions& options) {
   Fleet fleet;

@@ -20,6 +20,9 @@ struct Fleet {
 // Errors: InvalidArgument (an address, an allowed target); others as FindAgents.
 absl::StatusOr<Fleet> GatherFleet(const AgentOptions& options);
 
+// Says why there are none; the exit code of that.
+int FailForWantOfAgents(const absl::Status& status);
+
 // Whether they may hold the plan's connections; local ports are checked once the target is resolved, see Run.
 // Errors: ResourceExhausted naming the agent and the remedy.
 absl::Status CheckCapacity(const proto::Plan& plan, const std::vector<FoundAgent>& agents);

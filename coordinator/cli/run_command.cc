@@ -108,8 +108,7 @@ int RunCommand(const RunOptions& options) {
   const SignalWatcher signals(&events);
 
   auto fleet = GatherFleet(options.agents);
-  if (!fleet.ok())
-    return Fail(absl::IsInvalidArgument(fleet.status()) ? kExitUsage : kExitAgents, fleet.status().message());
+  if (!fleet.ok()) return FailForWantOfAgents(fleet.status());
   if (const absl::Status status = CheckCapacity(options.plan, fleet->agents); !status.ok())
     return Fail(kExitUsage, status.message());
   if (options.is_dry_run) {

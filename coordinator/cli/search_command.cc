@@ -234,8 +234,7 @@ int SearchCommand(const RunOptions& options) {
   RunEvents events;
   const SignalWatcher signals(&events);
   auto fleet = GatherFleet(options.agents);
-  if (!fleet.ok())
-    return Fail(absl::IsInvalidArgument(fleet.status()) ? kExitUsage : kExitAgents, fleet.status().message());
+  if (!fleet.ok()) return FailForWantOfAgents(fleet.status());
   if (const std::string remark = RemarkOnUnusedProxy(options.plan, std::getenv); !remark.empty()) Fail(0, remark);
   Searcher searcher(options, fleet->agents, &events);
   const proto::SearchReport report = searcher.Execute();

@@ -43,61 +43,67 @@ TEST(SignalsTest, AnAgentKilledMidRunLeavesAPartialPointThatStillAddsUp) {
       0);
 }
 
-TEST(SignalsTest, ACoordinatorThatDiesStopsItsAgents) {
+// A run by an agent of its own, under way.
+struct RunUnderWay {
+  explicit RunUnderWay(const std::string& duration)
+      : process({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", duration,
+                 mock.Url("/mock/delay=1ms")}) {
+    WaitForAnswers(mock, 200, &process);
+  }
+  // What a run that begins now ends with.
+  int ExitCodeOfTheNext() const {
+    return TidemarkRun({"--agents", agent.address(), "-c", "4", "-n", "100", mock.Url()}).code;
+  }
+
   Mock mock;
   Agent agent;
-  Process process(
-      {TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
-  WaitForAnswers(mock, 200, &process);
-  process.Signal(SIGKILL);
-  process.Wait();
+  Process process;
+};
+
+TEST(SignalsTest, ACoordinatorThatDiesStopsItsAgents) {
+  RunUnderWay run("60s");
+  run.process.Signal(SIGKILL);
+  run.process.Wait();
   // Within the lease; here the kernel closes the connection at once.
   std::int64_t before = -1;
   for (int i = 0; i < 60; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    const std::int64_t now = Int(mock.Truth(), "parsed");
+    const std::int64_t now = Int(run.mock.Truth(), "parsed");
     if (now == before) break;
     before = now;
   }
-  EXPECT_EQ(Int(mock.Truth(), "parsed"), before);
-  EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
+  EXPECT_EQ(Int(run.mock.Truth(), "parsed"), before);
+  EXPECT_EQ(run.ExitCodeOfTheNext(), 0);
 }
 
 // A coordinator that hangs keeps its connections open: the lease of 3 s ends what it started.
 TEST(SignalsTest, ACoordinatorThatHangsLosesItsAgents) {
-  Mock mock;
-  Agent agent;
-  Process process(
-      {TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
-  WaitForAnswers(mock, 200, &process);
-  process.Signal(SIGSTOP);
+  RunUnderWay run("60s");
+  run.process.Signal(SIGSTOP);
   std::this_thread::sleep_for(std::chrono::milliseconds(4'000));
-  const std::int64_t before = Int(mock.Truth(), "parsed");
+  const std::int64_t before = Int(run.mock.Truth(), "parsed");
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  EXPECT_EQ(Int(mock.Truth(), "parsed"), before);
-  EXPECT_NE(agent.process().Err().find("the coordinator was silent for 3 s"), std::string::npos);
-  EXPECT_EQ(TidemarkRun({"--agents", agent.address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
-  process.Signal(SIGCONT);
-  EXPECT_EQ(process.Wait(std::chrono::seconds(15)), 3) << process.Err();
-  EXPECT_NE(process.Err().find("this coordinator stood still itself, for "), std::string::npos) << process.Err();
-  EXPECT_NE(process.Out().find(" PARTIAL"), std::string::npos) << process.Out();
+  EXPECT_EQ(Int(run.mock.Truth(), "parsed"), before);
+  EXPECT_NE(run.agent.process().Err().find("the coordinator was silent for 3 s"), std::string::npos);
+  EXPECT_EQ(run.ExitCodeOfTheNext(), 0);
+  run.process.Signal(SIGCONT);
+  EXPECT_EQ(run.process.Wait(std::chrono::seconds(15)), 3) << run.process.Err();
+  EXPECT_NE(run.process.Err().find("this coordinator stood still itself, for "), std::string::npos)
+      << run.process.Err();
+  EXPECT_NE(run.process.Out().find(" PARTIAL"), std::string::npos) << run.process.Out();
 }
 
 // What came while it was stopped lay unread: no agent is late for that.
 TEST(SignalsTest, ACoordinatorThatHangsForLessThanALeaseLosesNobody) {
-  Mock mock;
-  Agent agent;
-  Process process(
-      {TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "6s", mock.Url("/mock/delay=1ms")});
-  WaitForAnswers(mock, 200, &process);
+  RunUnderWay run("6s");
   for (int i = 0; i < 2; ++i) {
-    process.Signal(SIGSTOP);
+    run.process.Signal(SIGSTOP);
     std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
-    process.Signal(SIGCONT);
+    run.process.Signal(SIGCONT);
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
-  EXPECT_EQ(process.Wait(std::chrono::seconds(15)), 0) << process.Err();
-  EXPECT_EQ(process.Out().find(" PARTIAL"), std::string::npos) << process.Out();
+  EXPECT_EQ(run.process.Wait(std::chrono::seconds(15)), 0) << run.process.Err();
+  EXPECT_EQ(run.process.Out().find(" PARTIAL"), std::string::npos) << run.process.Out();
 }
 
 TEST(SignalsTest, AnAgentThatHangsIsLostInTimeAndStopsWhenItWakes) {
