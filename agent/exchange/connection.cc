@@ -35,6 +35,8 @@ std::string AlertText(int alert) {
 }
 
 constexpr std::uint32_t kEnding = EPOLLERR | EPOLLHUP | EPOLLRDHUP;
+// The soonest that a peer sends again what was lost and nothing followed (Linux: TCP_RTO_MIN).
+constexpr Nanos kLeastRetransmission = 200 * kMillisecond;
 // The path of a stamped connection is looked at so often at most, and where a request took unusually long.
 constexpr Nanos kPathInterval = 4 * kMillisecond;
 constexpr char kClosedIdle[] = "the peer closed an idle connection";
@@ -578,7 +580,9 @@ bool Connection::LookAtPath(Nanos wire, bool* has_lost) {
   recorder.counters.resent_segments += path.resent - path_.resent;
   recorder.counters.segments_out_of_order += path.out_of_order - path_.out_of_order;
   recorder.counters.window_limited_ns += static_cast<std::uint64_t>(path.window_limited - path_.window_limited);
-  *has_lost = wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order);
+  const bool has_lost_answer = path.needless != path_.needless && wire >= kLeastRetransmission;
+  *has_lost = wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order ||
+                                 has_lost_answer);
   path_ = path;
   return true;
 }

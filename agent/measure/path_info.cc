@@ -18,6 +18,7 @@ bool ReadPath(int fd, PathInfo* path) {
   *path = {.least_rtt = info.tcpi_min_rtt * kMicrosecond,
            .rtt = info.tcpi_rtt * kMicrosecond,
            .resent = info.tcpi_total_retrans - std::min(info.tcpi_total_retrans, info.tcpi_dsack_dups),
+           .needless = info.tcpi_dsack_dups,
            .out_of_order = info.tcpi_rcv_ooopack,
            .window_limited = static_cast<Nanos>(info.tcpi_rwnd_limited) * kMicrosecond};
   return true;

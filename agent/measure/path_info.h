@@ -13,6 +13,8 @@ struct PathInfo {
   Nanos rtt = 0;        // ... and smoothed; it holds what the peer's delayed acknowledgements add
   // Segments that were sent again, but for those that the peer had had: no loss, but a late acknowledgement.
   std::uint32_t resent = 0;
+  // Those that it had had: its acknowledgement was late, or it was lost, with the answer that it came with.
+  std::uint32_t needless = 0;
   std::uint32_t out_of_order = 0;  // segments that came before others that were missing
   Nanos window_limited = 0;        // in which there was data to send, and no room at the peer's
 };

@@ -55,6 +55,7 @@ TEST(PathInfoTest, WhatWasSentAgainNeedlesslyIsNoLoss) {
   for (int i = 0; i < 200 && (!ReadPath(ours, &path) || path.resent != 0); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(path.resent, 0u);
+  EXPECT_GT(path.needless, 0u);
   EXPECT_GT(path.least_rtt, 0);
   for (const int fd : {ours, theirs, listener.fd}) close(fd);
 }
