@@ -161,7 +161,7 @@ constexpr absl::string_view ListOf(Shown shown) {
 constexpr RowNeed kRowNeeds[] = {
 #define METRIC(name, json, label, bounded_by, need) {"Point.", json, Need::k##need},
 #include "common/stats/metrics.def"
-#define COUNTER(field, shown, label, need) \
+#define COUNTER(field, shown, label, need, quantity) \
   {ListOf(Shown::shown), #field, Need::k##need}, {"counters.", #field, Need::k##need},
 #include "common/stats/counters.def"
 #define OUTCOME(name, json, label, need) {"outcomes.", json, Need::k##need},

@@ -18,6 +18,13 @@ void HistogramFacts::Add(const HistogramFacts& other) {
   clock_error += other.clock_error;
 }
 
+Histogram::Histogram() : slots_(HistogramLayout::kSlotCount) {}
+Histogram::~Histogram() = default;
+Histogram::Histogram(const Histogram&) = default;
+Histogram::Histogram(Histogram&&) noexcept = default;
+Histogram& Histogram::operator=(const Histogram&) = default;
+Histogram& Histogram::operator=(Histogram&&) noexcept = default;
+
 void Histogram::Add(const Histogram& other) {
   for (std::uint32_t slot = other.first_slot_; slot <= other.last_slot_; ++slot) slots_[slot] += other.slots_[slot];
   first_slot_ = std::min(first_slot_, other.first_slot_);

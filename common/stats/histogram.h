@@ -87,7 +87,13 @@ struct ZeroedAllocator {
 // adding and clearing cost what was recorded, not what could be.
 class Histogram {
  public:
-  Histogram() : slots_(HistogramLayout::kSlotCount) {}
+  Histogram();
+  // Here they would be compiled, a loop over all slots each, wherever one is used.
+  ~Histogram();
+  Histogram(const Histogram&);
+  Histogram(Histogram&&) noexcept;
+  Histogram& operator=(const Histogram&);
+  Histogram& operator=(Histogram&&) noexcept;
 
   // Records one value. Never allocates.
   void Record(Nanos value) {

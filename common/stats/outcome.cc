@@ -139,7 +139,7 @@ std::uint64_t Counters::Complete() const {
 }
 
 void Counters::Add(const Counters& other) {
-#define COUNTER(field, shown, label, need) field += other.field;
+#define COUNTER(field, shown, label, need, quantity) field += other.field;
 #include "common/stats/counters.def"
   AddAll(never_sent, other.never_sent);
   AddAll(outcomes, other.outcomes);

@@ -111,7 +111,7 @@ NeverSent NeverSentOf(ConnectResult result);
 
 // What is counted per request. All sums are since some start; plain integers, so that adding is exact.
 struct Counters {
-#define COUNTER(field, shown, label, need) std::uint64_t field = 0;
+#define COUNTER(field, shown, label, need, quantity) std::uint64_t field = 0;
 #include "common/stats/counters.def"
   std::array<std::uint64_t, kNeverSentCount> never_sent{};
   std::array<std::uint64_t, kOutcomeCount> outcomes{};
@@ -139,14 +139,26 @@ struct Counters {
 
 // See common/stats/counters.def.
 enum class Shown : std::uint8_t { kAccount, kWebSocket, kPart };
+// What a counter counts, by what bounds it in a time.
+enum class Quantity : std::uint8_t {
+  kEvents,      // what a worker handles one after another
+  kBytes,       // what it moves
+  kUpTime,      // ns of connections, from T0 on ...
+  kLifeTime,    // ... or from when they were established
+  kFlightTime,  // ns of requests in flight
+  kThreadTime,  // ns of workers
+  kAnything,    // a hash
+};
 struct CounterRow {
   absl::string_view name;
   Shown shown;
   absl::string_view label;
   std::uint64_t Counters::*field;
+  Quantity quantity;
 };
 inline constexpr CounterRow kCounterRows[] = {
-#define COUNTER(field, shown, label, need) {#field, Shown::shown, label, &Counters::field},
+#define COUNTER(field, shown, label, need, quantity) \
+  {#field, Shown::shown, label, &Counters::field, Quantity::k##quantity},
 #include "common/stats/counters.def"
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "absl/numeric/int128.h"
 #include "absl/strings/str_cat.h"
@@ -83,28 +84,110 @@ std::uint64_t PartOf(long double slots, std::int64_t streams, bool is_poisson) {
   return static_cast<std::uint64_t>(std::min(std::ceil(most), static_cast<long double>(kMaxRequestsPerPoint)));
 }
 
-// What volume and physics bound, of a phase that has taken `time`.
-absl::Status CheckVolumes(const Counters& counters, int workers, std::int64_t connections, Nanos time) {
-  const Nanos worked = time * std::max(1, workers);
-  const std::uint64_t most = static_cast<std::uint64_t>(worked / kPerRequest);
-  constexpr absl::string_view kWorkers = "its workers make in that time";
-  const std::pair<absl::string_view, std::uint64_t> counts[] = {
-      {"sent", counters.sent},   {"messages", counters.messages},
-      {"pings", counters.pings}, {"pongs_sent", counters.pongs_sent},
-      {"pongs", counters.pongs}, {"client_pings", counters.client_pings}};
-  for (const auto& [name, count] : counts) {
-    if (absl::Status status = Check(name, count, most, kWorkers); !status.ok()) return status;
+// What bounds the figures of a phase: the time that it took, how much there was of what counts, and what was allowed.
+struct Means {
+  Nanos time = 0;     // that workers had
+  Nanos counted = 0;  // ... of it, after T0
+  std::int64_t workers = 1;
+  std::int64_t connections = 0;
+  std::int64_t in_flight = 0;  // requests that they hold at once
+  Ceilings ceilings;
+};
+
+Means MeansOf(const proto::Plan& plan, const PointShare& share, int workers, const Ceilings& ceilings, Nanos time,
+              Nanos counted) {
+  return {.time = time,
+          .counted = counted,
+          .workers = std::max(1, workers),
+          .connections = share.connections,
+          .in_flight = share.connections * PipelineOf(plan),
+          .ceilings = ceilings};
+}
+
+std::uint64_t MostOf(Quantity quantity, const Means& means) {
+  constexpr std::uint64_t kNoBound = std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t worked = Product(means.workers, means.time);
+  switch (quantity) {
+    case Quantity::kEvents:
+      return worked / kPerRequest;
+    case Quantity::kBytes:
+      return worked > kNoBound / kBytesPerNano ? kNoBound : worked * kBytesPerNano;
+    case Quantity::kUpTime:
+      return Product(means.connections, means.counted);
+    case Quantity::kLifeTime:
+      return Product(means.connections, means.time);
+    case Quantity::kFlightTime:
+      return Product(means.in_flight, means.counted);
+    case Quantity::kThreadTime:
+      return Product(means.workers, means.counted);
+    case Quantity::kAnything:
+      break;
   }
-  const absl::uint128 bytes = absl::uint128(static_cast<std::uint64_t>(worked)) * kBytesPerNano;
-  if (absl::Status status = Check("bytes_sent", counters.bytes_sent, bytes, kWorkers); !status.ok()) return status;
-  if (absl::Status status = Check("bytes_received", counters.bytes_received, bytes, kWorkers); !status.ok())
-    return status;
+  return kNoBound;
+}
+
+constexpr absl::string_view OwnersOf(Quantity quantity) {
+  const bool is_of_connections =
+      quantity == Quantity::kUpTime || quantity == Quantity::kLifeTime || quantity == Quantity::kFlightTime;
+  return is_of_connections                   ? "its connections have"
+         : quantity == Quantity::kThreadTime ? "its workers have"
+                                             : "its workers make in that time";
+}
+
+// What a ceiling of so many a second lets through in `time`.
+std::uint64_t Through(double ceiling, Nanos time) {
+  const double most = std::ceil(ceiling * static_cast<double>(time) / 1e9 + std::max(1.0, ceiling / 10));
+  return most < 1e18 ? static_cast<std::uint64_t>(most) : std::numeric_limits<std::uint64_t>::max();
+}
+
+// What volume and physics bound, and what the agent's own ceilings do.
+absl::Status CheckVolumes(const Counters& counters, const Means& means) {
+  for (const CounterRow& row : kCounterRows) {
+    const absl::Status status =
+        Check(row.name, counters.*row.field, MostOf(row.quantity, means), OwnersOf(row.quantity));
+    if (!status.ok()) return status;
+  }
+  const std::uint64_t most = MostOf(Quantity::kEvents, means);
+  for (const std::uint64_t count : counters.closings) {
+    if (absl::Status status = Check("a count of closings", count, most, OwnersOf(Quantity::kEvents)); !status.ok())
+      return status;
+  }
+  for (const std::uint64_t count : counters.tls_alerts) {
+    if (absl::Status status = Check("a count of TLS alerts", count, most, OwnersOf(Quantity::kEvents)); !status.ok())
+      return status;
+  }
   absl::uint128 attempts = 0;
   for (const std::uint64_t count : counters.connects) attempts += count;
-  return Check(
-      "connections opened", attempts,
-      absl::uint128(static_cast<std::uint64_t>(connections)) + static_cast<std::uint64_t>(worked / kPerConnect),
-      kWorkers);
+  const absl::Status opened =
+      Check("connections opened", attempts,
+            absl::uint128(static_cast<std::uint64_t>(means.connections)) + most * kPerRequest / kPerConnect,
+            "its workers make in that time");
+  if (!opened.ok()) return opened;
+  const Ceilings& ceilings = means.ceilings;
+  if (ceilings.max_rate > 0) {
+    const absl::uint128 sent = absl::uint128(counters.sent) + counters.client_pings + counters.redirects_followed;
+    const absl::Status status = Check("requests, redirects and pings sent", sent,
+                                      Through(ceilings.max_rate, means.time), "its ceiling lets through");
+    if (!status.ok()) return status;
+  }
+  if (ceilings.max_connect_rate <= 0) return absl::OkStatus();
+  return Check("connections established", counters.connects[static_cast<std::size_t>(ConnectResult::kEstablished)],
+               Through(ceilings.max_connect_rate, means.time), "its ceiling lets through");
+}
+
+absl::Status CheckHost(const proto::HostCounters& host, Nanos time) {
+  const std::uint64_t cores_time = Product(static_cast<std::int64_t>(kMaxCores), time);
+  const std::tuple<absl::string_view, std::uint64_t, std::uint64_t> figures[] = {
+      {"the host's cpu_ns", host.cpu_ns(), cores_time},
+      {"the host's steal_ns", host.steal_ns(), cores_time},
+      {"the host's throttled_ns", host.throttled_ns(), cores_time},
+      {"the host's dropped_packets", host.dropped_packets(), cores_time / kPerRequest},
+      {"the host's syn_retransmits", host.syn_retransmits(), cores_time / kPerRequest},
+      {"the host's accept_overflows", host.accept_overflows(), cores_time / kPerRequest}};
+  for (const auto& [name, value, most] : figures) {
+    if (absl::Status status = Check(name, value, most, "a machine has"); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 // At most `kMaxDuration`.
@@ -248,7 +331,7 @@ absl::Status Claims::CheckReady(const proto::Ready& ready, Nanos since_prepare) 
         !status.ok())
       return status;
   }
-  return CheckVolumes(counters, workers_, share_.connections, time);
+  return CheckVolumes(counters, MeansOf(plan_, share_, workers_, ceilings_, time, time));
 }
 
 absl::Status Claims::CheckShard(const proto::Shard& shard, Nanos since_prepare, Nanos since_start) const {
@@ -273,17 +356,8 @@ absl::Status Claims::CheckShard(const proto::Shard& shard, Nanos since_prepare, 
             share_.requests != 0 ? "its share is" : "its part of the rate gives"),
       Check("answered requests", counters.Complete(), MostPaused(plan_, share_, run), "the think time allows"),
       Check("in_flight", pending.in_flight, Product(PipelineOf(plan_), share_.connections), "its connections hold"),
-      Check("up_ns", counters.up_ns, Product(share_.connections, run), "its connections have"),
-      Check("asked_ns", counters.asked_ns, Product(share_.connections, run), "its connections have"),
-      Check("busy_ns", counters.busy_ns, Product(share_.connections * PipelineOf(plan_), run), "its connections have"),
-      Check("failed_ns", counters.failed_ns, Product(share_.connections * PipelineOf(plan_), run),
-            "its connections have"),
-      Check("cpu_ns", counters.cpu_ns, Product(workers_, run), "its workers have"),
-      Check("run_delay_ns", counters.run_delay_ns, Product(workers_, run), "its workers have"),
-      Check("counters' stood_still_ns", counters.stood_still_ns, Product(workers_, run), "its workers have"),
-      Check("the host's cpu_ns", shard.host().cpu_ns(), Product(kMaxCores, all), "a machine has"),
-      Check("the host's steal_ns", shard.host().steal_ns(), Product(kMaxCores, all), "a machine has"),
-      CheckVolumes(counters, workers_, share_.connections, all)};
+      CheckHost(shard.host(), all),
+      CheckVolumes(counters, MeansOf(plan_, share_, workers_, ceilings_, all, run))};
   for (const absl::Status& status : checks) {
     if (!status.ok()) return status;
   }

@@ -33,6 +33,11 @@ boost::json::value ReadReport(const std::string& path);
 // process.
 RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix = {},
                        const std::function<void(pid_t)>& started = nullptr);
+// Whether a run ended since a generator was starved so much that it could not begin in time: it says so, and there is
+// no point to judge.
+bool WasTooLate(int code, const std::string& err);
+// ... and is tried again then, up to five times in all.
+RunOutcome StarvedRun(const std::vector<std::string>& arguments, const std::vector<std::string>& prefix = {});
 
 // The value at "a.b.0.c".
 const boost::json::value& At(const boost::json::value& value, const std::string& path);

@@ -73,7 +73,7 @@ class Run {
   // Its report; null if it could not begin in time, or was given up, and so says.
   boost::json::value Report() {
     const int code = process_->Wait();
-    if (code == 2 && process_->Err().find(" ms too late; ") != std::string::npos) return nullptr;
+    if (WasTooLate(code, process_->Err())) return nullptr;
     if (!std::filesystem::exists(dir_ / "run.json")) {
       ADD_FAILURE() << "exit " << code << ": " << process_->Err() << process_->Out();
       return nullptr;

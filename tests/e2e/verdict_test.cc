@@ -17,7 +17,7 @@ TEST(VerdictTest, AStarvedGeneratorBlamesItself) {
   Mock mock(OnCore(1));
   int right = 0;
   for (int i = 0; i < Rounds(); ++i) {
-    const RunOutcome run = TidemarkRun(
+    const RunOutcome run = StarvedRun(
         {"-R", "100k", "-d", "1s", "-c", "64", "-t", "1", "--timeout", "1s", "--strict", mock.Url()}, group.Prefix());
     right += Verdict(run) == "GENERATOR_LIMITED" && run.code == 4 ? 1 : 0;
   }
@@ -47,7 +47,7 @@ TEST(VerdictTest, AStarvedGeneratorStillTellsWhatTheTargetTook) {
     std::vector<std::string> arguments = {"-d", "4s", "-c", "50", "-t", "1", "--warmup", "0"};
     if (*load != '\0') arguments.insert(arguments.end(), {load, "4000", "--arrivals", "constant"});
     arguments.push_back(mock.Url("/mock/delay=5ms"));
-    const RunOutcome run = TidemarkRun(arguments, group.Prefix());
+    const RunOutcome run = StarvedRun(arguments, group.Prefix());
     EXPECT_EQ(Verdict(run), "GENERATOR_LIMITED") << run.out;
     EXPECT_EQ(At(run.report, "points.0.generator").as_string(), "LIMITED");
     EXPECT_NE(At(run.report, "points.0.target").as_string(), "FAILING") << run.out;
@@ -71,7 +71,7 @@ TEST(VerdictTest, AStarvedGeneratorStillTellsWhatAWebSocketTook) {
     } else {
       arguments.push_back(url);
     }
-    const RunOutcome run = TidemarkRun(arguments, group.Prefix());
+    const RunOutcome run = StarvedRun(arguments, group.Prefix());
     EXPECT_EQ(Verdict(run), "GENERATOR_LIMITED") << run.out << run.err;
     ExpectTheTruthOnTheWire(run, mock.Truth());
   }
@@ -85,7 +85,7 @@ TEST(VerdictTest, AStarvedListenerStillTellsHowStaleEventsCame) {
   Spill(dir / "plan.yaml", "target: ws" + mock.Url("/mock/stream=50ms").substr(4) +
                                "\nthreads: 1\nsweep: {connections: [100], duration: 4s}\n"
                                "web_socket: {listen: {time: /T, time_unit: us}}\n");
-  const RunOutcome run = TidemarkRun({dir / "plan.yaml"}, group.Prefix());
+  const RunOutcome run = StarvedRun({dir / "plan.yaml"}, group.Prefix());
   EXPECT_EQ(Verdict(run), "GENERATOR_LIMITED") << run.out << run.err;
   const auto truth = mock.Truth();
   EXPECT_GT(Number(run.report, "points.0.staleness.p90_us"), 10 * Number(truth, "staleness.p50_us")) << run.out;
@@ -102,9 +102,9 @@ TEST(VerdictTest, TheStarvedAgentOfThreeIsNamed) {
   const Agent first;
   const Agent second({}, "127.0.0.1:0", group.Prefix());
   const Agent third;
-  const RunOutcome run = TidemarkRun({"--agents", first.address() + "," + second.address() + "," + third.address(),
-                                      "-R", "3000", "--arrivals", "constant", "-c", "60", "-t", "1", "-d", "4s",
-                                      "--warmup", "0", mock.Url("/mock/delay=5ms")});
+  const RunOutcome run = StarvedRun({"--agents", first.address() + "," + second.address() + "," + third.address(), "-R",
+                                     "3000", "--arrivals", "constant", "-c", "60", "-t", "1", "-d", "4s", "--warmup",
+                                     "0", mock.Url("/mock/delay=5ms")});
   ASSERT_NE(run.out.find("agent 1 itself took "), std::string::npos) << run.out << run.err;
   EXPECT_EQ(run.out.find("agent 0 itself took "), std::string::npos) << run.out;
   EXPECT_EQ(run.out.find("agent 2 itself took "), std::string::npos) << run.out;

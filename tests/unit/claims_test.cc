@@ -101,9 +101,48 @@ TEST(ClaimsTest, AFigureBeyondItsBoundIsNamed) {
       {[](Counters*, proto::Shard* s) { s->set_window(60); }, "its window is 60"},
       {[](Counters*, proto::Shard* s) { s->set_length_ns(-1); }, "length_ns is -1"},
       {[](Counters*, proto::Shard* s) { s->set_start_late_ns(3600 * kSecond); }, "start_late_ns"},
+      {[](Counters* c, proto::Shard*) { c->closings[0] = 1ull << 40; }, "a count of closings"},
+      {[](Counters* c, proto::Shard*) { c->tls_alerts[0] = 1ull << 40; }, "a count of TLS alerts"},
+      {[](Counters* c, proto::Shard*) { c->resent_segments = ~0ull; }, "resent_segments"},
       {[](Counters*, proto::Shard* s) { s->mutable_host()->set_steal_ns(~0ull); }, "steal_ns"},
+      {[](Counters*, proto::Shard* s) { s->mutable_host()->set_throttled_ns(~0ull); }, "throttled_ns"},
+      {[](Counters*, proto::Shard* s) { s->mutable_host()->set_syn_retransmits(~0ull); }, "syn_retransmits"},
   };
   for (const Case& bad : kCases) EXPECT_THAT(CheckAfterASecond(bad.lie), FailsWith(bad.says));
+}
+
+// Each row of the table but a hash is bounded, whatever it counts.
+TEST(ClaimsTest, NoCounterIsBelievedWhateverItSays) {
+  static const proto::Plan plan = Counted();
+  const Claims claims(plan, {.connections = 5, .requests = 50, .streams = 2}, 2);
+  for (const CounterRow& row : kCounterRows) {
+    Counters counters;
+    counters.*row.field = std::uint64_t{1} << 60;
+    proto::Shard shard;
+    ToProto(counters, Pending(), shard.mutable_counters());
+    const absl::Status status = claims.CheckShard(shard, 2 * kSecond, kSecond);
+    EXPECT_EQ(status.ok(), row.quantity == Quantity::kAnything) << row.name;
+  }
+}
+
+// An agent says itself what its operator allows.
+TEST(ClaimsTest, WhatAnAgentsOwnCeilingsForbidItCannotHaveDone) {
+  proto::Plan plan = Counted();
+  plan.mutable_sweep()->set_requests(100'000);
+  const auto check = [&plan](void (*say)(Counters*)) {
+    const Claims claims(plan, {.connections = 5, .requests = 100'000}, 2, {.max_rate = 10, .max_connect_rate = 20});
+    Counters counters;
+    say(&counters);
+    proto::Shard shard;
+    ToProto(counters, Pending(), shard.mutable_counters());
+    return claims.CheckShard(shard, 2 * kSecond, kSecond);  // and a second of slack
+  };
+  EXPECT_OK(check([](Counters* c) { c->planned = c->sent = 31; }));
+  EXPECT_THAT(check([](Counters* c) { c->planned = c->sent = 32; }), FailsWith("pings sent is 32, but its ceiling"));
+  EXPECT_THAT(check([](Counters* c) { c->client_pings = 40; }), FailsWith("pings sent is 40"));
+  EXPECT_OK(check([](Counters* c) { (*c)[ConnectResult::kEstablished] = 62; }));
+  EXPECT_THAT(check([](Counters* c) { (*c)[ConnectResult::kEstablished] = 63; }),
+              FailsWith("connections established is 63, but its ceiling"));
 }
 
 // A closed loop by time has no count, but a pause bounds it.

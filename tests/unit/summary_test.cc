@@ -38,6 +38,23 @@ TEST(SummaryTest, WithoutCensoredRequestsNothingIsABound) {
   EXPECT_TRUE(Bounds(SummariseLatency(complete)).empty());
 }
 
+TEST(SummaryTest, WhatASampleHasAboveTheWholeSaysNothing) {
+  Histogram all;
+  Histogram sampled;
+  for (int i = 1; i <= 1'000; ++i) all.Record(i * kMicrosecond);
+  for (int i = 1; i <= 1'000; ++i) sampled.Record(i < 700 ? (i + 100) * kMicrosecond : i * kMicrosecond);
+  const proto::Latency whole = SummariseLatency(all);
+  proto::Latency part = SummariseLatency(sampled);
+  LeaveOutWhatContradicts(whole, &part);
+  EXPECT_FALSE(part.has_p50_us());
+  EXPECT_FALSE(part.has_mean_us());
+  EXPECT_TRUE(part.has_p90_us());
+  EXPECT_TRUE(part.has_max_us());
+  proto::Latency same = whole;
+  LeaveOutWhatContradicts(whole, &same);
+  EXPECT_TRUE(same.has_mean_us() && same.has_p50_us() && same.has_p99_us());
+}
+
 TEST(SummaryTest, ATextTableMarksLowerBounds) {
   proto::Report report;
   proto::Point* point = report.add_points();

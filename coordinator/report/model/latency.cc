@@ -40,7 +40,22 @@ void LeaveOutWhatASampleLacks(proto::Latency* sample) {
   }
 }
 
+// A part of each latency that is larger than the whole was seen on other requests than the whole is of.
+constexpr double kByChance = 1.05;
+constexpr double kResolutionUs = 1;
+
 }  // namespace
+
+void LeaveOutWhatContradicts(const proto::Latency& whole, proto::Latency* part) {
+  const auto* const how = part->GetReflection();
+  const auto drop = [&whole, part, how](const google::protobuf::FieldDescriptor* field) {
+    const bool are_both = how->HasField(whole, field) && how->HasField(*part, field);
+    if (are_both && how->GetDouble(*part, field) > kByChance * how->GetDouble(whole, field) + kResolutionUs)
+      how->ClearField(part, field);
+  };
+  drop(proto::Latency::descriptor()->FindFieldByName("mean_us"));
+  for (const QuantileRow& row : kQuantiles) drop(row.Field());
+}
 
 proto::Latency SummariseLatency(const Histogram& complete, const Histogram* censored) {
   proto::Latency out;
@@ -93,6 +108,8 @@ void FillLatencies(const Sums& sums, proto::Point* out) {
     named->set_name(std::string(row.json));
     *named->mutable_latency() = latency;
   }
+  const bool is_of_requests = sums[Metric::kService].count() != 0;
+  if (out->has_wire()) LeaveOutWhatContradicts(is_of_requests ? out->latency() : out->staleness(), out->mutable_wire());
 }
 
 void FillIntervals(const Merger& merger, double duration_s, proto::Latency* out) {

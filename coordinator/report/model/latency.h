@@ -13,6 +13,9 @@ namespace tidemark {
 // number. Null: nothing of the kind can be given up.  Source: DESIGN.md "Censoring".
 proto::Latency SummariseLatency(const Histogram& complete, const Histogram* censored = nullptr);
 
+// Clears what `part`, by a sample, has larger than `whole` by more than chance: such a sample does not stand for it.
+void LeaveOutWhatContradicts(const proto::Latency& whole, proto::Latency* part);
+
 // Every metric of the table, in the field of its name or, if there is none, among the others.
 void FillLatencies(const Sums& sums, proto::Point* out);
 
