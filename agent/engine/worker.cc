@@ -265,6 +265,8 @@ void Worker::AfterTurn() {
   if (context_.now >= next_tick_ && !context_.attention.IsBehind(context_.now, loop_.IsFull())) {
     next_tick_ = context_.now - context_.now % TimeoutWheel::kTick + TimeoutWheel::kTick;
     context_.open_credits = kOpenCredits;
+    context_.stamps.OnTick(context_.now);
+    context_.stamp_switch.Set(context_.stamps.WantsReceipts());
     wheel_.Advance(context_.now, [this](TimeoutWheel::Node* node) {
       if (HasLease()) [[likely]]
         static_cast<Connection*>(node)->OnDeadline();
@@ -400,7 +402,11 @@ void Worker::Prepare(const WorkerShare& share) {
     context_.is_preparing = true;
     context_.is_over = false;
     // From the warm-up on, so that the rate of requests is known at the start.
-    if (context_.has_stamps) context_.stamps.Begin(context_.stamp_every, context_.NextRandom(), phase_start_);
+    if (context_.has_stamps) {
+      // Of a read nobody knows beforehand, so that those of a window's begin would favour what comes alone.
+      context_.stamps.Begin(context_.stamp_every, !context_.listen.has_value(), context_.NextRandom(), phase_start_);
+      context_.stamp_switch.Set(true);
+    }
     context_.book.Number(share_.first_slot, share_.slot_stride);
     context_.message_room = share_.message_room;
     context_.settled = 0;
@@ -653,6 +659,8 @@ void Worker::FinishPoint() {
   context_.RecordInto(nullptr);
   context_.EndOpenLoop();
   context_.book.Forget();
+  context_.stamps = {};
+  context_.stamp_switch.Set(false);
   state_ = State::kVacant;
 }
 

@@ -511,11 +511,11 @@ IoResult Connection::SendFirst(bool is_stamped) {
   awaits_continue_ = head_bytes != 0;
   absl::string_view bytes = RequestNow();
   if (awaits_continue_) bytes = bytes.substr(0, head_bytes);
-  stamps_ = {};
-  if (is_stamped) c.stamps.Take(sent_);
+  DropStamps();
+  if (is_stamped) is_stamped = c.stamps.Take(sent_);
   if (!is_stamped || awaits_continue_ || bytes.size() > kInitialWindow) return transport_.Send(bytes);
-  stamps_.slot = slot_;
-  stamps_.sent = WallNow();
+  stamps_ = {.slot = slot_, .sent = WallNow()};
+  c.stamps.Send();
   return transport_.SendWithStamp(bytes);
 }
 
@@ -541,7 +541,8 @@ void Connection::RecordStamps(bool is_success) {
   const Nanos read = WallNow();
   Stamps stamps = std::exchange(stamps_, {});
   if (stamps.to_wire == 0) transport_.TakeSendStamp(stamps.sent, &stamps.to_wire);
-  if (!is_success || stamps.to_wire == 0 || stamps.from_wire == 0) return;
+  const bool counts = context_->stamps.Settle(stamps.sent, stamps.from_wire != 0);
+  if (!counts || !is_success || stamps.to_wire == 0 || stamps.from_wire == 0) return;
   Recorder& recorder = *context_->recorder;
   recorder[Metric::kStamped].Record(read - stamps.sent);
   recorder[Metric::kAppToWire].Record(stamps.to_wire - stamps.sent);
@@ -581,8 +582,8 @@ bool Connection::LookAtPath(Nanos wire, bool* has_lost) {
   recorder.counters.segments_out_of_order += path.out_of_order - path_.out_of_order;
   recorder.counters.window_limited_ns += static_cast<std::uint64_t>(path.window_limited - path_.window_limited);
   const bool has_lost_answer = path.needless != path_.needless && wire >= kLeastRetransmission;
-  *has_lost = wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order ||
-                                 has_lost_answer);
+  *has_lost =
+      wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order || has_lost_answer);
   path_ = path;
   return true;
 }
@@ -762,7 +763,7 @@ void Connection::Follow(Direction direction, Nanos done) {
   hop_->is_reopened = false;
   ++hop_->made;
   sent_bytes_ = 0;
-  stamps_ = {};  // they are of one request, and the slot's time is of several
+  DropStamps();  // they are of one request, and the slot's time is of several
   TimeoutWheel::Clear(this);
   Prove();
   const bool is_last = IsLastRequest();
@@ -1184,7 +1185,7 @@ void Connection::Close() {
   awaits_continue_ = is_held_back_ = false;
   transport_.Close();
   spill_.reset();
-  stamps_ = {};
+  DropStamps();
   path_ = {};
   TimeoutWheel::Clear(this);
   interest_ = 0;

@@ -125,6 +125,7 @@ struct ConnectionContext {
   std::unique_ptr<JsonPointers> json;
   std::vector<char> buffer;                  // one read buffer for all
   StampSampler stamps;                       // which requests, or reads of streams, get kernel time stamps
+  StampSwitch stamp_switch;                  // ... of what arrives
   std::vector<StreamListener::Noted> noted;  // listening: the events of a read that is stamped
   Nanos path_looked_at = 0;                  // when the path of a stamped connection was last looked at
   Nanos usual_wire = 0;                      // of stamped requests, on average ...
@@ -502,6 +503,12 @@ class Connection : public TimeoutWheel::Node {
   ConnectionContext* context_ = nullptr;
   Transport transport_;
   ResponseParser parser_;
+  // Nobody waits for the stamps any more.
+  void DropStamps() {
+    if (stamps_.IsWanted()) context_->stamps.Settle(stamps_.sent, stamps_.from_wire != 0);
+    stamps_ = {};
+  }
+
   // Instants on the wall clock of a request that the kernel stamps; 0: not known yet.
   struct Stamps {
     bool IsWanted() const { return sent != 0; }

@@ -430,12 +430,13 @@ void Connection::SendMessage() {
 // One of those under way is stamped at a time, and only if it goes out whole - what follows it has another stamp - and
 // has room in the target's window beside the others.
 IoResult Connection::SendStampedMessage(absl::string_view frame) {
-  context_->stamps.Take(sent_);
-  if (stamps_.IsWanted() || frame.size() * (web_socket_->pipeline.size() + 1) > kInitialWindow)
+  if (!context_->stamps.Take(sent_) || stamps_.IsWanted() ||
+      frame.size() * (web_socket_->pipeline.size() + 1) > kInitialWindow)
     return transport_.Send(frame);
   stamps_ = {.slot = slot_, .sent = WallNow()};
+  context_->stamps.Send();
   const IoResult io = transport_.SendWithStamp(frame);
-  if (io.kind != IoResult::Kind::kDone || io.bytes < frame.size()) stamps_ = {};
+  if (io.kind != IoResult::Kind::kDone || io.bytes < frame.size()) DropStamps();
   return io;
 }
 
@@ -545,7 +546,7 @@ void Connection::OnRoom(Nanos now) {
 
 void Connection::FailUnderWay(Pipeline::Request* request, int error, Nanos now) {
   context_->book.Fail(EntryOf(*request), OutcomeOf(error), now);
-  if (stamps_.AreOf(request->slot)) stamps_ = {};
+  if (stamps_.AreOf(request->slot)) DropStamps();
   Prove();
   web_socket_->pipeline.Remove(request);
 }

@@ -27,6 +27,8 @@ bool FindStamp(msghdr* message, Nanos* instant) {
   return false;
 }
 
+bool Ask(int fd, unsigned flags) { return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) == 0; }
+
 StampedSocket* SocketOf(BIO* bio) { return static_cast<StampedSocket*>(BIO_get_data(bio)); }
 
 // What a call that may be tried again must say of itself.
@@ -86,9 +88,15 @@ const BIO_METHOD* Method() {
 
 }  // namespace
 
-bool EnableStamps(int fd) {
-  const unsigned flags = SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
-  return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) == 0;
+bool EnableStamps(int fd) { return Ask(fd, SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY); }
+
+StampSwitch::~StampSwitch() {
+  if (fd_ >= 0) close(fd_);
+}
+
+void StampSwitch::Turn(bool is_on) {
+  if (fd_ < 0) fd_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  is_on_ = Ask(fd_, is_on ? SOF_TIMESTAMPING_RX_SOFTWARE : 0) && is_on;
 }
 
 ssize_t SendStamped(int fd, const void* bytes, std::size_t size) {

@@ -11,8 +11,30 @@
 
 namespace tidemark {
 
-// Asks the kernel to stamp what a TCP socket receives; false if it cannot.
+// Makes a TCP socket tell of the stamps that what it receives has; false if it cannot. While a StampSwitch is on, it
+// has.
 bool EnableStamps(int fd);
+
+// While one on the machine is on, the kernel stamps every packet that arrives, for whomever: tens of nanoseconds each.
+// It begins and ends some time after it was told. Threads: one.
+class StampSwitch {
+ public:
+  StampSwitch() = default;
+  ~StampSwitch();
+  StampSwitch(const StampSwitch&) = delete;
+  StampSwitch& operator=(const StampSwitch&) = delete;
+
+  // Without a descriptor it stays off, and nothing has stamps.
+  void Set(bool is_on) {
+    if (is_on != is_on_) Turn(is_on);
+  }
+
+ private:
+  void Turn(bool is_on);
+
+  int fd_ = -1;  // a socket that asks for stamps, and gets nothing
+  bool is_on_ = false;
+};
 
 // As send(2); the kernel stamps the moment at which the last byte goes to the driver. The stamp comes through the
 // socket's error queue, which raises EPOLLERR.
