@@ -230,7 +230,9 @@ class AbsenceCheck {
     EXPECT_EQ(latency.contains("censored"), can_be_given_up) << path;
     const bool has_values = latency.at("count").to_number<double>() > 0;
     const bool has_bounds = latency.contains("censored") && latency.at("censored").to_number<double>() > 0;
-    EXPECT_EQ(latency.contains("mean_us"), has_values) << path;
+    // What it has above the whole, see ExpectPart.
+    const bool may_contradict = name == "wire" && has_values;
+    EXPECT_TRUE(latency.contains("mean_us") == has_values || may_contradict) << path;
     // A sample lacks its ends, and quantiles with fewer than ten values beyond; all of those that were stamped do not.
     const bool may_be_sample = IsStamped(name);
     EXPECT_TRUE(latency.contains("min_us") == has_values || (may_be_sample && has_values)) << path;
@@ -238,8 +240,16 @@ class AbsenceCheck {
     for (const auto& [quantile, beyond] :
          {std::pair{"p50_us", 0.5}, std::pair{"p90_us", 0.1}, std::pair{"p95_us", 0.05}, std::pair{"p99_us", 0.01},
           std::pair{"p99_9_us", 0.001}, std::pair{"p99_99_us", 0.0001}, std::pair{"max_us", 0.0}}) {
-      const bool may_be_absent = may_be_sample && has_values && count * beyond < 10;
+      const bool may_be_absent = may_contradict || (may_be_sample && has_values && count * beyond < 10);
       EXPECT_TRUE(latency.contains(quantile) == (has_values || has_bounds) || may_be_absent) << path << " " << quantile;
+    }
+  }
+
+  // No part is larger than the whole.
+  static void ExpectPart(const std::string& path, const Object& whole, const Object& part) {
+    for (const auto& [figure, value] : whole) {
+      if (!figure.ends_with("_us") || !part.contains(figure)) continue;
+      EXPECT_LE(part.at(figure).to_number<double>(), 1.06 * value.to_number<double>() + 1) << path << " " << figure;
     }
   }
 
@@ -252,6 +262,8 @@ class AbsenceCheck {
 
   // What is measured is there.
   void ExpectPoint(const std::string& path, const Object& point) const {
+    if (point.contains("wire") && point.contains("latency"))
+      ExpectPart(path, point.at("latency").as_object(), point.at("wire").as_object());
     EXPECT_EQ(point.contains("total_requests"), !is_listening_) << path;
     EXPECT_EQ(point.contains("latency"), !is_listening_) << path;
     EXPECT_EQ(point.contains("response"), is_open_) << path;
