@@ -69,32 +69,36 @@ bool MayBeSent(int code) {
 }  // namespace
 
 void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, std::string* out, bool is_compressed) {
-  out->push_back(static_cast<char>(kFinal | (is_compressed ? kCompressed : 0) | static_cast<std::uint8_t>(opcode)));
+  char header[14];
+  char* end = header;
+  *end++ = static_cast<char>(kFinal | (is_compressed ? kCompressed : 0) | static_cast<std::uint8_t>(opcode));
   const auto append_length = [&](int bytes) {
-    for (int i = bytes - 1; i >= 0; --i) out->push_back(static_cast<char>(payload.size() >> (8 * i)));
+    for (int i = bytes - 1; i >= 0; --i) *end++ = static_cast<char>(payload.size() >> (8 * i));
   };
   if (payload.size() < kLengthOf16) {
-    out->push_back(static_cast<char>(kMasked | payload.size()));
+    *end++ = static_cast<char>(kMasked | payload.size());
   } else if (payload.size() <= 0xffff) {
-    out->push_back(static_cast<char>(kMasked | kLengthOf16));
+    *end++ = static_cast<char>(kMasked | kLengthOf16);
     append_length(2);
   } else {
-    out->push_back(static_cast<char>(kMasked | kLengthOf64));
+    *end++ = static_cast<char>(kMasked | kLengthOf64);
     append_length(8);
   }
-  char key[4];
-  std::memcpy(key, &mask, sizeof key);
-  out->append(key, sizeof key);
-  std::size_t at = out->size();
+  std::memcpy(end, &mask, sizeof mask);
+  end += sizeof mask;
+  out->append(header, static_cast<std::size_t>(end - header));
+  const std::size_t from = out->size();
   out->append(payload.data(), payload.size());
   const std::uint64_t wide = std::uint64_t{mask} << 32 | mask;
-  for (; at + sizeof wide <= out->size(); at += sizeof wide) {
+  char* at = out->data() + from;
+  for (const char* const last = at + payload.size() / sizeof wide * sizeof wide; at != last; at += sizeof wide) {
     std::uint64_t word = 0;
-    std::memcpy(&word, out->data() + at, sizeof word);
+    std::memcpy(&word, at, sizeof word);
     word ^= wide;
-    std::memcpy(out->data() + at, &word, sizeof word);
+    std::memcpy(at, &word, sizeof word);
   }
-  for (std::size_t i = 0; at < out->size(); ++at, ++i) (*out)[at] = static_cast<char>((*out)[at] ^ key[i % 4]);
+  const char* const key = end - sizeof mask;
+  for (std::size_t i = 0; i < payload.size() % sizeof wide; ++i) at[i] = static_cast<char>(at[i] ^ key[i % 4]);
 }
 
 void AppendClose(int code, std::uint32_t mask, std::string* out) {
