@@ -251,7 +251,9 @@ void Connection::OnFramesReadable() {
   ConnectionContext& c = *context_;
   if (!FlushControl()) return;
   // Listening, reads are sampled: all events of one.
-  const bool is_sampled = c.listen && state_ == State::kIdle && !c.stamps.Passes();
+  bool is_sampled = false;
+  if (c.listen) [[unlikely]]
+    is_sampled = state_ == State::kIdle && !c.stamps.Passes();
   bool is_taken = false;
   Nanos came = 0;
   while (true) {

@@ -37,6 +37,12 @@ constexpr std::uint8_t kLengthOf16 = 126;
 constexpr std::uint8_t kLengthOf64 = 127;
 constexpr std::size_t kMaxUpgradeBytes = 64 << 10;
 
+// What is done word by word is done to two at once.
+struct Words {
+  std::uint64_t low;
+  std::uint64_t high;
+};
+
 std::string Base64(const unsigned char* bytes, int size) {
   std::string text(static_cast<std::size_t>((size + 2) / 3 * 4) + 1, '\0');
   text.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes, size)));
@@ -91,14 +97,16 @@ void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, s
   out->append(payload.data(), payload.size());
   const std::uint64_t wide = std::uint64_t{mask} << 32 | mask;
   char* at = out->data() + from;
-  for (const char* const last = at + payload.size() / sizeof wide * sizeof wide; at != last; at += sizeof wide) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, sizeof word);
-    word ^= wide;
-    std::memcpy(at, &word, sizeof word);
+  std::size_t left = payload.size();
+  for (; left >= sizeof(Words); at += sizeof(Words), left -= sizeof(Words)) {
+    Words words;
+    std::memcpy(&words, at, sizeof words);
+    words.low ^= wide;
+    words.high ^= wide;
+    std::memcpy(at, &words, sizeof words);
   }
   const char* const key = end - sizeof mask;
-  for (std::size_t i = 0; i < payload.size() % sizeof wide; ++i) at[i] = static_cast<char>(at[i] ^ key[i % 4]);
+  for (std::size_t i = 0; i < left; ++i) at[i] = static_cast<char>(at[i] ^ key[i % 4]);
 }
 
 void AppendClose(int code, std::uint32_t mask, std::string* out) {
@@ -345,11 +353,15 @@ bool FrameReader::CheckUtf8(absl::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {
     if (utf8_left_ == 0) {
-      std::uint64_t word = 0;
-      while (i + sizeof word <= text.size()) {
-        std::memcpy(&word, text.data() + i, sizeof word);
-        if ((word & 0x8080808080808080u) != 0) break;
-        i += sizeof word;
+      Words words;
+      while (i + sizeof words <= text.size()) {
+        std::memcpy(&words, text.data() + i, sizeof words);
+        if (((words.low | words.high) & 0x8080808080808080u) != 0) break;
+        i += sizeof words;
+      }
+      if (text.size() - i >= sizeof words.low) {
+        std::memcpy(&words.low, text.data() + i, sizeof words.low);
+        if ((words.low & 0x8080808080808080u) == 0) i += sizeof words.low;
       }
       if (i == text.size()) return true;
     }
