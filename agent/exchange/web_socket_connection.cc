@@ -257,18 +257,22 @@ void Connection::OnFramesReadable() {
   bool is_taken = false;
   Nanos came = 0;
   while (true) {
-    Nanos* const stamp = is_sampled ? &came : stamps_.IsWanted() ? &stamps_.from_wire : nullptr;
-    const IoResult io = stamp == nullptr ? transport_.Receive(c.buffer.data(), c.buffer.size())
-                                         : transport_.ReceiveWithStamp(c.buffer.data(), c.buffer.size(), stamp);
+    IoResult io;
+    if (is_sampled || stamps_.IsWanted()) [[unlikely]] {
+      Nanos* const stamp = is_sampled ? &came : &stamps_.from_wire;
+      io = transport_.ReceiveWithStamp(c.buffer.data(), c.buffer.size(), stamp);
+    } else {
+      io = transport_.Receive(c.buffer.data(), c.buffer.size());
+    }
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
     if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) return EndStream(io);
     const Nanos now = c.ReadClock();
-    if (is_sampled && !std::exchange(is_taken, true)) c.stamps.Take(now);
     if (first_byte_ == 0) first_byte_ = now;
     c.recorder->counters.bytes_received += io.bytes;
     if (io.bytes == c.buffer.size()) c.behind_at = now;  // and there may be more
     const absl::string_view bytes(c.buffer.data(), io.bytes);
     if (is_sampled) [[unlikely]] {
+      if (!std::exchange(is_taken, true)) c.stamps.Take(now);
       if (!TakeStampedFrames(bytes, now, came)) return;
     } else if (!TakeFrames(bytes, now)) {
       return;
@@ -531,7 +535,8 @@ void Connection::TakeReply(Nanos now) {
   } else {
     c.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
   }
-  if (stamps_.AreOf(entry.slot)) RecordStamps(true);
+  if (stamps_.AreOf(entry.slot)) [[unlikely]]
+    RecordStamps(true);
   Prove();
   pipeline.Remove(request);
   WatchReplies();
