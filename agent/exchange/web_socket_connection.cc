@@ -257,13 +257,10 @@ void Connection::OnFramesReadable() {
   bool is_taken = false;
   Nanos came = 0;
   while (true) {
-    IoResult io;
-    if (is_sampled || stamps_.IsWanted()) [[unlikely]] {
-      Nanos* const stamp = is_sampled ? &came : &stamps_.from_wire;
-      io = transport_.ReceiveWithStamp(c.buffer.data(), c.buffer.size(), stamp);
-    } else {
-      io = transport_.Receive(c.buffer.data(), c.buffer.size());
-    }
+    const bool is_stamped = is_sampled || stamps_.IsWanted();
+    const IoResult io = is_stamped ? transport_.ReceiveWithStamp(c.buffer.data(), c.buffer.size(),
+                                                                 is_sampled ? &came : &stamps_.from_wire)
+                                   : transport_.Receive(c.buffer.data(), c.buffer.size());
     if (io.kind == IoResult::Kind::kWantRead || io.kind == IoResult::Kind::kWantWrite) return;
     if (io.kind == IoResult::Kind::kFailed || io.kind == IoResult::Kind::kClosed) return EndStream(io);
     const Nanos now = c.ReadClock();

@@ -75,7 +75,7 @@ bool MayBeSent(int code) {
 }  // namespace
 
 void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, std::string* out, bool is_compressed) {
-  char header[14];
+  char header[14] = {};
   char* end = header;
   *end++ = static_cast<char>(kFinal | (is_compressed ? kCompressed : 0) | static_cast<std::uint8_t>(opcode));
   const auto append_length = [&](int bytes) {
@@ -92,8 +92,9 @@ void AppendFrame(Opcode opcode, absl::string_view payload, std::uint32_t mask, s
   }
   std::memcpy(end, &mask, sizeof mask);
   end += sizeof mask;
-  out->append(header, static_cast<std::size_t>(end - header));
-  const std::size_t from = out->size();
+  const std::size_t from = out->size() + static_cast<std::size_t>(end - header);
+  out->append(header, sizeof header);  // of a size that the compiler knows
+  out->resize(from);
   out->append(payload.data(), payload.size());
   const std::uint64_t wide = std::uint64_t{mask} << 32 | mask;
   char* at = out->data() + from;
