@@ -580,7 +580,7 @@ bool Connection::LookAtPath(Nanos wire, bool* has_lost) {
   recorder[Metric::kRtt].Record(path.rtt);
   recorder.counters.resent_segments += path.resent - path_.resent;
   recorder.counters.segments_out_of_order += path.out_of_order - path_.out_of_order;
-  recorder.counters.window_limited_ns += static_cast<std::uint64_t>(path.window_limited - path_.window_limited);
+  recorder.counters.window_limited_ns += std::uint64_t{1'000} * (path.window_limited_us - path_.window_limited_us);
   const bool has_lost_answer = path.needless != path_.needless && wire >= kLeastRetransmission;
   *has_lost =
       wire > unusual && (path.resent != path_.resent || path.out_of_order != path_.out_of_order || has_lost_answer);

@@ -20,7 +20,7 @@ bool ReadPath(int fd, PathInfo* path) {
            .resent = info.tcpi_total_retrans - std::min(info.tcpi_total_retrans, info.tcpi_dsack_dups),
            .needless = info.tcpi_dsack_dups,
            .out_of_order = info.tcpi_rcv_ooopack,
-           .window_limited = static_cast<Nanos>(info.tcpi_rwnd_limited) * kMicrosecond};
+           .window_limited_us = static_cast<std::uint32_t>(info.tcpi_rwnd_limited)};
   return true;
 }
 

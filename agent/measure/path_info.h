@@ -16,7 +16,8 @@ struct PathInfo {
   // Those that it had had: its acknowledgement was late, or it was lost, with the answer that it came with.
   std::uint32_t needless = 0;
   std::uint32_t out_of_order = 0;  // segments that came before others that were missing
-  Nanos window_limited = 0;        // in which there was data to send, and no room at the peer's
+  // Time in which there was data to send, and no room at the peer's; in us, modulo 2^32.
+  std::uint32_t window_limited_us = 0;
 };
 
 // False if the kernel does not tell. About a microsecond.
