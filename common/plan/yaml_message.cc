@@ -84,24 +84,124 @@ std::string WantsQuotes(const YAML::Node& node) {
                       ": ...'");
 }
 
-// What of `line` stops YAML from reading it and would not in quotes; "" if nothing is known. `column`: where, from 0.
-std::string SyntaxHint(absl::string_view line, std::size_t* column) {
+constexpr char kInQuotes[] = " stands in single quotes";
+
+// A text, and where it is in its line, that would have to stand in quotes; no hint: none is known.
+struct Unquoted {
+  std::size_t column = 0;  // from 0
+  std::string hint;
+};
+
+Unquoted BeginsWith(absl::string_view line, std::size_t at) {
+  return {at, absl::StrCat("; a text that begins with '", line.substr(at, 1), "'", kInQuotes)};
+}
+Unquoted Has(absl::string_view what, std::size_t at) {
+  return {at, absl::StrCat("; a text that has '", what, "' in it", kInQuotes)};
+}
+
+// Looks through lists [...] and maps {...} that are written in one line.
+class FlowScan {
+ public:
+  // At `begin` is a bracket.
+  FlowScan(absl::string_view line, std::size_t begin) : line_(line), begin_(begin), at_(begin) {}
+
+  // The first text that ends elsewhere than was meant.
+  Unquoted Look() {
+    Unquoted found;
+    while (at_ < line_.size() && found.hint.empty()) {
+      const char c = line_[at_];
+      if (c == ' ' || c == ',') {
+        is_value_ = is_value_ && c == ' ';
+        ++at_;
+      } else if (c == '[' || c == '{') {
+        ++depth_;
+        is_value_ = false;
+        ++at_;
+      } else if (c == ']' || c == '}') {
+        ++at_;
+        if (--depth_ == 0) return IsOver(at_) ? Unquoted() : BeginsWith(line_, begin_);
+      } else if (absl::StrContains("@`%*&!", absl::string_view(&c, 1))) {
+        found = BeginsWith(line_, at_);
+      } else {
+        found = c == '\'' || c == '"' ? LookAtQuoted(c) : LookAtPlain();
+      }
+    }
+    return found;
+  }
+
+ private:
+  bool IsOver(std::size_t at) const {
+    at = std::min(line_.find_first_not_of(" \r", at), line_.size());
+    return at == line_.size() || (line_[at] == '#' && line_[at - 1] == ' ');
+  }
+
+  // After a text: ':' makes it a key.
+  void EndText() {
+    const std::size_t next = line_.find_first_not_of(' ', at_);
+    is_value_ = next != absl::string_view::npos && line_[next] == ':';
+    if (is_value_) at_ = next + 1;
+  }
+
+  Unquoted LookAtQuoted(char quote) {
+    const std::size_t begin = at_++;
+    while (at_ < line_.size()) {
+      const char c = line_[at_++];
+      if (c == '\\' && quote == '"') ++at_;
+      if (c != quote) continue;
+      if (quote == '\'' && at_ < line_.size() && line_[at_] == quote) {  // two stand for one
+        ++at_;
+        continue;
+      }
+      const std::size_t next = line_.find_first_not_of(' ', std::min(at_, line_.size()));
+      if (next != absl::string_view::npos && !absl::StrContains(",]}:#", line_.substr(next, 1)))
+        return {begin,
+                absl::StrCat("; a text in quotes ends at the next ", line_.substr(begin, 1),
+                             quote == '"' ? ", and one within is written \\\"" : ", and one within is written ''")};
+      EndText();
+      return {};
+    }
+    return {begin, "; the quote is not closed in its line"};
+  }
+
+  Unquoted LookAtPlain() {
+    const std::size_t begin = at_;
+    while (at_ < line_.size()) {
+      const absl::string_view rest = line_.substr(at_);
+      if (rest[0] == '[' || rest[0] == '{') return Has(rest.substr(0, 1), begin);
+      if (absl::StrContains(",]}", rest.substr(0, 1))) break;
+      if (absl::StartsWith(rest, " #")) return Has(" #", begin);
+      if (absl::StartsWith(rest, ": ")) {
+        if (is_value_) return Has(": ", begin);
+        break;
+      }
+      ++at_;
+    }
+    EndText();
+    return {};
+  }
+
+  const absl::string_view line_;
+  const std::size_t begin_;
+  std::size_t at_;
+  int depth_ = 0;
+  bool is_value_ = false;  // what comes has had its key
+};
+
+// What of `line` stops YAML from reading it and would not in quotes.
+Unquoted FindUnquoted(absl::string_view line) {
   std::size_t at = std::min(line.find_first_not_of(' '), line.size());
   while (absl::StartsWith(line.substr(at), "- ")) at = std::min(line.find_first_not_of(' ', at + 2), line.size());
-  const auto begins_badly = [&](std::size_t where) {
-    return where < line.size() && absl::StrContains("@`%*&!{[", line.substr(where, 1));
+  const auto begins_with = [&](absl::string_view any) {
+    return at < line.size() && absl::StrContains(any, line.substr(at, 1));
   };
   const std::size_t colon = line.find(": ", at);
-  const bool is_value = !begins_badly(at) && colon != absl::string_view::npos;
+  const bool is_value = !begins_with("@`%*&!{[") && colon != absl::string_view::npos;
   if (is_value) at = std::min(line.find_first_not_of(' ', colon + 2), line.size());
-  if (begins_badly(at)) {
-    *column = at;
-    return absl::StrCat("; a text that begins with '", line.substr(at, 1), "' stands in single quotes");
-  }
+  if (begins_with("[{")) return FlowScan(line, at).Look();
+  if (begins_with("@`%*&!")) return BeginsWith(line, at);
   const std::size_t next = line.find(": ", at);
-  if (!is_value || next == absl::string_view::npos || absl::StrContains("'\"", line.substr(at, 1))) return "";
-  *column = at;
-  return "; a text that has ': ' in it stands in single quotes";
+  if (!is_value || next == absl::string_view::npos || begins_with("'\"")) return {};
+  return Has(": ", at);
 }
 
 class Reader {
@@ -119,6 +219,10 @@ class Reader {
       const std::string& key = entry.first.Scalar();
       const std::string child = path.empty() ? key : absl::StrCat(path, ".", key);
       const FieldDescriptor* field = type.FindFieldByName(key);
+      if (field == nullptr && node.Style() == YAML::EmitterStyle::Flow && entry.second.IsNull())
+        return ErrorAt(entry.first, child.substr(0, 128),
+                       "unknown field; if it is meant to be a part of the text before it, that one has ',' in it and "
+                       "stands in single quotes");
       if (field == nullptr)
         return Error(entry.first, child.substr(0, 128), absl::StrCat("unknown field; ", Suggest(key, type, type_)));
       if (!seen.insert(key).second) return Error(entry.first, child, "is given twice");
@@ -291,8 +395,7 @@ absl::Status ParseYaml(absl::string_view text, const std::string& file, const st
     const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
     for (const int line : {error.mark.line, error.mark.line - 1}) {
       if (line < 0 || static_cast<std::size_t>(line) >= lines.size()) continue;
-      std::size_t column = 0;
-      const std::string hint = SyntaxHint(lines[static_cast<std::size_t>(line)], &column);
+      const auto [column, hint] = FindUnquoted(lines[static_cast<std::size_t>(line)]);
       if (hint.empty()) continue;
       return absl::InvalidArgumentError(
           absl::StrCat(file, ":", line + 1, ":", column + 1, ": not YAML: ", error.msg, hint));

@@ -95,6 +95,23 @@ TEST(PlanFileTest, AQuoteThatIsMissingIsNamedWithItsPlace) {
       {"requests:\n- body: %41", "p.yaml:2:9: not YAML: unknown token; a text that begins with '%' stands in"},
       {"requests:\n- headers: X-A: b",
        "p.yaml:2:12: not YAML: illegal map value; a text that has ': ' in it stands in"},
+      {"requests:\n- headers: [@a]", "p.yaml:2:13: not YAML: unknown token; a text that begins with '@' stands in"},
+      {"requests:\n- headers: ['X: y', %b]", "p.yaml:2:21: not YAML: unknown token; a text that begins with '%'"},
+      {"requests:\n- headers: [*x]", "p.yaml:2:13: not YAML: the referenced anchor is not defined; a text that begins"},
+      {"requests:\n- headers: ['A: 'b'']",
+       "p.yaml:2:13: not YAML: end of sequence flow not found; a text in quotes "
+       "ends at the next ', and one within is written ''"},
+      {"requests:\n- {path: /a?x={slot}}", "p.yaml:2:10: not YAML: unknown token; a text that has '{' in it stands"},
+      {"requests:\n- {path: /a[1]}", "p.yaml:2:10: not YAML: end of map flow not found; a text that has '[' in it"},
+      {"requests:\n- {path: /x, body: a: b}", "p.yaml:2:20: not YAML: end of map flow not found; a text that has ': '"},
+      {"requests:\n- {path: /x #frag}", "p.yaml:2:10: not YAML: end of map flow not found; a text that has ' #' in it"},
+      {"requests:\n- {path: @x}", "p.yaml:2:10: not YAML: unknown token; a text that begins with '@' stands in"},
+      {"requests:\n- {body: \"a\"b\"}",
+       "p.yaml:2:10: not YAML: end of map flow not found; a text in quotes ends at "
+       "the next \", and one within is written \\\""},
+      {"requests:\n- {path: /a,b}",
+       "p.yaml:2:13: requests.b: unknown field; if it is meant to be a part of the text "
+       "before it, that one has ',' in it and stands in single quotes"},
       {"requests:\n- body: #5", "p.yaml:2: requests.body: has no value: a '#', '&', '~' or null"},
       {"target: &a", "p.yaml:1: target: has no value"},
       {"target: ~", "p.yaml:1: target: has no value"},
