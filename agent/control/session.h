@@ -49,7 +49,8 @@ class Session {
   // Errors: ResourceExhausted (descriptors, ports), PermissionDenied (the guard's ceilings), FailedPrecondition (a
   // point is still running), InvalidArgument.
   absl::Status Prepare(const proto::Prepare& prepare);
-  // Errors: FailedPrecondition (it is not prepared, or its start has passed).
+  // Starts at its instant, unless that has passed: the margin in the event tells. Errors: FailedPrecondition (it is not
+  // prepared).
   absl::Status Arm(const proto::Arm& arm);
   // Ends the current point, if any, with a final shard; what is in flight has `most` at most to be answered. From any
   // thread.

@@ -37,10 +37,24 @@ TEST(UnusedProxyTest, TheOneThatOthersWouldUseIsNamedWithoutItsValue) {
 }
 
 TEST(UnusedProxyTest, WhatNoProxyListsIsNotMeant) {
-  for (const char* entries : {"*", "api.test", "x, .test", "TEST", "localhost,api.test"})
+  for (const char* entries : {"*", "api.test", "x, .test", "TEST", "localhost,api.test", "api.test:80", ".test:80"})
     EXPECT_EQ(Remark("http://api.test/", {{"HTTP_PROXY", "x"}, {"no_proxy", entries}}), "") << entries;
-  for (const char* entries : {"", "pi.test", "api.test.other", "localhost"})
+  for (const char* entries : {"", "pi.test", "api.test.other", "localhost", "api.test:81", "10.0.0.0/8"})
     EXPECT_NE(Remark("http://api.test/", {{"HTTP_PROXY", "x"}, {"no_proxy", entries}}), "") << entries;
+}
+
+TEST(UnusedProxyTest, NoProxyListsRangesOfAddresses) {
+  const auto is_meant = [](const char* target, const char* entries) {
+    return !Remark(target, {{"HTTP_PROXY", "x"}, {"no_proxy", entries}}).empty();
+  };
+  for (const char* entries : {"10.0.0.0/8", "10.1.2.0/23", "10.1.2.3", "10.1.2.3/32", "0.0.0.0/0", "10.1.2.3:8080"})
+    EXPECT_FALSE(is_meant("http://10.1.2.3:8080/", entries)) << entries;
+  for (const char* entries : {"11.0.0.0/8", "10.1.4.0/23", "10.1.2.3/33", "10.1.2.3/x", "fd00::/8", "10.1.2.3:80"})
+    EXPECT_TRUE(is_meant("http://10.1.2.3:8080/", entries)) << entries;
+  for (const char* entries : {"fd00::/8", "::/0", "fd00::1", "[fd00::1]", "[fd00::1]:80"})
+    EXPECT_FALSE(is_meant("http://[fd00::1]/", entries)) << entries;
+  for (const char* entries : {"fe00::/8", "10.0.0.0/8", "[fd00::1]:81"})
+    EXPECT_TRUE(is_meant("http://[fd00::1]/", entries)) << entries;
 }
 
 }  // namespace
