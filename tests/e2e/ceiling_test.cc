@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -376,8 +378,8 @@ TEST(CeilingTest, AStartThatHasPassedIsNone) {
   auto session = *Session::Open(open, guard, 1, [&log](const proto::Event& event) { log.Add(event); });
   ASSERT_OK(session->Prepare(WholePoint(1)));
   log.WaitFor([](const proto::Event& event) { return event.has_ready(); });
-  for (const Nanos start : {MonotonicNow() - 500 * kSecond, MonotonicNow() - kMillisecond, Nanos{0},
-                            std::numeric_limits<Nanos>::min()}) {
+  for (const Nanos start :
+       {MonotonicNow() - 500 * kSecond, MonotonicNow() - kMillisecond, Nanos{0}, std::numeric_limits<Nanos>::min()}) {
     proto::Arm arm;
     arm.set_start_ns(start);
     EXPECT_OK(session->Arm(arm));
