@@ -102,7 +102,7 @@ absl::Status CheckOpen(const proto::Command& command) {
 constexpr Nanos kStopLimit = 2 * kSecond;
 // When the agent is told to end: for what is in flight, with the final shard.
 constexpr Nanos kDrainLimit = kSecond;
-constexpr int kMaxWaiting = 64;
+constexpr std::size_t kMaxWaiting = 16;
 // Streams and questions together: each holds a thread.
 constexpr int kMaxServerThreads = 256;
 
@@ -208,14 +208,16 @@ void AgentService::OpenSession(proto::Open open, LiveRun* run) const {
   });
 }
 
-// Each stream holds a thread, so that few may wait, and none for long.
+// Each stream holds a thread, and may hold the largest of messages: few may wait, and none for long. Who has waited for
+// longest makes room: an honest coordinator speaks at once.
 grpc::Status AgentService::ReadFirst(grpc::ServerContext* context, Stream* stream, proto::Command* command) {
   {
     MutexLock lock(&mutex_);
-    if (waiting_ == kMaxWaiting)
-      return {grpc::StatusCode::RESOURCE_EXHAUSTED,
-              absl::StrCat(kMaxWaiting, " streams have begun here without a command; try again later")};
-    ++waiting_;
+    if (waiting_.size() == kMaxWaiting) {
+      waiting_.front()->TryCancel();
+      waiting_.pop_front();
+    }
+    waiting_.push_back(context);
   }
   bool has_read = false;
   {
@@ -224,7 +226,7 @@ grpc::Status AgentService::ReadFirst(grpc::ServerContext* context, Stream* strea
     has_read = lease.Read(stream, command);
   }
   MutexLock lock(&mutex_);
-  --waiting_;
+  waiting_.remove(context);
   return has_read ? grpc::Status::OK : grpc::Status(grpc::StatusCode::CANCELLED, "no command came");
 }
 

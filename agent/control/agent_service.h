@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 
@@ -59,7 +60,7 @@ class AgentService final : public proto::Agent::Service {
   const std::uint64_t incarnation_;
   const std::shared_ptr<Interrupt> shutdown_ = std::make_shared<Interrupt>();
   Mutex mutex_;
-  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // streams without a first command
+  std::list<grpc::ServerContext*> waiting_ ABSL_GUARDED_BY(mutex_);  // streams without a first command, oldest first
   bool is_shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   std::string busy_with_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<LiveRun> live_ ABSL_GUARDED_BY(mutex_);

@@ -235,6 +235,38 @@ TEST(HostilePeerTest, StreamsThatSayNothingAreFewAndShortLived) {
   EXPECT_TRUE(Answers(agent));
 }
 
+// Who has said nothing for longest makes room for who comes.
+TEST(HostilePeerTest, StreamsThatSayNothingKeepNobodyOut) {
+  ListeningAgent agent({.guard = *TargetGuard::Make({}), .first_command_limit = 60 * kSecond});
+  const auto stub = proto::Agent::NewStub(Dial(agent.address(), {}, ""));
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReaderWriter<proto::Command, proto::Event>>> streams;
+  for (int i = 0; i < 90; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    streams.push_back(stub->Execute(contexts.back().get()));
+  }
+  const Nanos start = MonotonicNow();
+  grpc::ClientContext context;
+  const auto honest = proto::Agent::NewStub(Dial(agent.address(), {}, ""))->Execute(&context);
+  proto::Command command;
+  command.set_number(1);
+  command.mutable_open()->set_protocol_version(kProtocolVersion);
+  command.mutable_open()->set_run("honest");
+  proto::Plan* const plan = command.mutable_open()->mutable_plan();
+  plan->set_target("http://127.0.0.1:9/");
+  plan->mutable_sweep()->add_connections(1);
+  plan->set_threads(1);
+  ApplyDefaults(plan);
+  ASSERT_TRUE(honest->Write(command));
+  proto::Event event;
+  bool is_open = false;
+  while (!is_open && honest->Read(&event)) is_open = event.has_opened();
+  EXPECT_TRUE(is_open) << event.ShortDebugString();
+  EXPECT_LT(MonotonicNow() - start, 5 * kSecond);
+  context.TryCancel();
+  for (const auto& silent : contexts) silent->TryCancel();
+}
+
 proto::Open SomeOpen(Random* random, int port) {
   proto::Open open;
   open.set_protocol_version(kProtocolVersion);
