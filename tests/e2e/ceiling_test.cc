@@ -119,7 +119,7 @@ void Restart(const proto::Plan& plan, const TargetGuard& guard, Nanos length, bo
       };
       wait_for([](const proto::Event& event) { return event.has_ready(); });
       proto::Arm arm;
-      arm.set_start_ns(MonotonicNow());
+      arm.set_start_ns(MonotonicNow() + 50 * kMillisecond);
       ASSERT_OK((*session)->Arm(arm));
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       (*session)->Finish();
@@ -478,7 +478,7 @@ TEST(CeilingTest, AConnectionThatAwaitsItsTurnAtTheStartIsNotAskedFor) {
     must_close = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(60));
     proto::Arm arm;
-    arm.set_start_ns(MonotonicNow() + kMillisecond);
+    arm.set_start_ns(MonotonicNow() + 50 * kMillisecond);
     ASSERT_OK(session->Arm(arm));
     const proto::Shard last =
         log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();

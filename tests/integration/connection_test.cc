@@ -208,7 +208,7 @@ TEST(ConnectionTest, AStopCutsOffWhatDoesNotFinishAndAccountsForTheRest) {
   EXPECT_THAT(session->Prepare(WholePoint(4)), FailsWith("still running"));
   log.WaitFor([](const proto::Event& event) { return event.has_ready(); });
   proto::Arm arm;
-  arm.set_start_ns(MonotonicNow());
+  arm.set_start_ns(MonotonicNow() + 50 * kMillisecond);
   ASSERT_OK(session->Arm(arm));
   log.WaitFor([](const proto::Event& event) { return event.has_shard(); });  // a first window: all four are in flight
   session->Stop();

@@ -123,7 +123,7 @@ inline PointRun RunOnePoint(const proto::Plan& plan, const TargetGuard& guard = 
   EXPECT_OK((*session)->Prepare(prepare));
   run.ready = log.WaitFor([](const proto::Event& event) { return event.has_ready(); }).ready();
   proto::Arm arm;
-  arm.set_start_ns(MonotonicNow() + kMillisecond);
+  arm.set_start_ns(MonotonicNow() + 50 * kMillisecond);
   EXPECT_OK((*session)->Arm(arm));
   run.last =
       log.WaitFor([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); }).shard();
