@@ -119,9 +119,9 @@ void Restart(const proto::Plan& plan, const TargetGuard& guard, Nanos length, bo
       };
       wait_for([](const proto::Event& event) { return event.has_ready(); });
       proto::Arm arm;
-      arm.set_start_ns(MonotonicNow() + 50 * kMillisecond);
+      arm.set_start_ns(MonotonicNow() + 10 * kMillisecond);
       ASSERT_OK((*session)->Arm(arm));
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      std::this_thread::sleep_for(std::chrono::milliseconds(15));
       (*session)->Finish();
       (*session)->Stop();
       wait_for([](const proto::Event& event) { return event.has_shard() && event.shard().is_final(); });
