@@ -215,10 +215,10 @@ class ChaosRun {
   }
 
   void CheckNothingIsSentAfterTheLease() {
-    if (is_target_dead_) return;
     // Within the lease, and a second, nothing is left; where all ended well that is at once.
     if (is_coordinator_dead_) SleepFor(kLease + std::chrono::milliseconds(1'000));
     for (int i = 1; i <= kAgents; ++i) TestNet::SetLink(i, true);
+    if (is_target_dead_) return;
     if (!is_coordinator_dead_) SleepFor(std::chrono::milliseconds(4'000));
     const std::int64_t then = Int(arena_.target().Truth(), "parsed");
     SleepFor(std::chrono::milliseconds(300));
