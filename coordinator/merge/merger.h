@@ -39,7 +39,7 @@ struct AgentSum {
   Nanos start_late = 0;                    // after T0, by its own clock
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;
-  std::uint64_t recently_sent = 0;  // in its last shard's window
+  std::array<std::uint64_t, 3> recently_sent{};  // in the windows of its last shards
   bool is_final = false;
   bool is_lost = false;
 };

@@ -124,12 +124,12 @@ Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std
   if (const auto most = MostPlanned(plan, share, departure.latest - point.start_offset))
     return {.most = (*most > sum.counters.planned ? *most - sum.counters.planned : 0) * each + pending};
   if (sum.shards == 0) return {.is_unknown = true};
-  // It went on as it did in its last window.
+  // It went on as it did in the best of its last windows: it may have stood still in one.
   const Nanos length = PointLength(plan.sweep());
   const Nanos until = std::min(departure.likely - point.start_offset, length);
   const Nanos known = std::min<Nanos>(std::max<Nanos>(sum.length, 0), length);
   const Nanos unknown = std::max<Nanos>(0, until - known);
-  const double per_s = static_cast<double>(sum.recently_sent);
+  const auto per_s = static_cast<double>(*std::max_element(sum.recently_sent.begin(), sum.recently_sent.end()));
   return {.most = pending + static_cast<std::uint64_t>(std::ceil(per_s * static_cast<double>(unknown) / 1e9)),
           .is_estimate = true};
 }
