@@ -75,7 +75,8 @@ class StampSampler {
     if (state_ == State::kAlways) return;
     const bool is_inside = now >= opens_ && now < opens_ + kWindow;
     if (state_ == State::kShut) {
-      if (!is_inside) return now >= opens_ + kWindow ? Plan(now) : void();
+      if (now >= opens_ + kWindow) Plan(now);  // this thread slept through it
+      if (!is_inside) return;
       Count(now);
       if (under_way_ > 0) {  // for those of the last one the kernel has gone on
         state_ = State::kOpen;
