@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace tidemark {
 namespace {
@@ -72,7 +74,20 @@ std::optional<std::string> Nearest(absl::string_view unknown, const std::vector<
     best_distance = distance;
     best = name;
   }
-  return best;
+  if (best) return best;
+  // Else the longest that it begins with, or the one that begins with it.
+  constexpr std::size_t kFewest = 4;  // letters that say something
+  const absl::string_view letters = absl::StripPrefix(unknown, "--");
+  if (letters.size() < kFewest) return best;
+  int longer = 0;
+  for (const std::string& name : known) {
+    const absl::string_view other = absl::StripPrefix(name, "--");
+    const bool is_longer = absl::StartsWith(other, letters);
+    longer += is_longer ? 1 : 0;
+    if (is_longer || (other.size() >= kFewest && absl::StartsWith(letters, other) && (!best || name > *best)))
+      best = name;
+  }
+  return longer > 1 ? std::nullopt : best;
 }
 
 const PeerWord* FindPeerWord(absl::string_view name, absl::string_view within) {

@@ -173,6 +173,10 @@ absl::Status CheckSource(const SocketAddress& source, const std::string& text) {
   const int error = fd < 0 || bind(fd, source.get(), source.length) != 0 ? errno : 0;
   if (fd >= 0) close(fd);
   if (error == 0) return absl::OkStatus();
+  // Linux wants to know whose address it is only where there is one on each interface.
+  if (error == EINVAL && source.family() == AF_INET6 && text.find('%') == std::string::npos)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "source_addresses: ", text, " is a link-local address; name its interface too, as ", text, "%eth0"));
   if (error != EADDRNOTAVAIL)
     return absl::InvalidArgumentError(absl::StrCat("source_addresses: ", text, ": ", std::strerror(error)));
   constexpr std::size_t kShown = 8;

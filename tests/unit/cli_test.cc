@@ -272,6 +272,8 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"run", "http://h/", "--conections", "10"}, "--conections: unknown flag; did you mean '--connections'?"},
       {{"run", "--conections=10", "http://h/"}, "--conections: unknown flag; did you mean '--connections'?"},
       {{"run", "--tiemout", "10s"}, "--tiemout: unknown flag; did you mean '--timeout'?"},
+      {{"run", "http://h/", "--source-addresses", "::1"}, "--source-addresses: unknown flag; did you mean '--source'?"},
+      {{"run", "http://h/", "--conn", "10"}, "--conn: unknown flag; see 'tidemark run --help'"},
       {{"run", "http://h/", "--vus", "10"}, "--vus: unknown flag; it is --connections here"},
       {{"run", "http://h/", "--users", "10"}, "--users: unknown flag; it is --connections here"},
       {{"run", "http://h/", "--concurrency=10"}, "--concurrency: unknown flag; it is --connections here"},
