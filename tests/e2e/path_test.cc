@@ -8,9 +8,9 @@ namespace {
 
 constexpr auto kOneWay = std::chrono::milliseconds(10);
 
-const boost::json::value& SplitOf(const RunOutcome& run, const std::string& name) {
+const boost::json::value& SplitOf(const RunOutcome& run, std::string_view name) {
   for (const boost::json::value& split : At(run.report, "points.0.splits").as_array()) {
-    if (split.at("name").as_string() == name.c_str()) return split;
+    if (split.at("name").as_string() == name) return split;
   }
   ADD_FAILURE() << "no split of " << name << run.out;
   static const boost::json::value kNone;

@@ -57,10 +57,10 @@ RunOutcome StarvedRun(const std::vector<std::string>& arguments, const std::vect
   }
 }
 
-const boost::json::value& At(const boost::json::value& value, const std::string& path) {
+const boost::json::value& At(const boost::json::value& value, std::string_view path) {
   static const boost::json::value kMissing;
   const boost::json::value* here = &value;
-  std::istringstream parts(path);
+  std::istringstream parts{std::string(path)};
   for (std::string part; std::getline(parts, part, '.');) {
     if (here->is_array()) {
       here = &here->as_array().at(std::stoul(part));

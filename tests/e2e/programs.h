@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/process.h"
@@ -40,7 +41,7 @@ bool WasTooLate(int code, const std::string& err);
 RunOutcome StarvedRun(const std::vector<std::string>& arguments, const std::vector<std::string>& prefix = {});
 
 // The value at "a.b.0.c".
-const boost::json::value& At(const boost::json::value& value, const std::string& path);
+const boost::json::value& At(const boost::json::value& value, std::string_view path);
 std::int64_t Int(const boost::json::value& value, const std::string& path);
 double Number(const boost::json::value& value, const std::string& path);
 // Of the points and the warm-up together.
