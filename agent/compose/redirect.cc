@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/plan/authority.h"
 #include "common/plan/request_path.h"
 #include "common/plan/target.h"
@@ -68,15 +69,17 @@ absl::string_view SchemeOf(absl::string_view reference) {
   return end == absl::string_view::npos || reference[end] != ':' ? "" : reference.substr(0, end);
 }
 
-// RFC 3986 section 5.2.4. REQUIRES: `path` begins with '/' and has no query.
+// RFC 3986 section 5.2.4; a dot may be written %2e (section 6.2.2.2). REQUIRES: `path` begins with '/' and has no
+// query.
 std::string WithoutDots(absl::string_view path) {
   std::string result;
   while (!path.empty()) {
     const std::size_t end = std::min(path.find('/', 1), path.size());
     const absl::string_view segment = path.substr(0, end);
     path.remove_prefix(end);
-    if (segment == "/..") result.erase(std::min(result.rfind('/'), result.size()));
-    if (segment == "/." || segment == "/..") {
+    const std::string plain = absl::StrReplaceAll(segment, {{"%2e", "."}, {"%2E", "."}});
+    if (plain == "/..") result.erase(std::min(result.rfind('/'), result.size()));
+    if (plain == "/." || plain == "/..") {
       if (path.empty()) result += '/';
       continue;
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
 #include "agent/compose/redirect.h"
 #include "common/plan/authority.h"
 #include "common/plan/target.h"
@@ -34,13 +35,15 @@ TEST(RedirectProperty, ARandomReferenceLeadsWhereLibcurlWouldGoOrNowhere) {
     const Direction direction = WhereTo(location, false, request, "/b/c?d");
     if (direction.lead != Direction::Lead::kHere) continue;
     ++followed;
+    // RFC 3986 section 6.2.2.2: %2e is a dot, in ".." too. libcurl 7.88 does not know that.
+    const auto dotted = [](const std::string& text) { return absl::StrReplaceAll(text, {{"%2e", "."}}); };
     CURLU* const url = curl_url();
     ASSERT_EQ(curl_url_set(url, CURLUPART_URL, "http://a.test/b/c?d", 0), CURLUE_OK);
-    CURLUcode taken = curl_url_set(url, CURLUPART_URL, location.c_str(), 0);
+    CURLUcode taken = curl_url_set(url, CURLUPART_URL, dotted(location).c_str(), 0);
     // A space in a fragment it refuses behind a bare host, and nowhere else; no fragment is sent, so that the rest is
     // to lead where it does without.
     if (taken == CURLUE_BAD_FRAGMENT)
-      taken = curl_url_set(url, CURLUPART_URL, location.substr(0, location.find('#')).c_str(), 0);
+      taken = curl_url_set(url, CURLUPART_URL, dotted(location.substr(0, location.find('#'))).c_str(), 0);
     ASSERT_EQ(taken, CURLUE_OK) << location;
     const auto part = [&](CURLUPart what, unsigned flags = 0) {
       char* text = nullptr;
@@ -56,8 +59,9 @@ TEST(RedirectProperty, ARandomReferenceLeadsWhereLibcurlWouldGoOrNowhere) {
     if (location[0] != '#' && !absl::StrContains(location, "//") && !absl::StrContains(location, "./?")) {
       ++compared;
       const std::size_t end = std::min(direction.path.find('?'), direction.path.size());
-      EXPECT_EQ(direction.path.substr(0, end), part(CURLUPART_PATH)) << location;
-      EXPECT_EQ(direction.path.substr(std::min(end + 1, direction.path.size())), part(CURLUPART_QUERY)) << location;
+      EXPECT_EQ(dotted(direction.path.substr(0, end)), part(CURLUPART_PATH)) << location;
+      EXPECT_EQ(dotted(direction.path.substr(std::min(end + 1, direction.path.size()))), part(CURLUPART_QUERY))
+          << location;
     }
     curl_url_cleanup(url);
   }

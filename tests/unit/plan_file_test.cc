@@ -97,7 +97,7 @@ TEST(PlanFileTest, AQuoteThatIsMissingIsNamedWithItsPlace) {
        "p.yaml:2:12: not YAML: illegal map value; a text that has ': ' in it stands in"},
       {"requests:\n- headers: [@a]", "p.yaml:2:13: not YAML: unknown token; a text that begins with '@' stands in"},
       {"requests:\n- headers: ['X: y', %b]", "p.yaml:2:21: not YAML: unknown token; a text that begins with '%'"},
-      {"requests:\n- headers: [*x]", "p.yaml:2:13: not YAML: the referenced anchor is not defined; a text that begins"},
+      {"requests:\n- headers: [*x]", "p.yaml:2:13: not YAML: the referenced anchor is not defined"},
       {"requests:\n- headers: ['A: 'b'']",
        "p.yaml:2:13: not YAML: end of sequence flow not found; a text in quotes "
        "ends at the next ', and one within is written ''"},
