@@ -346,10 +346,11 @@ TEST(GuardTest, AFreeAgentHoldsNothingOfWhatItWasEntrustedWith) {
   const auto reference = [&](const std::string& name) { return "{file:" + (dir / name) + "}"; };
   std::vector<std::string> needles = NumbersOf(client.key);
   for (const auto& [name, value] : secrets) needles.push_back(value);
+  std::string where;
   const auto held = [&] {
     std::string found;
     for (std::size_t i = 0; i < needles.size(); ++i) {
-      if (HasInMemory(agent.process().pid(), needles[i])) found += std::to_string(i) + " ";
+      if (HasInMemory(agent.process().pid(), needles[i], &where)) found += std::to_string(i) + " ";
     }
     return found;
   };
@@ -394,7 +395,7 @@ TEST(GuardTest, AFreeAgentHoldsNothingOfWhatItWasEntrustedWith) {
   run.Wait();
   for (int i = 0; i < 100 && StateOf(agent).state != "free"; ++i) {
   }
-  EXPECT_EQ(held(), "");
+  EXPECT_EQ(held(), "") << where;
 }
 
 TEST(GuardTest, AnAgentLeavesNoCoreFromTheStart) {

@@ -6,7 +6,7 @@
 
 namespace tidemark {
 
-bool HasInMemory(int pid, const std::string& text) {
+bool HasInMemory(int pid, const std::string& text, std::string* where) {
   const std::string proc = "/proc/" + std::to_string(pid);
   std::ifstream maps(proc + "/maps");
   std::ifstream memory(proc + "/mem", std::ios::binary);
@@ -20,7 +20,10 @@ bool HasInMemory(int pid, const std::string& text) {
     memory.clear();
     memory.seekg(static_cast<std::streamoff>(begin));
     memory.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    if (bytes.find(text) != std::string::npos) return true;
+    const std::size_t at = bytes.find(text);
+    if (at == std::string::npos) continue;
+    if (where != nullptr) *where = line + " at " + std::to_string(at);
+    return true;
   }
   return false;
 }

@@ -5,7 +5,7 @@
 
 namespace tidemark {
 
-// Whether the process holds `text` in memory that it can read.
-bool HasInMemory(int pid, const std::string& text);
+// Whether the process holds `text` in memory that it can write; *where: the mapping, and the place in it.
+bool HasInMemory(int pid, const std::string& text, std::string* where = nullptr);
 
 }  // namespace tidemark
