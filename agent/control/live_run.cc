@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/host/wipe_stack.h"
 #include "common/clock.h"
 #include "common/exit_code.h"
 
@@ -44,24 +45,29 @@ void LiveRun::Open(Nanos limit, Opener opener) {
     is_opening_ = true;
   }
   opener_ = std::thread([this, limit, opener = std::move(opener)] {
-    auto opened = opener(Patience(interrupt_, MonotonicNow() + limit));
-    const absl::Status status = opened.status();
-    if (opened.ok()) {
-      MutexLock lock(&session_mutex_);
-      session = *std::move(opened);
-    }
-    if (!status.ok()) Fail(status);
-    MutexLock lock(&owner_mutex_);
-    is_opening_ = false;
-    changed_.NotifyAll();
-    if (status.ok()) return;
-    // The coordinator leaves when it hears that.
-    const Nanos deadline = MonotonicNow() + kLeave;
-    while (cancel_ && MonotonicNow() < deadline) changed_.WaitFor(&owner_mutex_, deadline - MonotonicNow());
-    is_over_ = true;
-    if (cancel_) cancel_();
-    changed_.NotifyAll();
+    OpenNow(limit, opener);
+    WipeStack();
   });
+}
+
+void LiveRun::OpenNow(Nanos limit, const Opener& opener) {
+  auto opened = opener(Patience(interrupt_, MonotonicNow() + limit));
+  const absl::Status status = opened.status();
+  if (opened.ok()) {
+    MutexLock lock(&session_mutex_);
+    session = *std::move(opened);
+  }
+  if (!status.ok()) Fail(status);
+  MutexLock lock(&owner_mutex_);
+  is_opening_ = false;
+  changed_.NotifyAll();
+  if (status.ok()) return;
+  // The coordinator leaves when it hears that.
+  const Nanos deadline = MonotonicNow() + kLeave;
+  while (cancel_ && MonotonicNow() < deadline) changed_.WaitFor(&owner_mutex_, deadline - MonotonicNow());
+  is_over_ = true;
+  if (cancel_) cancel_();
+  changed_.NotifyAll();
 }
 
 bool LiveRun::WaitUntilOpen(Nanos deadline) {

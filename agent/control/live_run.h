@@ -80,6 +80,7 @@ class LiveRun {
   static constexpr Nanos kLeave = 200 * kMillisecond;
 
  private:
+  void OpenNow(Nanos limit, const Opener& opener);
   const std::string id_;
   const std::uint64_t incarnation_;
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "agent/host/machine.h"
+#include "agent/host/wipe_stack.h"
 #include "common/check.h"
 #include "common/plan/authority.h"
 #include "common/plan/durations.h"
@@ -137,7 +138,10 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
   context_.is_one_request = context_.reconnect_after == 0 && !context_.requests.IsMixed() && context_.follow == 0;
   context_.server_name = ServerName(settings_.target.host);
   context_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    Run();
+    WipeStack();
+  });
 }
 
 Worker::~Worker() {
