@@ -81,6 +81,7 @@ class LiveRun {
 
  private:
   void OpenNow(Nanos limit, const Opener& opener);
+
   const std::string id_;
   const std::uint64_t incarnation_;
 
