@@ -1,9 +1,11 @@
 #include <cstddef>
+#include <set>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/inert_text.h"
 #include "common/plan/checks.h"
 #include "common/plan/limits.h"
 #include "common/plan/request_path.h"
@@ -56,13 +58,18 @@ absl::Status CheckRequest(const proto::Request& request) {
 
 absl::Status CheckRequests(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckRange("requests", plan.requests_size(), 1, static_cast<int>(kMaxRequests)));
+  std::set<std::string> names;
   for (const proto::Request& request : plan.requests()) {
     TIDEMARK_RETURN_IF_ERROR(CheckRequest(request));
     TIDEMARK_RETURN_IF_ERROR(CheckRange("requests.weight", request.weight(), 0, kMaxWeight));
-    if (request.name().size() > 64 || HasControl(request.name(), true))
-      return Invalid("requests.name", "must be at most 64 bytes, without control characters");
+    if (request.name().size() > 64 || !IsInert(request.name()))
+      return Invalid("requests.name", "must be at most 64 bytes, without control or invisible characters");
     if (plan.requests_size() > 1 && (request.weight() == 0 || request.name().empty()))
       return Invalid("requests", "each of a mix needs a name and a weight");
+    if (plan.requests_size() > 1 && !names.insert(request.name()).second)
+      return Invalid("requests.name", absl::StrCat("'", InertText(request.name(), 64),
+                                                   "' is given twice; the report tells requests of a "
+                                                   "mix apart by it"));
   }
   return absl::OkStatus();
 }

@@ -60,7 +60,7 @@ std::string Suggest(const std::string& unknown, const Descriptor& type, const De
 
 // A text that YAML reads as something else if it has no quotes: what it was read as and how to write it, or "". What it
 // holds may be a secret and is not repeated.
-std::string WantsQuotes(const YAML::Node& node) {
+std::string WantsQuotes(const YAML::Node& node, bool is_in_brackets, bool is_list) {
   constexpr absl::string_view kWhole = "; write the whole value in single quotes, as '";
   if (node.IsNull())
     return "has no value: a '#', '&', '~' or null that is meant as text stands in quotes, and an empty text is ''";
@@ -70,10 +70,12 @@ std::string WantsQuotes(const YAML::Node& node) {
                ? ""
                : "begins with '!', which YAML takes for a type; write the whole value in single quotes";
   }
-  const bool is_flow = node.Style() == YAML::EmitterStyle::Flow;
+  const bool is_flow = node.Style() == YAML::EmitterStyle::Flow && is_in_brackets;
   if (node.IsSequence())
     return is_flow ? absl::StrCat("begins with '[', which is a list in YAML", kWhole, "[...]'")
                    : "must be a single value";
+  if (is_flow && is_list)
+    return "begins with '{', which is a map in YAML; write a list, each text in single quotes, as ['NAME: VALUE']";
   if (is_flow) {
     const bool is_placeholder = node.size() == 1 && node.begin()->first.IsScalar() && node.begin()->second.IsNull();
     return absl::StrCat("begins with '{', which is a map in YAML", kWhole, "{",
@@ -204,10 +206,16 @@ Unquoted FindUnquoted(absl::string_view line) {
   return Has(": ", at);
 }
 
+// Fields of which 0 is as if they were left out: no limit, or a number of our own choice.
+bool MeansTheDefault(const FieldDescriptor& field) {
+  return field.name() == "connect_rate" || field.name() == "reconnect_after" || field.name() == "threads";
+}
+constexpr absl::string_view kZero = "is 0, which would be as if it were left out; leave it out, or give more";
+
 class Reader {
  public:
-  Reader(std::string name, std::string root, const Descriptor& type)
-      : name_(std::move(name)), root_(std::move(root)), type_(type) {}
+  Reader(std::string name, std::string root, const Descriptor& type, absl::string_view text)
+      : name_(std::move(name)), root_(std::move(root)), type_(type), lines_(absl::StrSplit(text, '\n')) {}
 
   absl::Status ReadMessage(const YAML::Node& node, const std::string& path, int depth, Message* message) {
     if (depth > kMaxDepth) return Error(node, path, "nested too deep");
@@ -219,6 +227,8 @@ class Reader {
       const std::string& key = entry.first.Scalar();
       const std::string child = path.empty() ? key : absl::StrCat(path, ".", key);
       const FieldDescriptor* field = type.FindFieldByName(key);
+      if (field == nullptr && entry.second.IsNull() && absl::StrContains(key, ':'))
+        return ErrorAt(entry.first, InertText(key, 128), "unknown field; a space behind the ':' is missing");
       if (field == nullptr && node.Style() == YAML::EmitterStyle::Flow && entry.second.IsNull())
         return ErrorAt(entry.first, child.substr(0, 128),
                        "unknown field; if it is meant to be a part of the text before it, that one has ',' in it and "
@@ -236,6 +246,14 @@ class Reader {
     const int line = node.Mark().line + 1;
     return absl::InvalidArgumentError(
         absl::StrCat(name_, ":", std::max(line, 1), ": ", path.empty() ? root_ : path, ": ", what));
+  }
+
+  // What a node begins with: a map in a list need not have its own brackets.
+  char CharacterOf(const YAML::Node& node) const {
+    const YAML::Mark mark = node.Mark();
+    if (mark.line < 0 || static_cast<std::size_t>(mark.line) >= lines_.size()) return 0;
+    const absl::string_view line = lines_[static_cast<std::size_t>(mark.line)];
+    return static_cast<std::size_t>(mark.column) < line.size() ? line[static_cast<std::size_t>(mark.column)] : 0;
   }
 
   // The same with the column, for what is to be found in a line.
@@ -273,7 +291,7 @@ class Reader {
       return absl::OkStatus();
     }
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-      const std::string wants = WantsQuotes(node);
+      const std::string wants = WantsQuotes(node, CharacterOf(node) == '{' || CharacterOf(node) == '[', is_list);
       // Of what is not there the parser knows the line alone.
       if (!wants.empty()) return node.IsNull() ? Error(node, path, wants) : ErrorAt(node, path, wants);
     }
@@ -294,11 +312,13 @@ class Reader {
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) {
       const auto rate = ParseRate(text);
       if (!rate.ok()) return Error(node, path, std::string(rate.status().message()));
+      if (*rate == 0 && MeansTheDefault(field)) return Error(node, path, std::string(kZero));
       is_list ? reflection.AddDouble(message, &field, *rate) : reflection.SetDouble(message, &field, *rate);
       return absl::OkStatus();
     }
     const auto value = absl::EndsWith(field.name(), "_bytes") ? ParseBytes(text) : ParseCount(text);
     if (!value.ok()) return Error(node, path, std::string(value.status().message()));
+    if (*value == 0 && MeansTheDefault(field)) return Error(node, path, std::string(kZero));
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
       if (*value > std::numeric_limits<std::int32_t>::max())
         return Error(node, path, absl::StrCat("'", text, "' is too large"));
@@ -312,6 +332,7 @@ class Reader {
   const std::string name_;
   const std::string root_;
   const Descriptor& type_;
+  const std::vector<absl::string_view> lines_;
   std::size_t nodes_ = 0;
 };
 
@@ -387,9 +408,13 @@ absl::Status ParseYaml(absl::string_view text, const std::string& file, const st
     return absl::InvalidArgumentError(absl::StrCat(file, ": nested too deep"));
   }
   try {
-    const YAML::Node node = YAML::Load(std::string(text));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1)
+      return absl::InvalidArgumentError(absl::StrCat(file, ": has ", documents.size(),
+                                                     " documents, and one is read; take the '---' between them out"));
+    const YAML::Node node = documents.empty() ? YAML::Node() : documents[0];
     if (!node || node.IsNull()) return absl::InvalidArgumentError(absl::StrCat(file, ": is empty"));
-    return Reader(file, root, *message->GetDescriptor()).ReadMessage(node, "", 0, message);
+    return Reader(file, root, *message->GetDescriptor(), text).ReadMessage(node, "", 0, message);
   } catch (const YAML::Exception& error) {
     // The parser may only notice in the next line.
     const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');

@@ -47,8 +47,8 @@ bool IsUnknown(const Expectation& e, const Evidence& evidence) {
     case Expectation::Figure::kMessagesPerSecond:
       return evidence.duration <= 0;
     case Expectation::Figure::kFinding:
-      return evidence.messages == 0 && evidence.findings[static_cast<std::size_t>(e.finding)] == 0 &&
-             IsOfMessages(e.finding);
+      return evidence.messages <= evidence.findings[static_cast<std::size_t>(Finding::kUnread)] &&
+             evidence.findings[static_cast<std::size_t>(e.finding)] == 0 && IsOfMessages(e.finding);
     case Expectation::Figure::kMean:
     case Expectation::Figure::kQuantile:
       return false;  // EstimateLatency looks

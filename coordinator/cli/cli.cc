@@ -325,6 +325,17 @@ absl::Status Apply(absl::string_view flag, const std::string& text, Parse parse,
 }
 
 // "10": requests per connection; "10s": a time.
+// For flags of which 0 would be as if they were left out.
+template <typename Parse>
+auto AboveZero(Parse parse) {
+  return [parse](absl::string_view text) {
+    auto value = parse(text);
+    if (value.ok() && *value == 0)
+      value = absl::InvalidArgumentError("0 would be as if it were left out; leave it out, or give more");
+    return value;
+  };
+}
+
 absl::Status ApplyWarmup(const std::string& text, proto::Sweep* sweep) {
   if (text.empty()) return absl::OkStatus();
   sweep->clear_warmup();
@@ -391,11 +402,11 @@ absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
   TIDEMARK_RETURN_IF_ERROR(Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--think-time", f.think_time, ParseDuration,
                                  [&](Nanos v) { *sweep->mutable_think_time() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--reconnect-after", f.reconnect_after, ParseCount,
+  TIDEMARK_RETURN_IF_ERROR(Apply("--reconnect-after", f.reconnect_after, AboveZero(ParseCount),
                                  [&](std::int64_t v) { sweep->set_reconnect_after(v); }));
   TIDEMARK_RETURN_IF_ERROR(
       Apply("--drain", f.drain, ParseDuration, [&](Nanos v) { *sweep->mutable_drain() = ToDurationProto(v); }));
-  return Apply("--connect-rate", f.connect_rate, ParseRate, [&](double v) { sweep->set_connect_rate(v); });
+  return Apply("--connect-rate", f.connect_rate, AboveZero(ParseRate), [&](double v) { sweep->set_connect_rate(v); });
 }
 
 absl::Status ApplyLimits(const Flags& f, proto::Plan* plan) {
@@ -407,7 +418,7 @@ absl::Status ApplyLimits(const Flags& f, proto::Plan* plan) {
                                  [&](std::int64_t v) { plan->set_max_response_bytes(v); }));
   TIDEMARK_RETURN_IF_ERROR(Apply("--kernel-timestamps", f.kernel_timestamps, ParseCount,
                                  [&](std::int64_t v) { plan->set_kernel_timestamps(v); }));
-  return Apply("-t/--threads", f.threads, ParseCount, [&](std::int64_t v) {
+  return Apply("-t/--threads", f.threads, AboveZero(ParseCount), [&](std::int64_t v) {
     plan->set_threads(static_cast<std::int32_t>(std::min<std::int64_t>(v, kMaxThreads + 1)));
   });
 }

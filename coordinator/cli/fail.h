@@ -2,14 +2,16 @@
 #pragma once
 
 #include <cstdio>
+#include <string>
 
 #include "absl/strings/string_view.h"
+#include "common/inert_text.h"
 
 namespace tidemark {
 
-// One line on stderr; returns `code`.
+// One line on stderr, whatever `message` repeats of what was written; returns `code`.
 inline int Fail(int code, absl::string_view message) {
-  std::fprintf(stderr, "tidemark: %.*s\n", static_cast<int>(message.size()), message.data());
+  std::fprintf(stderr, "tidemark: %s\n", InertText(message, message.size()).c_str());
   return code;
 }
 

@@ -6,7 +6,10 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <set>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -53,7 +56,14 @@ absl::Status WriteFile(const std::string& path, const std::string& content) {
 }
 
 absl::Status CheckOutputs(const std::vector<Output>& outputs) {
+  std::set<std::filesystem::path> paths;
   for (const Output& output : outputs) {
+    std::error_code ignored;
+    const bool is_other =
+        paths.insert(output.path == "-" ? output.path : std::filesystem::weakly_canonical(output.path, ignored)).second;
+    if (!is_other)
+      return absl::InvalidArgumentError(absl::StrCat("-o: '", output.path, output.path == "-" ? "' (stdout)" : "'",
+                                                     " is given twice; each format needs its own"));
     if (output.path == "-") continue;
     const bool is_new = access(output.path.c_str(), F_OK) != 0;
     std::ofstream out(output.path, std::ios::binary | std::ios::app);

@@ -49,7 +49,7 @@ int ReportCommand(std::vector<std::string> arguments) {
       ->allow_extra_args(false);
   app.add_flag("-q,--quiet", options.is_quiet, "no table");
   app.add_flag("--latency", options.has_latency_detail, "print every histogram of every point");
-  app.add_flag("--strict", options.is_strict, "exit 4 if a point is GENERATOR_LIMITED or NOT_STEADY");
+  app.add_flag("--strict", options.is_strict, "exit 4 unless each point is VALID or TARGET_LIMITED");
   app.add_flag("--no-color", has_no_color, "no colours (also: NO_COLOR in the environment)");
   if (const auto exit_code = ParseArguments(&app, std::move(arguments))) return *exit_code;
   options.has_color = !has_no_color;

@@ -64,9 +64,10 @@ std::vector<Part> LateParts(const PointFacts& facts) {
   const auto part = [](const char* figure, double late, double waited, double whole, double served) {
     return Part{.figure = figure, .own = std::max(late, std::min(waited, whole - served)), .whole = whole};
   };
-  std::vector<Part> parts = {part(
-      "mean", static_cast<double>(facts.pacing->sum()) / static_cast<double>(response.count()),
-      still * static_cast<double>(facts.stood_still) / 2, response.Mean(), service.count() == 0 ? 0 : service.Mean())};
+  const double served_mean = service.count() == 0 ? 0 : service.Mean();
+  const double late_mean = facts.pacing->count() == 0 ? 0 : facts.pacing->Mean();
+  std::vector<Part> parts = {part("mean", std::min(late_mean, std::max(0.0, response.Mean() - served_mean)),
+                                  still * static_cast<double>(facts.stood_still) / 2, response.Mean(), served_mean)};
   for (const Printed& q : kPrinted) {
     if (!q.HasEnough(response.count())) continue;
     const double whole = q.Of(response);

@@ -34,9 +34,20 @@ void JudgeSteadiness(const PointFacts& facts, Judgement* judgement) {
 }
 
 // Had each answer been read when it came, how many connections would have been busy on average, by Little's law on the
-// wire, those included whose answer never came; nothing where that is not measured.
+// wire, those included whose answer never came; nothing where that is not measured, or where all of them at once waited
+// long for answers that never came: then they were all busy, whatever the average says.
 std::optional<double> BusyOnWire(const PointFacts& facts) {
   if (!IsStamped(facts) || facts.duration_s <= 0) return std::nullopt;
+  if (facts.censored != nullptr) {
+    constexpr auto kLong = static_cast<double>(500 * kMillisecond);
+    const double usual = 10 * facts.wire->Mean();
+    double hung = 0;
+    facts.censored->ForEach([&](std::uint32_t slot, std::uint64_t count) {
+      const auto waited = static_cast<double>(HistogramLayout::HighestOf(slot));
+      if (waited > std::max(kLong, usual)) hung += static_cast<double>(count);
+    });
+    if (hung >= gate::kEnough * static_cast<double>(facts.connections)) return std::nullopt;
+  }
   const double unanswered = facts.censored == nullptr ? 0 : static_cast<double>(facts.censored->sum());
   return (static_cast<double>(facts.counters.planned) * facts.wire->Mean() + unanswered) / facts.duration_s / 1e9;
 }
@@ -54,7 +65,7 @@ void JudgeTarget(const PointFacts& facts, Judgement* judgement) {
   if (judgement->generator == Generator::kLimited && busy &&
       *busy < gate::kEnough * static_cast<double>(facts.connections)) {
     absl::StrAppendFormat(&judgement->generator_reason,
-                          "; %s; but on the wire no more than %.1f of %d connections would have been busy", limited,
+                          "; %s; but on the wire %.1f of %d connections would have been busy on average", limited,
                           *busy, facts.connections);
     return JudgeSteadiness(facts, judgement);
   }

@@ -72,5 +72,16 @@ TEST(FilesTest, ALinkAndAPipeAreWrittenThrough) {
   EXPECT_EQ(read, "through");
 }
 
+TEST(FilesTest, TwoFormatsNeverShareAFile) {
+  const TempDir dir;
+  const std::string path = dir / "run.json";
+  const Output json{.format = Output::Format::kJson, .path = path};
+  EXPECT_OK(CheckOutputs({json, {.format = Output::Format::kCsv, .path = dir / "run.csv"}}));
+  for (const std::string& same : {path, dir / "./run.json"})
+    EXPECT_THAT(CheckOutputs({json, {.format = Output::Format::kCsv, .path = same}}), FailsWith("is given twice"));
+  const Output out{.format = Output::Format::kJson, .path = "-"};
+  EXPECT_THAT(CheckOutputs({out, {.format = Output::Format::kCsv, .path = "-"}}), FailsWith("(stdout) is given twice"));
+}
+
 }  // namespace
 }  // namespace tidemark

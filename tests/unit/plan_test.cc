@@ -249,6 +249,19 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
        "requests.headers: is not UTF-8"},
       {"overlong", [](proto::Plan* p) { p->mutable_tls()->set_ca_file("\xc0\xaf"); }, "tls.ca_file: is not UTF-8"},
       {"a mix", [](proto::Plan* p) { p->add_requests()->set_method("GET"); }, "needs a name and a weight"},
+      {"one name for two",
+       [](proto::Plan* p) {
+         p->clear_requests();
+         for (int i = 0; i < 2; ++i) {
+           proto::Request* const request = p->add_requests();
+           request->set_method("GET");
+           request->set_name("same");
+           request->set_weight(1);
+         }
+       },
+       "requests.name: 'same' is given twice"},
+      {"a name that turns the writing", [](proto::Plan* p) { p->mutable_requests(0)->set_name("a\xe2\x80\xae"); },
+       "control or invisible characters"},
   };
   for (const BadPlan& bad : kCases) {
     proto::Plan plan = Valid();

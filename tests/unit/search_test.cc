@@ -81,6 +81,18 @@ TEST(SearchTest, AQuantileAmongTheUnansweredIsNeverMet) {
   EXPECT_EQ(Assess(*expectation, evidence), Answer::kMissed);
 }
 
+// Messages that nobody could read tell of no gap.
+TEST(SearchTest, FindingsOfMessagesThatWereNotReadAreNotMet) {
+  const auto expectation = ParseExpectation("gaps<1");
+  ASSERT_OK(expectation);
+  Evidence evidence{.messages = 500, .is_listening = true, .duration = kSecond};
+  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMet);
+  evidence.findings[static_cast<std::size_t>(Finding::kUnread)] = 500;
+  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMissed);
+  evidence.findings[static_cast<std::size_t>(Finding::kUnread)] = 499;
+  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMet);
+}
+
 // A latency that is missed by what the generator itself took is not clearly missed.
 TEST(SearchTest, WhatIsMetOnTheWireIsUnsure) {
   const Expectation expectation = *ParseExpectation("p90<10ms");

@@ -243,6 +243,23 @@ TEST(VerdictTest, AClosedLoopIsJudgedByItsLoop) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
 }
 
+// A point of streams in which nothing came has no figure that could be valid.
+TEST(VerdictTest, StreamsThatSayNothingInAWholePointFail) {
+  Case c(false);
+  c.facts.is_listening = true;
+  c.facts.duration_s = 2;
+  c.facts.seconds.assign(2, Second::kServed);
+  c.facts.counters.up_ns = 4'000'000'000;
+  c.facts.counters.messages = c.facts.counters.early_messages = 5;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kTargetFailing);
+  EXPECT_EQ(Judge(c.facts).reason, "not one message came in 2 s");
+  ++c.facts.counters.messages;
+  EXPECT_NE(Judge(c.facts).verdict, Verdict::kTargetFailing);
+  --c.facts.counters.messages;
+  c.facts.seconds.assign(2, Second::kGenerator);
+  EXPECT_NE(Judge(c.facts).verdict, Verdict::kTargetFailing) << "nobody listened";
+}
+
 // The target fails its users; each way of it has its cause.
 TEST(VerdictTest, ATargetThatServesNobodyForASecondFails) {
   Case c;
@@ -680,8 +697,18 @@ TEST(VerdictTest, ConnectionsThatUnreadAnswersKeptBusyAreNoLimitOfTheTargets) {
   c.facts.connections = 40;
   const Judgement judgement = Judge(c.facts);
   EXPECT_EQ(judgement.target, TargetState::kSteady) << judgement.target_reason;
-  EXPECT_NE(judgement.generator_reason.find("on the wire no more than 12.0 of 40 connections"), std::string::npos)
+  EXPECT_NE(judgement.generator_reason.find("on the wire 12.0 of 40 connections would have been busy on average"),
+            std::string::npos)
       << judgement.generator_reason;
+  // All of them waited at once for an answer that never came: an average says nothing of that.
+  Histogram hung;
+  for (int i = 0; i < 40; ++i) hung.Record(900 * kMillisecond);
+  c.facts.duration_s = 30;
+  c.facts.censored = &hung;
+  EXPECT_EQ(Judge(c.facts).target, TargetState::kLimited);
+  c.facts.censored = nullptr;
+  EXPECT_EQ(Judge(c.facts).target, TargetState::kSteady);
+  c.facts.duration_s = 10;
   c.facts.connections = 20;
   EXPECT_EQ(Judge(c.facts).target, TargetState::kLimited);
 }
