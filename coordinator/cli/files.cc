@@ -59,9 +59,9 @@ absl::Status CheckOutputs(const std::vector<Output>& outputs) {
   std::set<std::filesystem::path> paths;
   for (const Output& output : outputs) {
     std::error_code ignored;
-    const bool is_other =
-        paths.insert(output.path == "-" ? output.path : std::filesystem::weakly_canonical(output.path, ignored)).second;
-    if (!is_other)
+    const std::filesystem::path path =
+        output.path == "-" ? std::filesystem::path("-") : std::filesystem::weakly_canonical(output.path, ignored);
+    if (!paths.insert(path).second)
       return absl::InvalidArgumentError(absl::StrCat("-o: '", output.path, output.path == "-" ? "' (stdout)" : "'",
                                                      " is given twice; each format needs its own"));
     if (output.path == "-") continue;

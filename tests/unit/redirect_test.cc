@@ -50,7 +50,7 @@ TEST(RedirectTest, ReferencesAreResolvedAsTheStandardDoes) {
       {"../..", "/"},
       {"../../", "/"},
       {"../../g", "/g"},
-      {"%2e%2E/g", "/g"},
+      {"%2e%2E/g", "/b/g"},
       {"%2e/g", "/b/c/g"},
       {"../../../g", "/g"},
       {"../../../../g", "/g"},
