@@ -61,7 +61,9 @@ absl::Status CheckOutputs(const std::vector<Output>& outputs) {
     std::error_code ignored;
     const std::filesystem::path path =
         output.path == "-" ? std::filesystem::path("-") : std::filesystem::weakly_canonical(output.path, ignored);
-    if (!paths.insert(path).second)
+    const bool is_kept = output.path == "-" || !std::filesystem::exists(path, ignored) ||
+                         std::filesystem::is_regular_file(path, ignored);  // a device takes what comes
+    if (is_kept && !paths.insert(path).second)
       return absl::InvalidArgumentError(absl::StrCat("-o: '", output.path, output.path == "-" ? "' (stdout)" : "'",
                                                      " is given twice; each format needs its own"));
     if (output.path == "-") continue;
