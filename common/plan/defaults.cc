@@ -1,6 +1,8 @@
 #include "common/plan/defaults.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
@@ -22,12 +24,18 @@ void ApplyOpenLoopDefaults(proto::Sweep* sweep) {
 
 void ApplyMixDefaults(bool is_web_socket, proto::Plan* plan) {
   if (plan->requests_size() < 2) return;
+  constexpr std::size_t kLongest = 58;  // of the 64 bytes of a name, with room for a number
+  std::set<std::string> taken;
+  for (const proto::Request& request : plan->requests()) taken.insert(request.name());
   for (int i = 0; i < plan->requests_size(); ++i) {
     proto::Request* const request = plan->mutable_requests(i);
     if (!request->has_weight()) request->set_weight(1);
     if (!request->name().empty()) continue;
-    request->set_name(is_web_socket ? absl::StrCat("message ", i + 1)
-                                    : absl::StrCat(request->method(), " ", request->path().substr(0, 64)));
+    const std::string plain = is_web_socket ? absl::StrCat("message ", i + 1)
+                                            : absl::StrCat(request->method(), " ", request->path()).substr(0, kLongest);
+    std::string name = plain;
+    for (int n = 2; !taken.insert(name).second; ++n) name = absl::StrCat(plain, " (", n, ")");
+    request->set_name(name);
   }
 }
 

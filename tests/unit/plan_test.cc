@@ -118,6 +118,21 @@ TEST(PlanTest, APathIsJudgedAlikeEverywhere) {
   }
 }
 
+TEST(PlanTest, RequestsOfAMixWithoutNamesHaveOneEach) {
+  proto::Plan plan;
+  plan.set_target("http://h/");
+  for (const char* path : {"/a", "/a", "/b", "/a"}) plan.add_requests()->set_path(path);
+  const std::string far = "/" + std::string(100, 'x');
+  for (int i = 0; i < 2; ++i) plan.add_requests()->set_path(far + std::to_string(i));
+  plan.mutable_requests(0)->set_name("GET /a (2)");
+  ApplyDefaults(&plan);
+  EXPECT_OK(ValidatePlan(plan));
+  EXPECT_EQ(plan.requests(1).name(), "GET /a");
+  EXPECT_EQ(plan.requests(2).name(), "GET /b");
+  EXPECT_EQ(plan.requests(3).name(), "GET /a (3)");
+  EXPECT_EQ(plan.requests(5).name(), plan.requests(4).name() + " (2)");
+}
+
 TEST(PlanTest, AWebSocketsUpgradeHasNoSlot) {
   const auto with = [](const char* url, const char* path, const char* header) {
     proto::Plan plan;
