@@ -139,10 +139,12 @@ Evidence EvidenceWith(const proto::Plan& plan, const PointResult& point, const s
   const Merger& merger = *point.merger;
   const bool is_open_loop = merger.headline() == Metric::kResponse;
   const Counters counters = merger.counters();
+  const std::uint64_t unsuccessful = counters.planned - counters.success;
   Evidence evidence{.seconds = SecondsOf(merger),
                     .unanswered = merger.histogram(Metric::kCensored),
                     .planned = counters.planned,
-                    .failed = counters.planned - counters.success,
+                    // A redirect that came when the point was over was answered.
+                    .failed = unsuccessful - std::min(unsuccessful, counters.redirects_ended),
                     .responses = counters.Complete() - counters.drained,
                     .drained_success = counters.drained_success,
                     .messages = counters.messages - counters.early_messages - counters.drained_messages,
