@@ -1,6 +1,8 @@
 // Names with several addresses. Each test runs in a mount namespace of its own, with an /etc/hosts of its own.
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "tests/e2e/programs.h"
 
@@ -17,6 +19,13 @@ bool UseHosts(const TempDir& dir, const std::string& hosts) {
   // A resolver that asks the network would wait for it.
   return access("/etc/nsswitch.conf", F_OK) != 0 ||
          mount((dir / "nsswitch.conf").c_str(), "/etc/nsswitch.conf", nullptr, MS_BIND, nullptr) == 0;
+}
+
+// Nobody who reads the file meanwhile finds it empty.  REQUIRES: `text` is no shorter than what it holds.
+void WriteOver(const std::string& path, const std::string& text) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  EXPECT_EQ(pwrite(fd, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  close(fd);
 }
 
 TEST(NetTest, ConnectionsAreDealtInTurnOverAllAddressesOfATarget) {
@@ -96,7 +105,7 @@ TEST(NetTest, ANameThatMovesToAPublicAddressIsNotFollowed) {
   Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "-d", "2s", "--new-connection",
                "--warmup", "0", "-o", "json=" + (out / "run.json"), url});
   while (Int(mock.Truth(), "parsed") < 50 && run.IsRunning()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  std::ofstream(dir / "hosts", std::ios::trunc) << "127.0.0.1 localhost\n203.0.113.7 moving.test\n";
+  WriteOver(dir / "hosts", "127.0.0.1 localhost\n203.0.113.7 moving.test\n");
   ASSERT_EQ(run.Wait(), 0) << run.Err();
   const auto report = ReadReport(out / "run.json");
   EXPECT_EQ(Int(report, "total.failed_requests"), 0);
@@ -117,7 +126,7 @@ TEST(NetTest, ANameThatIsLookedUpAgainIsFollowedWhereItMayGo) {
                "http://moving.test:" + std::to_string(nginx.port()) + "/"});
   const auto move_to = [&](const char* address) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1'200));
-    std::ofstream(dir / "hosts", std::ios::trunc) << "127.0.0.1 localhost\n" << address << " moving.test\n";
+    WriteOver(dir / "hosts", "127.0.0.1 localhost\n" + std::string(address) + " moving.test\n");
   };
   move_to("127.0.0.6");
   move_to("203.0.113.7");

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -258,6 +259,12 @@ void ExpectEndings(SSL_CTX* tls) {
   TIDEMARK_SEEDED(random);
   std::vector<Way> ways = WaysToAnswer();
   std::shuffle(ways.begin(), ways.end(), random);
+  // One of each class is always among them.
+  std::set<Class> seen;
+  std::stable_partition(ways.begin(), ways.end(), [&seen](const Way& way) {
+    const bool is_first = seen.insert(ClassOf(way, End::kNone)).second;
+    return seen.insert(ClassOf(way, End::kClose)).second || is_first;
+  });
   if (!IsFull()) ways.resize(tls == nullptr ? 600 : 400);
   const int cuts = IsFull() ? 8 : 1;
   std::map<Class, std::vector<Delivery>> by_class;
