@@ -43,6 +43,7 @@ bool IsUnknown(const Expectation& e, const Evidence& evidence) {
     case Expectation::Figure::kAvailability:
       return evidence.asked_ns == 0;
     case Expectation::Figure::kDeadSeconds:
+      return evidence.duration <= 0 || (evidence.is_listening && evidence.messages == 0);
     case Expectation::Figure::kRequestsPerSecond:
     case Expectation::Figure::kMessagesPerSecond:
       return evidence.duration <= 0;

@@ -107,15 +107,6 @@ void WeighDeadSeconds(const PointFacts& facts, const Causes& failed, const Cause
                                            is_to_the_end ? " on" : "", Because(failed.empty() ? lost : failed))});
 }
 
-// Of streams: a second without a message may be chance, a point without one is not.
-void WeighMuteness(const PointFacts& facts, std::vector<Reason>* reasons) {
-  const bool is_mute = facts.is_listening && facts.counters.messages == facts.counters.early_messages;
-  const bool was_heard = std::any_of(facts.seconds.begin(), facts.seconds.end(),
-                                     [](Second second) { return second != Second::kGenerator; });
-  if (!is_mute || !was_heard || facts.duration_s < 1 || facts.counters.up_ns == 0) return;
-  reasons->push_back({.effect = 1, .text = absl::StrFormat("not one message came in %.3g s", facts.duration_s)});
-}
-
 void WeighFailures(const PointFacts& facts, const Causes& failed, std::vector<Reason>* reasons) {
   const std::uint64_t failures = Total(failed);
   const std::uint64_t all = failures + facts.counters.success;
@@ -180,7 +171,6 @@ std::vector<Reason> WhyFailing(const PointFacts& facts) {
   const Causes lost = LostConnections(facts);
   std::vector<Reason> reasons;
   WeighDeadSeconds(facts, failed, lost, &reasons);
-  WeighMuteness(facts, &reasons);
   WeighFailures(facts, failed, &reasons);
   WeighMix(facts, &reasons);
   WeighAvailability(facts, lost, &reasons);

@@ -14,8 +14,20 @@
 namespace tidemark {
 namespace {
 
+// Of streams a second without a message may be chance, and so may a short point of slow ones; but there is nothing in
+// it that could be valid.
+bool IsMute(const PointFacts& facts) {
+  return facts.is_listening && facts.counters.messages == facts.counters.early_messages && facts.counters.up_ns > 0;
+}
+
 // Whether the seconds settled, and when.
 void JudgeSteadiness(const PointFacts& facts, Judgement* judgement) {
+  if (IsMute(facts)) {
+    judgement->target = TargetState::kNotSteady;
+    judgement->target_reason =
+        absl::StrFormat("not one message came in %.3g s: there is nothing to judge; run it longer", facts.duration_s);
+    return;
+  }
   std::vector<double> means;
   for (const WindowSum& window : *facts.windows) {
     if (window.second + 1 > facts.duration_s) break;  // cut short by the end, or after it

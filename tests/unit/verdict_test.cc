@@ -243,21 +243,17 @@ TEST(VerdictTest, AClosedLoopIsJudgedByItsLoop) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kGeneratorLimited);
 }
 
-// A point of streams in which nothing came has no figure that could be valid.
-TEST(VerdictTest, StreamsThatSayNothingInAWholePointFail) {
+// A point of streams in which nothing came has no figure that could be valid, though slow ones are no failure.
+TEST(VerdictTest, StreamsThatSayNothingInAWholePointAreNotValid) {
   Case c(false);
   c.facts.is_listening = true;
   c.facts.duration_s = 2;
-  c.facts.seconds.assign(2, Second::kServed);
   c.facts.counters.up_ns = 4'000'000'000;
   c.facts.counters.messages = c.facts.counters.early_messages = 5;
-  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kTargetFailing);
-  EXPECT_EQ(Judge(c.facts).reason, "not one message came in 2 s");
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kNotSteady);
+  EXPECT_EQ(Judge(c.facts).reason, "not one message came in 2 s: there is nothing to judge; run it longer");
   ++c.facts.counters.messages;
-  EXPECT_NE(Judge(c.facts).verdict, Verdict::kTargetFailing);
-  --c.facts.counters.messages;
-  c.facts.seconds.assign(2, Second::kGenerator);
-  EXPECT_NE(Judge(c.facts).verdict, Verdict::kTargetFailing) << "nobody listened";
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid) << Judge(c.facts).reason;
 }
 
 // The target fails its users; each way of it has its cause.
