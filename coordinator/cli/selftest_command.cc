@@ -187,9 +187,9 @@ class Selftest {
       while (std::optional<RunEvent> event = events_->Pop(deadline)) {
         if (event->event.has_ready()) break;
       }
-      command.mutable_arm()->set_start_ns(MonotonicNow());
+      command.mutable_arm()->set_start_ns(MonotonicNow() + 50 * kMillisecond);
       link.Send(command);
-      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      std::this_thread::sleep_for(std::chrono::milliseconds(350));
     }
     events_->EndRun();
     std::this_thread::sleep_for(std::chrono::milliseconds(kLeaseMillis + 500));
