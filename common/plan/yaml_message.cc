@@ -214,8 +214,9 @@ constexpr absl::string_view kZero = "is 0, which would be as if it were left out
 
 class Reader {
  public:
-  Reader(std::string name, std::string root, const Descriptor& type, absl::string_view text)
-      : name_(std::move(name)), root_(std::move(root)), type_(type), lines_(absl::StrSplit(text, '\n')) {}
+  // `lines` of the file outlive this.
+  Reader(std::string name, std::string root, const Descriptor& type, const std::vector<absl::string_view>& lines)
+      : name_(std::move(name)), root_(std::move(root)), type_(type), lines_(lines) {}
 
   absl::Status ReadMessage(const YAML::Node& node, const std::string& path, int depth, Message* message) {
     if (depth > kMaxDepth) return Error(node, path, "nested too deep");
@@ -332,7 +333,7 @@ class Reader {
   const std::string name_;
   const std::string root_;
   const Descriptor& type_;
-  const std::vector<absl::string_view> lines_;
+  const std::vector<absl::string_view>& lines_;
   std::size_t nodes_ = 0;
 };
 
@@ -407,6 +408,7 @@ absl::Status ParseYaml(absl::string_view text, const std::string& file, const st
   if (absl::StrContains(text, "- - - - - - - - -") || absl::StrContains(text, "? ? ? ? ? ?")) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": nested too deep"));
   }
+  const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.size() > 1)
@@ -414,10 +416,9 @@ absl::Status ParseYaml(absl::string_view text, const std::string& file, const st
                                                      " documents, and one is read; take the '---' between them out"));
     const YAML::Node node = documents.empty() ? YAML::Node() : documents[0];
     if (!node || node.IsNull()) return absl::InvalidArgumentError(absl::StrCat(file, ": is empty"));
-    return Reader(file, root, *message->GetDescriptor(), text).ReadMessage(node, "", 0, message);
+    return Reader(file, root, *message->GetDescriptor(), lines).ReadMessage(node, "", 0, message);
   } catch (const YAML::Exception& error) {
     // The parser may only notice in the next line.
-    const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
     for (const int line : {error.mark.line, error.mark.line - 1}) {
       if (line < 0 || static_cast<std::size_t>(line) >= lines.size()) continue;
       const auto [column, hint] = FindUnquoted(lines[static_cast<std::size_t>(line)]);

@@ -148,20 +148,17 @@ absl::Status CheckVolumes(const Counters& counters, const Means& means) {
     if (!status.ok()) return status;
   }
   const std::uint64_t most = MostOf(Quantity::kEvents, means);
-  for (const std::uint64_t count : counters.closings) {
-    if (absl::Status status = Check("a count of closings", count, most, OwnersOf(Quantity::kEvents)); !status.ok())
-      return status;
-  }
-  for (const std::uint64_t count : counters.tls_alerts) {
-    if (absl::Status status = Check("a count of TLS alerts", count, most, OwnersOf(Quantity::kEvents)); !status.ok())
-      return status;
-  }
+  const auto check_each = [most](absl::string_view what, const auto& counts) {
+    return Check(what, *std::max_element(counts.begin(), counts.end()), most, OwnersOf(Quantity::kEvents));
+  };
+  if (absl::Status status = check_each("a count of closings", counters.closings); !status.ok()) return status;
+  if (absl::Status status = check_each("a count of TLS alerts", counters.tls_alerts); !status.ok()) return status;
   absl::uint128 attempts = 0;
   for (const std::uint64_t count : counters.connects) attempts += count;
   const absl::Status opened =
       Check("connections opened", attempts,
             absl::uint128(static_cast<std::uint64_t>(means.connections)) + most * kPerRequest / kPerConnect,
-            "its workers make in that time");
+            OwnersOf(Quantity::kEvents));
   if (!opened.ok()) return opened;
   const Ceilings& ceilings = means.ceilings;
   if (ceilings.max_rate > 0) {
