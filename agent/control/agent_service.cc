@@ -103,6 +103,8 @@ constexpr Nanos kStopLimit = 2 * kSecond;
 // When the agent is told to end: for what is in flight, with the final shard.
 constexpr Nanos kDrainLimit = kSecond;
 constexpr std::size_t kMaxWaiting = 16;
+// Runs whose accounts are kept.
+constexpr std::size_t kMaxEnded = 8;
 // Streams and questions together: each holds a thread.
 constexpr int kMaxServerThreads = 256;
 
@@ -270,9 +272,11 @@ grpc::Status AgentService::Execute(grpc::ServerContext* context, Stream* stream)
     if (status.ok()) OpenSession(std::move(*first.mutable_open()), run.get());
   }
   if (!Serve(run.get(), status, context, stream)) return grpc::Status::OK;
-  run->End();
+  const std::optional<Session::Account> account = run->End();
   {
     MutexLock lock(&mutex_);
+    if (account) ended_.push_back({.id = run->id(), .account = *account});
+    if (ended_.size() > kMaxEnded) ended_.pop_front();
     live_.reset();
     busy_with_.clear();
   }
@@ -319,6 +323,26 @@ grpc::Status AgentService::StopRun(grpc::ServerContext* context, const proto::St
   run->Abandon();
   while (IsLive(run.get()) && !patience.IsOver()) patience.Sleep(10 * kMillisecond);
   response->set_has_ended(!IsLive(run.get()));
+  return grpc::Status::OK;
+}
+
+grpc::Status AgentService::Account(grpc::ServerContext* context, const proto::AccountRequest* request,
+                                   proto::AccountResponse* response) {
+  if (grpc::Status status = CheckPeer(context); !status.ok()) return status;
+  if (request->incarnation() != incarnation_) return grpc::Status::OK;
+  MutexLock lock(&mutex_);
+  if (live_ != nullptr && live_->Is(request->run())) {
+    response->set_is_known(true);
+    return grpc::Status::OK;
+  }
+  for (const EndedRun& run : ended_) {
+    if (run.id != request->run()) continue;
+    response->set_is_known(true);
+    response->set_has_ended(true);
+    response->set_point(run.account.point);
+    response->set_attempt(run.account.attempt);
+    response->set_sent(run.account.sent);
+  }
   return grpc::Status::OK;
 }
 

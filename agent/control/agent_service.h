@@ -40,6 +40,8 @@ class AgentService final : public proto::Agent::Service {
                        grpc::ServerReaderWriter<proto::Event, proto::Command>* stream) override;
   grpc::Status StopRun(grpc::ServerContext* context, const proto::StopRunRequest* request,
                        proto::StopRunResponse* response) override;
+  grpc::Status Account(grpc::ServerContext* context, const proto::AccountRequest* request,
+                       proto::AccountResponse* response) override;
 
   // Ends the run, if there is one, and what else is waited for, so that the server can be shut down. Begins no other.
   // What is in flight has a second, and the coordinator is told.
@@ -64,6 +66,11 @@ class AgentService final : public proto::Agent::Service {
   bool is_shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   std::string busy_with_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<LiveRun> live_ ABSL_GUARDED_BY(mutex_);
+  struct EndedRun {
+    std::string id;
+    Session::Account account;
+  };
+  std::list<EndedRun> ended_ ABSL_GUARDED_BY(mutex_);  // the last few, oldest first
 };
 
 // Configures `builder` for `service`: limits. Ports are added by the caller.

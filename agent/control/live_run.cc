@@ -80,7 +80,7 @@ bool LiveRun::WaitUntilOpen(Nanos deadline) {
   return !is_opening_ && session != nullptr;
 }
 
-void LiveRun::End() {
+std::optional<Session::Account> LiveRun::End() {
   interrupt_->Trigger();
   if (opener_.joinable()) opener_.join();
   std::unique_ptr<Session> ended;
@@ -88,6 +88,8 @@ void LiveRun::End() {
     MutexLock lock(&session_mutex_);
     ended = std::move(session);
   }
+  if (ended == nullptr) return std::nullopt;
+  return ended->End();
 }
 
 void LiveRun::Drain(Nanos limit) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -34,6 +35,7 @@ class LiveRun {
 
   LiveRun(std::string id, std::uint64_t incarnation) : id_(std::move(id)), incarnation_(incarnation) {}
   ~LiveRun() { End(); }
+  const std::string& id() const { return id_; }
 
   // Opens the session in a thread of its own, so that the stream is listened to meanwhile. If that fails, the
   // coordinator is told why, and the run is over.
@@ -41,8 +43,8 @@ class LiveRun {
   void Open(Nanos limit, Opener opener);
   // Waits for that until `deadline`; whether there is a session.
   bool WaitUntilOpen(Nanos deadline);
-  // Interrupts what the run waits for, and ends its session.
-  void End();
+  // Interrupts what the run waits for, and ends its session. Returns what that had sent, if there was one.
+  std::optional<Session::Account> End();
 
   bool Is(const std::string& id, std::uint64_t incarnation) const { return id == id_ && incarnation == incarnation_; }
   bool Is(const std::string& id) const { return id == id_; }

@@ -228,15 +228,22 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
 Session::Session(const proto::Open& open, std::uint64_t incarnation, Emit emit)
     : open_(open), incarnation_(incarnation), emit_(std::move(emit)) {}
 
-Session::~Session() {
+Session::Account Session::End() {
   {
     MutexLock lock(&mutex_);
     is_closing_ = true;
   }
   changed_.NotifyAll();
   if (sender_.joinable()) sender_.join();  // first, since it gives recorders back to the workers
-  workers_.clear();                        // joins their threads; their last reports stay in the mailbox
-  names_.reset();                          // last, since it may wait for the resolver
+  Account account{.point = latest_, .attempt = attempt_};
+  for (const auto& worker : workers_) account.sent += worker->End();
+  return account;
+}
+
+Session::~Session() {
+  End();
+  workers_.clear();  // joins their threads; their last reports stay in the mailbox
+  names_.reset();    // last, since it may wait for the resolver
 }
 
 // This agent's part of an open loop's schedule, or of its warm-up's, dealt over the workers that have connections;
@@ -350,6 +357,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   const std::int64_t message_room = UsableMemory() / 2 - memory_.Of(worker_count, prepare.connections());
   host_at_start_ = ReadHostCounters();
   attempt_ = prepare.attempt();
+  latest_ = prepare.point();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->Prepare(
         {.point = prepare.point(),

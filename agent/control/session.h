@@ -60,6 +60,15 @@ class Session {
   // Ends the current point as if its duration were over.
   void Finish();
 
+  // What was sent of the latest point that was prepared.
+  struct Account {
+    std::uint32_t point = 0;
+    std::uint32_t attempt = 0;
+    std::uint64_t sent = 0;  // requests from T0 on, redirects too
+  };
+  // Ends the workers, and tells. REQUIRES: nothing else is called but the destructor.
+  Account End();
+
  private:
   Session(const proto::Open& open, std::uint64_t incarnation, Emit emit);
   void Deliver(WorkerReport report);  // from worker threads
@@ -90,6 +99,7 @@ class Session {
   // Set before a point's workers start, read by what they report afterwards:
   HostCounters host_at_start_;
   std::uint32_t attempt_ = 0;
+  std::uint32_t latest_ = 0;  // point
 
   // The sender thread's own.
   std::optional<ShardSender> shards_;

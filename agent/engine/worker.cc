@@ -144,9 +144,15 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
   });
 }
 
-Worker::~Worker() {
-  loop_.Post([this] { is_quitting_ = true; });
-  thread_.join();
+Worker::~Worker() { End(); }
+
+std::uint64_t Worker::End() {
+  if (thread_.joinable()) {
+    loop_.Post([this] { is_quitting_ = true; });
+    thread_.join();
+    if (state_ == State::kRunning) sent_ += recorder_->counters.RequestsSent();
+  }
+  return sent_;
 }
 
 void Worker::Recycle(std::unique_ptr<Recorder> recorder) {
@@ -519,6 +525,7 @@ void Worker::StartPoint(bool is_stopped) {
     storm_at_ = phase_start_ + FromProto(settings_.plan.web_socket().listen().storm().at());
   pinged_ = 0;
   window_ = 0;
+  sent_ = 0;
   length_ = 0;
   is_draining_ = false;
   duration_end_ = TimeoutWheel::kNever;
@@ -710,6 +717,7 @@ void Worker::HandOver(bool is_final) {
   report.length = length_ != 0                 ? length_
                   : is_final && last_end_ != 0 ? last_end_ - phase_start_
                                                : context_.now - phase_start_;
+  sent_ += counters.RequestsSent();
   report.recorder = std::exchange(recorder_, TakeRecorder());
   report.connect_errors = std::move(context_.connect_errors);
   context_.connect_errors.by_text.clear();

@@ -83,7 +83,7 @@ class Worker {
 
   // `tls` is null for a plain target.
   Worker(int index, std::shared_ptr<const Settings> settings, SslContext tls, Report report);
-  ~Worker();  // ends the thread, closing what is open
+  ~Worker();
 
   // Opens the share's connections and sends the warm-up requests; reports kReady when all that can be is up, at the
   // latest after PrepareLimit(), the ceilings' waits included, and after the warm-up's time if it has one.
@@ -98,6 +98,9 @@ class Worker {
   void UseTargets(std::vector<SocketAddress> targets, std::vector<std::uint32_t> indices);
   // The target's name was looked up again: it had other addresses, or the old ones were kept, which `remark` tells of.
   void CountName(bool is_kept, std::string remark);
+  // Ends the thread, closing what is open. Returns how many requests of the latest point were sent from its T0 on,
+  // redirects too.
+  std::uint64_t End();
   // Gives a recorder back. REQUIRES: it is cleared.
   void Recycle(std::unique_ptr<Recorder> recorder);
 
@@ -164,8 +167,9 @@ class Worker {
   Nanos storm_at_ = 0;        // 0: none is to come
   Nanos pinged_ = 0;          // pings sent in this point
   std::uint32_t window_ = 0;
-  Nanos last_end_ = 0;    // instant at which a slot last ended within the duration
-  Nanos counted_to_ = 0;  // up to when both of these are counted:
+  std::uint64_t sent_ = 0;  // in the windows of this point that were handed over
+  Nanos last_end_ = 0;      // instant at which a slot last ended within the duration
+  Nanos counted_to_ = 0;    // up to when both of these are counted:
   Nanos cpu_at_window_ = 0;
   Nanos run_delay_at_window_ = 0;
   std::uint64_t responses_before_window_ = 0;

@@ -132,6 +132,8 @@ struct Counters {
   std::uint64_t OutcomeTotal() const;
   // Complete responses: the status classes, and replies.
   std::uint64_t Complete() const;
+  // What went to the target as requests: those of slots, and redirects that were followed.
+  std::uint64_t RequestsSent() const { return sent + redirects_followed; }
 
   void Add(const Counters& other);
   bool operator==(const Counters&) const = default;

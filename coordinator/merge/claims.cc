@@ -245,6 +245,8 @@ PointShare ShareOf(std::uint32_t point, const std::vector<std::int64_t>& connect
       .streams = std::count_if(connections.begin(), connections.end(), [](std::int64_t count) { return count > 0; })};
 }
 
+std::uint64_t MostSent(int workers, Nanos time) { return Product(workers, time) / kPerRequest; }
+
 std::optional<std::uint64_t> MostPlanned(const proto::Plan& plan, const PointShare& share, Nanos time) {
   const proto::Sweep& sweep = plan.sweep();
   const bool is_counted = sweep.requests() != 0 || sweep.requests_per_connection() != 0;

@@ -33,6 +33,9 @@ PointShare ShareOf(std::uint32_t point, const std::vector<std::int64_t>& connect
 // closed loop by time, where the target's speed is the only bound.
 std::optional<std::uint64_t> MostPlanned(const proto::Plan& plan, const PointShare& share, Nanos time);
 
+// The most requests that so many workers can have sent within `time`, whatever they send.
+std::uint64_t MostSent(int workers, Nanos time);
+
 // What an agent's allow-list gives the target at most, as the agent says; 0: no ceiling.
 struct Ceilings {
   double max_rate = 0;

@@ -232,7 +232,7 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   agent.host = shard.host();
   if (shard.has_target_clock()) agent.target_clock = shard.target_clock();
   agent.facts = facts;
-  agent.recently_sent[agent.shards % agent.recently_sent.size()] = delta.sent + delta.redirects_followed;
+  agent.recently_sent[agent.shards % agent.recently_sent.size()] = delta.RequestsSent();
   agent.counters = counters;
   agent.pending = pending;
   agent.length = std::max<Nanos>(agent.length, shard.length_ns());

@@ -103,6 +103,7 @@ struct Unaccounted {
   std::uint64_t most = 0;
   bool is_estimate = false;
   bool is_unknown = false;
+  bool is_told = false;  // it said so itself, when it was asked again
 };
 
 // The journal of a coordinator that died knows no departure: a shard comes each second, and the lease ends the rest.
@@ -114,7 +115,8 @@ Departure DepartureOf(const PointResult& point, std::size_t agent) {
   return {.likely = likely, .latest = likely + kSecond + kLeaseMillis * kMillisecond};
 }
 
-Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std::size_t agent) {
+// What can be known without asking it.
+Unaccounted BoundOf(const proto::Plan& plan, const PointResult& point, std::size_t agent) {
   const AgentSum& sum = point.merger->agents()[agent];
   const Departure departure = DepartureOf(point, agent);
   // Each slot may have sent its redirects too.
@@ -134,22 +136,26 @@ Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std
           .is_estimate = true};
 }
 
-}  // namespace
+Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std::size_t agent) {
+  const auto account = point.accounts.find(agent);
+  if (account == point.accounts.end()) return BoundOf(plan, point, agent);
+  // And what was in flight when it told of itself for the last time.
+  const AgentSum& sum = point.merger->agents()[agent];
+  return {.most = account->second - sum.counters.RequestsSent() + sum.pending.in_flight, .is_told = true};
+}
 
-void ClosePoint(const proto::Plan& plan, PointResult* point, int exit_code, RunResult* result) {
-  for (std::size_t i = 0; i < point->shares.size(); ++i) {
+// The agents of a point that has begun of whose end no shard tells.
+std::vector<std::size_t> WithoutEnd(const PointResult& point) {
+  std::vector<std::size_t> agents;
+  for (std::size_t i = 0; point.is_started && i < point.shares.size(); ++i) {
+    if (!point.merger->agents()[i].is_final) agents.push_back(i);
+  }
+  return agents;
+}
+
+void NoteUnaccounted(const proto::Plan& plan, PointResult* point, int exit_code, RunResult* result) {
+  for (const std::size_t i : WithoutEnd(*point)) {
     const AgentSum& sum = point->merger->agents()[i];
-    const bool has_account = sum.is_final;
-    if (has_account && point->early.count(i) == 0) continue;
-    point->is_partial = true;
-    if (!point->is_started) continue;  // nothing of it was sent
-    if (has_account) {
-      result->Note(exit_code,
-                   absl::StrCat("point of ", point->connections, " connections: agent ", result->agents[i].address(),
-                                " ended it early, after ", FormatDuration(sum.length - sum.length % kMillisecond),
-                                "; all that it sent is accounted for"));
-      continue;
-    }
     const Unaccounted lost = UnaccountedOf(plan, *point, i);
     point->unaccounted_max += lost.most;
     point->unaccounted_is_estimate = point->unaccounted_is_estimate || lost.is_estimate;
@@ -159,10 +165,58 @@ void ClosePoint(const proto::Plan& plan, PointResult* point, int exit_code, RunR
         result->started_wall_s + static_cast<double>(point->start_offset + (sum.last_window + 1) * kSecond) / 1e9;
     const std::string count = lost.is_unknown    ? "an unknown number of"
                               : lost.is_estimate ? absl::StrCat("an estimated 0 to ~", lost.most)
+                              : lost.is_told     ? absl::StrCat(lost.most)
                                                  : absl::StrCat("0 to ", lost.most);
-    result->Note(exit_code, absl::StrCat("point of ", point->connections, " connections: agent ",
-                                         result->agents[i].address(), " delivered ", sum.shards, " shards; ", count,
-                                         " requests are unaccounted for after ", FormatWallTime(known_s)));
+    result->Note(exit_code,
+                 absl::StrCat("point of ", point->connections, " connections: agent ", result->agents[i].address(),
+                              " delivered ", sum.shards, " shards; ", count, " requests are unaccounted for after ",
+                              FormatWallTime(known_s), lost.is_told ? ", as it said when it was asked again" : ""));
+  }
+}
+
+}  // namespace
+
+bool TakeAccount(const proto::Plan& plan, std::size_t index, const proto::AccountResponse& account, RunResult* result) {
+  const auto is_it = [&](const PointResult& point) {
+    return point.index == account.point() && point.attempt == account.attempt() && point.departures.count(index) != 0;
+  };
+  for (std::vector<PointResult>* const points : {&result->points, &result->abandoned}) {
+    for (PointResult& point : *points) {
+      if (!is_it(point)) continue;
+      const std::vector<std::size_t> agents = WithoutEnd(point);
+      if (std::count(agents.begin(), agents.end(), index) == 0) return false;
+      const std::uint64_t delivered = point.merger->agents()[index].counters.RequestsSent();
+      if (account.sent() < delivered) return false;
+      // It may not have sent more than what is bounded without its word.
+      const Unaccounted bound = BoundOf(plan, point, index);
+      const bool is_bounded = !bound.is_estimate && !bound.is_unknown;
+      const Nanos time = DepartureOf(point, index).likely - point.start_offset + 2 * kLeaseMillis * kMillisecond;
+      const std::uint64_t most = is_bounded ? bound.most : MostSent(result->agents[index].workers(), time);
+      if (account.sent() - delivered > most) return false;
+      point.accounts[index] = account.sent();
+      return true;
+    }
+  }
+  return false;
+}
+
+void NoteUnaccounted(const proto::Plan& plan, RunResult* result) {
+  for (PointResult& point : result->abandoned) NoteUnaccounted(plan, &point, kExitOk, result);
+  for (PointResult& point : result->points) NoteUnaccounted(plan, &point, kExitAccounting, result);
+}
+
+void ClosePoint(PointResult* point, int exit_code, RunResult* result) {
+  for (std::size_t i = 0; i < point->shares.size(); ++i) {
+    const AgentSum& sum = point->merger->agents()[i];
+    const bool has_account = sum.is_final;
+    if (has_account && point->early.count(i) == 0) continue;
+    point->is_partial = true;
+    if (has_account && point->is_started) {  // else nothing of it was sent
+      result->Note(exit_code,
+                   absl::StrCat("point of ", point->connections, " connections: agent ", result->agents[i].address(),
+                                " ended it early, after ", FormatDuration(sum.length - sum.length % kMillisecond),
+                                "; all that it sent is accounted for"));
+    }
   }
   if (const absl::Status status = point->merger->Finish(); !status.ok())
     result->Note(kExitAccounting, std::string(status.message()));

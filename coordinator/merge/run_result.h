@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/exit_code.h"
 #include "coordinator/merge/merger.h"
+#include "protos/agent.pb.h"
 #include "protos/plan.pb.h"
 #include "protos/report.pb.h"
 #include "protos/shard.pb.h"
@@ -49,7 +50,8 @@ struct PointResult {
   std::uint64_t unaccounted_max = 0;
   bool unaccounted_is_estimate = false;
   bool unaccounted_is_unknown = false;
-  std::map<std::size_t, Departure> departures;  // of agents that were lost in it
+  std::map<std::size_t, Departure> departures;    // of agents that were lost in it
+  std::map<std::size_t, std::uint64_t> accounts;  // what such an agent said when it was asked again: requests sent
   Nanos start_skew_bound = 0;
   Nanos start_offset = 0;  // T0, counted from the start of the run
 };
@@ -87,8 +89,13 @@ bool HasSuccess(const RunResult& result, const proto::Plan& plan);
 // One line for a run without a success: "target URL: not one of 100 requests succeeded: reset 100".
 std::string WhyNoSuccess(const RunResult& result, const proto::Plan& plan);
 
-// Closes the windows of a point of `plan` that has ended, and notes what is missing of it, with `exit_code` if anything
-// is.
-void ClosePoint(const proto::Plan& plan, PointResult* point, int exit_code, RunResult* result);
+// Closes the windows of a point of `plan` that has ended, and notes which agents ended it early, with `exit_code` if
+// any did.
+void ClosePoint(PointResult* point, int exit_code, RunResult* result);
+// Takes what agent `index` says that it had sent of its last point: the point whose agent it was when it was lost.
+// False if there is no such point, or if that cannot be.
+bool TakeAccount(const proto::Plan& plan, std::size_t index, const proto::AccountResponse& account, RunResult* result);
+// When all points of `plan` are closed: bounds, or counts, what lost agents took with them, and notes it.
+void NoteUnaccounted(const proto::Plan& plan, RunResult* result);
 
 }  // namespace tidemark

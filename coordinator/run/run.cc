@@ -25,6 +25,7 @@
 #include "common/units.h"
 #include "coordinator/analysis/confidence.h"
 #include "coordinator/report/phrases.h"
+#include "coordinator/run/accounts.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
@@ -106,6 +107,8 @@ RunResult Run::Execute() {
     agents_[i].link.reset();
     if (const auto drift = agents_[i].drift.Ppm()) result_.agents[i].set_clock_drift_ppm(*drift);
   }
+  AskTheLost();
+  NoteUnaccounted(plan_, &result_);
   events_->EndRun();
   if (journal_ != nullptr) journal_->End(result_);
   return std::move(result_);
@@ -403,12 +406,34 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
 void Run::EndPoint(PointResult* point) {
   point->is_interrupted = is_interrupted_;
   if (is_interrupted_ || is_failed_) must_redo_ = false;
-  ClosePoint(plan_, point, must_redo_ ? kExitOk : kExitAccounting, &result_);
+  ClosePoint(point, must_redo_ ? kExitOk : kExitAccounting, &result_);
   result_.shards += ledger_->accepted();
   result_.duplicates += ledger_->duplicates();
   result_.rejected += ledger_->rejected() + ledger_->Waiting();
   if (journal_ != nullptr) journal_->EndPoint(*point, must_redo_);
   progress_->EndPoint(CountsNow());
+}
+
+// Who was cut off, or stood still, lives on, and knows what it had sent.
+void Run::AskTheLost() {
+  std::vector<LostAgent> lost;
+  Nanos deadline = MonotonicNow() + limits_.account;
+  for (std::size_t i = 0; i < agents_.size(); ++i) {
+    if (!agents_[i].may_be_asked) continue;
+    lost.push_back({.agent = i, .channel = found_[i].channel, .incarnation = agents_[i].incarnation});
+    deadline = std::max(deadline, agents_[i].last_heard + kLeaseMillis * kMillisecond + limits_.account);
+  }
+  if (lost.empty() || is_interrupted_) return;
+  progress_->Say(lost.size() == 1 ? "asking the agent that was lost what it had sent"
+                                  : "asking the agents that were lost what they had sent");
+  const auto answers = AskForAccounts(lost, result_.run, deadline, [this](Nanos length) {
+    const std::optional<RunEvent> event = events_->Pop(MonotonicNow() + length);
+    return !event || event->kind != RunEvent::Kind::kInterrupt;
+  });
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    if (!answers[i] || !TakeAccount(plan_, lost[i].agent, *answers[i], &result_)) continue;
+    if (journal_ != nullptr) journal_->Account(lost[i].agent, *answers[i]);
+  }
 }
 
 template <typename IsDone>
@@ -784,6 +809,8 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why, bool ha
   if (point_ != nullptr && point_->merger != nullptr) {
     point_->merger->Lose(agent);
     point_->departures[agent] = departure;
+    // The word of one that has lied is worth nothing.
+    state.may_be_asked = exit_code == kExitAgents && state.is_opened;
   }
   const auto left =
       std::count_if(agents_.begin(), agents_.end(), [](const AgentState& other) { return !other.is_lost; });

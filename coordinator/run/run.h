@@ -36,6 +36,8 @@ struct RunLimits {
   // At the end of a run agents close their streams; after an interrupt nobody waits for long.
   Nanos close = 2 * kSecond;
   Nanos interrupted_close = 500 * kMillisecond;
+  // For what an agent that was lost had sent, from the end of the run and of its lease on.
+  Nanos account = kSecond;
 };
 
 // The state machine of a run. Threads: one; links and signals speak to it through `events`.
@@ -60,7 +62,8 @@ class Run {
     Ceilings ceilings;
     bool is_opened = false;
     bool is_lost = false;
-    std::string busy;  // with whose run, as it says; it refused ours
+    bool may_be_asked = false;  // since it was lost, what it had sent
+    std::string busy;           // with whose run, as it says; it refused ours
     Outbox<proto::Command> outbox;
     Inbox inbox;
     std::string broken;                                 // why the stream is not there right now; empty if it is
@@ -98,6 +101,7 @@ class Run {
   void Prepare(std::uint32_t index, PointResult* point);
   bool SynchroniseAndArm(std::uint32_t index, PointResult* point);
   void EndPoint(PointResult* point);
+  void AskTheLost();
   const proto::ConnectError* MostFrequentError() const;
   void SayWhatIsNotUp(const PointResult& point);
   bool TargetAnswers(const PointResult& point);

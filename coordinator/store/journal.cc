@@ -50,6 +50,8 @@ class Replay {
         return EndPoint(record.point_end());
       case proto::JournalRecord::kRunEnd:
         return End(record.run_end());
+      case proto::JournalRecord::kAccount:
+        return Account(record.account());
       case proto::JournalRecord::KIND_NOT_SET:
         break;
     }
@@ -60,6 +62,7 @@ class Replay {
   JournaledRun Take() {
     if (!run_.is_whole) {
       if (has_point_) static_cast<void>(EndPoint(proto::JournalPointEnd()));
+      NoteUnaccounted(run_.plan, &run_.result);
       run_.result.Note(kExitAccounting, "the journal ends before the run: what follows did not arrive");
     }
     return std::move(run_);
@@ -139,7 +142,7 @@ class Replay {
     PointResult& point = run_.result.points.back();
     point.is_interrupted = in.is_interrupted();
     point.is_precise = in.is_precise();
-    ClosePoint(run_.plan, &point, in.is_abandoned() ? kExitOk : kExitAccounting, &run_.result);
+    ClosePoint(&point, in.is_abandoned() ? kExitOk : kExitAccounting, &run_.result);
     has_point_ = false;
     if (!in.is_abandoned()) return absl::OkStatus();
     run_.result.abandoned.push_back(std::move(point));
@@ -147,8 +150,20 @@ class Replay {
     return absl::OkStatus();
   }
 
+  absl::Status Account(const proto::JournalAccount& in) {
+    if (has_point_) return Bad("an agent is asked again within a point");
+    proto::AccountResponse account;
+    account.set_point(in.point());
+    account.set_attempt(in.attempt());
+    account.set_sent(in.sent());
+    if (in.agent() >= run_.result.agents.size() || !TakeAccount(run_.plan, in.agent(), account, &run_.result))
+      return Bad("an account is of no point, or cannot be");
+    return absl::OkStatus();
+  }
+
   absl::Status End(const proto::JournalRunEnd& in) {
     if (has_point_) return Bad("the run ends within a point");
+    NoteUnaccounted(run_.plan, &run_.result);
     if (static_cast<std::size_t>(in.agents_size()) != run_.result.agents.size())
       return Bad("the run ends with other agents");
     run_.result.shards = in.shards();
@@ -259,6 +274,15 @@ void Journal::Lose(std::size_t agent, const std::string& why, int exit_code, con
   loss->set_likely_gone_ns(departure.likely);
   loss->set_surely_gone_ns(departure.latest);
   loss->set_has_ended_early(has_ended_early);
+  Write(record);
+}
+
+void Journal::Account(std::size_t agent, const proto::AccountResponse& account) {
+  proto::JournalRecord record;
+  record.mutable_account()->set_point(account.point());
+  record.mutable_account()->set_attempt(account.attempt());
+  record.mutable_account()->set_agent(static_cast<std::uint32_t>(agent));
+  record.mutable_account()->set_sent(account.sent());
   Write(record);
 }
 

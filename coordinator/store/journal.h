@@ -32,6 +32,7 @@ class Journal {
   // `exit_code` and `note` are what the result says of it.
   void Lose(std::size_t agent, const std::string& why, int exit_code, const std::string& note,
             const Departure& departure, bool has_ended_early);
+  void Account(std::size_t agent, const proto::AccountResponse& account);
   void EndPoint(const PointResult& point, bool is_abandoned);
   void End(const RunResult& result);
 

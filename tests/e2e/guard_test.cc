@@ -1,9 +1,11 @@
 // Nobody aims an agent at what its operator has not named, nobody holds it, and it forgets what it was entrusted with.
 #include <netinet/in.h>
 #include <openssl/pem.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <map>
 #include <set>
@@ -63,32 +65,46 @@ TEST(GuardTest, FilesAtTheAgentAreThoseOfItsListAndOthersAreNotToldOf) {
   std::filesystem::create_symlink(server.key, dir / "open/link");
   ASSERT_EQ(mkfifo((dir / "open/fifo").c_str(), 0666), 0);
   Spill(dir / "open/large", std::string(2 << 20, 'x'));
+  const Certificate client(dir, "client", "DNS:client");
+  std::filesystem::copy_file(client.cert, dir / "open/client.pem");
+  std::filesystem::copy_file(client.key, dir / "open/client.key");
   Spill(dir / "allow.yaml", "secrets: ['file:" + (dir / "open/") + "']\n");
   Agent closed;
   Agent agent({"--allow-list", dir / "allow.yaml"});
-  const auto run = [&](const Agent& at, const std::string& file) {
-    return TidemarkRun({"--agents", at.address(), "-c", "1", "-n", "5", "--cacert", file, url});
+  // Each flag that names a file; the others name good ones.
+  std::map<std::string, std::string> good = {
+      {"--cacert", dir / "open/ca.pem"}, {"--cert", dir / "open/client.pem"}, {"--key", dir / "open/client.key"}};
+  const auto run = [&](const Agent& at, const std::string& flag, const std::string& file) {
+    std::vector<std::string> command = {"--agents", at.address(), "-c", "1", "-n", "5"};
+    for (const auto& [name, its_own] : good) {
+      const bool is_needed = flag != "--cacert" || name == "--cacert";
+      if (is_needed) command.insert(command.end(), {name, name == flag ? file : its_own});
+    }
+    command.push_back(url);
+    return TidemarkRun(command);
   };
-  EXPECT_EQ(run(agent, dir / "open/ca.pem").code, 0);
-  // Refused in the same words, but for the name, whether there is such a file or not.
-  std::set<std::string> answers;
-  for (const Agent* at : {&closed, &agent}) {
+  for (const auto& [flag, field] :
+       {std::pair("--cacert", "tls.ca_file"), {"--cert", "tls.cert_file"}, {"--key", "tls.key_file"}}) {
+    EXPECT_EQ(run(agent, flag, good[flag]).code, 0) << flag;
+    // Refused in the same words, but for the name, whether there is such a file or not.
+    std::set<std::string> answers;
     for (const std::string& file : {server.cert, dir / "none.pem", std::string("/etc/shadow"), std::string("/dev/zero"),
                                     dir / "open/link", dir / "open/../none", dir / "open/../server.pem"}) {
-      const RunOutcome outcome = run(*at, file);
+      const RunOutcome outcome = run(agent, flag, file);
       EXPECT_EQ(outcome.code, 1) << file << outcome.err;
-      const std::size_t begin = outcome.err.find("tls.ca_file refused: ");
+      const std::size_t begin = outcome.err.find(std::string(field) + " refused: ");
       const std::size_t name = outcome.err.find(file);
       ASSERT_TRUE(begin != std::string::npos && name != std::string::npos) << file << ": " << outcome.err;
       answers.insert(outcome.err.substr(begin, name - begin) + outcome.err.substr(name + file.size()));
     }
+    EXPECT_EQ(answers.size(), 1u) << *answers.begin() << *answers.rbegin();
+    EXPECT_EQ(run(closed, flag, good[flag]).code, 1) << flag;
+    // What nobody writes to is not waited for.
+    const auto start = Clock::now();
+    EXPECT_NE(run(agent, flag, dir / "open/fifo").err.find("is no regular file"), std::string::npos) << flag;
+    EXPECT_NE(run(agent, flag, dir / "open/large").err.find("is larger than 1024 KiB"), std::string::npos) << flag;
+    EXPECT_LT(SecondsSince(start), 5);
   }
-  EXPECT_EQ(answers.size(), 1u) << *answers.begin() << *answers.rbegin();
-  // What nobody writes to is not waited for.
-  const auto start = Clock::now();
-  EXPECT_NE(run(agent, dir / "open/fifo").err.find("is no regular file"), std::string::npos);
-  EXPECT_NE(run(agent, dir / "open/large").err.find("is larger than 1024 KiB"), std::string::npos);
-  EXPECT_LT(SecondsSince(start), 5);
   // A process of the user's own may read what the user may.
   EXPECT_EQ(TidemarkRun({"-c", "1", "-n", "5", "--cacert", server.cert, url}).code, 0);
 }
@@ -211,6 +227,48 @@ TEST(GuardTest, AnAgentUnderLoadEndsInTime) {
   Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "50", "-d", "60s", mock.Url()});
   WaitForAnswers(mock, 1'000, &run);
   ExpectAnEnd(&agent);
+}
+
+// Of a process the thread that has used most of its core so far.
+pid_t BusiestThread(pid_t process) {
+  pid_t busiest = 0;
+  std::int64_t most = -1;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+    std::istringstream schedule(Slurp(entry.path() / "schedstat"));
+    std::int64_t on_cpu = 0;
+    schedule >> on_cpu;
+    if (on_cpu > most) busiest = std::stoi(entry.path().filename());
+    most = std::max(most, on_cpu);
+  }
+  return busiest;
+}
+
+// A worker that stands still, while the rest of its agent answers: the run ends, by itself and on Ctrl-C.
+TEST(GuardTest, AWorkerThatStandsStillHoldsNoRun) {
+  Mock mock;
+  for (const bool is_interrupted : {true, false}) {
+    Agent agent;
+    Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "4", "--threads", "2", "-d",
+                 is_interrupted ? "60s" : "2s", "--warmup", "0", mock.Url()});
+    WaitForAnswers(mock, Int(mock.Truth(), "answered") + 1'000, &run);
+    const pid_t worker = BusiestThread(agent.process().pid());
+    if (ptrace(PTRACE_SEIZE, worker, nullptr, nullptr) != 0) GTEST_SKIP() << "needs CAP_SYS_PTRACE";
+    ASSERT_EQ(ptrace(PTRACE_INTERRUPT, worker, nullptr, nullptr), 0);
+    ASSERT_EQ(waitpid(worker, nullptr, __WALL), worker);
+    const auto start = Clock::now();
+    if (is_interrupted) run.Signal(SIGINT);
+    EXPECT_EQ(run.Wait(std::chrono::seconds(30)), 3) << run.Err();
+    EXPECT_LT(SecondsSince(start), is_interrupted ? 10 : 20);
+    EXPECT_NE(run.Err().find(is_interrupted ? "did not end the point within 4s of being told to stop"
+                                            : "did a worker of it stand still?"),
+              std::string::npos)
+        << run.Err();
+    ptrace(PTRACE_DETACH, worker, nullptr, nullptr);
+    const auto woken = Clock::now();
+    while (StateOf(agent).state != "free" && SecondsSince(woken) < 10)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(StateOf(agent).state, "free");
+  }
 }
 
 // What is in flight is answered, and the coordinator hears why, and of all that was sent.

@@ -74,6 +74,46 @@ TEST(ResilienceTest, APartitionLongerThanTheLeaseLosesTheAgent) {
   EXPECT_EQ(TidemarkRun({"--agents", second.address(), "-c", "4", "-n", "100", mock.Url()}).code, 0);
 }
 
+// A run by time that loses the second of two agents, which is back before it ends.
+void ExpectThatTheLostAgentTellsLater(const std::function<void(Process&, Relay&)>& lose,
+                                      const std::function<void(Process&, Relay&)>& give_back) {
+  Mock mock;
+  const Agent first;
+  Agent second;
+  Relay relay(second.address());
+  TempDir dir;
+  Process process({TIDEMARK_BINARY, "run", "--agents", first.address() + "," + relay.address(), "-c", "8", "-d", "9s",
+                   "--warmup", "0", "--on-agent-loss", "continue", "--journal", dir / "run.journal", "-o",
+                   "json=" + (dir / "run.json"), mock.Url("/mock/delay=5ms")});
+  WaitForAnswers(mock, 1'500, &process);
+  lose(second.process(), relay);
+  std::this_thread::sleep_for(std::chrono::milliseconds(6'000));
+  give_back(second.process(), relay);
+  EXPECT_EQ(process.Wait(), 3) << process.Err();
+  EXPECT_NE(process.Err().find(", as it said when it was asked again"), std::string::npos) << process.Err();
+  const auto report = ReadJson(dir / "run.json");
+  EXPECT_FALSE(At(report, "points.0").as_object().contains("unaccounted_is_estimate"));
+  const std::int64_t lost = Int(mock.Truth(), "parsed") - Int(report, "points.0.accounting.sent");
+  const std::int64_t told = Int(report, "points.0.unaccounted_requests_max");
+  EXPECT_GE(lost, 0);
+  EXPECT_GE(told, lost);
+  EXPECT_LE(told, lost + 4);  // of its connections: in flight when its last shard was made
+  Process again(
+      {TIDEMARK_BINARY, "report", "--from-journal", dir / "run.journal", "-o", "json=" + (dir / "again.json")});
+  EXPECT_EQ(again.Wait(), 3) << again.Err();
+  EXPECT_EQ(Slurp(dir / "again.json"), Slurp(dir / "run.json"));
+}
+
+TEST(ResilienceTest, AnAgentThatWasCutOffTellsLaterWhatItHadSent) {
+  ExpectThatTheLostAgentTellsLater([](Process&, Relay& relay) { relay.Stall(true); },
+                                   [](Process&, Relay& relay) { relay.Stall(false); });
+}
+
+TEST(ResilienceTest, AnAgentThatWasFrozenTellsLaterWhatItHadSent) {
+  ExpectThatTheLostAgentTellsLater([](Process& agent, Relay&) { agent.Signal(SIGSTOP); },
+                                   [](Process& agent, Relay&) { agent.Signal(SIGCONT); });
+}
+
 TEST(ResilienceTest, ALostAgentsPointIsMadeAgainByTheOthers) {
   Mock mock;
   const auto agents = StartAgents(3);

@@ -213,6 +213,38 @@ TEST(HostileAgentTest, OfTwoCoordinatorsOneWins) {
   }
 }
 
+// An agent that leaves when its point has begun, and tells afterwards that it had sent `sent` requests of `attempt`.
+Told RunWithOneThatTellsLater(std::uint64_t sent, std::uint32_t attempt) {
+  PlayedAgent::Role role{[]() -> PlayedAgent::Part {
+    return [](proto::Event asked, const PlayedAgent::Say& say) {
+      if (asked.has_shard() || asked.has_resumed()) return false;
+      say(std::move(asked));
+      return true;
+    };
+  }};
+  role.account = [sent, attempt](proto::AccountResponse* response) {
+    response->set_is_known(true);
+    response->set_has_ended(true);
+    response->set_attempt(attempt);
+    response->set_sent(sent);
+  };
+  PlayedAgent agent(std::move(role));
+  return RunWith({agent.address}, SmallPlan(), 0, {.resume = 300 * kMillisecond});
+}
+
+TEST(HostileAgentTest, WhatALostAgentTellsLaterIsTakenIfItCanBe) {
+  const Told honest = RunWithOneThatTellsLater(40, 0);
+  EXPECT_NE(honest.notes.find("; 40 requests are unaccounted for after "), std::string::npos) << honest.notes;
+  EXPECT_NE(honest.notes.find(", as it said when it was asked again"), std::string::npos) << honest.notes;
+  EXPECT_EQ(honest.result.points.at(0).unaccounted_max, 40u);
+  for (const auto& [sent, attempt] :
+       {std::pair<std::uint64_t, std::uint32_t>(101, 0), {~std::uint64_t{0}, 0}, {40, 1}}) {
+    const Told lied = RunWithOneThatTellsLater(sent, attempt);
+    EXPECT_NE(lied.notes.find("; 0 to 100 requests are unaccounted for after "), std::string::npos) << lied.notes;
+    EXPECT_EQ(lied.result.points.at(0).unaccounted_max, 100u) << sent;
+  }
+}
+
 // The only shard of a point in which `count` requests were answered, each within a millisecond.
 proto::Shard WholePoint(const proto::ShardKey& key, int count) {
   ShardSender sender(key, 1);

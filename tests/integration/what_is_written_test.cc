@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,18 +46,10 @@ bool ReadBody(int fd, std::size_t size, Nanos limit) {
 class CountingServer {
  public:
   std::string Url() const { return absl::StrCat("http://127.0.0.1:", server_.port(), "/"); }
-  std::vector<int> Requests() {
-    const std::lock_guard lock(mutex_);
-    return requests_;
-  }
-  std::vector<std::string> Lasts() {
-    const std::lock_guard lock(mutex_);
-    return lasts_;
-  }
-  std::vector<Nanos> Accepts() {
-    const std::lock_guard lock(mutex_);
-    return accepts_;
-  }
+  // Each waits until the connections of `total` requests have ended, which the server notices when it has a core.
+  std::vector<int> Requests(int total) { return When(total, requests_); }
+  std::vector<std::string> Lasts(int total) { return When(total, lasts_); }
+  std::vector<Nanos> Accepts(int total) { return When(total, accepts_); }
 
  private:
   void Serve(int fd) {
@@ -70,9 +65,18 @@ class CountingServer {
     accepts_.push_back(accepted);
     requests_.push_back(count);
     lasts_.push_back(last);
+    ended_.notify_all();
+  }
+  template <typename List>
+  List When(int total, const List& list) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(ended_.wait_for(lock, std::chrono::seconds(10),
+                                [&] { return std::accumulate(requests_.begin(), requests_.end(), 0) == total; }));
+    return list;
   }
 
   std::mutex mutex_;
+  std::condition_variable ended_;
   std::vector<int> requests_;
   std::vector<std::string> lasts_;
   std::vector<Nanos> accepts_;
@@ -103,7 +107,7 @@ TEST(WhatIsWrittenTest, AConnectionThatIsToCloseCloses) {
     ApplyDefaults(&plan);
     EXPECT_EQ(RunOnePoint(plan).counters.success, 20u);
   }
-  EXPECT_EQ(server.Requests(), std::vector<int>(40, 1));
+  EXPECT_EQ(server.Requests(40), std::vector<int>(40, 1));
 }
 
 TEST(WhatIsWrittenTest, OneOfAMixMayBeTheLastOnItsConnection) {
@@ -118,8 +122,8 @@ TEST(WhatIsWrittenTest, OneOfAMixMayBeTheLastOnItsConnection) {
   ApplyDefaults(&plan);
   EXPECT_OK(ValidatePlan(plan));
   EXPECT_EQ(RunOnePoint(plan).counters.success, 12u);
-  // All but the one that the run ended on, whose end the server may notice before another's.
-  const std::vector<std::string> lasts = server.Lasts();
+  // All but the one that the run ended on.
+  const std::vector<std::string> lasts = server.Lasts(12);
   const auto said = std::count_if(lasts.begin(), lasts.end(),
                                   [](const std::string& last) { return absl::StrContains(last, "Connection: close"); });
   EXPECT_GE(said, static_cast<std::ptrdiff_t>(lasts.size()) - 1);
@@ -135,10 +139,10 @@ TEST(WhatIsWrittenTest, AConnectionIsMadeAnewAfterSoManyRequests) {
   EXPECT_EQ(run.counters.success, 20u);
   EXPECT_EQ(run.counters.unannounced_closes, 0u);
   std::map<int, int> by_count;
-  for (const int count : server.Requests()) ++by_count[count];
+  for (const int count : server.Requests(20)) ++by_count[count];
   EXPECT_EQ(by_count, (std::map<int, int>{{4, 4}, {2, 2}}));
   int announced = 0;
-  for (const std::string& last : server.Lasts()) announced += absl::StrContains(last, "Connection: close");
+  for (const std::string& last : server.Lasts(20)) announced += absl::StrContains(last, "Connection: close");
   EXPECT_EQ(announced, 4);
 }
 
@@ -236,7 +240,7 @@ TEST(WhatIsWrittenTest, ARateOfConnectionsIsKeptByThoseThatComeBackToo) {
     plan.mutable_sweep()->set_connect_rate(20);
     const Counters counters = RunOnePoint(plan).counters;
     EXPECT_EQ(counters.planned, counters.success);
-    std::vector<Nanos> accepts = server.Accepts();
+    std::vector<Nanos> accepts = server.Accepts(static_cast<int>(counters.success));
     std::sort(accepts.begin(), accepts.end());
     ASSERT_GE(accepts.size(), 20u);
     // Turns of the last 100 ms may be taken later: two of twenty a second.

@@ -40,6 +40,7 @@ class PlayedAgent final : public proto::Agent::Service {
   struct Role {
     std::function<Part()> part;  // of each stream
     std::function<void(proto::DescribeResponse*)> describe = nullptr;
+    std::function<void(proto::AccountResponse*)> account = nullptr;  // null: it knows nothing
   };
   explicit PlayedAgent(Role role) : role_(std::move(role)) {
     grpc::ServerBuilder builder;
@@ -126,6 +127,11 @@ class PlayedAgent final : public proto::Agent::Service {
         if (!part(std::move(last), say)) break;
       }
     }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Account(grpc::ServerContext*, const proto::AccountRequest*, proto::AccountResponse* response) override {
+    if (role_.account) role_.account(response);
     return grpc::Status::OK;
   }
 

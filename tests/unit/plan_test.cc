@@ -409,6 +409,7 @@ TEST(PlanTest, AnOverrideIsForTheTargetOrItsClock) {
   for (const auto& [url, reason] : {std::pair("http://clock.test:abc/", "has port 'abc'"),
                                     {"http://127.1/", "127.0.0.1"},
                                     {"http://clock.test/{slot}", "nothing is filled in"},
+                                    {"unix:/run/api.sock:/time", "http"},
                                     {"http://h/#f", "has '#'"}}) {
     listen->mutable_clock()->set_url(url);
     EXPECT_THAT(ValidatePlan(plan), FailsWith("web_socket.listen.clock.url: ")) << url;
@@ -492,6 +493,7 @@ TEST(PlanTest, AProxyIsAHostAndAPortAndPerhapsCredentials) {
   EXPECT_EQ(ParseProxy("http://{env:BOTH}@h:1")->credentials, "{env:BOTH}");
   const std::pair<const char*, const char*> kCases[] = {{"https://h:1", "write http://HOST:PORT"},
                                                         {"h:1", "write http://HOST:PORT"},
+                                                        {"unix:/run/proxy.sock", "write http://HOST:PORT"},
                                                         {"http://h", "has no port"},
                                                         {"http://h:1/x", "has port '1/x'"},
                                                         {"http://h:0", "has port '0'"},
