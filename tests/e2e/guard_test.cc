@@ -229,18 +229,19 @@ TEST(GuardTest, AnAgentUnderLoadEndsInTime) {
   ExpectAnEnd(&agent);
 }
 
-// Of a process the thread that has used most of its core so far.
+// Of a process the thread that uses most of a core.
 pid_t BusiestThread(pid_t process) {
-  pid_t busiest = 0;
-  std::int64_t most = -1;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
-    std::istringstream schedule(Slurp(entry.path() / "schedstat"));
-    std::int64_t on_cpu = 0;
-    schedule >> on_cpu;
-    if (on_cpu > most) busiest = std::stoi(entry.path().filename());
-    most = std::max(most, on_cpu);
-  }
-  return busiest;
+  const auto spent = [process] {
+    std::map<pid_t, std::int64_t> by_thread;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task"))
+      std::istringstream(Slurp(entry.path() / "schedstat")) >> by_thread[std::stoi(entry.path().filename())];
+    return by_thread;
+  };
+  std::map<pid_t, std::int64_t> before = spent();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  std::pair<std::int64_t, pid_t> busiest{-1, 0};
+  for (const auto& [thread, time] : spent()) busiest = std::max(busiest, {time - before[thread], thread});
+  return busiest.second;
 }
 
 // A worker that stands still, while the rest of its agent answers: the run ends, by itself and on Ctrl-C.
