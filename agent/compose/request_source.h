@@ -48,6 +48,7 @@ class RequestMix {
   RequestMix(std::vector<RequestBytes> requests, const std::vector<std::int64_t>& weights);
 
   bool IsMixed() const { return requests_.size() > 1; }
+  std::size_t size() const { return requests_.size(); }
   // In each run of as many slots as the weights' sum, each request has its weight's share, evenly spread. `stride`: how
   // far apart the slots of this worker are.
   std::size_t IndexOf(std::uint64_t slot, std::uint64_t stride) const {

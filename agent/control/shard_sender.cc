@@ -52,6 +52,12 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
     if (cumulative_[i] != HistogramFacts())
       ToProto(cumulative_[i], static_cast<std::uint32_t>(i), shard.add_cumulative());
   }
+  requests_.resize(std::max(requests_.size(), recorder->requests.size()));
+  for (std::size_t i = 0; i < recorder->requests.size(); ++i) {
+    if (recorder->requests[i].IsEmpty()) continue;
+    requests_[i].Add(recorder->requests[i]);
+    ToProto(i, recorder->requests[i], requests_[i], shard.add_requests());
+  }
   counters_.Add(recorder->counters);
   for (const auto& [event, receipts] : recorder->events) {
     proto::EventReceipts* const entry = shard.add_events();

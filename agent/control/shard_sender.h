@@ -39,6 +39,7 @@ class ShardSender {
   std::vector<WorkerState> workers_;
   std::map<std::uint32_t, std::unique_ptr<Recorder>> windows_;  // not yet complete
   std::array<HistogramFacts, kMetricCount> cumulative_{};
+  std::vector<RequestTotal> requests_;
   Counters counters_;
   Nanos length_ = 0;
   Nanos start_late_ = 0;

@@ -159,8 +159,14 @@ void Worker::Recycle(std::unique_ptr<Recorder> recorder) {
   loop_.Post([this, recorder = std::move(recorder)]() mutable { spare_.push_back(std::move(recorder)); });
 }
 
+std::unique_ptr<Recorder> Worker::MakeRecorder() const {
+  auto recorder = std::make_unique<Recorder>();
+  if (context_.requests.IsMixed()) recorder->requests.resize(context_.requests.size());
+  return recorder;
+}
+
 std::unique_ptr<Recorder> Worker::TakeRecorder() {
-  if (spare_.empty()) return std::make_unique<Recorder>();
+  if (spare_.empty()) return MakeRecorder();
   std::unique_ptr<Recorder> recorder = std::move(spare_.back());
   spare_.pop_back();
   return recorder;
@@ -404,7 +410,7 @@ void Worker::Prepare(const WorkerShare& share) {
     phase_limit_ = phase_start_ + PrepareLimit();
     last_progress_ = next_tick_ = phase_start_;
     has_remarked_ = false;
-    while (spare_.size() < kSpareRecorders) spare_.push_back(std::make_unique<Recorder>());
+    while (spare_.size() < kSpareRecorders) spare_.push_back(MakeRecorder());
     recorder_ = TakeRecorder();
     context_.RecordInto(recorder_.get());
     context_.BeginAnswers();

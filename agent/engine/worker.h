@@ -134,6 +134,7 @@ class Worker {
   NeverSent WhyUnsent(NeverSent reason) const;
   void FinishPoint();
   void HandOver(bool is_final);
+  std::unique_ptr<Recorder> MakeRecorder() const;
   std::unique_ptr<Recorder> TakeRecorder();
 
   const int index_;

@@ -644,7 +644,7 @@ void Connection::OnReadable() {
 
     const Nanos now = c.ReadClock();
     if (first_byte_ == 0) first_byte_ = now;
-    c.recorder->counters.bytes_received += io.bytes;
+    c.book.Receive(slot_, io.bytes);
     const absl::string_view bytes(c.buffer.data(), kept + io.bytes);
     const ResponseParser::Result result = parser_.Feed(bytes, c.limits, &c.known_header);
     spill_.reset();
@@ -1093,7 +1093,7 @@ void Connection::StopWaiting(NeverSent reason) {
   // Nothing is known against this attempt yet.
   if (is_deferred_ && (awaits_turn_ || is_held_back_ || (is_opening && is_young)))
     has_slot_ = is_deferred_ = is_kept_ = false;
-  if (has_slot_ && sent_bytes_ == 0) c.book.LeaveUnanswered(due_, c.now);
+  if (has_slot_ && sent_bytes_ == 0) c.book.LeaveUnanswered(slot_, due_, c.now);
   reason = WhyUnsent(reason);
   is_thinking_ = false;
   switch (state_) {

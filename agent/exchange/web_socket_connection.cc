@@ -532,6 +532,7 @@ void Connection::TakeReply(Nanos now) {
   } else {
     c.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
   }
+  c.book.ReceiveReply(entry.slot, web_socket_->reader.message_bytes());
   if (stamps_.AreOf(entry.slot)) [[unlikely]]
     RecordStamps(true);
   Prove();

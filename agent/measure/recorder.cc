@@ -14,6 +14,8 @@ void Recorder::AddReceipts(std::uint64_t event, const Receipts& receipts) {
 
 void Recorder::Add(const Recorder& other) {
   for (std::size_t i = 0; i < kMetricCount; ++i) histograms[i].Add(other.histograms[i]);
+  if (requests.size() < other.requests.size()) requests.resize(other.requests.size());
+  for (std::size_t i = 0; i < other.requests.size(); ++i) requests[i].Add(other.requests[i]);
   counters.Add(other.counters);
   for (const auto& [event, receipts] : other.events) AddReceipts(event, receipts);
   addresses.Add(other.addresses);
@@ -26,6 +28,9 @@ void Recorder::Add(const Recorder& other) {
 void Recorder::Clear() {
   for (Histogram& histogram : histograms) {
     if (!histogram.IsEmpty()) histogram.Clear();
+  }
+  for (RequestSum& request : requests) {
+    if (!request.IsEmpty()) request.Clear();
   }
   counters = Counters();
   events.clear();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "common/stats/address_counts.h"
@@ -11,6 +12,7 @@
 #include "common/stats/metric.h"
 #include "common/stats/named_counts.h"
 #include "common/stats/outcome.h"
+#include "common/stats/request_sum.h"
 #include "common/stats/status_counts.h"
 
 namespace tidemark {
@@ -31,6 +33,7 @@ struct Receipts {
 // Threads: one at a time; a worker hands a full recorder over and goes on with an empty one.
 struct Recorder {
   std::array<Histogram, kMetricCount> histograms;
+  std::vector<RequestSum> requests;  // of a mix, in the plan's order; else empty
   Counters counters;
   Nanos last_end = 0;     // instant at which the last slot ended, was given up, or an event came; 0: none
   Nanos stood_still = 0;  // the longest time for which a worker neither read nor waited

@@ -27,7 +27,8 @@ class SlotBook {
   void RecordInto(Recorder* recorder) { recorder_ = recorder; }
 
   // A phase begins: its slots are numbered `first`, `first + stride`, ... `is_open_loop`: responses count from the due
-  // time. `mix`, which outlives its use here, is null unless its requests are counted and timed apart.
+  // time. `mix`, which outlives its use here, is null unless its requests are counted and timed apart: then
+  // recorders have a place for each of them.
   void Number(std::uint64_t first, std::uint64_t stride) {
     next_ = first;
     stride_ = stride;
@@ -75,7 +76,7 @@ class SlotBook {
     ++in_flight_;
     ++recorder.counters.sent;
     if (mix_ != nullptr) [[unlikely]]
-      ++recorder.counters.sent_by_request[mix_->IndexOf(entry.slot, stride_)];
+      ++SeriesOf(entry.slot).counts.sent;
     const Nanos lateness = entry.sent - entry.due;
     if (is_prompt) [[unlikely]]
       recorder[Metric::kPacing].Record(lateness);
@@ -90,11 +91,25 @@ class SlotBook {
   }
   // ... of an open loop, given up at `now`: its response took that long at least.
   void GiveUp(Nanos due, Nanos now, NeverSent reason) {
-    LeaveUnanswered(due, now);
+    LeaveUnanswered(TakeNumber(), due, now);
     NeverSend(reason, now);
   }
-  void LeaveUnanswered(Nanos due, Nanos now) {
-    if (is_open_loop_) (*recorder_)[Metric::kUnanswered].Record(now - due);
+  void LeaveUnanswered(std::uint64_t slot, Nanos due, Nanos now) {
+    if (!is_open_loop_) return;
+    (*recorder_)[Metric::kUnanswered].Record(now - due);
+    if (mix_ != nullptr) SeriesOf(slot)[Metric::kUnanswered].Record(now - due);
+  }
+
+  // So many bytes of a slot's response came.
+  [[gnu::always_inline]] void Receive(std::uint64_t slot, std::size_t bytes) {
+    recorder_->counters.bytes_received += bytes;
+    if (mix_ != nullptr) [[unlikely]]
+      SeriesOf(slot).counts.bytes += bytes;
+  }
+  // ... among bytes that are counted already, the payload of its reply.
+  void ReceiveReply(std::uint64_t slot, std::uint64_t bytes) {
+    if (mix_ != nullptr) [[unlikely]]
+      SeriesOf(slot).counts.bytes += bytes;
   }
 
   // A complete response with that status, otherwise as Complete.
@@ -112,13 +127,13 @@ class SlotBook {
     recorder[Metric::kFirstByte].Record(first_byte - entry.sent);
     if (is_success) [[likely]] {
       if (is_open_loop_) recorder[Metric::kResponse].Record(done - entry.due);
-      if (mix_ != nullptr) [[unlikely]]
-        recorder[MetricOfRequest(mix_->IndexOf(entry.slot, stride_))].Record(done - entry.sent);
       ++recorder.counters.success;
       ++recorder.addresses.succeeded[entry.address];
     } else {
       ++recorder.addresses.failed[entry.address];
     }
+    if (mix_ != nullptr) [[unlikely]]
+      CompleteOfMix(entry, first_byte, done, outcome, is_success);
     End(&recorder, outcome, done);
   }
 
@@ -127,11 +142,13 @@ class SlotBook {
   [[gnu::noinline]] void Fail(const Entry& entry, Outcome outcome, Nanos now) {
     if (outcome == Outcome::kRequestTimeout || outcome == Outcome::kCutOff) {
       (*recorder_)[Metric::kCensored].Record(now - entry.sent);
-      LeaveUnanswered(entry.due, now);
+      if (mix_ != nullptr) SeriesOf(entry.slot)[Metric::kCensored].Record(now - entry.sent);
+      LeaveUnanswered(entry.slot, entry.due, now);
     } else {
       counters().failed_ns += static_cast<std::uint64_t>(now - entry.sent);
     }
     ++recorder_->addresses.failed[entry.address];
+    if (mix_ != nullptr) ++SeriesOf(entry.slot).counts.outcomes[static_cast<std::size_t>(outcome)];
     End(recorder_, outcome, now);
   }
 
@@ -159,6 +176,18 @@ class SlotBook {
 
  private:
   Counters& counters() { return recorder_->counters; }
+  // REQUIRES: there is a mix.
+  RequestSum& SeriesOf(std::uint64_t slot) { return recorder_->requests[mix_->IndexOf(slot, stride_)]; }
+  [[gnu::noinline]] void CompleteOfMix(const Entry& entry, Nanos first_byte, Nanos done, Outcome outcome,
+                                       bool is_success) {
+    RequestSum& series = SeriesOf(entry.slot);
+    ++series.counts.outcomes[static_cast<std::size_t>(outcome)];
+    series[Metric::kFirstByte].Record(first_byte - entry.sent);
+    if (!is_success) return;
+    ++series.counts.success;
+    series[Metric::kService].Record(done - entry.sent);
+    if (is_open_loop_) series[Metric::kResponse].Record(done - entry.due);
+  }
   [[gnu::always_inline]] void IntegrateInto(Recorder* recorder, Nanos instant) {
     recorder->counters.busy_ns += in_flight_ * static_cast<std::uint64_t>(instant - flight_changed_);
     flight_changed_ = instant;

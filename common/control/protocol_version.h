@@ -12,7 +12,7 @@
 namespace tidemark {
 
 // Raised with every change of a message that an older peer would misread.
-inline constexpr std::uint32_t kMessagesVersion = 11;
+inline constexpr std::uint32_t kMessagesVersion = 12;
 
 // Shards give counters and histograms by the numbers of their rows: the names of all rows in their order, as a number
 // of 16 bits (FNV-1a, folded; http://www.isthe.com/chongo/tech/comp/fnv/).

@@ -188,6 +188,7 @@ absl::flat_hash_map<std::string, Need> AllFigures() {
       {"Point.rate_per_s", Need::kRates},
       {"Point.utilisation_percent", Need::kClosedLoop},
       {"Point.requests", Need::kMix},
+      {"RequestResult.response", Need::kOpenLoop},
       {"Point.fan_out", Need::kFanOut},
       {"Point.streams", Need::kStreams},
       {"Point.streams_left_out", Need::kStreams},

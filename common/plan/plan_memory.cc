@@ -12,6 +12,8 @@ constexpr std::int64_t kMost = std::int64_t{1} << 60;
 constexpr std::int64_t kRun = 2 << 20;
 // Of a worker: its read buffer, its recorders and its stack as far as they are touched.
 constexpr std::int64_t kWorker = 3 << 19;
+// ... of each request of a mix its histograms, in two recorders, as far as they are touched.
+constexpr std::int64_t kSeries = 2 * (96 << 10);
 // Of a connection: a plain one, and what TLS and a WebSocket take besides.
 constexpr std::int64_t kConnection = 1 << 9;
 constexpr std::int64_t kTls = 28 << 10;
@@ -88,10 +90,11 @@ PlanMemory MemoryOf(const proto::Plan& plan) {
   std::int64_t subscriptions = 0;
   for (const std::string& message : plan.web_socket().subscribe())
     subscriptions += static_cast<std::int64_t>(message.size()) + 14;
+  const std::int64_t mixed = plan.requests_size() > 1 ? plan.requests_size() : 0;
   const std::int64_t ways = plan.sweep().reconnect_after() != 0 ? 2 : 1;  // one of them says that it is the last
   PlanMemory memory;
   memory.shared = kRun + (4 + ways) * all + 2 * subscriptions;  // the plan, with its secrets, and twice in the masks
-  memory.per_worker = kWorker + ways * stamped + (is_web_socket ? 2 * largest : 0);
+  memory.per_worker = kWorker + ways * stamped + (is_web_socket ? 2 * largest : 0) + mixed * kSeries;
   memory.per_connection = kConnection + (is_tls ? kTls : 0) + (is_web_socket ? kWebSocket + 2 * subscriptions : 0) +
                           (plan.follow() != 0 ? largest + kRedirect : 0);
   AddAnswers(plan, is_web_socket, &memory);

@@ -10,7 +10,7 @@
 #include "common/plan/limits.h"
 #include "common/plan/request_path.h"
 #include "common/plan/validate_parts.h"
-#include "common/stats/metric.h"
+#include "common/stats/request_sum.h"
 #include "common/status_macros.h"
 
 namespace tidemark {

@@ -132,7 +132,7 @@ NeverSent NeverSentOf(ConnectResult result) {
 std::uint64_t Counters::NeverSentTotal() const { return Sum(never_sent); }
 std::uint64_t Counters::OutcomeTotal() const { return Sum(outcomes); }
 
-std::uint64_t Counters::Complete() const {
+std::uint64_t CompleteOf(const std::array<std::uint64_t, kOutcomeCount>& outcomes) {
   std::uint64_t sum = outcomes[static_cast<std::size_t>(Outcome::kReply)];
   for (std::size_t i = 0; i <= static_cast<std::size_t>(Outcome::kStatusOther); ++i) sum += outcomes[i];
   return sum;
@@ -147,7 +147,6 @@ void Counters::Add(const Counters& other) {
   AddAll(closings, other.closings);
   AddAll(findings, other.findings);
   AddAll(tls_alerts, other.tls_alerts);
-  AddAll(sent_by_request, other.sent_by_request);
 }
 
 std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
@@ -165,9 +164,6 @@ std::string BrokenIdentity(const Counters& counters, const Pending& pending) {
   }
   if (counters.early_messages > counters.messages || counters.early_message_bytes > counters.message_bytes)
     return absl::StrCat("messages ", counters.messages, " < ", counters.early_messages, " that came before the start");
-  const std::uint64_t mixed = Sum(counters.sent_by_request);
-  if (mixed != 0 && mixed != counters.sent)
-    return absl::StrCat("sent ", counters.sent, " != ", mixed, ", the sum over the requests of the mix");
   return "";
 }
 
@@ -181,8 +177,6 @@ void ToProto(const Counters& counters, const Pending& pending, proto::Counters* 
   out->mutable_closings()->Assign(counters.closings.begin(), counters.closings.end());
   if (Sum(counters.tls_alerts) != 0)
     out->mutable_tls_alerts()->Assign(counters.tls_alerts.begin(), counters.tls_alerts.end());
-  if (Sum(counters.sent_by_request) != 0)
-    out->mutable_sent_by_request()->Assign(counters.sent_by_request.begin(), counters.sent_by_request.end());
   out->set_waiting(pending.waiting);
   out->set_in_flight(pending.in_flight);
 }
@@ -195,8 +189,7 @@ bool FromProto(const proto::Counters& in, Counters* counters, Pending* pending) 
   pending->in_flight = in.in_flight();
   return Copy(in.never_sent(), counters->never_sent) && Copy(in.outcomes(), counters->outcomes) &&
          Copy(in.connects(), counters->connects) && Copy(in.closings(), counters->closings) &&
-         Copy(in.findings(), counters->findings) && Copy(in.tls_alerts(), counters->tls_alerts) &&
-         Copy(in.sent_by_request(), counters->sent_by_request);
+         Copy(in.findings(), counters->findings) && Copy(in.tls_alerts(), counters->tls_alerts);
 }
 
 }  // namespace tidemark

@@ -110,6 +110,9 @@ Outcome OutcomeOf(int error);
 NeverSent NeverSentOf(ConnectResult result);
 
 // What is counted per request. All sums are since some start; plain integers, so that adding is exact.
+// Complete responses among outcomes: the status classes, and replies.
+std::uint64_t CompleteOf(const std::array<std::uint64_t, kOutcomeCount>& outcomes);
+
 struct Counters {
 #define COUNTER(field, shown, label, need, quantity) std::uint64_t field = 0;
 #include "common/stats/counters.def"
@@ -118,8 +121,7 @@ struct Counters {
   std::array<std::uint64_t, kConnectResultCount> connects{};
   std::array<std::uint64_t, kClosingCount> closings{};  // WebSockets that the peer ended
   std::array<std::uint64_t, kFindingCount> findings{};
-  std::array<std::uint64_t, kTlsAlertCount> tls_alerts{};     // that the peer sent
-  std::array<std::uint64_t, kMaxRequests> sent_by_request{};  // of a mix
+  std::array<std::uint64_t, kTlsAlertCount> tls_alerts{};  // that the peer sent
 
   std::uint64_t& operator[](Outcome outcome) { return outcomes[static_cast<std::size_t>(outcome)]; }
   std::uint64_t& operator[](NeverSent reason) { return never_sent[static_cast<std::size_t>(reason)]; }
@@ -130,8 +132,7 @@ struct Counters {
 
   std::uint64_t NeverSentTotal() const;
   std::uint64_t OutcomeTotal() const;
-  // Complete responses: the status classes, and replies.
-  std::uint64_t Complete() const;
+  std::uint64_t Complete() const { return CompleteOf(outcomes); }
   // What went to the target as requests: those of slots, and redirects that were followed.
   std::uint64_t RequestsSent() const { return sent + redirects_followed; }
 

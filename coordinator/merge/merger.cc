@@ -50,8 +50,7 @@ bool Subtract(const Counters& now, const Counters& before, Counters* delta) {
   }
   return is_monotonic && SubtractAll(now.closings, before.closings, &delta->closings) &&
          SubtractAll(now.findings, before.findings, &delta->findings) &&
-         SubtractAll(now.tls_alerts, before.tls_alerts, &delta->tls_alerts) &&
-         SubtractAll(now.sent_by_request, before.sent_by_request, &delta->sent_by_request);
+         SubtractAll(now.tls_alerts, before.tls_alerts, &delta->tls_alerts);
 }
 
 // Sums of all agents stay below these, so that no sum of them overflows: counts are exact as doubles too.
@@ -77,7 +76,6 @@ std::string AddChecked(const Counters& delta, Counters* sum) {
   if (!fits(delta.closings, sum->closings)) return "closings";
   if (!fits(delta.findings, sum->findings)) return "findings";
   if (!fits(delta.tls_alerts, sum->tls_alerts)) return "tls_alerts";
-  if (!fits(delta.sent_by_request, sum->sent_by_request)) return "sent_by_request";
   sum->Add(delta);
   return "";
 }
@@ -155,8 +153,8 @@ constexpr double kMicros = 1e3;
 
 }  // namespace
 
-Merger::Merger(std::size_t agent_count, Metric headline)
-    : headline_(static_cast<std::size_t>(headline)), agents_(agent_count) {}
+Merger::Merger(std::size_t agent_count, Metric headline, std::size_t requests)
+    : headline_(static_cast<std::size_t>(headline)), agents_(agent_count), requests_(agent_count, requests) {}
 
 absl::Status Merger::Apply(const proto::Shard& shard) {
   const proto::ShardKey& key = shard.key();
@@ -216,9 +214,12 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   if (const absl::Status status = AddressCounts::Check(shard.addresses(), delta, IsListening()); !status.ok())
     return DataLoss(key, status.message());
   if (const absl::Status status = NamedCounts::Check(shard); !status.ok()) return DataLoss(key, status.message());
+  if (const absl::Status status = requests_.Check(shard, counters, headline() == Metric::kResponse); !status.ok())
+    return DataLoss(key, status.message());
   if (const absl::Status status = fan_out_.Add(shard.events()); !status.ok()) return DataLoss(key, status.message());
   total_ = total;
   named_.Add(shard);
+  requests_.Add(shard);
   statuses_.Add(shard.statuses(), shard.window(), key.agent());
   addresses_.Add(shard.addresses(), shard.window());
 
@@ -325,6 +326,7 @@ absl::Status Merger::Finish() {
           absl::StrCat("the merged histogram '", Label(static_cast<Metric>(i)), "' is not the sum of the agents'"));
     }
   }
+  TIDEMARK_RETURN_IF_ERROR(requests_.Finish());
   const Counters sum = counters();
   if (const std::string broken = BrokenIdentity(sum, pending()); !broken.empty()) return absl::DataLossError(broken);
   if (!AllFinal()) return absl::OkStatus();

@@ -17,6 +17,7 @@
 #include "common/stats/outcome.h"
 #include "common/stats/status_counts.h"
 #include "coordinator/merge/fan_out.h"
+#include "coordinator/merge/request_merger.h"
 #include "coordinator/merge/sparse_histogram.h"
 #include "protos/shard.pb.h"
 
@@ -72,8 +73,9 @@ struct WindowSum {
 // Invariant: histogram(m).Facts() equals the sum of the agents' facts, which equal what each agent says of itself.
 class Merger {
  public:
-  // `headline`: the metric of windows and agents, kService or, in an open loop, kResponse.
-  explicit Merger(std::size_t agent_count, Metric headline = Metric::kService);
+  // `headline`: the metric of windows and agents, kService or, in an open loop, kResponse. `requests` of a mix, 0
+  // without one.
+  explicit Merger(std::size_t agent_count, Metric headline = Metric::kService, std::size_t requests = 0);
 
   // Adds a shard that the ledger has let through.
   // Errors, after which nothing of the shard has been added: InvalidArgument if it cannot be decoded; DataLoss if it
@@ -92,6 +94,8 @@ class Merger {
   bool AllFinal() const;
   const Histogram& histogram(Metric metric) const { return histograms_[static_cast<std::size_t>(metric)]; }
   const std::vector<AgentSum>& agents() const { return agents_; }
+  // Of each request of a mix, in the plan's order.
+  const std::vector<RequestSum>& requests() const { return requests_.sums(); }
   const FanOut& fan_out() const { return fan_out_; }
   const NamedCounts& named() const { return named_; }
   const StatusCounts& statuses() const { return statuses_; }
@@ -128,6 +132,7 @@ class Merger {
   std::vector<AgentSum> agents_;
   std::map<std::uint32_t, std::unique_ptr<OpenWindow>> open_;
   std::vector<WindowSum> closed_;
+  RequestMerger requests_;
   FanOut fan_out_;
   NamedCounts named_;
   StatusCounts statuses_;

@@ -35,7 +35,8 @@ std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_co
   Metric headline = IsOpenLoop(plan.sweep()) ? Metric::kResponse : Metric::kService;
   if (plan.web_socket().has_listen())
     headline = plan.web_socket().listen().time().empty() ? Metric::kInterval : Metric::kStaleness;
-  return std::make_unique<Merger>(agent_count, headline);
+  const int requests = plan.requests_size() > 1 && !plan.web_socket().has_listen() ? plan.requests_size() : 0;
+  return std::make_unique<Merger>(agent_count, headline, static_cast<std::size_t>(requests));
 }
 
 absl::Status AddWarmup(const proto::Counters& warmup,

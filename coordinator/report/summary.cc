@@ -18,25 +18,13 @@
 #include "coordinator/report/model/capacity.h"
 #include "coordinator/report/model/judged.h"
 #include "coordinator/report/model/latency.h"
+#include "coordinator/report/model/mix.h"
 #include "coordinator/report/model/streams.h"
 #include "coordinator/report/model/sums.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
 namespace {
-
-// What each request of a mix came to.
-void FillMix(const proto::Plan& plan, const Sums& sums, proto::Point* out) {
-  for (int i = 0; plan.requests_size() > 1 && i < plan.requests_size(); ++i) {
-    const auto index = static_cast<std::size_t>(i);
-    const Histogram& service = sums[MetricOfRequest(index)];
-    proto::RequestResult* const result = out->add_requests();
-    result->set_name(plan.requests(i).name());
-    result->set_sent(sums.counters.sent_by_request[index]);
-    result->set_success(service.count() + service.clock_error());
-    *result->mutable_latency() = SummariseLatency(service);
-  }
-}
 
 // Connection time that there was of that which was asked for. Nothing of none.
 std::optional<double> AvailabilityPercent(const Counters& counters) {

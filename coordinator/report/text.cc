@@ -11,6 +11,7 @@
 #include "common/plan/sweep.h"
 #include "common/stats/outcome.h"
 #include "common/units.h"
+#include "coordinator/report/mix_text.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/stream_text.h"
 #include "coordinator/verdict/split.h"
@@ -284,20 +285,6 @@ void AppendSplits(const proto::Point& point, const std::string& who, bool is_ope
                     "\n");
 }
 
-// A line for each request of a mix.
-void AppendMix(const proto::Point& point, const std::string& who, std::string* out) {
-  for (const proto::RequestResult& request : point.requests()) {
-    absl::StrAppend(out, "  Request  : ", who, request.name(), ": ", FormatCount(request.success()), " of ",
-                    FormatCount(request.sent()), " sent succeeded");
-    const proto::Latency& l = request.latency();
-    if (l.count() > 0) {
-      absl::StrAppend(out, "; p50 ", FormatLatency(l.p50_us()), ", p99 ", FormatLatency(l.p99_us()), ", max ",
-                      FormatLatency(l.max_us()));
-    }
-    absl::StrAppend(out, "\n");
-  }
-}
-
 void AppendAgents(const proto::Report& report, std::string* out) {
   // Lists of more than this many agents help nobody in a terminal; the JSON has them all.
   constexpr int kMaxAgentLines = 20;
@@ -392,7 +379,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
           FormatCount(point.wire().count()), Quantile(point.app_to_wire(), "p50_us"), Quantile(point.wire(), "p50_us"),
           Quantile(point.wire_to_app(), "p50_us"));
     }
-    AppendMix(point, who, &out);
+    AppendMix(point, who, is_open, &out);
     AppendStreams(point, who, &out);
     for (const proto::Expected& expected : point.expected()) {
       // What a latency is of is said where it need not be what comes to mind.

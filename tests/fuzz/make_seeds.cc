@@ -14,7 +14,7 @@ void WriteShards(const std::string& folder) {
     std::mt19937_64 rng(seed);
     std::ofstream out(folder + "/shards" + std::to_string(seed), std::ios::binary);
     for (const std::uint32_t agent : {0u, 1u}) {
-      for (const auto& shard : tidemark::MakeShards(rng, agent, 1, 1 + static_cast<std::uint32_t>(seed), 6).shards) {
+      for (const auto& shard : tidemark::MakeShards(rng, agent, 1, 1 + static_cast<std::uint32_t>(seed), 6, 3).shards) {
         const std::string bytes = shard.SerializeAsString();
         out.put(static_cast<char>(bytes.size() & 0xff)).put(static_cast<char>(bytes.size() >> 8)) << bytes;
       }

@@ -10,7 +10,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace tidemark;
   Ledger ledger("run", 0, 0, {1, 1});
-  Merger merger(2);
+  Merger merger(2, Metric::kService, 3);
   while (size >= 2) {
     const std::size_t length = std::min<std::size_t>(bytes[0] + 256u * bytes[1], size - 2);
     proto::Shard shard;
@@ -25,5 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     for (const AgentSum& agent : merger.agents()) sum.Add(agent.facts[i]);
     CHECK(merger.histogram(static_cast<Metric>(i)).Facts() == sum);
   }
+  std::uint64_t sent = 0;
+  for (const RequestSum& request : merger.requests()) sent += request.counts.sent;
+  CHECK(sent == merger.counters().sent);
   return 0;
 }

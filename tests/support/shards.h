@@ -15,9 +15,10 @@ struct MadeShards {
   Recorder sum;  // all that was recorded, in one recorder
 };
 
-// `window_count` windows of `per_window` successes each, some of them with failures, over two workers.
+// `window_count` windows of `per_window` successes each, some of them with failures, over two workers; of a mix of so
+// many `requests`, if there is one.
 inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uint64_t incarnation,
-                             std::uint32_t window_count, int per_window) {
+                             std::uint32_t window_count, int per_window, std::size_t requests = 0) {
   MadeShards made;
   proto::ShardKey key;
   key.set_run("run");
@@ -32,6 +33,7 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
                           .is_final = window + 1 == window_count};
       report.recorder = std::make_unique<Recorder>();
       Recorder& recorder = *report.recorder;
+      recorder.requests.resize(requests);
       for (int i = 0; i < per_window / 2; ++i) {
         ++recorder.counters.planned;
         ++recorder.counters.sent;
@@ -47,6 +49,14 @@ inline MadeShards MakeShards(std::mt19937_64& rng, std::uint32_t agent, std::uin
         const Nanos latency = AnyLatency(rng);
         recorder[is_failure ? Metric::kOther : Metric::kService].Record(latency);
         recorder[Metric::kFirstByte].Record(latency);
+        if (requests != 0) {
+          RequestSum& request = recorder.requests[rng() % requests];
+          ++request.counts.sent;
+          ++request.counts.outcomes[static_cast<std::size_t>(is_failure ? Outcome::kStatus5xx : Outcome::kStatus2xx)];
+          request[Metric::kFirstByte].Record(latency);
+          if (!is_failure) ++request.counts.success;
+          if (!is_failure) request[Metric::kService].Record(latency);
+        }
         recorder.counters.busy_ns += static_cast<std::uint64_t>(latency);
         const std::string stream = std::to_string(rng() % 20);
         recorder.named.Stream(stream).Add(

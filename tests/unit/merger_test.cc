@@ -27,11 +27,82 @@ TEST(MergerTest, TheSumOfShardsIsWhatWasRecorded) {
   EXPECT_EQ(requests, made.sum.counters.Complete());
 }
 
+TEST(MergerTest, WhatIsMergedOfARequestIsWhatWasRecordedOfIt) {
+  constexpr std::size_t kRequests = 200;
+  std::mt19937_64 rng(7);
+  const MadeShards first = MakeShards(rng, 0, 9, 4, 1'000, kRequests);
+  const MadeShards second = MakeShards(rng, 1, 9, 3, 500, kRequests);
+  Merger merger(2, Metric::kService, kRequests);
+  for (const proto::Shard& shard : first.shards) ASSERT_OK(merger.Apply(shard));
+  for (const proto::Shard& shard : second.shards) ASSERT_OK(merger.Apply(shard));
+  ASSERT_OK(merger.Finish());
+  Recorder sum;
+  sum.Add(first.sum);
+  sum.Add(second.sum);
+  ASSERT_EQ(merger.requests().size(), kRequests);
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    EXPECT_EQ(merger.requests()[i].counts, sum.requests[i].counts);
+    EXPECT_EQ(merger.requests()[i].histograms, sum.requests[i].histograms);
+  }
+}
+
 struct Spoiled {
   const char* name;
   void (*spoil)(proto::Shard*);
   const char* reason;
 };
+
+TEST(MergerTest, WhatCannotBeOfARequestIsRefusedWhole) {
+  const Spoiled kCases[] = {
+      {"more than all", [](proto::Shard* s) { s->mutable_requests(0)->set_sent(1'000); }, "more than all"},
+      {"bytes", [](proto::Shard* s) { s->mutable_requests(0)->set_bytes(1); }, "more than all"},
+      {"one left out", [](proto::Shard* s) { s->mutable_requests()->RemoveLast(); }, "do not add up to all"},
+      {"one that there is not", [](proto::Shard* s) { s->mutable_requests(2)->set_request(3); }, "its mix has not"},
+      {"one twice", [](proto::Shard* s) { s->mutable_requests(1)->set_request(0); }, "or twice"},
+      {"outcomes", [](proto::Shard* s) { s->mutable_requests(0)->mutable_outcomes()->RemoveLast(); }, "outcomes"},
+      {"a sum that wraps",
+       [](proto::Shard* s) {
+         s->mutable_requests(0)->set_outcomes(9, ~std::uint64_t{0});
+         s->mutable_requests(1)->set_outcomes(9, 1);
+       },
+       "more than all"},
+      {"a histogram", [](proto::Shard* s) { s->mutable_requests(0)->mutable_deltas()->RemoveLast(); },
+       "does not add up"},
+      {"another metric",
+       [](proto::Shard* s) {
+         s->mutable_requests(0)->mutable_deltas(0)->mutable_summary()->set_metric(
+             static_cast<std::uint32_t>(Metric::kLateness));
+       },
+       "does not know"},
+      {"no metric", [](proto::Shard* s) { s->mutable_requests(0)->mutable_cumulative(0)->set_metric(~0u); },
+       "does not add up"},
+      {"sums left out", [](proto::Shard* s) { s->mutable_requests(0)->clear_cumulative(); }, "lacks a cumulative sum"},
+      {"successes moved",
+       [](proto::Shard* s) {
+         s->mutable_requests(0)->set_success(s->requests(0).success() - 1);
+         s->mutable_requests(1)->set_success(s->requests(1).success() + 1);
+       },
+       "values of"},
+  };
+  for (const Spoiled& bad : kCases) {
+    std::mt19937_64 rng(2);
+    const MadeShards made = MakeShards(rng, 0, 9, 1, 100, 3);
+    Merger merger(1, Metric::kService, 3);
+    proto::Shard shard = made.shards[0];
+    bad.spoil(&shard);
+    EXPECT_THAT(merger.Apply(shard), FailsWith(bad.reason)) << bad.name;
+    EXPECT_EQ(merger.requests()[0].counts.sent + merger.requests()[1].counts.sent, 0u) << bad.name;
+    EXPECT_OK(merger.Apply(made.shards[0])) << bad.name;
+  }
+  std::mt19937_64 rng(2);
+  EXPECT_THAT(Merger(1).Apply(MakeShards(rng, 0, 9, 1, 100, 3).shards[0]), FailsWith("and there is none"));
+  const MadeShards made = MakeShards(rng, 0, 9, 2, 100, 3);
+  Merger merger(1, Metric::kService, 3);
+  ASSERT_OK(merger.Apply(made.shards[0]));
+  proto::Shard back = made.shards[1];
+  back.mutable_requests(0)->set_sent(1);
+  EXPECT_THAT(merger.Apply(back), FailsWith("went backwards"));
+}
 
 TEST(MergerTest, ALyingShardIsRefusedWholeAndNothingOfItIsAdded) {
   const Spoiled kCases[] = {

@@ -78,6 +78,10 @@ void FillStatuses(const StatusCounts& statuses, proto::Accounting* out) {
 
 }  // namespace
 
+void FillOutcomes(const std::array<std::uint64_t, kOutcomeCount>& outcomes, proto::Counts* out) {
+  FillCounts(outcomes, kOutcomeRows, out);
+}
+
 void FillAccounts(const Sums& sums, proto::Point* out) {
   FillAccounting(sums.counters, sums.pending, sums.has_replies, out->mutable_accounting());
   FillAccounting(sums.warmup, Pending(), sums.has_replies, out->mutable_warmup());

@@ -73,6 +73,8 @@ void AddPoint(const proto::Plan& plan, const PointResult& point, const std::vect
   sums->addresses.Add(addresses);
   sums->silent.merge(SilentAddressesOf(addresses, merger));
   for (std::size_t i = 0; i < kMetricCount; ++i) sums->histograms[i].Add(merger.histogram(static_cast<Metric>(i)));
+  sums->requests.resize(std::max(sums->requests.size(), merger.requests().size()));
+  for (std::size_t i = 0; i < merger.requests().size(); ++i) sums->requests[i].Add(merger.requests()[i]);
   for (const auto& [metric, histogram] : point.warmup_connects)
     sums->histograms[static_cast<std::size_t>(metric)].Add(histogram);
   sums->duration_s += static_cast<double>(DurationOf(plan, point)) / 1e9;

@@ -12,6 +12,7 @@
 #include "common/stats/histogram.h"
 #include "common/stats/metric.h"
 #include "common/stats/outcome.h"
+#include "common/stats/request_sum.h"
 #include "common/stats/status_counts.h"
 #include "coordinator/analysis/dead_seconds.h"
 #include "coordinator/merge/run_result.h"
@@ -28,6 +29,7 @@ struct Sums {
   AddressCounts addresses;  // before the start too
   SilentAddresses silent;   // of them, in some point
   std::array<Histogram, kMetricCount> histograms;
+  std::vector<RequestSum> requests;  // of a mix, in the plan's order
   double duration_s = 0;
   std::uint64_t dead_seconds = 0;
   std::uint64_t generator_seconds = 0;
