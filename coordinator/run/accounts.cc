@@ -1,14 +1,12 @@
 #include "coordinator/run/accounts.h"
 
-#include <grpcpp/grpcpp.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
 
-#include "absl/strings/match.h"
-#include "protos/agent.grpc.pb.h"
+#include "absl/status/status.h"
+#include "coordinator/run/agent_link.h"
 
 namespace tidemark {
 namespace {
@@ -40,22 +38,11 @@ class Asking {
   }
 
   std::optional<proto::AccountResponse> Ask(const LostAgent& agent) const {
-    const auto stub = proto::Agent::NewStub(agent.channel);
-    proto::AccountRequest request;
-    request.set_run(run_);
-    request.set_incarnation(agent.incarnation);
     while (is_wanted_ && MonotonicNow() < deadline_) {
-      grpc::ClientContext context;
-      context.set_deadline(std::chrono::system_clock::now() +
-                           std::chrono::nanoseconds(std::min(kPatience, deadline_ - MonotonicNow())));
-      proto::AccountResponse response;
-      const grpc::Status status = stub->Account(&context, request, &response);
-      if (status.ok() && !response.is_known()) return std::nullopt;
-      if (status.ok() && response.has_ended()) return response;
-      // No process is there any more, or one that does not know the question.
-      if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
-          absl::StrContains(status.error_message(), "refused"))
-        return std::nullopt;
+      const Nanos deadline = std::min(deadline_, MonotonicNow() + kPatience);
+      auto account = AskForAccount(agent.channel, run_, agent.incarnation, deadline);
+      if (account.ok()) return *std::move(account);
+      if (absl::IsNotFound(account.status())) break;
       std::this_thread::sleep_for(std::chrono::nanoseconds(kRetryInterval));
     }
     return std::nullopt;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/control/address.h"
 #include "common/inert_message.h"
@@ -196,6 +197,25 @@ absl::StatusOr<proto::StopRunResponse> StopRun(const std::shared_ptr<grpc::Chann
   const grpc::Status status = proto::Agent::NewStub(channel)->StopRun(&context, request, &response);
   if (status.ok()) return response;
   return absl::UnavailableError(absl::StrCat("agent ", address, " does not stop: ", InertLine(status.error_message())));
+}
+
+absl::StatusOr<proto::AccountResponse> AskForAccount(const std::shared_ptr<grpc::Channel>& channel,
+                                                     const std::string& run, std::uint64_t incarnation,
+                                                     Nanos deadline) {
+  grpc::ClientContext context;
+  SetDeadline(deadline, &context);
+  proto::AccountRequest request;
+  request.set_run(run);
+  request.set_incarnation(incarnation);
+  proto::AccountResponse response;
+  const grpc::Status status = proto::Agent::NewStub(channel)->Account(&context, request, &response);
+  if (status.ok() && response.has_ended()) return response;
+  // No process is there any more, one that does not know the run, or not even the question.
+  const bool is_in_vain = status.ok() ? !response.is_known()
+                                      : status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
+                                            absl::StrContains(status.error_message(), "refused");
+  if (is_in_vain) return absl::NotFoundError("nobody knows");
+  return absl::UnavailableError("not yet");
 }
 
 absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,

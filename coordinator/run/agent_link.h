@@ -82,6 +82,11 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optio
 absl::StatusOr<proto::DescribeResponse> Describe(const std::shared_ptr<grpc::Channel>& channel,
                                                  const std::string& address, Nanos deadline);
 
+// Asks an agent what it had sent of the last point of `run`. Errors: NotFound if nobody there knows, or will; else
+// Unavailable.
+absl::StatusOr<proto::AccountResponse> AskForAccount(const std::shared_ptr<grpc::Channel>& channel,
+                                                     const std::string& run, std::uint64_t incarnation, Nanos deadline);
+
 // Ends run `run` at an agent, and says whether it had it, and is free again. Errors: Unavailable saying what was tried.
 absl::StatusOr<proto::StopRunResponse> StopRun(const std::shared_ptr<grpc::Channel>& channel,
                                                const std::string& address, const std::string& run, Nanos deadline);
