@@ -14,6 +14,7 @@
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/compare_command.h"
 #include "coordinator/cli/fail.h"
+#include "coordinator/cli/reference.h"
 #include "coordinator/cli/report_command.h"
 #include "coordinator/cli/run_command.h"
 #include "coordinator/cli/search_command.h"
@@ -34,6 +35,7 @@ int Main(int argc, char** argv) {
   if (verb == "agents") return AgentsCommand({argv + 2, argv + argc});
   if (verb == "certs") return CertsCommand({argv + 2, argv + argc});
   if (verb == "compare") return CompareCommand({argv + 2, argv + argc});
+  if (verb == "reference") return ReferenceCommand({argv + 2, argv + argc});
   if (verb == "report") return ReportCommand({argv + 2, argv + argc});
   if (verb == "stop") return StopCommand({argv + 2, argv + argc});
   const CommandLine line = ParseCommandLine(argc, argv);

@@ -19,6 +19,7 @@
 #include "common/status_macros.h"
 #include "common/suggestion.h"
 #include "common/units.h"
+#include "protos/options.pb.h"
 
 namespace tidemark {
 namespace {
@@ -206,12 +207,6 @@ Unquoted FindUnquoted(absl::string_view line) {
   return Has(": ", at);
 }
 
-// Fields of which 0 is as if they were left out: no limit, or a number of our own choice.
-bool MeansTheDefault(const FieldDescriptor& field) {
-  return field.name() == "connect_rate" || field.name() == "reconnect_after" || field.name() == "threads";
-}
-constexpr absl::string_view kZero = "is 0, which would be as if it were left out; leave it out, or give more";
-
 class Reader {
  public:
   // `lines` of the file outlive this.
@@ -310,16 +305,17 @@ class Reader {
       default:
         break;
     }
+    const std::string& zero = field.options().GetExtension(proto::zero);
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) {
       const auto rate = ParseRate(text);
       if (!rate.ok()) return Error(node, path, std::string(rate.status().message()));
-      if (*rate == 0 && MeansTheDefault(field)) return Error(node, path, std::string(kZero));
+      if (*rate == 0 && !zero.empty()) return Error(node, path, absl::StrCat("0 ", zero));
       is_list ? reflection.AddDouble(message, &field, *rate) : reflection.SetDouble(message, &field, *rate);
       return absl::OkStatus();
     }
     const auto value = absl::EndsWith(field.name(), "_bytes") ? ParseBytes(text) : ParseCount(text);
     if (!value.ok()) return Error(node, path, std::string(value.status().message()));
-    if (*value == 0 && MeansTheDefault(field)) return Error(node, path, std::string(kZero));
+    if (*value == 0 && !zero.empty()) return Error(node, path, absl::StrCat("0 ", zero));
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
       if (*value > std::numeric_limits<std::int32_t>::max())
         return Error(node, path, absl::StrCat("'", text, "' is too large"));

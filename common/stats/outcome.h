@@ -109,10 +109,10 @@ Outcome OutcomeOf(int error);
 // Why a slot was never sent, given the connection attempt it waited for.  REQUIRES: result != kEstablished.
 NeverSent NeverSentOf(ConnectResult result);
 
-// What is counted per request. All sums are since some start; plain integers, so that adding is exact.
 // Complete responses among outcomes: the status classes, and replies.
 std::uint64_t CompleteOf(const std::array<std::uint64_t, kOutcomeCount>& outcomes);
 
+// What is counted per request. All sums are since some start; plain integers, so that adding is exact.
 struct Counters {
 #define COUNTER(field, shown, label, need, quantity) std::uint64_t field = 0;
 #include "common/stats/counters.def"

@@ -20,6 +20,7 @@
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/cli/plan_file.h"
+#include "coordinator/cli/plan_flags.h"
 #include "coordinator/cli/request_flags.h"
 #include "protos/plan.pb.h"
 
@@ -59,201 +60,81 @@ Exit codes: 0 a level was found; 99 not even the lowest met it; 4 the generator 
 // Flags as they were typed; empty means not given.
 struct Flags {
   std::vector<std::string> sources;
+  PlanFlags plan;
   RequestFlags request;
-  std::vector<std::string> connections;
-  std::string duration, requests, requests_per_connection, warmup, until, connect_rate, think_time;
-  std::vector<std::string> rates;
-  std::vector<std::string> subprotocols;
-  std::string reply_id, ack;
-  std::vector<std::string> subscribe;
-  std::string pipeline;
-  bool is_listening = false;
-  bool is_deflated = false;
-  bool is_binary = false;
-  std::string kernel_timestamps, threads, arrivals, seed, pace, timeout, connect_timeout, max_response_bytes;
-  std::vector<std::string> expect_status;
-  bool is_insecure = false, is_without_resumption = false, is_new_connection = false, is_pinned = false;
-  std::string cacert, cert, key;
-  std::vector<std::string> source_addresses, resolve, connect_to;
-  std::string resolve_every, proxy, follow, reconnect_after, drain;
   bool is_ipv4_only = false, is_ipv6_only = false;
   std::vector<std::string> agents, allow_targets, outputs;
-  std::string wait_timeout, on_agent_loss, control_certs, journal;
+  std::string wait_timeout, wait_agents, control_certs, journal;
   bool has_no_journal = false;
   bool is_insecure_control = false;
-  std::string wait_agents;
   bool is_dry_run = false, is_quiet = false, is_without_color = false, has_latency_detail = false, is_strict = false;
-  std::vector<std::string> expect;
   bool is_rate_search = false, is_connection_search = false;
   std::string from, to, within;
 };
 
-// What `run` and `search` share.
-void AddLoad(CLI::App* app, CLI::Option_group* load, Flags* f) {
-  load->add_option("--warmup", f->warmup,
-                   "before each point, counted apart: requests per connection, or a duration of its load");
-  load->add_option("--connect-rate", f->connect_rate, "new connections per second, over all agents");
-  load->add_option("--think-time", f->think_time, "pause of a connection between an answer and its next request");
-  load->add_flag("--new-connection", f->is_new_connection, "each request on a connection of its own");
-  load->add_option("--reconnect-after", f->reconnect_after,
-                   "a connection closes after so many requests, and a new one takes its place");
-  load->add_option("--drain", f->drain, "after a point's end answers are waited for so long; default: as --timeout");
-  load->add_option("--arrivals", f->arrivals, "of an open loop: poisson (default) or constant");
-  load->add_option("--seed", f->seed, "of Poisson arrivals; default: a new one, which the report prints");
-  load->add_option("--pace", f->pace, "of an open loop: timer (default), or spin: less late, up to a core per worker");
-  load->add_option("-t,--threads", f->threads, "workers per agent; default: the cores it may use");
-  load->add_option("--kernel-timestamps", f->kernel_timestamps,
-                   "the kernel stamps one of so many requests, over TCP: what was the target's time, and what ours; "
-                   "0: none; default: about 1,000 a second and worker");
-  load->add_flag("--pin", f->is_pinned, "each worker on a core of its own");
-  load->add_option(
-          "--expect", f->expect,
-          "'p99<20ms', 'error_rate<0.1%', 'requests_per_s>5k', of streams 'gaps<1', 'messages_per_s>5k' (repeatable)")
-      ->allow_extra_args(false);
+// What `run` and `search` share, but for the load.
+void AddRest(CLI::App* app, bool is_run, Flags* f) {
   auto* request = app->add_option_group("Request");
   RequestFlags* const r = &f->request;
-  request->add_option("-X,--method", r->method, "HTTP method; default GET, with a body POST");
-  request->add_option("-H,--header", r->headers, "'Name: value' (repeatable)")->allow_extra_args(false);
-  request->add_option_function<std::string>(
-      "--data", [r](const std::string& text) { r->data = text; },
-      "request body, or WebSocket message; or @FILE, or @- for standard input; '' is a body of length 0");
-  request->add_option_function<std::string>(
-      "--json", [r](const std::string& text) { r->json = text; },
-      "the same, of JSON that is checked, with Content-Type and Accept of it");
+  request->add_option("-X,--method", r->method, "HTTP method; default GET, with a body POST")->type_name("METHOD");
+  request->add_option("-H,--header", r->headers, "'Name: value' (repeatable)")
+      ->allow_extra_args(false)
+      ->type_name("HEADER");
+  request
+      ->add_option_function<std::string>(
+          "--data", [r](const std::string& text) { r->data = text; },
+          "request body, or WebSocket message; or @FILE, or @- for standard input; '' is a body of length 0")
+      ->type_name("TEXT");
+  request
+      ->add_option_function<std::string>(
+          "--json", [r](const std::string& text) { r->json = text; },
+          "the same, of JSON that is checked, with Content-Type and Accept of it")
+      ->type_name("TEXT");
   request->add_option("-F,--form", r->form, "NAME=VALUE of a form, which is URL-encoded (repeatable)")
-      ->allow_extra_args(false);
-  request->add_option("-u,--user", r->user, "NAME:PASSWORD, sent as Authorization: Basic");
-  request->add_option("--timeout", f->timeout, "of one request; default 30s");
-  request->add_option("--connect-timeout", f->connect_timeout,
-                      "of TCP connect and of the TLS handshake; default: as --timeout");
-  request->add_option("--expect-status", f->expect_status, "statuses that count as success; default 200-399")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  request->add_option("--max-response", f->max_response_bytes, "largest response body; default 64MiB");
-  request->add_option(
-      "--follow", f->follow,
-      "HTTP redirects that a request follows at most, each by a request besides, and to the target's own "
-      "scheme, host and port alone: whoever allowed that target allowed no other; default: none");
-  auto* web_socket = app->add_option_group("WebSocket");
-  web_socket->add_option("--subprotocol", f->subprotocols, "offered to a ws:// or wss:// target (repeatable)")
-      ->allow_extra_args(false);
-  web_socket->add_flag("--binary", f->is_binary, "--data goes as binary messages, else as text");
-  web_socket->add_option("--reply-id", f->reply_id,
-                         "JSON pointer, as /id, to what a reply repeats of the request's {slot}; default: the next "
-                         "message is the reply");
-  web_socket->add_option("--subscribe", f->subscribe, "message that is sent when a connection is up (repeatable)")
-      ->allow_extra_args(false);
-  web_socket->add_option(
-      "--ack", f->ack,
-      "POINTER=VALUE of a message that answers a --subscribe, and is in no refusal, as /result=null or /success=true; "
-      "default: none is awaited");
-  web_socket->add_option("--pipeline", f->pipeline, "requests that a connection has under way at once; default 1");
-  web_socket->add_flag("--deflate", f->is_deflated, "offer permessage-deflate, each message compressed by itself");
-  web_socket->add_flag(
-      "--listen", f->is_listening,
-      "send no requests: count what comes, for the -d; a plan's web_socket.listen says what is looked for");
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
+  request->add_option("-u,--user", r->user, "NAME:PASSWORD, sent as Authorization: Basic")->type_name("NAME:PASSWORD");
+  f->plan.AddGroup("Request", is_run, request);
+  f->plan.AddGroup("WebSocket", is_run, app->add_option_group("WebSocket"));
   auto* target = app->add_option_group("Target");
-  target->add_flag("-k,--insecure", f->is_insecure, "do not verify the target's certificate");
-  target->add_flag("--no-resume", f->is_without_resumption, "a full TLS handshake on every connection");
-  target->add_option("--cacert", f->cacert, "PEM file of authorities to trust (read at each agent)");
-  target->add_option("--cert", f->cert, "PEM file of the client certificate (read at each agent)");
-  target->add_option("--key", f->key, "PEM file of its key (read at each agent)");
-  target
-      ->add_option("--resolve", f->resolve,
-                   "HOST:PORT:ADDRESS, instead of asking the resolver for the target's HOST (repeatable)")
-      ->allow_extra_args(false);
-  target
-      ->add_option("--connect-to", f->connect_to,
-                   "HOST:PORT:OTHER:PORT, connect to OTHER:PORT for the target's HOST:PORT, and send the same "
-                   "(repeatable)")
-      ->allow_extra_args(false);
-  target->add_option("--resolve-every", f->resolve_every,
-                     "ask the resolver for the target's name again so often; default: once");
+  f->plan.AddGroup("Target", is_run, target);
   target->add_flag("-4", f->is_ipv4_only, "only the target's IPv4 addresses");
   target->add_flag("-6", f->is_ipv6_only, "only its IPv6 addresses");
-  target->add_option("--proxy", f->proxy, "http://HOST:PORT of an HTTP proxy, through which the target is reached");
-  target->add_option("--source", f->source_addresses, "local addresses to connect from, in turn")
-      ->delimiter(',')
-      ->allow_extra_args(false);
   target
       ->add_option("--allow-target", f->allow_targets,
                    "HOST or CIDR that may be loaded besides loopback and private ranges; "
                    "for the agent in this process only")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("HOST|CIDR");
   auto* agents = app->add_option_group("Agents");
   agents->add_option("--agents", f->agents, "HOST[:PORT],... or dns:NAME[:PORT]; default: one in this process")
       ->delimiter(',')
-      ->allow_extra_args(false);
-  agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them");
-  agents->add_option(
-      "--control-certs", f->control_certs,
-      "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, for "
-      "agents beyond loopback");
+      ->allow_extra_args(false)
+      ->type_name("ADDRESS");
+  agents->add_option("--wait-agents", f->wait_agents, "wait until this many agents answer, and use them")
+      ->type_name("COUNT");
+  agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s")
+      ->type_name("DURATION");
+  agents
+      ->add_option("--control-certs", f->control_certs,
+                   "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, for "
+                   "agents beyond loopback")
+      ->type_name("FOLDER");
   agents->add_flag("--insecure-control", f->is_insecure_control,
                    "speak to agents beyond loopback in plain text; only in a network you trust");
-  agents->add_option("--on-agent-loss", f->on_agent_loss,
-                     "redo (default): the others make the point again, once; continue: they go on, and it is PARTIAL; "
-                     "fail: the run ends");
-  agents->add_option("--wait-timeout", f->wait_timeout, "... for at most this long; default 60s");
+  f->plan.AddGroup("Agents", is_run, agents);
 }
 
-void NameTypes(CLI::App* app) {
-  // What a value is, for the help; all are read as text and parsed with the plan's own rules.
-  for (const auto& [name, type] :
-       std::initializer_list<std::pair<const char*, const char*>>{{"-c", "COUNT"},
-                                                                  {"-d", "DURATION"},
-                                                                  {"-n", "COUNT"},
-                                                                  {"--requests-per-connection", "COUNT"},
-                                                                  {"-R", "RATE"},
-                                                                  {"--arrivals", "KIND"},
-                                                                  {"--seed", "NUMBER"},
-                                                                  {"--pace", "KIND"},
-                                                                  {"--warmup", "COUNT|DURATION"},
-                                                                  {"--connect-rate", "RATE"},
-                                                                  {"--think-time", "DURATION"},
-                                                                  {"--reconnect-after", "COUNT"},
-                                                                  {"--drain", "DURATION"},
-                                                                  {"--follow", "COUNT"},
-                                                                  {"--resolve-every", "DURATION"},
-                                                                  {"--proxy", "URL"},
-                                                                  {"-t", "COUNT"},
-                                                                  {"--kernel-timestamps", "COUNT"},
-                                                                  {"-X", "METHOD"},
-                                                                  {"-H", "HEADER"},
-                                                                  {"--data", "TEXT"},
-                                                                  {"--json", "TEXT"},
-                                                                  {"-F", "NAME=VALUE"},
-                                                                  {"-u", "NAME:PASSWORD"},
-                                                                  {"--connect-to", "HOST:PORT:OTHER:PORT"},
-                                                                  {"--resolve", "HOST:PORT:ADDRESS"},
-                                                                  {"--timeout", "DURATION"},
-                                                                  {"--connect-timeout", "DURATION"},
-                                                                  {"--expect-status", "STATUS"},
-                                                                  {"--subprotocol", "NAME"},
-                                                                  {"--reply-id", "POINTER"},
-                                                                  {"--subscribe", "MESSAGE"},
-                                                                  {"--ack", "POINTER=VALUE"},
-                                                                  {"--max-response", "BYTES"},
-                                                                  {"--cacert", "FILE"},
-                                                                  {"--cert", "FILE"},
-                                                                  {"--key", "FILE"},
-                                                                  {"--source", "ADDRESS"},
-                                                                  {"--wait-agents", "COUNT"},
-                                                                  {"--pipeline", "COUNT"},
-                                                                  {"--control-certs", "FOLDER"},
-                                                                  {"--on-agent-loss", "POLICY"},
-                                                                  {"--wait-timeout", "DURATION"},
-                                                                  {"--journal", "FILE"},
-                                                                  {"--expect", "EXPECTATION"},
-                                                                  {"--until", "PRECISION"},
-                                                                  {"--from", "COUNT"},
-                                                                  {"--to", "COUNT"},
-                                                                  {"--within", "PERCENT"}}) {
-    if (CLI::Option* const option = app->get_option_no_throw(name)) option->type_name(type);
-  }
+// "FILE.json, FILE.csv or FILE.hgrm".
+std::string EndingsOfFormats() {
+  std::string text;
+  const auto formats = Formats();
+  for (std::size_t i = 0; i < formats.size(); ++i)
+    absl::StrAppend(&text, i == 0 ? "" : i + 1 == formats.size() ? " or " : ", ", "FILE.", formats[i].name);
+  return text;
 }
 
-void AddOutput(CLI::App* app, Flags* f, const char* formats) {
+void AddOutput(CLI::App* app, Flags* f, const std::string& formats) {
   auto* output = app->add_option_group("Output");
   output->add_option("-o,--output", f->outputs, formats)->allow_extra_args(false);
   output->add_flag("-q,--quiet", f->is_quiet, "no progress, no table");
@@ -268,29 +149,20 @@ void AddSources(CLI::App* app, Flags* f) {
 
 void AddRun(CLI::App* run, Flags* f) {
   AddSources(run, f);
-  auto* load = run->add_option_group("Load");
-  load->add_option("-c,--connections", f->connections, "connection counts, one point each: 10,50,100")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  load->add_option("-d,--duration", f->duration, "how long each point lasts");
-  load->add_option("--until", f->until, "QUANTILE:WIDTH as p99:5%: end a point when its interval is that narrow");
-  load->add_option("-n,--requests", f->requests, "requests per point, over all connections and agents");
-  load->add_option("--requests-per-connection", f->requests_per_connection, "requests on each connection");
-  load->add_option("-R,--rate", f->rates, "open loop: requests per second over all agents, one point each: 1k,2k,5k")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  AddLoad(run, load, f);
-  AddOutput(run, f, "FILE.json, .csv, .hlog or .hgrm; or json=FILE, csv=-, ...; - is stdout (repeatable)");
+  f->plan.AddGroup("Load", true, run->add_option_group("Load"));
+  AddRest(run, true, f);
+  AddOutput(run, f, absl::StrCat(EndingsOfFormats(), "; or json=FILE, csv=-, ...; - is stdout (repeatable)"));
   auto* report = run->add_option_group("Report");
-  report->add_option("--journal", f->journal,
-                     "keep what the run is made of in this file, see 'tidemark report'; default with --agents: until "
-                     "the result is delivered");
+  report
+      ->add_option("--journal", f->journal,
+                   "keep what the run is made of in this file, see 'tidemark report'; default with --agents: until "
+                   "the result is delivered")
+      ->type_name("FILE");
   report->add_flag("--no-journal", f->has_no_journal, "none");
   report->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
   report->add_flag("--strict", f->is_strict, "exit 4 if a point is not VALID or TARGET_LIMITED");
   report->add_flag("--no-color", f->is_without_color, "no colours (also: NO_COLOR in the environment)");
   report->add_flag("--dry-run", f->is_dry_run, "print the resolved plan and its split, start nothing");
-  NameTypes(run);
 }
 
 void AddSearch(CLI::App* search, Flags* f) {
@@ -298,16 +170,19 @@ void AddSearch(CLI::App* search, Flags* f) {
   auto* what = search->add_option_group("Search");
   what->add_flag("--rate", f->is_rate_search, "for the highest rate, in an open loop");
   what->add_flag("--connections", f->is_connection_search, "for the largest number of connections, in a closed loop");
-  what->add_option("--from", f->from, "where to begin; default 100 requests a second, or 10 connections");
-  what->add_option("--to", f->to, "where to end at most; default 1M requests a second, or 10k connections");
-  what->add_option("--within", f->within, "how far apart the two ends of the answer may be; default 2%");
-  what->add_option("-d,--duration", f->duration,
-                   "of a trial; default 5s. One that leaves the answer open goes on up to four times as long");
+  what->add_option("--from", f->from, "where to begin; default 100 requests a second, or 10 connections")
+      ->type_name("COUNT");
+  what->add_option("--to", f->to, "where to end at most; default 1M requests a second, or 10k connections")
+      ->type_name("COUNT");
+  what->add_option("--within", f->within, "how far apart the two ends of the answer may be; default 2%")
+      ->type_name("PERCENT");
+  f->plan.Add("sweep.duration", "-d,--duration",
+              "of a trial; default 5s. One that leaves the answer open goes on up to four times as long", what);
   auto* load = search->add_option_group("Load");
-  load->add_option("-c", f->connections, "connections of each trial at a rate; default 100")->allow_extra_args(false);
-  AddLoad(search, load, f);
+  f->plan.Add("sweep.connections", "-c", "connections of each trial at a rate; default 100", load);
+  f->plan.AddGroup("Load", false, load);
+  AddRest(search, false, f);
   AddOutput(search, f, "FILE.json, or json=FILE; - is stdout (repeatable)");
-  NameTypes(search);
 }
 
 absl::Status Blame(absl::string_view flag, const absl::Status& status) {
@@ -324,138 +199,10 @@ absl::Status Apply(absl::string_view flag, const std::string& text, Parse parse,
   return absl::OkStatus();
 }
 
-// "10": requests per connection; "10s": a time.
-// For flags of which 0 would be as if they were left out.
-template <typename Parse>
-auto AboveZero(Parse parse) {
-  return [parse](absl::string_view text) {
-    auto value = parse(text);
-    if (value.ok() && *value == 0)
-      value = absl::InvalidArgumentError("0 would be as if it were left out; leave it out, or give more");
-    return value;
-  };
-}
-
-absl::Status ApplyWarmup(const std::string& text, proto::Sweep* sweep) {
-  if (text.empty()) return absl::OkStatus();
-  sweep->clear_warmup();
-  sweep->clear_warmup_requests_per_connection();
-  if (const auto count = ParseCount(text); count.ok()) {
-    sweep->set_warmup_requests_per_connection(*count);
-    return absl::OkStatus();
-  }
-  return Apply("--warmup", text, ParseDuration, [&](Nanos v) { *sweep->mutable_warmup() = ToDurationProto(v); });
-}
-
-// What is no time at all is meant for curl's -d.
-absl::StatusOr<Nanos> ParsePointLength(absl::string_view text) {
-  const auto length = ParseDuration(text);
-  const bool is_data = text.find_first_of("={[@\"<") != absl::string_view::npos;
-  if (length.ok() || !is_data) return length;
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", InertText(text, 64), "' is no duration, as 30s; a request's body is --data here"));
-}
-
-absl::Status ApplySweep(const Flags& f, proto::Plan* plan) {
-  proto::Sweep* sweep = plan->mutable_sweep();
-  if (!f.connections.empty()) {
-    sweep->clear_connections();
-    for (const std::string& text : f.connections) {
-      TIDEMARK_RETURN_IF_ERROR(Apply("-c/--connections", text.empty() ? "?" : text, ParseCount,
-                                     [&](std::int64_t v) { sweep->add_connections(v); }));
-    }
-  }
-  if (!f.duration.empty() || !f.requests.empty() || !f.requests_per_connection.empty()) {
-    sweep->clear_duration();
-    sweep->clear_requests();
-    sweep->clear_requests_per_connection();
-  }
-  const auto positive = [](absl::string_view flag, std::int64_t value) {
-    return value > 0 ? absl::OkStatus()
-                     : absl::InvalidArgumentError(absl::StrCat(flag, ": 0 makes no load; give at least 1"));
-  };
-  absl::Status zero;
-  TIDEMARK_RETURN_IF_ERROR(Apply("-d/--duration", f.duration, ParsePointLength,
-                                 [&](Nanos v) { *sweep->mutable_duration() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("-n/--requests", f.requests, ParseCount, [&](std::int64_t v) {
-    zero.Update(positive("-n/--requests", v));
-    sweep->set_requests(v);
-  }));
-  TIDEMARK_RETURN_IF_ERROR(
-      Apply("--requests-per-connection", f.requests_per_connection, ParseCount, [&](std::int64_t v) {
-        zero.Update(positive("--requests-per-connection", v));
-        sweep->set_requests_per_connection(v);
-      }));
-  TIDEMARK_RETURN_IF_ERROR(zero);
-  TIDEMARK_RETURN_IF_ERROR(ApplyWarmup(f.warmup, sweep));
-  if (!f.until.empty()) sweep->set_until(f.until);
-  if (!f.rates.empty()) {
-    sweep->clear_rates();
-    sweep->clear_stages();
-    for (const std::string& text : f.rates) {
-      TIDEMARK_RETURN_IF_ERROR(
-          Apply("-R/--rate", text.empty() ? "?" : text, ParseRate, [&](double v) { sweep->add_rates(v); }));
-    }
-  }
-  if (!f.arrivals.empty()) sweep->set_arrivals(f.arrivals);
-  if (!f.pace.empty()) sweep->set_pace(f.pace);
-  TIDEMARK_RETURN_IF_ERROR(Apply("--seed", f.seed, ParseCount, [&](std::int64_t v) { sweep->set_seed(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--think-time", f.think_time, ParseDuration,
-                                 [&](Nanos v) { *sweep->mutable_think_time() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--reconnect-after", f.reconnect_after, AboveZero(ParseCount),
-                                 [&](std::int64_t v) { sweep->set_reconnect_after(v); }));
-  TIDEMARK_RETURN_IF_ERROR(
-      Apply("--drain", f.drain, ParseDuration, [&](Nanos v) { *sweep->mutable_drain() = ToDurationProto(v); }));
-  return Apply("--connect-rate", f.connect_rate, AboveZero(ParseRate), [&](double v) { sweep->set_connect_rate(v); });
-}
-
-absl::Status ApplyLimits(const Flags& f, proto::Plan* plan) {
-  TIDEMARK_RETURN_IF_ERROR(
-      Apply("--timeout", f.timeout, ParseDuration, [&](Nanos v) { *plan->mutable_timeout() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--connect-timeout", f.connect_timeout, ParseDuration,
-                                 [&](Nanos v) { *plan->mutable_connect_timeout() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--max-response", f.max_response_bytes, ParseBytes,
-                                 [&](std::int64_t v) { plan->set_max_response_bytes(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--kernel-timestamps", f.kernel_timestamps, ParseCount,
-                                 [&](std::int64_t v) { plan->set_kernel_timestamps(v); }));
-  return Apply("-t/--threads", f.threads, AboveZero(ParseCount), [&](std::int64_t v) {
-    plan->set_threads(static_cast<std::int32_t>(std::min<std::int64_t>(v, kMaxThreads + 1)));
-  });
-}
-
-absl::Status ApplyTarget(const Flags& f, proto::Plan* plan) {
-  const auto replace = [](const std::vector<std::string>& from, google::protobuf::RepeatedPtrField<std::string>* to) {
-    if (!from.empty()) to->Assign(from.begin(), from.end());
-  };
-  replace(f.expect_status, plan->mutable_expect_status());
-  replace(f.resolve, plan->mutable_resolve());
-  replace(f.connect_to, plan->mutable_connect_to());
+absl::Status ApplyFamily(const Flags& f, proto::Plan* plan) {
   if (f.is_ipv4_only && f.is_ipv6_only)
     return absl::InvalidArgumentError("-4 and -6: exclude each other; leave both out for all addresses");
   if (f.is_ipv4_only || f.is_ipv6_only) plan->set_ip_family(f.is_ipv4_only ? "4" : "6");
-  if (!f.proxy.empty()) plan->set_proxy(f.proxy);
-  TIDEMARK_RETURN_IF_ERROR(Apply("--resolve-every", f.resolve_every, ParseDuration,
-                                 [&](Nanos v) { *plan->mutable_resolve_every() = ToDurationProto(v); }));
-  TIDEMARK_RETURN_IF_ERROR(Apply("--follow", f.follow, ParseCount, [&](std::int64_t v) { plan->set_follow(v); }));
-  replace(f.source_addresses, plan->mutable_source_addresses());
-  replace(f.expect, plan->mutable_expect());
-  if (!f.on_agent_loss.empty()) plan->set_on_agent_loss(f.on_agent_loss);
-  replace(f.subprotocols, f.subprotocols.empty() ? nullptr : plan->mutable_web_socket()->mutable_subprotocols());
-  replace(f.subscribe, f.subscribe.empty() ? nullptr : plan->mutable_web_socket()->mutable_subscribe());
-  if (!f.ack.empty()) plan->mutable_web_socket()->set_ack(f.ack);
-  TIDEMARK_RETURN_IF_ERROR(Apply("--pipeline", f.pipeline, ParseCount,
-                                 [&](std::int64_t v) { plan->mutable_web_socket()->set_pipeline(v); }));
-  if (f.is_deflated) plan->mutable_web_socket()->set_deflate(true);
-  if (f.is_listening) plan->mutable_web_socket()->mutable_listen();
-  if (f.is_binary) plan->mutable_web_socket()->set_binary(true);
-  if (!f.reply_id.empty()) plan->mutable_web_socket()->set_reply_id(f.reply_id);
-  if (f.is_pinned) plan->set_pin_threads(true);
-  if (f.is_new_connection) plan->mutable_sweep()->set_new_connection(true);
-  if (f.is_without_resumption) plan->mutable_tls()->set_no_resume(true);
-  if (f.is_insecure) plan->mutable_tls()->set_insecure(true);
-  if (!f.cacert.empty()) plan->mutable_tls()->set_ca_file(f.cacert);
-  if (!f.cert.empty()) plan->mutable_tls()->set_cert_file(f.cert);
-  if (!f.key.empty()) plan->mutable_tls()->set_key_file(f.key);
   return absl::OkStatus();
 }
 
@@ -482,10 +229,9 @@ absl::StatusOr<proto::Plan> MakePlan(const Flags& f) {
     TIDEMARK_ASSIGN_OR_RETURN(plan, ReadPlanFile(file));
   }
   if (!url.empty()) plan.set_target(url);
-  TIDEMARK_RETURN_IF_ERROR(ApplySweep(f, &plan));
+  TIDEMARK_RETURN_IF_ERROR(f.plan.ApplyTo(&plan));
   TIDEMARK_RETURN_IF_ERROR(ApplyRequestFlags(f.request, &plan));
-  TIDEMARK_RETURN_IF_ERROR(ApplyLimits(f, &plan));
-  TIDEMARK_RETURN_IF_ERROR(ApplyTarget(f, &plan));
+  TIDEMARK_RETURN_IF_ERROR(ApplyFamily(f, &plan));
   return plan;
 }
 
@@ -559,7 +305,7 @@ absl::Status ResolveSearch(const Flags& f, RunOptions* options) {
       Apply("--within", f.within, ParsePercent, [&](double percent) { search.resolution = percent / 100; }));
   if (search.resolution < 0.001 || search.resolution > 1)
     return absl::InvalidArgumentError("--within: must lie between 0.1% and 100%");
-  if (f.is_connection_search && !f.connections.empty())
+  if (f.is_connection_search && f.plan.Has("sweep.connections"))
     return absl::InvalidArgumentError("-c: has no effect on a search over connections; use --from and --to");
   if (!sweep->stages().empty() || sweep->requests() != 0 || sweep->requests_per_connection() != 0) {
     return absl::InvalidArgumentError(
@@ -592,7 +338,7 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f, bool is_search) {
   TIDEMARK_ASSIGN_OR_RETURN(options.agents, ResolveAgents(f));
   for (const std::string& text : f.outputs) {
     TIDEMARK_ASSIGN_OR_RETURN(Output output, ParseOutput(text));
-    if (is_search && output.format != Output::Format::kJson)
+    if (is_search && output.format->name != "json")
       return absl::InvalidArgumentError(absl::StrCat("-o: '", text, "': a search writes json=FILE alone"));
     options.outputs.push_back(std::move(output));
   }
@@ -611,23 +357,17 @@ absl::StatusOr<RunOptions> Resolve(const Flags& f, bool is_search) {
 }  // namespace
 
 absl::StatusOr<Output> ParseOutput(const std::string& text) {
-  constexpr std::pair<absl::string_view, Output::Format> kFormats[] = {{"json", Output::Format::kJson},
-                                                                       {"csv", Output::Format::kCsv},
-                                                                       {"hlog", Output::Format::kHlog},
-                                                                       {"hgrm", Output::Format::kHgrm}};
-  for (const auto& [name, format] : kFormats) {
-    const std::string prefix = absl::StrCat(name, "=");
+  for (const FormatRow& format : Formats()) {
+    const std::string prefix = absl::StrCat(format.name, "=");
     if (absl::StartsWith(text, prefix) && text.size() > prefix.size())
-      return Output{.format = format, .path = text.substr(prefix.size())};
+      return Output{.format = &format, .path = text.substr(prefix.size())};
   }
-  for (const auto& [name, format] : kFormats) {
-    const std::string ending = absl::StrCat(".", name);
-    if (absl::EndsWith(text, ending) && text.size() > ending.size()) return Output{.format = format, .path = text};
+  for (const FormatRow& format : Formats()) {
+    const std::string ending = absl::StrCat(".", format.name);
+    if (absl::EndsWith(text, ending) && text.size() > ending.size()) return Output{.format = &format, .path = text};
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("-o: '", InertText(text, 128),
-                   "' does not say in which form; write FILE.json, FILE.csv, FILE.hlog or "
-                   "FILE.hgrm, or json=FILE"));
+  return absl::InvalidArgumentError(absl::StrCat("-o: '", InertText(text, 128), "' does not say in which form; write ",
+                                                 EndingsOfFormats(), ", or json=FILE"));
 }
 
 CommandLine ParseCommandLine(int argc, const char* const* argv) {
@@ -651,7 +391,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
                                    {"report", "a result again, from a run's journal"},
                                    {"agents", "who the agents are, and what they are doing"},
                                    {"stop", "end a run at its agents"},
-                                   {"certs", "certificates for agents on other hosts"}})
+                                   {"certs", "certificates for agents on other hosts"},
+                                   {"reference", "what a plan may hold, and a report holds"}})
     app.add_subcommand(verb, absl::StrCat(what, "; see tidemark ", verb, " --help"));
   const absl::string_view verb = argc > 1 ? argv[1] : "";
   const std::string program = verb == "run" || verb == "search" ? absl::StrCat("tidemark ", verb) : "tidemark";

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "coordinator/analysis/search.h"
+#include "coordinator/report/formats.h"
 #include "coordinator/run/agents.h"
 #include "protos/plan.pb.h"
 
@@ -14,9 +15,8 @@ namespace tidemark {
 
 // One `-o FORMAT=PATH`.
 struct Output {
-  enum class Format { kJson, kCsv, kHlog, kHgrm };
-  Format format = Format::kJson;
-  std::string path;  // "-" for stdout
+  const FormatRow* format = nullptr;  // not null once parsed
+  std::string path;                   // "-" for stdout
 };
 
 // What `tidemark run` or `tidemark search` was asked to do.

@@ -13,9 +13,7 @@
 #include "common/status_macros.h"
 #include "coordinator/cli/fail.h"
 #include "coordinator/cli/files.h"
-#include "coordinator/report/csv.h"
 #include "coordinator/report/hdr.h"
-#include "coordinator/report/json.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/report/text.h"
 #include "coordinator/verdict/verdict.h"
@@ -33,21 +31,12 @@ std::string PathForPoint(const std::string& path, const std::string& tag, std::s
 }
 
 absl::Status WriteOutput(const Output& output, const RunResult& result, const proto::Report& report) {
-  switch (output.format) {
-    case Output::Format::kJson:
-      return WriteFile(output.path, ToJson(report));
-    case Output::Format::kCsv:
-      return WriteFile(output.path, ToCsv(report));
-    case Output::Format::kHlog:
-      return WriteFile(output.path, ToHlog(result));
-    case Output::Format::kHgrm: {
-      const std::vector<std::string> tags = PointTags(result.points);
-      for (std::size_t i = 0; i < result.points.size(); ++i) {
-        TIDEMARK_RETURN_IF_ERROR(
-            WriteFile(PathForPoint(output.path, tags[i], tags.size()),
-                      ToHgrm(result.points[i].merger->histogram(result.points[i].merger->headline()))));
-      }
-    }
+  const std::vector<std::string> texts = output.format->render(result, report);
+  const std::vector<std::string> tags =
+      output.format->is_per_point ? PointTags(result.points) : std::vector<std::string>();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string path = tags.empty() ? output.path : PathForPoint(output.path, tags[i], tags.size());
+    TIDEMARK_RETURN_IF_ERROR(WriteFile(path, texts[i]));
   }
   return absl::OkStatus();
 }
@@ -80,11 +69,10 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
     const std::string text = ToText(report, {.has_color = has_color, .has_latency_detail = options.has_latency_detail});
     std::fputs(text.c_str(), stdout);
   }
-  // JSON last, since it says with which code all of it ended.
-  for (const bool is_json : {false, true}) {
+  for (const bool is_last : {false, true}) {
     report.set_exit_code(result.exit_code);
     for (const Output& output : options.outputs) {
-      if ((output.format == Output::Format::kJson) != is_json) continue;
+      if (output.format->is_last != is_last) continue;
       if (const absl::Status status = WriteOutput(output, result, report); !status.ok()) {
         result.exit_code = GraverExit(Fail(kExitUsage, status.message()), result.exit_code);
       }

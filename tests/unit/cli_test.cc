@@ -214,10 +214,10 @@ TEST(CliTest, RatesMayBeBelowOneASecond) {
 }
 
 TEST(CliTest, AnOutputsFormIsItsEnding) {
-  const std::pair<const char*, Output::Format> kCases[] = {
-      {"run.json", Output::Format::kJson},    {"json=run", Output::Format::kJson}, {"csv=-", Output::Format::kCsv},
-      {"a/b.csv", Output::Format::kCsv},      {"x.hlog", Output::Format::kHlog},   {"x.hgrm", Output::Format::kHgrm},
-      {"json=run.csv", Output::Format::kJson}};
+  const std::pair<const char*, const FormatRow*> kCases[] = {
+      {"run.json", FindFormat("json")},    {"json=run", FindFormat("json")}, {"csv=-", FindFormat("csv")},
+      {"a/b.csv", FindFormat("csv")},      {"x.hlog", FindFormat("hlog")},   {"x.hgrm", FindFormat("hgrm")},
+      {"json=run.csv", FindFormat("json")}};
   for (const auto& [text, format] : kCases) {
     const auto output = ParseOutput(text);
     ASSERT_TRUE(output.ok()) << text;

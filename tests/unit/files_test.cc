@@ -75,12 +75,12 @@ TEST(FilesTest, ALinkAndAPipeAreWrittenThrough) {
 TEST(FilesTest, TwoFormatsNeverShareAFile) {
   const TempDir dir;
   const std::string path = dir / "run.json";
-  const Output json{.format = Output::Format::kJson, .path = path};
-  EXPECT_OK(CheckOutputs({json, {.format = Output::Format::kCsv, .path = dir / "run.csv"}}));
+  const Output json{.format = FindFormat("json"), .path = path};
+  EXPECT_OK(CheckOutputs({json, {.format = FindFormat("csv"), .path = dir / "run.csv"}}));
   for (const std::string& same : {path, dir / "./run.json"})
-    EXPECT_THAT(CheckOutputs({json, {.format = Output::Format::kCsv, .path = same}}), FailsWith("is given twice"));
-  const Output out{.format = Output::Format::kJson, .path = "-"};
-  EXPECT_THAT(CheckOutputs({out, {.format = Output::Format::kCsv, .path = "-"}}), FailsWith("(stdout) is given twice"));
+    EXPECT_THAT(CheckOutputs({json, {.format = FindFormat("csv"), .path = same}}), FailsWith("is given twice"));
+  const Output out{.format = FindFormat("json"), .path = "-"};
+  EXPECT_THAT(CheckOutputs({out, {.format = FindFormat("csv"), .path = "-"}}), FailsWith("(stdout) is given twice"));
 }
 
 }  // namespace

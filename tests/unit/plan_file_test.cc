@@ -92,9 +92,9 @@ TEST(PlanFileTest, AQuoteThatIsMissingIsNamedWithItsPlace) {
       {"sweep: {connections:5}", "p.yaml:1:9: connections:5: unknown field; a space behind the ':' is missing"},
       {"target: http://h/\n---\nsweep: {connections: 5}",
        "p.yaml: has 2 documents, and one is read; take the '---' between them out"},
-      {"sweep: {connect_rate: 0}", "p.yaml:1: sweep.connect_rate: is 0, which would be as if it were left out"},
-      {"sweep: {reconnect_after: 0}", "sweep.reconnect_after: is 0"},
-      {"threads: 0", "threads: is 0"},
+      {"sweep: {connect_rate: 0}", "p.yaml:1: sweep.connect_rate: 0 would be as if it were left out"},
+      {"sweep: {reconnect_after: 0}", "sweep.reconnect_after: 0 would be"},
+      {"threads: 0", "threads: 0 would be"},
       {"requests:\n- headers:\n    X-A: b", "p.yaml:3:5: requests.headers: has ': ' in it"},
       {"requests:\n- body: {slot}",
        "p.yaml:2:9: requests.body: begins with '{', which is a map in YAML; write the whole "

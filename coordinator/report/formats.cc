@@ -1,0 +1,44 @@
+#include "coordinator/report/formats.h"
+
+#include "coordinator/report/csv.h"
+#include "coordinator/report/hdr.h"
+#include "coordinator/report/json.h"
+
+namespace tidemark {
+namespace {
+
+constexpr FormatRow kFormats[] = {
+    {.name = "json",
+     .what = "all there is",
+     .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToJson(report)}; },
+     .is_last = true},
+    {.name = "csv",
+     .what = "a row for each point",
+     .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToCsv(report)}; }},
+    {.name = "hlog",
+     .what = "HdrHistogram's log: the latencies of each second",
+     .render = [](const RunResult& result, const proto::Report&) { return std::vector{ToHlog(result)}; }},
+    {.name = "hgrm",
+     .what = "HdrHistogram's percentiles, a file for each point",
+     .render =
+         [](const RunResult& result, const proto::Report&) {
+           std::vector<std::string> texts;
+           for (const PointResult& point : result.points)
+             texts.push_back(ToHgrm(point.merger->histogram(point.merger->headline())));
+           return texts;
+         },
+     .is_per_point = true},
+};
+
+}  // namespace
+
+absl::Span<const FormatRow> Formats() { return kFormats; }
+
+const FormatRow* FindFormat(absl::string_view name) {
+  for (const FormatRow& row : kFormats) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,27 @@
+// The forms in which the result of a run is written, a row each.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "coordinator/merge/run_result.h"
+#include "protos/report.pb.h"
+
+namespace tidemark {
+
+struct FormatRow {
+  absl::string_view name;  // "json" is written to FILE.json, or with json=FILE
+  absl::string_view what;  // for the help
+  // One text, or where it has `is_per_point` one for each point, in their order.
+  std::vector<std::string> (*render)(const RunResult& result, const proto::Report& report);
+  bool is_per_point = false;
+  bool is_last = false;  // it says with which code all that was written ended
+};
+
+absl::Span<const FormatRow> Formats();
+// Null if there is none of that name.
+const FormatRow* FindFormat(absl::string_view name);
+
+}  // namespace tidemark

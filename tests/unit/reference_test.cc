@@ -1,0 +1,53 @@
+// The pages of docs/reference are what the tables of the code say.
+#include "coordinator/cli/reference.h"
+
+#include <google/protobuf/descriptor.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "protos/options.pb.h"
+#include "protos/plan.pb.h"
+
+namespace tidemark {
+namespace {
+
+std::string Read(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+TEST(ReferenceTest, EachPageIsWhatTheTablesSay) {
+  const std::filesystem::path folder = std::filesystem::path(TIDEMARK_SOURCE_DIR) / "docs/reference";
+  std::set<std::string> names;
+  for (const ReferencePage& page : ReferencePages()) {
+    const std::string file = std::string(page.name) + ".md";
+    names.insert(file);
+    EXPECT_EQ(Read(folder / file), page.make())
+        << "make it again: tidemark reference " << page.name << " > docs/reference/" << file;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    EXPECT_EQ(names.count(entry.path().filename()), 1u) << entry.path();
+}
+
+void ExpectHelp(const google::protobuf::Descriptor& type, std::set<const google::protobuf::Descriptor*>* seen) {
+  if (type.full_name() == "google.protobuf.Duration" || !seen->insert(&type).second) return;
+  for (int i = 0; i < type.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor& field = *type.field(i);
+    EXPECT_GE(field.options().GetExtension(proto::help).size(), 8u) << field.full_name();
+    if (field.message_type() != nullptr) ExpectHelp(*field.message_type(), seen);
+  }
+}
+
+TEST(ReferenceTest, EachFieldOfThePlanHasItsHelp) {
+  std::set<const google::protobuf::Descriptor*> seen;
+  ExpectHelp(*proto::Plan::descriptor(), &seen);
+  EXPECT_GE(seen.size(), 10u);
+}
+
+}  // namespace
+}  // namespace tidemark
