@@ -316,7 +316,8 @@ grpc::Status AgentService::StopRun(grpc::ServerContext* context, const proto::St
   if (run == nullptr) return grpc::Status::OK;
   std::fprintf(stderr, "tidemark-agent: run %s is stopped, as %s asks\n", InertName(request->run()).c_str(),
                context->peer().c_str());
-  // Its coordinator is told why, before the stream ends.
+  // Its coordinator is told of all that was sent, and why that is the end, before the stream ends.
+  run->Drain(kDrainLimit);
   run->Fail(absl::CancelledError(absl::StrCat("the run was stopped by ", context->peer())));
   const Patience patience(shutdown_, MonotonicNow() + kStopLimit);
   patience.Sleep(LiveRun::kLeave);

@@ -219,6 +219,25 @@ void Masks::Add(absl::string_view secret) {
     while (absl::EndsWith(base64, "=")) base64.pop_back();
     forms.push_back(absl::StrReplaceAll(base64, {{"+", "-"}, {"/", "_"}}));
     forms.push_back(std::move(base64));
+    // ... and within a longer text, whose first one or two bytes share their digits with it.
+    for (const std::size_t before : {1u, 2u}) {
+      std::string within = absl::Base64Escape(absl::StrCat(std::string(before, 'x'), secret));
+      while (absl::EndsWith(within, "=")) within.pop_back();
+      within.erase(0, before + 1);
+      if ((before + secret.size()) % 3 != 0) within.pop_back();  // its last digit is shared as well
+      for (const std::string& form : {absl::StrReplaceAll(within, {{"+", "-"}, {"/", "_"}}), within})
+        forms_.push_back({.text = absl::AsciiStrToLower(form), .has_pieces = true, .is_inner = true});
+    }
+    std::string percent;
+    std::string decimal;
+    std::string hexadecimal;
+    for (const char c : secret) {
+      const int code = static_cast<unsigned char>(c);
+      absl::StrAppendFormat(&percent, "%%%02x", code);
+      absl::StrAppendFormat(&decimal, "&#%d;", code);
+      absl::StrAppendFormat(&hexadecimal, "&#x%x;", code);
+    }
+    forms.insert(forms.end(), {percent, decimal, hexadecimal});
     forms.push_back(absl::BytesToHexString(secret));
     forms.push_back(AsUnicode(secret));
   }
@@ -242,7 +261,9 @@ std::string Masks::Apply(const std::string& text, bool is_cut) const {
       if (absl::StrContains(form.text, absl::string_view(lower).substr(at, kPiece))) hide(at, kPiece);
     }
     if (!is_cut) continue;
-    for (std::size_t size = std::min(form.text.size() - 1, lower.size()); size > 0; --size) {
+    constexpr std::size_t kSaysNothing = 4;
+    const std::size_t least = form.is_inner ? kSaysNothing : 1;
+    for (std::size_t size = std::min(form.text.size() - 1, lower.size()); size >= least; --size) {
       if (!absl::EndsWith(lower, absl::string_view(form.text).substr(0, size))) continue;
       hide(lower.size() - size, size);
       break;

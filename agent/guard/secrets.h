@@ -46,6 +46,7 @@ class Masks {
   struct Form {
     std::string text;         // in lower case
     bool has_pieces = false;  // so many of its characters in a row are masked as well
+    bool is_inner = false;    // it may begin anywhere, so that a few characters of it say nothing
     auto operator<=>(const Form&) const = default;
   };
   std::vector<Form> forms_;

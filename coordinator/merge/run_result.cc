@@ -122,7 +122,8 @@ Unaccounted BoundOf(const proto::Plan& plan, const PointResult& point, std::size
   const Departure departure = DepartureOf(point, agent);
   // Each slot may have sent its redirects too.
   const auto each = static_cast<std::uint64_t>(1 + plan.follow());
-  const std::uint64_t pending = (sum.pending.waiting + sum.pending.in_flight) * each;
+  // What was in flight is among those sent, and told of as that.
+  const std::uint64_t pending = sum.pending.waiting * each + sum.pending.in_flight * (each - 1);
   const PointShare share = ShareOf(point.index, point.shares, point.request_shares, agent);
   if (const auto most = MostPlanned(plan, share, departure.latest - point.start_offset))
     return {.most = (*most > sum.counters.planned ? *most - sum.counters.planned : 0) * each + pending};
@@ -140,9 +141,8 @@ Unaccounted BoundOf(const proto::Plan& plan, const PointResult& point, std::size
 Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std::size_t agent) {
   const auto account = point.accounts.find(agent);
   if (account == point.accounts.end()) return BoundOf(plan, point, agent);
-  // And what was in flight when it told of itself for the last time.
-  const AgentSum& sum = point.merger->agents()[agent];
-  return {.most = account->second - sum.counters.RequestsSent() + sum.pending.in_flight, .is_told = true};
+  // What was in flight when it told of itself for the last time is among those sent.
+  return {.most = account->second - point.merger->agents()[agent].counters.RequestsSent(), .is_told = true};
 }
 
 // The agents of a point that has begun of whose end no shard tells.

@@ -177,7 +177,7 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address, const std::optio
   arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);  // memory per agent that nobody looks at
   arguments.SetInt(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);  // a lease is short
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   if (certs) {
     credentials = grpc::SslCredentials(

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "common/check.h"
 #include "common/control/address.h"
 #include "common/control/protocol_version.h"
@@ -405,7 +406,11 @@ bool Run::SynchroniseAndArm(std::uint32_t index, PointResult* point) {
 
 void Run::EndPoint(PointResult* point) {
   point->is_interrupted = is_interrupted_;
-  if (is_interrupted_ || is_failed_) must_redo_ = false;
+  if (must_redo_ && (is_interrupted_ || is_failed_)) {
+    must_redo_ = false;
+    for (std::string& note : result_.notes)
+      absl::StrReplaceAll({{redo_phrase_, "; the point is not made again"}}, &note);
+  }
   ClosePoint(point, must_redo_ ? kExitOk : kExitAccounting, &result_);
   result_.shards += ledger_->accepted();
   result_.duplicates += ledger_->duplicates();
@@ -706,13 +711,13 @@ void Run::HandleShard(std::size_t index, proto::Shard shard) {
 bool Run::IsEarly(std::size_t index, const proto::Shard& last) const {
   const bool is_told = stopped_at_ != 0 || point_->is_precise;
   if (is_told || point_->shares[index] == 0) return false;
-  if (const Nanos length = PointLength(plan_.sweep()); length != 0)
-    return MonotonicNow() < point_start_ + length - kEarly;
+  // By its own clock: we may have stood still meanwhile, and hear of it when the time would be over.
+  if (const Nanos length = PointLength(plan_.sweep()); length != 0) return last.length_ns() < length - kEarly;
   Counters counters;
   Pending pending;
   FromProto(last.counters(), &counters, &pending);
   return counters.planned < static_cast<std::uint64_t>(point_->request_shares[index]) ||
-         (counters[NeverSent::kStopped] != 0 && !IsOpenLoop(plan_.sweep()));
+         counters[NeverSent::kStopped] != 0;
 }
 
 // Ends the point if the interval that the plan waits for is narrow enough. Looked at when another twentieth has come:
@@ -810,7 +815,7 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why, bool ha
     point_->merger->Lose(agent);
     point_->departures[agent] = departure;
     // The word of one that has lied is worth nothing.
-    state.may_be_asked = exit_code == kExitAgents && state.is_opened;
+    state.may_be_asked = exit_code != kExitAccounting && state.is_opened;
   }
   const auto left =
       std::count_if(agents_.begin(), agents_.end(), [](const AgentState& other) { return !other.is_lost; });
@@ -826,8 +831,9 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why, bool ha
                     ": an agent that hears nothing for ", kLeaseMillis / 1'000, "s ends its part");
   }
   if (is_redo) {
-    absl::StrAppend(&note, "; the point of ", point_->connections, " connections is made again, split over ", left,
-                    left == 1 ? " agent" : " agents");
+    redo_phrase_ = absl::StrCat("; the point of ", point_->connections, " connections is made again, split over ", left,
+                                left == 1 ? " agent" : " agents");
+    absl::StrAppend(&note, redo_phrase_);
     if (!must_redo_) progress_->Say(note);  // the first says it all
     exit_code = kExitOk;
   }

@@ -117,6 +117,47 @@ void WeighFailures(const PointFacts& facts, const Causes& failed, std::vector<Re
                                               FormatCount(all), share * 100, Because(failed))});
 }
 
+// A connection whose request hangs makes no others: by count it hardly shows, but by the time that requests took.
+void WeighHung(const PointFacts& facts, std::vector<Reason>* reasons) {
+  const bool has_answers = facts.measured != nullptr && facts.measured->count() > 0;
+  if (facts.is_listening || !has_answers || facts.censored == nullptr || facts.counters.busy_ns == 0) return;
+  Nanos longest = facts.measured->max();
+  if (facts.other != nullptr && facts.other->count() > 0) longest = std::max(longest, facts.other->max());
+  const Nanos limit = std::max(gate::kHungFor, gate::kHungTimes * longest) + facts.stood_still;
+  std::uint64_t count = 0;
+  double time = 0;
+  Nanos least = 0;
+  facts.censored->ForEach([&](std::uint32_t slot, std::uint64_t n) {
+    const Nanos value = HistogramLayout::LowestOf(slot);
+    if (value <= limit) return;
+    if (count == 0) least = value;
+    count += n;
+    time += static_cast<double>(value) * static_cast<double>(n);
+  });
+  const double share = time / static_cast<double>(facts.counters.busy_ns);
+  if (share <= gate::kHung) return;
+  reasons->push_back(
+      {.effect = std::min(1.0, share),
+       .text = absl::StrFormat("%s requests hung: no answer within %s and more, where the longest answer took %s; "
+                               "they took %.1f %% of the time of all requests",
+                               FormatCount(count), FormatLatency(static_cast<double>(least) / 1e3),
+                               FormatLatency(static_cast<double>(longest) / 1e3), 100 * std::min(1.0, share))});
+}
+
+// Connections that heard nothing while others, which asked for the same, heard much.
+void WeighMute(const PointFacts& facts, std::vector<Reason>* reasons) {
+  if (!facts.is_listening || facts.first_event == nullptr || facts.first_event->count() == 0) return;
+  const std::uint64_t heard = facts.first_event->count();
+  const bool is_said = facts.counters.messages >= static_cast<std::uint64_t>(gate::kHeard * static_cast<double>(heard));
+  if (!is_said || heard >= facts.established) return;
+  const std::uint64_t mute = facts.established - heard;
+  if (WilsonInterval(mute, facts.established).low <= gate::kMute) return;
+  reasons->push_back({.effect = static_cast<double>(mute) / static_cast<double>(facts.established),
+                      .text = absl::StrCat(FormatCount(mute), " of ", FormatCount(facts.established),
+                                           " connections heard nothing, where each of the others had ",
+                                           FormatCount(facts.counters.messages / heard), " messages")});
+}
+
 void WeighMix(const PointFacts& facts, std::vector<Reason>* reasons) {
   for (const MixFacts& request : facts.mix) {
     const std::uint64_t failures = request.sent - std::min(request.sent, request.success);
@@ -175,6 +216,8 @@ std::vector<Reason> WhyFailing(const PointFacts& facts) {
   WeighMix(facts, &reasons);
   WeighAvailability(facts, lost, &reasons);
   WeighAddresses(facts, &reasons);
+  if (reasons.empty()) WeighMute(facts, &reasons);
+  if (reasons.empty()) WeighHung(facts, &reasons);  // what is seen otherwise has its cause
   return reasons;
 }
 

@@ -67,6 +67,14 @@ inline constexpr double kMayWait = 0.01;
 inline constexpr double kFailures = 0.05;
 // ... or so many of one request of a mix ...
 inline constexpr double kMixFailures = 0.50;
+// ... or so much of their time was spent on requests that hung: without an answer for longer than that, and than so
+// many times the longest answer ...
+inline constexpr double kHung = 0.05;
+inline constexpr Nanos kHungFor = kSecond;
+inline constexpr Nanos kHungTimes = 2;
+// ... or so many of its streams were mute, where each of the others had so many messages.
+inline constexpr double kMute = 0.05;
+inline constexpr double kHeard = 20;
 // ... or its connections were up for less of the time.
 inline constexpr double kAvailability = 0.99;
 }  // namespace gate
@@ -103,6 +111,7 @@ struct PointFacts {
   bool is_listening = false;
   const Histogram* measured = nullptr;  // service time, or of streams the headline
   const char* measured_name = "service time";
+  const Histogram* other = nullptr;       // service times of complete answers that are no success
   const Histogram* censored = nullptr;    // lower bounds of service times
   const Histogram* response = nullptr;    // open loop: from the due time
   const Histogram* unanswered = nullptr;  // ... lower bounds of those
@@ -112,6 +121,8 @@ struct PointFacts {
   const Histogram* wire = nullptr;         // ... and what of them passed between the two drivers
   const Histogram* target_time = nullptr;  // ... of that, what was not the network's
   const Histogram* wire_to_app = nullptr;  // ... and how long they, or what was read of streams, lay unread
+  const Histogram* first_event = nullptr;  // listening: of the connections that heard anything, before the start too
+  std::uint64_t established = 0;           // connections, before the start too
   std::int64_t connections = 0;
   const std::vector<WindowSum>* windows = nullptr;
   std::vector<Second> seconds = {};  // what became of each

@@ -622,6 +622,62 @@ TEST(FailingTargetTest, AnAddressWhoseStreamsAreMuteIsNamed) {
   EXPECT_NE(run.out.find("Addresses: 127.0.0.1:" + port), std::string::npos) << run.out;
 }
 
+// Half of the connections have no answer, and the other half hundreds: by count that is one in a hundred.
+TEST(FailingTargetTest, ConnectionsThatHangAreSeenByTheirTime) {
+  std::atomic<int> accepted{0};
+  RawServer server([&](int fd) {
+    const bool hangs = accepted++ % 2 == 1;
+    while (ReadRequest(fd)) {
+      if (hangs) {
+        IsOpenFor(fd, 60 * kSecond);
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      SendAll(fd, kAnswer);
+    }
+  });
+  for (const std::vector<std::string>& load :
+       {std::vector<std::string>{"--timeout", "10s", "--drain", "1s"}, {"--timeout", "2500ms"}}) {
+    std::vector<std::string> arguments = {"-c", "8", "-d", "4s"};
+    arguments.insert(arguments.end(), load.begin(), load.end());
+    const RunOutcome run = Against(server.port(), arguments);
+    EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_FAILING") << run.out << run.err;
+    EXPECT_NE(run.out.find(" requests hung: no answer within "), std::string::npos) << run.out;
+  }
+}
+
+TEST(FailingTargetTest, StreamsThatAreMuteBesideOthersAreSeen) {
+  std::atomic<int> accepted{0};
+  RawServer server(WebSocketScript([&](int fd) {
+    const bool is_mute = accepted++ % 2 == 1;
+    if (is_mute) {
+      IsOpenFor(fd, 60 * kSecond);
+      return;
+    }
+    while (IsOpenFor(fd, 30 * kMillisecond)) SendAll(fd, std::string("\x81\x02hi", 4));
+  }));
+  const RunOutcome run = Against(server.port(), {"--listen", "-c", "8", "-d", "3s"}, "ws");
+  EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_FAILING") << run.out << run.err;
+  EXPECT_NE(run.out.find("4 of 8 connections heard nothing, where each of the others had "), std::string::npos)
+      << run.out;
+}
+
+// It is silent from the last second on, which is no whole one.
+TEST(FailingTargetTest, ATargetThatFallsSilentAtTheEndIsSeenInTheDrain) {
+  for (const std::vector<std::string>& load : {std::vector<std::string>{}, {"-R", "100"}}) {
+    Mock mock;
+    std::vector<std::string> arguments = {
+        "-c", "10", "-d", "3s", "--drain", "2s", "--warmup", "0", mock.Url("/mock/delay=20ms")};
+    arguments.insert(arguments.begin(), load.begin(), load.end());
+    const RunOutcome run = TidemarkRun(arguments, {}, [&](pid_t) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2'300));
+      mock.process().Signal(SIGSTOP);
+    });
+    EXPECT_EQ(At(run.report, "points.0.verdict").as_string(), "TARGET_FAILING") << run.out << run.err;
+    mock.process().Signal(SIGCONT);
+  }
+}
+
 // A hundred answers, and then never again. The time of the last one made 34,359/s of it once.
 TEST(FailingTargetTest, ARateIsThatOfTheWholeDuration) {
   std::atomic<int> left{100};

@@ -68,8 +68,8 @@ TEST(MixTest, TwoHundredRequestsOverThreeAgentsHaveTheirSharesAndHistograms) {
   const auto agents = StartAgents(kAgents);
   TempDir dir;
   const std::int64_t total = 5 * kAgents * AllWeights();
-  Spill(dir / "plan.yaml",
-        MixPlan(mock.Url("/"), "{connections: [30], requests: " + std::to_string(total) + ", warmup_requests_per_connection: 0}"));
+  Spill(dir / "plan.yaml", MixPlan(mock.Url("/"), "{connections: [30], requests: " + std::to_string(total) +
+                                                      ", warmup_requests_per_connection: 0}"));
   std::vector<std::string> arguments = AgentsFlag(agents);
   arguments.push_back(dir / "plan.yaml");
   const RunOutcome run = TidemarkRun(arguments);
@@ -87,8 +87,9 @@ TEST(MixTest, InAnOpenLoopTheirLatenciesCountFromTheDueTime) {
   TempDir dir;
   const std::int64_t total = kAgents * AllWeights();
   Spill(dir / "plan.yaml",
-        MixPlan(mock.Url("/"), "{connections: [60], rates: [600], arrivals: constant, warmup_requests_per_connection: 0, requests: " +
-                                   std::to_string(total) + "}"));
+        MixPlan(mock.Url("/"),
+                "{connections: [60], rates: [600], arrivals: constant, warmup_requests_per_connection: 0, requests: " +
+                    std::to_string(total) + "}"));
   std::vector<std::string> arguments = AgentsFlag(agents);
   arguments.push_back(dir / "plan.yaml");
   const RunOutcome run = TidemarkRun(arguments);

@@ -142,7 +142,9 @@ TEST(SecurityTest, AgentsAreListedAndTheirRunStopped) {
   Mock mock;
   const auto agents = StartAgents(2);
   const std::vector<std::string> flag = AgentsFlag(agents);
-  Process run({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "4", "-d", "60s", mock.Url("/mock/delay=1ms")});
+  TempDir dir;
+  Process run({TIDEMARK_BINARY, "run", flag[0], flag[1], "-c", "4", "-d", "60s", "-o", "json=" + (dir / "run.json"),
+               mock.Url("/mock/delay=1ms")});
   while (Int(mock.Truth(), "parsed") < 100 && run.IsRunning())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   Process list({TIDEMARK_BINARY, "agents", flag[0], flag[1] + ",127.0.0.1:1"});
@@ -158,6 +160,11 @@ TEST(SecurityTest, AgentsAreListedAndTheirRunStopped) {
   EXPECT_EQ(stop.Wait(), 0) << stop.Err();
   EXPECT_EQ(run.Wait(), 3) << run.Err();
   EXPECT_NE(run.Err().find("the run was stopped by"), std::string::npos) << run.Err();
+  // Of all that was sent is told, by both.
+  const boost::json::value report = ReadReport(dir / "run.json");
+  EXPECT_EQ(WithWarmup(report, "sent"), Int(mock.Truth(), "parsed"));
+  EXPECT_EQ(Int(report, "points.0.unaccounted_requests_max"), 0);
+  EXPECT_EQ(At(report, "points.0.status").as_string(), "PARTIAL");
   EXPECT_EQ(TidemarkRun({flag[0], flag[1], "-c", "4", "-n", "100", mock.Url()}).code, 0);
 }
 

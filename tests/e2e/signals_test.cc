@@ -93,6 +93,30 @@ TEST(SignalsTest, ACoordinatorThatHangsLosesItsAgents) {
   EXPECT_NE(run.process.Out().find(" PARTIAL"), std::string::npos) << run.process.Out();
 }
 
+// When it wakes the point would be over, and its agents have ended it long before.
+TEST(SignalsTest, ACoordinatorThatHangsOverAPointsEndKnowsThatItsAgentsEndedIt) {
+  for (const std::vector<std::string>& load :
+       {std::vector<std::string>{"-d", "6s"}, {"-d", "6s", "-R", "200"}, {"-R", "200", "-n", "1200"}}) {
+    Mock mock;
+    const auto agents = StartAgents(2);
+    TempDir dir;
+    std::vector<std::string> command = AgentsFlag(agents);
+    command.insert(command.begin(), {TIDEMARK_BINARY, "run", "--strict", "--warmup", "0", "-c", "8", "-o",
+                                     "json=" + (dir / "run.json"), mock.Url("/mock/delay=5ms")});
+    command.insert(command.end(), load.begin(), load.end());
+    Process run(command);
+    WaitForAnswers(mock, 100, &run);
+    run.Signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(8'000));
+    run.Signal(SIGCONT);
+    EXPECT_EQ(run.Wait(std::chrono::seconds(30)), 3) << run.Err() << run.Out();
+    const boost::json::value report = ReadReport(dir / "run.json");
+    EXPECT_EQ(At(report, "points.0.verdict").as_string(), "PARTIAL") << run.Out();
+    EXPECT_LT(Number(report, "points.0.coverage_percent"), 80);
+    EXPECT_EQ(run.Err().find("is made again"), std::string::npos) << run.Err();
+  }
+}
+
 // What came while it was stopped lay unread: no agent is late for that.
 TEST(SignalsTest, ACoordinatorThatHangsForLessThanALeaseLosesNobody) {
   RunUnderWay run("6s");

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "tests/support/status_matchers.h"
 
@@ -160,6 +162,22 @@ TEST(MasksTest, NoEncodingBringsASecretBack) {
   for (const char c : std::string("sEcr3tKey/With+odd=chars\"42'"))
     absl::StrAppendFormat(&unicode, "\\u%04X", static_cast<unsigned char>(c));
   EXPECT_EQ(masks.Apply("a " + unicode + " b", false), "a *** b");
+  std::string percent, decimal, hexadecimal;
+  for (const char c : std::string("sEcr3tKey/With+odd=chars\"42'")) {
+    absl::StrAppendFormat(&percent, "%%%02X", static_cast<unsigned char>(c));
+    absl::StrAppendFormat(&decimal, "&#%d;", static_cast<unsigned char>(c));
+    absl::StrAppendFormat(&hexadecimal, "&#x%X;", static_cast<unsigned char>(c));
+  }
+  for (const std::string& text : {percent, decimal, hexadecimal})
+    EXPECT_EQ(masks.Apply("a " + text + " b", false), "a *** b");
+  // Within a longer text nothing of it comes back but what its neighbours share digits with.
+  for (const char* before : {"", "u", "us", "use", "user:"}) {
+    std::string text;
+    absl::Base64Escape(absl::StrCat(before, "sEcr3tKey/With+odd=chars\"42'", " and more"), &text);
+    std::string left;
+    for (const char c : masks.Apply(text, false)) left += c == '*' ? '=' : c;
+    EXPECT_LE(left.size(), text.size() - 33) << before << ": " << left;
+  }
 }
 
 TEST(MasksTest, ABodyIsMaskedWhole) {

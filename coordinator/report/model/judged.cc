@@ -32,6 +32,10 @@ double MaxFailures(const proto::Plan& plan) {
   return most;
 }
 
+std::uint64_t Established(const Counters& counters) {
+  return counters.connects[static_cast<std::size_t>(ConnectResult::kEstablished)];
+}
+
 }  // namespace
 
 void FillVerdict(const RunResult& result, const PointResult& point, const Sums& sums,
@@ -46,6 +50,7 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .syns_before = sums.warmup.syn_retransmits,
                    .is_listening = plan.web_socket().has_listen(),
                    .measured = &sums[Metric::kService],
+                   .other = &sums[Metric::kOther],
                    .censored = &sums[Metric::kCensored],
                    .response = &sums[Metric::kResponse],
                    .unanswered = &sums[Metric::kUnanswered],
@@ -55,6 +60,8 @@ void FillVerdict(const RunResult& result, const PointResult& point, const Sums& 
                    .wire = &sums[Metric::kWire],
                    .target_time = &sums[Metric::kTargetTime],
                    .wire_to_app = &sums[Metric::kWireToApp],
+                   .first_event = &sums[Metric::kFirstEvent],
+                   .established = Established(sums.counters) + Established(sums.warmup),
                    .connections = point.connections,
                    .windows = &point.merger->windows(),
                    .seconds = seconds,
