@@ -32,9 +32,13 @@ std::optional<double> AvailabilityPercent(const Counters& counters) {
   return 100 * static_cast<double>(counters.up_ns) / static_cast<double>(counters.asked_ns);
 }
 
-// The requests whose fate is known: of what waited or was in flight when no more was heard it is not.
+// The requests that ended: of what waited or was in flight when no more was heard it is not known, and a redirect that
+// the point's end, or our own ceiling until then, kept from being followed has no end of the target's.
 std::uint64_t Known(const Sums& sums) {
-  return sums.counters.planned - std::min(sums.counters.planned, sums.pending.waiting + sums.pending.in_flight);
+  const Counters& counters = sums.counters;
+  const std::uint64_t open = sums.pending.waiting + sums.pending.in_flight;
+  const std::uint64_t ended = counters.planned - std::min(counters.planned, open);
+  return ended - std::min(ended - std::min(ended, counters.success), counters.redirects_ended);
 }
 
 // The share of requests that did not succeed; of streams, of connection time. Nothing of none.

@@ -238,6 +238,7 @@ bool Run::RunPoint(std::uint32_t index) {
     if (!TryPoint(index, &point)) return false;
     if (!must_redo_) return true;
     must_redo_ = false;
+    progress_->Say(redo_note_);
     result_.abandoned.push_back(std::move(point));
     result_.points.pop_back();
     point_ = nullptr;
@@ -834,7 +835,7 @@ void Run::Lose(std::size_t agent, int exit_code, const std::string& why, bool ha
     redo_phrase_ = absl::StrCat("; the point of ", point_->connections, " connections is made again, split over ", left,
                                 left == 1 ? " agent" : " agents");
     absl::StrAppend(&note, redo_phrase_);
-    if (!must_redo_) progress_->Say(note);  // the first says it all
+    if (!must_redo_) redo_note_ = note;  // the first says it all
     exit_code = kExitOk;
   }
   const bool has_ended_early = point_ != nullptr && point_->early.count(agent) != 0;

@@ -150,7 +150,8 @@ class Run {
   bool is_interrupted_ = false;
   bool is_failed_ = false;
   bool must_redo_ = false;   // an agent was lost; the point is made again by the others
-  std::string redo_phrase_;  // of the note that says so, of the last one
+  std::string redo_note_;    // of the agent that was lost first ...
+  std::string redo_phrase_;  // ... and what the notes say of that
   bool is_running_ = false;  // between Arm and the last final shard
   bool has_remark_ = false;  // of the point: an agent has said what keeps connections from coming up
 };

@@ -30,10 +30,27 @@ std::string Response(int status, const std::string& body, const std::string& hea
   return absl::StrCat("HTTP/1.1 ", status, " X\r\n", header, "Content-Length: ", body.size(), "\r\n\r\n", body);
 }
 
-// A port of loopback on which nothing listens.
-int ClosedPort() {
-  return RawServer([](int) {}).port();
-}
+// A port of loopback on which nothing listens, nor will: it stays bound while the test lasts.
+class ClosedPort {
+ public:
+  ClosedPort() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ClosedPort(const ClosedPort&) = delete;
+  ClosedPort& operator=(const ClosedPort&) = delete;
+  ~ClosedPort() { close(fd_); }
+  int number() const { return port_; }
+
+ private:
+  const int fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int port_ = 0;
+};
 
 proto::Plan Timed(const std::string& url, std::int64_t connections, Nanos duration) {
   proto::Plan plan = PlanFor(url, connections, 1);
@@ -220,9 +237,9 @@ TEST(AbandonedTest, AConnectionUnderWayAtTheEndIsCountedAndWhetherTheTargetHadAc
 }
 
 TEST(NeverSentTest, TheReasonOfATargetThatWasNeverThereIsNoStop) {
-  const int port = ClosedPort();
+  const ClosedPort port;
   // As the coordinator does when nothing could be opened: the point is stopped before it starts.
-  proto::Plan plan = PlanFor(absl::StrCat("http://127.0.0.1:", port, "/"), 3, 100);
+  proto::Plan plan = PlanFor(absl::StrCat("http://127.0.0.1:", port.number(), "/"), 3, 100);
   StoppedRun run(plan);
   run.log.WaitFor([](const proto::Event& event) { return event.has_ready(); });
   Counters counters = run.Stop();
@@ -232,16 +249,16 @@ TEST(NeverSentTest, TheReasonOfATargetThatWasNeverThereIsNoStop) {
 }
 
 TEST(NeverSentTest, ASlotThatWaitedForARefusedConnectionAtTheEndWasRefused) {
-  const int port = ClosedPort();
-  proto::Plan plan = Timed(absl::StrCat("http://127.0.0.1:", port, "/"), 4, 400 * kMillisecond);
+  const ClosedPort port;
+  proto::Plan plan = Timed(absl::StrCat("http://127.0.0.1:", port.number(), "/"), 4, 400 * kMillisecond);
   PointRun run = RunOnePoint(plan);
   EXPECT_GT(run.counters[NeverSent::kConnectRefused], 4u);
   EXPECT_EQ(run.counters.NeverSentTotal(), run.counters[NeverSent::kConnectRefused]);
 }
 
 TEST(NeverSentTest, AnOpenLoopWithoutAConnectionHasNoCap) {
-  const int port = ClosedPort();
-  proto::Plan plan = PlanFor(absl::StrCat("http://127.0.0.1:", port, "/"), 2, 1);
+  const ClosedPort port;
+  proto::Plan plan = PlanFor(absl::StrCat("http://127.0.0.1:", port.number(), "/"), 2, 1);
   Pace(&plan, 100, 300 * kMillisecond);
   *plan.mutable_timeout() = ToDurationProto(200 * kMillisecond);
   PointRun run = RunOnePoint(plan);
