@@ -12,8 +12,8 @@ constexpr std::int64_t kMost = std::int64_t{1} << 60;
 constexpr std::int64_t kRun = 2 << 20;
 // Of a worker: its read buffer, its recorders and its stack as far as they are touched.
 constexpr std::int64_t kWorker = 3 << 19;
-// ... of each request of a mix its histograms, in two recorders, as far as they are touched.
-constexpr std::int64_t kSeries = 2 * (96 << 10);
+// ... of each request of a mix its histograms, in the recorders that are on their way, as far as they are touched.
+constexpr std::int64_t kSeries = 384 << 10;
 // Of a connection: a plain one, and what TLS and a WebSocket take besides.
 constexpr std::int64_t kConnection = 1 << 9;
 constexpr std::int64_t kTls = 28 << 10;
