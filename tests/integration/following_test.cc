@@ -320,8 +320,11 @@ TEST(FollowingTest, AnOpenLoopAMixAndAWarmUpFollowToo) {
   *plan.mutable_sweep()->mutable_warmup() = ToDurationProto(100 * kMillisecond);
   Pace(&plan, 200, 500 * kMillisecond);
   PointRun run = RunOnePoint(plan);
-  ExpectAccount(run, 100, 50 + 100);
-  EXPECT_EQ(run.counters.success, 100u);
+  // The last ones may come when the point is over, and lead nowhere then.
+  const std::uint64_t followed = run.counters.redirects_followed;
+  ExpectAccount(run, 100, followed);
+  EXPECT_LE(followed, 50u + 100);
+  EXPECT_GE(followed + 2 * run.counters.redirects_ended, 50u + 100);
   EXPECT_GT(run.warmup.redirects_followed, 0u);
   EXPECT_EQ(server.Requests().size(),
             run.warmup.sent + run.warmup.redirects_followed + run.counters.sent + run.counters.redirects_followed);
