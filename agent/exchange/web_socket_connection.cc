@@ -530,9 +530,9 @@ void Connection::TakeReply(Nanos now) {
   if (now - entry.sent > c.timeout && IsLate(entry, now)) [[unlikely]] {
     c.book.Fail(entry, Outcome::kRequestTimeout, now);
   } else {
-    c.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true);
+    c.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true,
+                    [this] { return web_socket_->reader.message_bytes(); });
   }
-  c.book.ReceiveReply(entry.slot, web_socket_->reader.message_bytes());
   if (stamps_.AreOf(entry.slot)) [[unlikely]]
     RecordStamps(true);
   Prove();

@@ -106,22 +106,20 @@ class SlotBook {
     if (mix_ != nullptr) [[unlikely]]
       SeriesOf(slot).counts.bytes += bytes;
   }
-  // ... among bytes that are counted already, the payload of its reply.
-  void ReceiveReply(std::uint64_t slot, std::uint64_t bytes) {
-    if (mix_ != nullptr) [[unlikely]]
-      SeriesOf(slot).counts.bytes += bytes;
-  }
 
   // A complete response with that status, otherwise as Complete.
   [[gnu::always_inline]] void CompleteStatus(const Entry& entry, Nanos first_byte, Nanos done, std::size_t status,
                                              bool is_success) {
     recorder_->statuses.Count(status);
-    Complete(entry, first_byte, done, OutcomeOfStatus(static_cast<int>(status)), is_success);
+    Complete(entry, first_byte, done, OutcomeOfStatus(static_cast<int>(status)), is_success,
+             [] { return std::uint64_t{0}; });
   }
 
-  // A complete response, or a reply: its first byte was read at `first_byte`, its last at `done`.
+  // A complete response, or a reply: its first byte was read at `first_byte`, its last at `done`. `reply_bytes` says
+  // how many of a reply are its payload, and are not counted otherwise; it is called in a mix alone.
+  template <typename ReplyBytes>
   [[gnu::always_inline]] void Complete(const Entry& entry, Nanos first_byte, Nanos done, Outcome outcome,
-                                       bool is_success) {
+                                       bool is_success, ReplyBytes reply_bytes) {
     Recorder& recorder = *recorder_;
     recorder[is_success ? Metric::kService : Metric::kOther].Record(done - entry.sent);
     recorder[Metric::kFirstByte].Record(first_byte - entry.sent);
@@ -133,7 +131,7 @@ class SlotBook {
       ++recorder.addresses.failed[entry.address];
     }
     if (mix_ != nullptr) [[unlikely]]
-      CompleteOfMix(entry, first_byte, done, outcome, is_success);
+      CompleteOfMix(entry, first_byte, done, outcome, is_success, reply_bytes());
     End(&recorder, outcome, done);
   }
 
@@ -179,9 +177,10 @@ class SlotBook {
   // REQUIRES: there is a mix.
   RequestSum& SeriesOf(std::uint64_t slot) { return recorder_->requests[mix_->IndexOf(slot, stride_)]; }
   [[gnu::noinline]] void CompleteOfMix(const Entry& entry, Nanos first_byte, Nanos done, Outcome outcome,
-                                       bool is_success) {
+                                       bool is_success, std::uint64_t reply_bytes) {
     RequestSum& series = SeriesOf(entry.slot);
     ++series.counts.outcomes[static_cast<std::size_t>(outcome)];
+    series.counts.bytes += reply_bytes;
     series[Metric::kFirstByte].Record(first_byte - entry.sent);
     if (!is_success) return;
     ++series.counts.success;
