@@ -37,8 +37,7 @@ std::string PathOf(absl::string_view name, const Descriptor& root) {
   if (root.FindFieldByName(std::string(name)) != nullptr) return std::string(name);
   for (int i = 0; i < root.field_count(); ++i) {
     const FieldDescriptor& field = *root.field(i);
-    const bool is_inner = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-                          field.message_type()->full_name() != "google.protobuf.Duration";
+    const bool is_inner = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field.message_type());
     if (is_inner && field.message_type()->FindFieldByName(std::string(name)) != nullptr)
       return absl::StrCat(field.name(), ".", name);
   }
@@ -278,8 +277,7 @@ class Reader {
     const bool is_list = field.is_repeated();
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       Message* child = is_list ? reflection.AddMessage(message, &field) : reflection.MutableMessage(message, &field);
-      if (field.message_type()->full_name() != "google.protobuf.Duration")
-        return ReadMessage(node, path, depth + 1, child);
+      if (!IsDuration(field.message_type())) return ReadMessage(node, path, depth + 1, child);
       const auto value =
           node.IsScalar() ? ParseDuration(node.Scalar()) : absl::InvalidArgumentError("must be a duration such as 30s");
       if (!value.ok()) return Error(node, path, std::string(value.status().message()));
@@ -342,7 +340,7 @@ void EmitValue(const Message& message, const FieldDescriptor& field, int index, 
     case FieldDescriptor::CPPTYPE_MESSAGE: {
       const Message& child =
           is_list ? reflection.GetRepeatedMessage(message, &field, index) : reflection.GetMessage(message, &field);
-      if (child.GetDescriptor()->full_name() == "google.protobuf.Duration") {
+      if (IsDuration(child.GetDescriptor())) {
         google::protobuf::Duration duration;
         duration.CopyFrom(child);
         *out << FormatDuration(FromProto(duration));

@@ -11,6 +11,12 @@ namespace {
 
 absl::Status Refuse(absl::string_view what) { return absl::DataLossError(absl::StrCat("a request of its mix ", what)); }
 
+// Its place among kRequestMetrics; kRequestMetricCount of what is none of them.
+std::size_t IndexOf(const proto::HistogramSummary& summary) {
+  return summary.metric() < kMetricCount ? RequestMetricIndex(static_cast<Metric>(summary.metric()))
+                                         : kRequestMetricCount;
+}
+
 }  // namespace
 
 void RequestCounts::Add(const RequestCounts& other) {
@@ -77,9 +83,7 @@ absl::Status FromProto(const proto::RequestSum& in, const RequestTotal& before, 
 
   std::array<bool, kRequestMetricCount> is_decoded{};
   for (const proto::HistogramDelta& delta : in.deltas()) {
-    const std::size_t index = delta.summary().metric() < kMetricCount
-                                  ? RequestMetricIndex(static_cast<Metric>(delta.summary().metric()))
-                                  : kRequestMetricCount;
+    const std::size_t index = IndexOf(delta.summary());
     if (index == kRequestMetricCount || is_decoded[index])
       return Refuse("has a histogram this version does not know, or twice");
     is_decoded[index] = true;
@@ -88,9 +92,7 @@ absl::Status FromProto(const proto::RequestSum& in, const RequestTotal& before, 
   }
   std::array<bool, kRequestMetricCount> is_claimed{};
   for (const proto::HistogramSummary& claimed : in.cumulative()) {
-    const std::size_t index = claimed.metric() < kMetricCount
-                                  ? RequestMetricIndex(static_cast<Metric>(claimed.metric()))
-                                  : kRequestMetricCount;
+    const std::size_t index = IndexOf(claimed);
     if (index == kRequestMetricCount || FactsFromProto(claimed) != now->facts[index])
       return Refuse("does not add up to what the agent says");
     is_claimed[index] = true;

@@ -125,15 +125,6 @@ void AddRest(CLI::App* app, bool is_run, Flags* f) {
   f->plan.AddGroup("Agents", is_run, agents);
 }
 
-// "FILE.json, FILE.csv or FILE.hgrm".
-std::string EndingsOfFormats() {
-  std::string text;
-  const auto formats = Formats();
-  for (std::size_t i = 0; i < formats.size(); ++i)
-    absl::StrAppend(&text, i == 0 ? "" : i + 1 == formats.size() ? " or " : ", ", "FILE.", formats[i].name);
-  return text;
-}
-
 void AddOutput(CLI::App* app, Flags* f, const std::string& formats) {
   auto* output = app->add_option_group("Output");
   output->add_option("-o,--output", f->outputs, formats)->allow_extra_args(false);
@@ -151,7 +142,7 @@ void AddRun(CLI::App* run, Flags* f) {
   AddSources(run, f);
   f->plan.AddGroup("Load", true, run->add_option_group("Load"));
   AddRest(run, true, f);
-  AddOutput(run, f, absl::StrCat(EndingsOfFormats(), "; or json=FILE, csv=-, ...; - is stdout (repeatable)"));
+  AddOutput(run, f, absl::StrCat(FormatEndings(), "; or json=FILE, csv=-, ...; - is stdout (repeatable)"));
   auto* report = run->add_option_group("Report");
   report
       ->add_option("--journal", f->journal,
@@ -367,7 +358,7 @@ absl::StatusOr<Output> ParseOutput(const std::string& text) {
     if (absl::EndsWith(text, ending) && text.size() > ending.size()) return Output{.format = &format, .path = text};
   }
   return absl::InvalidArgumentError(absl::StrCat("-o: '", InertText(text, 128), "' does not say in which form; write ",
-                                                 EndingsOfFormats(), ", or json=FILE"));
+                                                 FormatEndings(), ", or json=FILE"));
 }
 
 CommandLine ParseCommandLine(int argc, const char* const* argv) {

@@ -31,11 +31,6 @@ absl::Status Blame(absl::string_view label, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(label, ": ", what));
 }
 
-bool IsDuration(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         field.message_type() == google::protobuf::Duration::descriptor();
-}
-
 // What is no time at all is meant for curl's -d.
 absl::StatusOr<Nanos> ParseTime(absl::string_view label, const std::string& text) {
   auto length = ParseDuration(text);
@@ -126,7 +121,8 @@ PlanFlags::PlanFlags() {
         entries_.push_back(std::move(entry));
       }
       const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-      if (is_message && !field.is_repeated() && !IsDuration(field)) self(self, *field.message_type(), fields);
+      if (is_message && !field.is_repeated() && !IsDuration(field.message_type()))
+        self(self, *field.message_type(), fields);
     }
   };
   collect(collect, *proto::Plan::descriptor(), {});

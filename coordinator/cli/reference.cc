@@ -9,6 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/inert_text.h"
+#include "common/plan/durations.h"
 #include "common/stats/metric.h"
 #include "common/stats/outcome.h"
 #include "coordinator/cli/fail.h"
@@ -26,11 +28,6 @@ using google::protobuf::FieldDescriptor;
 
 std::string Cell(absl::string_view text) { return absl::StrReplaceAll(text, {{"|", "\\|"}}); }
 
-bool IsDuration(const FieldDescriptor& field) {
-  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-         field.message_type()->full_name() == "google.protobuf.Duration";
-}
-
 std::string KindOf(const FieldDescriptor& field) {
   std::string kind;
   switch (field.cpp_type()) {
@@ -45,7 +42,7 @@ std::string KindOf(const FieldDescriptor& field) {
       kind = field.name().size() > 6 && field.name().substr(field.name().size() - 6) == "_bytes" ? "bytes" : "count";
       break;
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      kind = IsDuration(field) ? "duration" : absl::StrCat("`", field.message_type()->name(), "`");
+      kind = IsDuration(field.message_type()) ? "duration" : absl::StrCat("`", field.message_type()->name(), "`");
       break;
     default:
       kind = "text";
@@ -71,7 +68,7 @@ std::string PlanPage() {
       absl::StrAppend(&out, "| `", field.name(), "` | ", KindOf(field), " | ",
                       names.empty() ? "" : absl::StrCat("`", names, "`"), " | ",
                       Cell(field.options().GetExtension(proto::help)), " |\n");
-      const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field);
+      const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field.message_type());
       if (is_message && seen.insert(field.message_type()).second) left.push_back(field.message_type());
     }
   }
@@ -144,8 +141,7 @@ int ReferenceCommand(std::vector<std::string> arguments) {
     std::fputs(page.make().c_str(), stdout);
     return kExitOk;
   }
-  return Fail(kExitUsage,
-              absl::StrCat("reference: '", name, "' is no page; write plan, outcomes, histograms or formats"));
+  return Fail(kExitUsage, absl::StrCat("reference: '", InertText(name, 64), "' is no page; there are ", pages));
 }
 
 }  // namespace tidemark

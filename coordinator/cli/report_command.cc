@@ -45,7 +45,8 @@ int ReportCommand(std::vector<std::string> arguments) {
   RunOptions options;
   bool has_no_color = false;
   app.add_option("--from-journal", journal, "a run's id, or the path of a journal")->required()->type_name("RUN|FILE");
-  app.add_option("-o,--output", outputs, "json=FILE, csv=FILE, hlog=FILE, hgrm=FILE; - is stdout (repeatable)")
+  app.add_option("-o,--output", outputs,
+                 absl::StrCat(FormatEndings(), "; or json=FILE, csv=-, ...; - is stdout (repeatable)"))
       ->allow_extra_args(false);
   app.add_flag("-q,--quiet", options.is_quiet, "no table");
   app.add_flag("--latency", options.has_latency_detail, "print every histogram of every point");

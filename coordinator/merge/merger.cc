@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/stats/histogram_codec.h"
 #include "common/status_macros.h"
+#include "coordinator/merge/fits.h"
 
 namespace tidemark {
 namespace {
@@ -53,8 +54,7 @@ bool Subtract(const Counters& now, const Counters& before, Counters* delta) {
          SubtractAll(now.tls_alerts, before.tls_alerts, &delta->tls_alerts);
 }
 
-// Sums of all agents stay below these, so that no sum of them overflows: counts are exact as doubles too.
-constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
+// Sums of times stay below it.
 constexpr std::uint64_t kMaxTime = std::uint64_t{1} << 63;
 
 // Adds `delta` to `sum`; the name of a figure that would be beyond all sense, else empty, and then `sum` is as before.
@@ -78,11 +78,6 @@ std::string AddChecked(const Counters& delta, Counters* sum) {
   if (!fits(delta.tls_alerts, sum->tls_alerts)) return "tls_alerts";
   sum->Add(delta);
   return "";
-}
-
-// The same of facts, whose 128-bit sums of times have room for kMaxCount of them.
-bool AddFits(const HistogramFacts& delta, const Histogram& sum) {
-  return delta.count <= kMaxCount - sum.count() && delta.clock_error <= kMaxCount - sum.clock_error();
 }
 
 struct Part {

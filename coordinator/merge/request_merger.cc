@@ -5,11 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/status_macros.h"
+#include "coordinator/merge/fits.h"
 
 namespace tidemark {
 namespace {
-
-constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
 
 // Says which histogram has another number of values than there were occasions to record one; empty if none has.
 std::string BrokenHistogram(const RequestTotal& total, bool is_open_loop) {
@@ -55,9 +54,7 @@ absl::Status RequestMerger::Check(const proto::Shard& shard, const Counters& cou
     if (const std::string broken = BrokenHistogram(now, is_open_loop); !broken.empty())
       return absl::DataLossError(broken);
     for (std::size_t i = 0; i < kRequestMetricCount; ++i) {
-      const Histogram& sum = sums_[part.request()].histograms[i];
-      if (now.facts[i].count > kMaxCount || scratch_.histograms[i].count() > kMaxCount - sum.count() ||
-          scratch_.histograms[i].clock_error() > kMaxCount - sum.clock_error())
+      if (!AddFits(scratch_.histograms[i].Facts(), sums_[part.request()].histograms[i]))
         return absl::DataLossError("it has more values than any agent can measure");
     }
     bool is_part =

@@ -145,17 +145,14 @@ Unaccounted UnaccountedOf(const proto::Plan& plan, const PointResult& point, std
   return {.most = account->second - point.merger->agents()[agent].counters.RequestsSent(), .is_told = true};
 }
 
-// The agents of a point that has begun of whose end no shard tells.
-std::vector<std::size_t> WithoutEnd(const PointResult& point) {
-  std::vector<std::size_t> agents;
-  for (std::size_t i = 0; point.is_started && i < point.shares.size(); ++i) {
-    if (!point.merger->agents()[i].is_final) agents.push_back(i);
-  }
-  return agents;
+// Whether the agent had begun the point, and no shard tells of its end.
+bool LacksEnd(const PointResult& point, std::size_t agent) {
+  return point.is_started && !point.merger->agents()[agent].is_final;
 }
 
 void NoteUnaccounted(const proto::Plan& plan, PointResult* point, int exit_code, RunResult* result) {
-  for (const std::size_t i : WithoutEnd(*point)) {
+  for (std::size_t i = 0; i < point->shares.size(); ++i) {
+    if (!LacksEnd(*point, i)) continue;
     const AgentSum& sum = point->merger->agents()[i];
     const Unaccounted lost = UnaccountedOf(plan, *point, i);
     point->unaccounted_max += lost.most;
@@ -184,8 +181,7 @@ bool TakeAccount(const proto::Plan& plan, std::size_t index, const proto::Accoun
   for (std::vector<PointResult>* const points : {&result->points, &result->abandoned}) {
     for (PointResult& point : *points) {
       if (!is_it(point)) continue;
-      const std::vector<std::size_t> agents = WithoutEnd(point);
-      if (std::count(agents.begin(), agents.end(), index) == 0) return false;
+      if (!LacksEnd(point, index)) return false;
       const std::uint64_t delivered = point.merger->agents()[index].counters.RequestsSent();
       if (account.sent() < delivered) return false;
       // It may not have sent more than what is bounded without its word.

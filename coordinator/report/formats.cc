@@ -1,5 +1,8 @@
 #include "coordinator/report/formats.h"
 
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
 #include "coordinator/report/csv.h"
 #include "coordinator/report/hdr.h"
 #include "coordinator/report/json.h"
@@ -33,6 +36,17 @@ constexpr FormatRow kFormats[] = {
 }  // namespace
 
 absl::Span<const FormatRow> Formats() { return kFormats; }
+
+std::string FormatEndings() {
+  std::string text;
+  for (const FormatRow& row : kFormats)
+    absl::StrAppend(&text,
+                    &row == std::begin(kFormats)     ? ""
+                    : &row + 1 == std::end(kFormats) ? " or "
+                                                     : ", ",
+                    "FILE.", row.name);
+  return text;
+}
 
 const FormatRow* FindFormat(absl::string_view name) {
   for (const FormatRow& row : kFormats) {

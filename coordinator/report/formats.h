@@ -21,6 +21,8 @@ struct FormatRow {
 };
 
 absl::Span<const FormatRow> Formats();
+// "FILE.json, FILE.csv or FILE.hgrm".
+std::string FormatEndings();
 // Null if there is none of that name.
 const FormatRow* FindFormat(absl::string_view name);
 
