@@ -1,9 +1,12 @@
 #include "agent/control/agent_service.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <limits>
+#include <map>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -210,15 +213,23 @@ void AgentService::OpenSession(proto::Open open, LiveRun* run) const {
   });
 }
 
-// Each stream holds a thread, and may hold the largest of messages: few may wait, and none for long. Who has waited for
-// longest makes room: an honest coordinator speaks at once.
+// Each stream holds a thread, and may hold the largest of messages: few may wait, and none for long. Of the connection
+// that has the most of them the oldest makes room, so that an honest coordinator, which has one, is not driven out
+// before its first word is read.
+void AgentService::MakeRoom() {
+  std::map<std::string, int> waiting;
+  for (const grpc::ServerContext* context : waiting_) ++waiting[context->peer()];
+  const auto oldest = std::max_element(waiting_.begin(), waiting_.end(), [&waiting](const auto* a, const auto* b) {
+    return waiting[a->peer()] < waiting[b->peer()];
+  });
+  (*oldest)->TryCancel();
+  waiting_.erase(oldest);
+}
+
 grpc::Status AgentService::ReadFirst(grpc::ServerContext* context, Stream* stream, proto::Command* command) {
   {
     MutexLock lock(&mutex_);
-    if (waiting_.size() == kMaxWaiting) {
-      waiting_.front()->TryCancel();
-      waiting_.pop_front();
-    }
+    if (waiting_.size() == kMaxWaiting) MakeRoom();
     waiting_.push_back(context);
   }
   bool has_read = false;

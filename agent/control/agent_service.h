@@ -53,6 +53,7 @@ class AgentService final : public proto::Agent::Service {
   absl::StatusOr<std::shared_ptr<LiveRun>> Begin(const proto::Open& open, const std::string& peer);
   absl::StatusOr<std::shared_ptr<LiveRun>> Find(const proto::Resume& resume);
   void OpenSession(proto::Open open, LiveRun* run) const;
+  void MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   grpc::Status ReadFirst(grpc::ServerContext* context, Stream* stream, proto::Command* command);
   bool Serve(LiveRun* run, absl::Status status, grpc::ServerContext* context, Stream* stream);
   bool IsLive(const LiveRun* run);
