@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -50,6 +51,10 @@ bool IsZero(const Message& message) {
   if (const auto* const counts = dynamic_cast<const proto::Counts*>(&message)) {
     return std::all_of(counts->list().begin(), counts->list().end(),
                        [](const proto::Count& count) { return count.count() == 0; });
+  }
+  if (const auto* const numbers = dynamic_cast<const proto::Numbers*>(&message)) {
+    return std::all_of(numbers->list().begin(), numbers->list().end(),
+                       [](double number) { return number == 0 || !std::isfinite(number); });
   }
   for (const FieldDescriptor* field : FieldsOf(message)) {
     if (!IsZero(message, field)) return false;

@@ -26,6 +26,9 @@ void AppendText(const std::string& text, std::string* out) {
   absl::StrAppend(out, std::string(boost::json::serialize(boost::json::string_view(text))));
 }
 
+// What is not finite stands for what was not measured.
+std::string NumberOrNull(double value) { return std::isfinite(value) ? Decimal(value) : "null"; }
+
 // Field `field` of `message`, or its element `index` if that is not negative.
 void AppendValue(const Message& message, const FieldDescriptor* field, int index, std::string* out) {
   const auto& reflection = *message.GetReflection();
@@ -48,7 +51,7 @@ void AppendValue(const Message& message, const FieldDescriptor* field, int index
     case FieldDescriptor::CPPTYPE_DOUBLE: {
       const double value =
           is_list ? reflection.GetRepeatedDouble(message, field, index) : reflection.GetDouble(message, field);
-      return absl::StrAppend(out, std::isfinite(value) ? Decimal(value) : "null");
+      return absl::StrAppend(out, NumberOrNull(value));
     }
     default:
       return AppendText(
@@ -83,6 +86,14 @@ void AppendMessage(const Message& message, std::string* out) {
       AppendMessage(named.latency(), list);
     };
     return absl::StrAppend(out, "{", absl::StrJoin(latencies->list(), ",", entry), "}");
+  }
+  if (const auto* const numbers = dynamic_cast<const proto::Numbers*>(&message)) {
+    const auto entry = [](std::string* list, double number) { absl::StrAppend(list, NumberOrNull(number)); };
+    return absl::StrAppend(out, "[", absl::StrJoin(numbers->list(), ",", entry), "]");
+  }
+  if (const auto* const row = dynamic_cast<const proto::HeatRow*>(&message)) {
+    if (row->counts().empty()) return absl::StrAppend(out, "[]");
+    return absl::StrAppend(out, "[", row->first(), ",", absl::StrJoin(row->counts(), ","), "]");
   }
   out->push_back('{');
   const char* separator = "";
