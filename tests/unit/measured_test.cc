@@ -206,6 +206,19 @@ TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
       "AgentRow.p50_us",
       "AgentRow.p99_us",
       "AgentRow.max_us",
+      "Point.columns",
+      "Point.heat",
+      "Point.curve",
+      "Columns.row_length_s",
+      "Columns.p50_us",
+      "Columns.p90_us",
+      "Columns.p99_us",
+      "Columns.p99_9_us",
+      "Columns.generator_cpu_percent",
+      "AgentRow.columns",
+      "AgentColumns.row_length_s",
+      "AgentColumns.p99_us",
+      "AgentColumns.cpu_percent",
       "Point.histograms",
       "Accounting.counters",
       "WebSocketCounts.counters",
@@ -215,7 +228,8 @@ TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
   std::set<std::string> figures;
   for (const Descriptor* type :
        {proto::Point::descriptor(), proto::StreamRow::descriptor(), proto::Accounting::descriptor(),
-        proto::WebSocketCounts::descriptor(), proto::Window::descriptor(), proto::AgentRow::descriptor()}) {
+        proto::WebSocketCounts::descriptor(), proto::Window::descriptor(), proto::AgentRow::descriptor(),
+        proto::Columns::descriptor(), proto::AgentColumns::descriptor()}) {
     for (int i = 0; i < type->field_count(); ++i) {
       const FieldDescriptor* const field = type->field(i);
       const std::string name = absl::StrCat(type->name(), ".", field->name());

@@ -1,0 +1,110 @@
+// Reports as they were: who reads the JSON of one version can read that of the next.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "common/plan/defaults.h"
+#include "coordinator/report/json.h"
+#include "coordinator/report/summary.h"
+#include "tests/support/made_run.h"
+
+namespace tidemark {
+namespace {
+
+using boost::json::value;
+
+// Each kind of run, by the name of its file in tests/golden.
+std::map<std::string, proto::Plan> Plans() {
+  std::map<std::string, proto::Plan> plans;
+  const auto add = [&plans](const char* name, const char* target) {
+    proto::Plan* const plan = &plans[name];
+    plan->set_target(target);
+    return plan;
+  };
+  proto::Plan* const closed = add("closed", "http://127.0.0.1:9/");
+  closed->mutable_sweep()->add_connections(2);
+  closed->mutable_sweep()->add_connections(4);
+  closed->mutable_sweep()->mutable_duration()->set_seconds(3);
+  closed->add_expect("p99<20ms");
+  proto::Plan* const open = add("open", "https://127.0.0.1:9/");
+  open->mutable_sweep()->add_rates(200);
+  open->mutable_sweep()->mutable_duration()->set_seconds(3);
+  proto::Plan* const mix = add("mix", "ws://127.0.0.1:9/");
+  mix->mutable_sweep()->add_connections(2);
+  mix->mutable_sweep()->mutable_duration()->set_seconds(3);
+  for (const char* name : {"buy", "sell"}) {
+    proto::Request* const request = mix->add_requests();
+    request->set_name(name);
+    request->set_body(name);
+  }
+  proto::Plan* const listening = add("listening", "ws://127.0.0.1:9/");
+  listening->mutable_sweep()->add_connections(2);
+  listening->mutable_sweep()->mutable_duration()->set_seconds(3);
+  listening->mutable_web_socket()->mutable_listen()->set_time("/t");
+  listening->mutable_web_socket()->mutable_listen()->set_stream("/s");
+  for (auto& [name, plan] : plans) ApplyDefaults(&plan);
+  return plans;
+}
+
+std::string JsonOf(const proto::Plan& plan) {
+  proto::Report report = Summarise(MakeRun(plan, 2, 3, 100), plan);
+  report.set_version("-");
+  return ToJson(report);
+}
+
+// What later versions added.
+bool IsAdded(const std::string& path) {
+  static const std::regex kAdded(R"((points|total)\.(columns|heat|curve|agents\.columns))");
+  return std::regex_match(path, kAdded);
+}
+
+void ExpectSame(const std::string& path, const value& golden, const value& now) {
+  if (golden.is_object() && now.is_object()) {
+    for (const auto& [key, part] : golden.as_object()) {
+      const std::string name(key);
+      const std::string place = path.empty() ? name : path + "." + name;
+      const value* const found = now.as_object().if_contains(key);
+      ASSERT_NE(found, nullptr) << place << " is gone";
+      ExpectSame(place, part, *found);
+    }
+    for (const auto& [key, part] : now.as_object()) {
+      const std::string name(key);
+      const std::string place = path.empty() ? name : path + "." + name;
+      EXPECT_TRUE(golden.as_object().contains(key) || IsAdded(place)) << place << " is new";
+    }
+  } else if (golden.is_array() && now.is_array()) {
+    ASSERT_EQ(golden.as_array().size(), now.as_array().size()) << path;
+    for (std::size_t i = 0; i < golden.as_array().size(); ++i)
+      ExpectSame(path, golden.as_array()[i], now.as_array()[i]);
+  } else if (golden.is_number() && now.is_number()) {
+    const auto was = golden.to_number<double>();
+    EXPECT_NEAR(was, now.to_number<double>(), 1e-9 * std::abs(was)) << path;  // as far as libraries agree
+  } else {
+    EXPECT_EQ(golden, now) << path;
+  }
+}
+
+// Files are of a former version and stay as they are. TIDEMARK_MAKE_GOLDEN=1 writes those that are missing.
+TEST(GoldenReportTest, WhatAReportSaidItStillSaysAndWhatIsNewIsKnown) {
+  for (const auto& [name, plan] : Plans()) {
+    const std::string path = absl::StrCat(TIDEMARK_SOURCE_DIR, "/tests/golden/report_", name, ".json");
+    const std::string now = JsonOf(plan);
+    std::ifstream file(path);
+    if (!file.is_open() && std::getenv("TIDEMARK_MAKE_GOLDEN") != nullptr) std::ofstream(path) << now;
+    if (!file.is_open()) file.open(path);
+    ASSERT_TRUE(file.is_open()) << path;
+    std::stringstream golden;
+    golden << file.rdbuf();
+    SCOPED_TRACE(name);
+    ExpectSame("", boost::json::parse(golden.str()), boost::json::parse(now));
+  }
+}
+
+}  // namespace
+}  // namespace tidemark
