@@ -148,8 +148,14 @@ constexpr double kMicros = 1e3;
 
 }  // namespace
 
-Merger::Merger(std::size_t agent_count, Metric headline, std::size_t requests)
-    : headline_(static_cast<std::size_t>(headline)), agents_(agent_count), requests_(agent_count, requests) {}
+Merger::Merger(std::size_t agent_count, const MergeSettings& settings)
+    : settings_(settings),
+      headline_(static_cast<std::size_t>(settings.headline)),
+      agents_(agent_count),
+      requests_(agent_count, settings.requests) {
+  if (agent_count > kMaxTimelines) return;
+  for (AgentSum& agent : agents_) agent.timeline.KeepLatencies();
+}
 
 absl::Status Merger::Apply(const proto::Shard& shard) {
   const proto::ShardKey& key = shard.key();
@@ -225,6 +231,8 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     agent.latency.Add(decoded_[headline_], &scratch_);
     agent.means.push_back(decoded_[headline_].Mean());
   }
+  if (settings_.length == 0 || shard.window() * kSecond < settings_.length)
+    agent.timeline.Add(shard.window(), delta, is_decoded[headline_] ? &decoded_[headline_] : nullptr, &scratch_);
   agent.host = shard.host();
   if (shard.has_target_clock()) agent.target_clock = shard.target_clock();
   agent.facts = facts;
@@ -245,7 +253,10 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
     auto& window = open_[shard.window()];
     if (window == nullptr) window = std::make_unique<OpenWindow>();
     if (is_decoded[headline_]) window->latency.Add(decoded_[headline_]);
+    constexpr auto kLateness = static_cast<std::size_t>(Metric::kLateness);
+    if (is_decoded[kLateness]) window->lateness.Add(decoded_[kLateness]);
     window->delta.Add(delta);
+    window->failures.Add(FailuresOf(delta, shard.statuses(), settings_.success));
     constexpr auto kService = static_cast<std::size_t>(Metric::kService);
     if (is_decoded[kService]) window->longest = std::max(window->longest, decoded_[kService].max());
     const std::size_t gap = is_listening ? static_cast<std::size_t>(Metric::kInterval) : kService;
@@ -276,14 +287,20 @@ void Merger::CloseWindow() {
   const auto first = open_.extract(open_.begin());
   const OpenWindow& window = *first.mapped();
   const Histogram& latency = window.latency;
+  const auto micros = [](Nanos time) { return static_cast<double>(time) / kMicros; };
   WindowSum sum{.second = first.key(),
                 .requests = window.delta.Complete(),
                 .success = window.delta.success,
                 .errors = window.delta.OutcomeTotal() - window.delta.success + window.delta.NeverSentTotal(),
                 .mean_us = latency.Mean() / kMicros,
-                .p50_us = static_cast<double>(latency.Quantile(50, 100)) / kMicros,
-                .p99_us = static_cast<double>(latency.Quantile(99, 100)) / kMicros,
-                .max_us = static_cast<double>(latency.max()) / kMicros,
+                .p50_us = micros(latency.Quantile(50, 100)),
+                .p90_us = micros(latency.Quantile(90, 100)),
+                .p99_us = micros(latency.Quantile(99, 100)),
+                .p99_9_us = micros(latency.Quantile(999, 1'000)),
+                .max_us = micros(latency.max()),
+                .lateness_p99_us = window.lateness.count() == 0 ? -1 : micros(window.lateness.Quantile(99, 100)),
+                .cpu_ns = window.delta.cpu_ns,
+                .failures = window.failures,
                 .messages = window.delta.messages - window.delta.early_messages,
                 .planned = window.delta.planned,
                 .failed_connects = FailedConnects(window.delta),
@@ -313,6 +330,7 @@ absl::Status Merger::Finish() {
     agent.p99 = latency.Quantile(99, 100);
     agent.max = latency.max();
   }
+  FinishTimelines();
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     HistogramFacts sum;
     for (const AgentSum& agent : agents_) sum.Add(agent.facts[i]);
@@ -333,6 +351,14 @@ absl::Status Merger::Finish() {
                                             absl::Uint128Low64(times) / kMillisecond, " ms (Little's law)"));
   }
   return absl::OkStatus();
+}
+
+void Merger::FinishTimelines() {
+  std::vector<AgentSum*> worst;
+  for (AgentSum& agent : agents_) worst.push_back(&agent);
+  std::stable_sort(worst.begin(), worst.end(), [](const AgentSum* a, const AgentSum* b) { return a->p99 > b->p99; });
+  for (std::size_t i = 0; i < worst.size(); ++i)
+    i < kMaxTimelines ? worst[i]->timeline.Finish() : void(worst[i]->timeline = Timeline());
 }
 
 bool Merger::AllFinal() const {

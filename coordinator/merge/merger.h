@@ -10,15 +10,18 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/plan/status_set.h"
 #include "common/stats/address_counts.h"
 #include "common/stats/histogram.h"
 #include "common/stats/metric.h"
 #include "common/stats/named_counts.h"
 #include "common/stats/outcome.h"
 #include "common/stats/status_counts.h"
+#include "coordinator/merge/failures.h"
 #include "coordinator/merge/fan_out.h"
 #include "coordinator/merge/request_merger.h"
 #include "coordinator/merge/sparse_histogram.h"
+#include "coordinator/merge/timeline.h"
 #include "protos/shard.pb.h"
 
 namespace tidemark {
@@ -32,6 +35,7 @@ struct AgentSum {
   Nanos p50 = 0;
   Nanos p99 = 0;
   Nanos max = 0;
+  Timeline timeline;                       // of its part within the point's duration; empty: see Merger::kMaxTimelines
   std::vector<double> means;               // ... its mean in each shard that has any, ns
   proto::HostCounters host;                // since T0
   proto::TargetClockReading target_clock;  // the latest
@@ -53,8 +57,13 @@ struct WindowSum {
   std::uint64_t errors = 0;
   double mean_us = 0;
   double p50_us = 0;
+  double p90_us = 0;
   double p99_us = 0;
+  double p99_9_us = 0;
   double max_us = 0;
+  double lateness_p99_us = -1;  // negative: nothing was sent
+  std::uint64_t cpu_ns = 0;     // of the workers
+  Failures failures = {};       // what `errors` is made of
   // What dead seconds are told by:
   std::uint64_t messages = 0;
   std::uint64_t planned = 0;
@@ -68,14 +77,24 @@ struct WindowSum {
   std::string latency_v2 = {};  // HdrHistogram V2 of the headline metric; empty if nothing was recorded
 };
 
+// What a merger must know of a plan.
+struct MergeSettings {
+  Metric headline = Metric::kService;  // of windows and agents; of an open loop kResponse
+  std::size_t requests = 0;            // of a mix; 0: there is none
+  StatusSet success = {};              // statuses that are
+  Nanos length = 0;                    // of a point; 0: not known beforehand
+};
+
 // The merged result of one point. Adding is commutative and associative: any order of agents gives the same bits.
 // Threads: one.
 // Invariant: histogram(m).Facts() equals the sum of the agents' facts, which equal what each agent says of itself.
 class Merger {
  public:
-  // `headline`: the metric of windows and agents, kService or, in an open loop, kResponse. `requests` of a mix, 0
-  // without one.
-  explicit Merger(std::size_t agent_count, Metric headline = Metric::kService, std::size_t requests = 0);
+  // Of so many agents, those with the highest p99, the timelines stay once the point is finished; of more than that
+  // many at all they have no latencies.
+  static constexpr std::size_t kMaxTimelines = 32;
+
+  explicit Merger(std::size_t agent_count, const MergeSettings& settings = {});
 
   // Adds a shard that the ledger has let through.
   // Errors, after which nothing of the shard has been added: InvalidArgument if it cannot be decoded; DataLoss if it
@@ -117,7 +136,9 @@ class Merger {
 
   struct OpenWindow {
     Histogram latency;
+    Histogram lateness;
     Counters delta;
+    Failures failures;
     Nanos longest = 0;
     double gap_sum = 0;      // ns
     double gap_squares = 0;  // of the same times
@@ -126,7 +147,9 @@ class Merger {
   };
   void CloseWindow();
   void CloseCompleteWindows();
+  void FinishTimelines();
 
+  const MergeSettings settings_;
   const std::size_t headline_;
   std::array<Histogram, kMetricCount> histograms_;
   std::vector<AgentSum> agents_;

@@ -6,8 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/check.h"
 #include "common/control/address.h"
 #include "common/plan/durations.h"
+#include "common/plan/status_set.h"
 #include "common/plan/sweep.h"
 #include "common/stats/histogram_codec.h"
 #include "common/status_macros.h"
@@ -36,7 +38,12 @@ std::unique_ptr<Merger> MakeMerger(const proto::Plan& plan, std::size_t agent_co
   if (plan.web_socket().has_listen())
     headline = plan.web_socket().listen().time().empty() ? Metric::kInterval : Metric::kStaleness;
   const int requests = plan.requests_size() > 1 && !plan.web_socket().has_listen() ? plan.requests_size() : 0;
-  return std::make_unique<Merger>(agent_count, headline, static_cast<std::size_t>(requests));
+  const auto success = ParseStatusSet(plan.expect_status());
+  CHECK(success.ok());  // the plan is valid
+  return std::make_unique<Merger>(agent_count, MergeSettings{.headline = headline,
+                                                             .requests = static_cast<std::size_t>(requests),
+                                                             .success = *success,
+                                                             .length = PointLength(plan.sweep())});
 }
 
 absl::Status AddWarmup(const proto::Counters& warmup,

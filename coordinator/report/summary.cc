@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -16,9 +17,11 @@
 #include "coordinator/report/model/accounting.h"
 #include "coordinator/report/model/agent_rows.h"
 #include "coordinator/report/model/capacity.h"
+#include "coordinator/report/model/curve.h"
 #include "coordinator/report/model/judged.h"
 #include "coordinator/report/model/latency.h"
 #include "coordinator/report/model/mix.h"
+#include "coordinator/report/model/over_time.h"
 #include "coordinator/report/model/streams.h"
 #include "coordinator/report/model/sums.h"
 #include "protos/plan.pb.h"
@@ -87,6 +90,12 @@ void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   out->set_status(StatusOf(sums));
 }
 
+void FillCurve(const Sums& sums, Metric headline, proto::Point* out) {
+  const Metric bounds = kMetricRows[static_cast<std::size_t>(headline)].bounded_by;
+  proto::Curve curve = CurveOf(sums[headline], bounds == Metric::kCount ? nullptr : &sums[bounds]);
+  if (curve.has_beyond()) *out->mutable_curve() = std::move(curve);
+}
+
 // Of each second of the point; what was drained afterwards is in no second.
 void FillSeries(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds,
                 proto::Point* out) {
@@ -140,7 +149,11 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillPoint(measured, *sums, out);
     FillMix(plan, *sums, out);
     FillSeries(plan, point, seconds, out);
+    FillOverTime(plan, point, out);
+    FillCurve(*sums, point.merger->headline(), out);
     FillAgentRows(point, out);
+    for (std::size_t i = 0; i < point.shares.size(); ++i)
+      FillAgentColumns(plan, point, i, out->mutable_agents(static_cast<int>(i)));
     FillFanOut(result, point, plan, out);
     FillStreams(point.merger->named(), sums->duration_s, out);
     FillCloseReasons(point.merger->named(), out);

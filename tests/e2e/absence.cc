@@ -140,6 +140,11 @@ class AbsenceCheck {
         {".*\\.web_socket\\.streams\\.(reconnects|violations|bad_payloads|oversized|ping_floods)", is_listening_},
         {".*\\.web_socket\\.(messages|pings|pongs_sent|message_bytes|early_messages|early_message_bytes|closings\\..*)",
          is_web_socket_},
+        {".*\\.columns\\.(requests|success|timed_out|no_answer|never_sent|lateness_p99_us)", sends},
+        {".*\\.columns\\.failed_.*", sends && is_http},
+        {".*\\.columns\\.messages", is_web_socket_},
+        {".*\\.columns\\.(generator_)?cpu_percent", true},
+        {".*\\.(heat\\.rows|curve\\.value_us)", true},
         {".*\\.series\\.second", true},
         {".*\\.series\\.(requests|success|errors)", sends},
         {".*\\.agents\\.(agent|connections|cpu_percent|shards)", true},
@@ -195,7 +200,8 @@ class AbsenceCheck {
 
   void Walk(const std::string& path, const boost::json::value& value) const {
     if (value.is_array()) {
-      EXPECT_FALSE(value.as_array().empty()) << path;
+      // Of a row nothing may be known.
+      EXPECT_FALSE(value.as_array().empty() && !path.ends_with(".heat.rows")) << path;
       for (const boost::json::value& element : value.as_array()) Walk(path, element);
     } else if (value.is_object()) {
       WalkObject(path, value.as_object());
@@ -204,7 +210,7 @@ class AbsenceCheck {
       const bool may_be_empty = std::regex_match(path, kMayBeEmpty);
       EXPECT_TRUE(may_be_empty || !value.as_string().empty()) << path << " says nothing";
     } else {
-      EXPECT_FALSE(value.is_null()) << path;
+      EXPECT_FALSE(value.is_null() && path.find(".columns.") == std::string::npos) << path;
       const bool is_zero = value.is_number() && value.to_number<double>() == 0;
       if (is_zero && judged_.try_emplace(path, MayBeZero(path)).second) {
         EXPECT_TRUE(judged_[path]) << path << " is a zero that stands for nothing";
@@ -220,6 +226,7 @@ class AbsenceCheck {
     }
     if (object.contains("streams") && object.contains("messages")) ExpectFindings(path, object);
     if (object.contains("second")) ExpectWindow(path, object);
+    if (object.contains("row_length_s")) ExpectRows(path, object);
     for (const auto& [key, value] : object) Walk(path + "." + std::string(key), value);
   }
 
@@ -278,6 +285,23 @@ class AbsenceCheck {
          {"requests_per_s", "messages_per_s", "received_bytes_per_s", "generator_cpu_percent", "dead_seconds"})
       EXPECT_TRUE(!point.contains(rate) || point.contains("duration_s")) << path << " " << rate;
     EXPECT_EQ(point.contains("rate_per_s"), has_rates_ && path != "total") << path;
+    const bool has_seconds = point.contains("series") && point.at("duration_s").to_number<double>() >= 1;
+    EXPECT_EQ(point.contains("columns"), has_seconds) << path;
+    EXPECT_EQ(point.contains("heat"), has_seconds) << path;
+  }
+
+  // All columns have a figure, or null, for each row; none is of nulls alone.
+  void ExpectRows(const std::string& path, const Object& columns) const {
+    const bool is_heat = columns.contains("rows");
+    const std::size_t rows = columns.at(is_heat ? "rows" : is_listening_ ? "messages" : "requests").as_array().size();
+    EXPECT_GT(columns.at("row_length_s").to_number<int>(), 0) << path;
+    for (const auto& [name, value] : columns) {
+      if (!value.is_array()) continue;
+      EXPECT_EQ(value.as_array().size(), rows) << path << " " << name;
+      EXPECT_FALSE(std::all_of(value.as_array().begin(), value.as_array().end(),
+                               [](const boost::json::value& figure) { return figure.is_null(); }))
+          << path << " " << name;
+    }
   }
 
   void ExpectFindings(const std::string& path, const Object& counts) const {

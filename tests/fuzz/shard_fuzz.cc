@@ -10,7 +10,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace tidemark;
   Ledger ledger("run", 0, 0, {1, 1});
-  Merger merger(2, Metric::kService, 3);
+  Merger merger(2, {.requests = 3});
   while (size >= 2) {
     const std::size_t length = std::min<std::size_t>(bytes[0] + 256u * bytes[1], size - 2);
     proto::Shard shard;

@@ -32,7 +32,7 @@ TEST(MergerTest, WhatIsMergedOfARequestIsWhatWasRecordedOfIt) {
   std::mt19937_64 rng(7);
   const MadeShards first = MakeShards(rng, 0, 9, 4, 1'000, kRequests);
   const MadeShards second = MakeShards(rng, 1, 9, 3, 500, kRequests);
-  Merger merger(2, Metric::kService, kRequests);
+  Merger merger(2, {.requests = kRequests});
   for (const proto::Shard& shard : first.shards) ASSERT_OK(merger.Apply(shard));
   for (const proto::Shard& shard : second.shards) ASSERT_OK(merger.Apply(shard));
   ASSERT_OK(merger.Finish());
@@ -87,7 +87,7 @@ TEST(MergerTest, WhatCannotBeOfARequestIsRefusedWhole) {
   for (const Spoiled& bad : kCases) {
     std::mt19937_64 rng(2);
     const MadeShards made = MakeShards(rng, 0, 9, 1, 100, 3);
-    Merger merger(1, Metric::kService, 3);
+    Merger merger(1, {.requests = 3});
     proto::Shard shard = made.shards[0];
     bad.spoil(&shard);
     EXPECT_THAT(merger.Apply(shard), FailsWith(bad.reason)) << bad.name;
@@ -97,7 +97,7 @@ TEST(MergerTest, WhatCannotBeOfARequestIsRefusedWhole) {
   std::mt19937_64 rng(2);
   EXPECT_THAT(Merger(1).Apply(MakeShards(rng, 0, 9, 1, 100, 3).shards[0]), FailsWith("and there is none"));
   const MadeShards made = MakeShards(rng, 0, 9, 2, 100, 3);
-  Merger merger(1, Metric::kService, 3);
+  Merger merger(1, {.requests = 3});
   ASSERT_OK(merger.Apply(made.shards[0]));
   proto::Shard back = made.shards[1];
   back.mutable_requests(0)->set_sent(1);
