@@ -12,13 +12,10 @@
 
 #include "absl/functional/any_invocable.h"
 #include "agent/engine/core_sharing.h"
-#include "agent/exchange/connection.h"
-#include "agent/guard/secrets.h"
+#include "agent/engine/group.h"
 #include "agent/host/event_loop.h"
 #include "agent/measure/recorder.h"
 #include "agent/net/tls.h"
-#include "agent/pace/budget.h"
-#include "common/plan/target.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
@@ -60,25 +57,7 @@ struct WorkerReport {
 // Reports come from the worker's thread; `report` must not block for long.
 class Worker {
  public:
-  // Immutable facts that all workers of a session share.
-  struct Settings {
-    proto::Plan plan;  // without bodies and subscriptions, which are:
-    std::vector<RequestBytes> requests = {};
-    std::vector<RequestBytes> last_requests = {};  // the same, as the last on a connection; with reconnect_after
-    std::vector<std::string> subscribe = {};
-    Target target = {};
-    std::vector<SocketAddress> targets = {};
-    std::vector<std::uint32_t> target_indices = {};  // of each, as of AddressTally
-    std::string tunnel = {};                         // the request for one, where the target is reached so
-    std::vector<SocketAddress> sources = {};
-    bool is_target_on_this_machine = false;
-    Masks masks = {};                         // of the plan's secrets
-    std::shared_ptr<Budget> sends = nullptr;  // of the agent, which `workers` share; null: no ceiling
-    std::shared_ptr<Budget> connects = nullptr;
-    int workers = 1;
-    const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ConnectionContext
-    const std::atomic<Nanos>* lease = nullptr;         // ... its end, as the coordinator has renewed it; null: none
-  };
+  using Settings = WorkerSettings;
   using Report = absl::AnyInvocable<void(WorkerReport)>;
 
   // `tls` is null for a plain target.
@@ -109,8 +88,9 @@ class Worker {
 
   void Run();
   // Whether the coordinator is there, or was at the latest clock reading.
-  bool HasLease() const { return context_.now <= lease_->load(std::memory_order_relaxed); }
-  void SendDue();
+  bool HasLease() const { return loop_state_.now <= lease_->load(std::memory_order_relaxed); }
+  template <class Connections>
+  void SendDue(const Connections& connections);
   void StopNow(Nanos grace);
   void StandStill(Nanos from, Nanos length);
   Nanos PrepareLimit() const;
@@ -122,11 +102,18 @@ class Worker {
   void OpenConnections();
   void BeginWarmup();
   bool IsWarm() const;
+  // Whether no slot waits, and none is in flight.
+  bool IsBookClosed() const { return load().book.waiting() == 0 && load().book.in_flight() == 0; }
+  bool IsOpenLoopOver() const { return load().open_loop->IsExhausted() && IsBookClosed(); }
+  Load& load() { return group_.load(); }
+  const Load& load() const { return group_.load(); }
   void FinishPreparing();
   void StartPoint(bool is_stopped);
   void ReleaseDue();
   void Storm();
   void PingDue();
+  Nanos PingInterval() const;
+  bool IsListening() const { return settings_.plan.web_socket().has_listen(); }
   void CutDuration();
   std::string RemarkOnAcks();
   void EndPoint(Nanos grace, NeverSent reason);
@@ -146,8 +133,8 @@ class Worker {
 
   EventLoop loop_;
   TimeoutWheel wheel_;
-  ConnectionContext context_;
-  std::deque<Connection> connections_;  // a deque: they stay where they are
+  LoopState loop_state_;
+  Group group_;
   std::unique_ptr<Recorder> recorder_;
   std::vector<std::unique_ptr<Recorder>> spare_;
 
@@ -164,6 +151,7 @@ class Worker {
   Nanos length_ = 0;                           // of the point, once its duration has ended; 0: not yet
   bool is_draining_ = false;
   Nanos cut_off_at_ = TimeoutWheel::kNever;
+  Nanos drain_ = 0;           // how long after the end of a point its answers are waited for
   bool wants_ticks_ = false;  // a storm or churn has deadlines of some ms
   Nanos storm_at_ = 0;        // 0: none is to come
   Nanos pinged_ = 0;          // pings sent in this point

@@ -15,7 +15,7 @@
 
 namespace tidemark {
 
-class Connection;
+class Lifecycle;
 
 // So many a second, for all workers of an agent together, over every point and every run.
 // Any window of t seconds holds at most rate * t + Burst(rate): what has been put by for later, here and in the hands
@@ -81,14 +81,14 @@ class Gate {
     --in_hand_;
     return true;
   }
-  void Wait(Connection* connection) { queue_[(first_ + size_++) % queue_.size()] = connection; }
+  void Wait(Lifecycle* connection) { queue_[(first_ + size_++) % queue_.size()] = connection; }
   bool IsWaitedFor() const { return size_ > 0; }
   // Calls go_on(connection) for those that wait, as long as there is one to take.
   template <typename GoOn>
   void Serve(Nanos now, GoOn go_on) {
     is_serving_ = true;
     while (size_ > 0 && Fill(now)) {
-      Connection* const connection = queue_[first_];
+      Lifecycle* const connection = queue_[first_];
       first_ = (first_ + 1) % queue_.size();
       --size_;
       go_on(connection);
@@ -113,7 +113,7 @@ class Gate {
   std::int64_t slice_ = 0;
   std::int64_t in_hand_ = 0;
   bool is_serving_ = false;
-  std::vector<Connection*> queue_;  // a ring
+  std::vector<Lifecycle*> queue_;  // a ring
   std::size_t first_ = 0;
   std::size_t size_ = 0;
 };

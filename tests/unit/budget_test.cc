@@ -90,9 +90,9 @@ TEST(BudgetTest, WhoWantsNoMoreLeavesItToTheOthers) {
     }
     while (budget->Take(1, now) == 1) taken.push_back(now);
     for (Gate& gate : gates) {
-      gate.Wait(reinterpret_cast<Connection*>(16));
+      gate.Wait(reinterpret_cast<Lifecycle*>(16));
       now = std::max(now, budget->ReadyAt());
-      gate.Serve(now, [](Connection*) {});
+      gate.Serve(now, [](Lifecycle*) {});
     }
     now += kSecond;
     for (Gate& gate : gates) {
@@ -107,8 +107,8 @@ TEST(BudgetTest, AGateServesInTurn) {
   gate.Use(std::make_shared<Budget>(10), 1);
   gate.Empty(3);
   // Only told apart here.
-  Connection* const first = reinterpret_cast<Connection*>(16);
-  Connection* const second = reinterpret_cast<Connection*>(32);
+  Lifecycle* const first = reinterpret_cast<Lifecycle*>(16);
+  Lifecycle* const second = reinterpret_cast<Lifecycle*>(32);
   Nanos now = kSecond;
   EXPECT_TRUE(gate.Take(now));
   EXPECT_FALSE(gate.Take(now));
@@ -117,16 +117,16 @@ TEST(BudgetTest, AGateServesInTurn) {
   now = gate.ReadyAt();
   EXPECT_EQ(now, kSecond + 100 * kMillisecond);
   EXPECT_FALSE(gate.Take(now)) << "others wait";
-  std::vector<Connection*> served;
-  const auto go_on = [&](Connection* connection) {
+  std::vector<Lifecycle*> served;
+  const auto go_on = [&](Lifecycle* connection) {
     served.push_back(connection);
     EXPECT_TRUE(gate.Take(now));
   };
   gate.Serve(now, go_on);
-  EXPECT_EQ(served, std::vector<Connection*>{first});
+  EXPECT_EQ(served, std::vector<Lifecycle*>{first});
   now = gate.ReadyAt();
   gate.Serve(now, go_on);
-  EXPECT_EQ(served, (std::vector<Connection*>{first, second}));
+  EXPECT_EQ(served, (std::vector<Lifecycle*>{first, second}));
   EXPECT_FALSE(gate.IsWaitedFor());
 }
 
