@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,8 @@
 #include "coordinator/cli/plan_file.h"
 #include "coordinator/cli/signal_watcher.h"
 #include "coordinator/cli/unused_proxy.h"
+#include "coordinator/observe/detached_observer.h"
+#include "coordinator/observe/progress.h"
 #include "coordinator/run/run.h"
 #include "coordinator/store/journal.h"
 #include "protos/plan.pb.h"
@@ -118,12 +121,15 @@ int RunCommand(const RunOptions& options) {
   }
 
   Progress progress(ProgressMode(options));
-  Run run(options.plan, fleet->agents, &events, &progress);
+  // Whoever does not read stderr keeps no agent waiting.
+  std::optional<DetachedObserver> shown(&progress);
+  Run run(options.plan, fleet->agents, &events, &*shown);
   const auto journal = OpenJournal(options, run.id());
   if (!journal.ok() && !options.journal.empty()) return Fail(kExitUsage, journal.status().message());
   if (!journal.ok()) Fail(0, absl::StrCat(journal.status().message(), "; the run goes on without a journal"));
   if (journal.ok()) run.WriteTo(journal->get());
   RunResult result = run.Execute();
+  shown.reset();  // all has been said
   if (std::string remark = RemarkOnUnusedProxy(options.plan, std::getenv); !remark.empty())
     result.Note(kExitOk, std::move(remark));
   if (journal.ok() && *journal != nullptr && (*journal)->dropped() > 0) {

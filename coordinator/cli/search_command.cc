@@ -21,6 +21,7 @@
 #include "coordinator/cli/fleet.h"
 #include "coordinator/cli/signal_watcher.h"
 #include "coordinator/cli/unused_proxy.h"
+#include "coordinator/observe/progress.h"
 #include "coordinator/report/json.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/summary.h"

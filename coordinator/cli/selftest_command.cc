@@ -20,6 +20,7 @@
 #include "coordinator/cli/fleet.h"
 #include "coordinator/cli/local_responder.h"
 #include "coordinator/cli/signal_watcher.h"
+#include "coordinator/observe/progress.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/run/run.h"
 #include "protos/plan.pb.h"

@@ -10,6 +10,7 @@
 #include "common/stats/histogram_codec.h"
 #include "common/status_macros.h"
 #include "coordinator/merge/fits.h"
+#include "coordinator/merge/occasions.h"
 
 namespace tidemark {
 namespace {
@@ -106,27 +107,6 @@ std::string BrokenPart(const Counters& c) {
   return "";
 }
 
-// Says which histogram has another number of values than there were occasions to record one; empty if none has.
-std::string BrokenHistogram(const std::array<HistogramFacts, kMetricCount>& facts, const Counters& counters,
-                            bool is_open_loop) {
-  const auto outcome = [&counters](Outcome o) { return counters.outcomes[static_cast<std::size_t>(o)]; };
-  const std::uint64_t complete = counters.Complete();
-  const std::pair<Metric, std::uint64_t> occasions[] = {
-      {Metric::kService, counters.success},
-      {Metric::kOther, complete - counters.success},
-      {Metric::kFirstByte, complete},
-      {Metric::kCensored, outcome(Outcome::kRequestTimeout) + outcome(Outcome::kCutOff)},
-      {Metric::kLateness, counters.sent},
-      {Metric::kResponse, is_open_loop ? counters.success : 0}};
-  for (const auto& [metric, count] : occasions) {
-    const HistogramFacts& fact = facts[static_cast<std::size_t>(metric)];
-    if (fact.count + fact.clock_error == count) continue;
-    return absl::StrCat("its histogram '", Label(metric), "' has ", fact.count + fact.clock_error, " values of ", count,
-                        " occasions");
-  }
-  return "";
-}
-
 std::uint64_t FailedConnects(const Counters& counters) {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < kConnectResultCount; ++i) {
@@ -205,8 +185,14 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     if (!is_claimed[i] && facts[i] != HistogramFacts()) return DataLoss(key, "a cumulative sum is missing");
   }
-  if (const std::string broken = BrokenHistogram(facts, counters, headline() == Metric::kResponse); !broken.empty())
-    return DataLoss(key, broken);
+  const Ends ends = {.sent = counters.sent,
+                     .success = counters.success,
+                     .outcomes = counters.outcomes,
+                     .is_open_loop = headline() == Metric::kResponse};
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
+    if (const std::string broken = BrokenHistogram(static_cast<Metric>(i), facts[i], ends); !broken.empty())
+      return DataLoss(key, absl::StrCat("its ", broken));
+  }
 
   if (facts[headline_].count > SparseHistogram::kMaxCount)
     return DataLoss(key, "it has more values than any agent can measure");

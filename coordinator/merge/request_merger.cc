@@ -1,34 +1,12 @@
 #include "coordinator/merge/request_merger.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "coordinator/merge/fits.h"
+#include "coordinator/merge/occasions.h"
 
 namespace tidemark {
-namespace {
-
-// Says which histogram has another number of values than there were occasions to record one; empty if none has.
-std::string BrokenHistogram(const RequestTotal& total, bool is_open_loop) {
-  const RequestCounts& counts = total.counts;
-  const auto outcome = [&counts](Outcome o) { return counts.outcomes[static_cast<std::size_t>(o)]; };
-  const std::pair<Metric, std::uint64_t> occasions[] = {
-      {Metric::kService, counts.success},
-      {Metric::kResponse, is_open_loop ? counts.success : 0},
-      {Metric::kFirstByte, counts.Complete()},
-      {Metric::kCensored, outcome(Outcome::kRequestTimeout) + outcome(Outcome::kCutOff)}};
-  for (const auto& [metric, count] : occasions) {
-    const HistogramFacts& facts = total.facts[RequestMetricIndex(metric)];
-    if (facts.count + facts.clock_error == count) continue;
-    return absl::StrCat("a request of its mix has a histogram '", Label(metric), "' with ",
-                        facts.count + facts.clock_error, " values of ", count, " occasions");
-  }
-  return "";
-}
-
-}  // namespace
 
 RequestMerger::RequestMerger(std::size_t agents, std::size_t requests) : sums_(requests), agents_(agents) {
   for (AgentPart& agent : agents_) agent.requests.resize(requests);
@@ -51,9 +29,13 @@ absl::Status RequestMerger::Check(const proto::Shard& shard, const Counters& cou
     const RequestTotal& before = agent.requests[part.request()];
     TIDEMARK_RETURN_IF_ERROR(FromProto(part, before, &scratch_, &checked_.emplace_back()));
     const RequestTotal& now = checked_.back();
-    if (const std::string broken = BrokenHistogram(now, is_open_loop); !broken.empty())
-      return absl::DataLossError(broken);
+    const Ends ends = {.sent = now.counts.sent,
+                       .success = now.counts.success,
+                       .outcomes = now.counts.outcomes,
+                       .is_open_loop = is_open_loop};
     for (std::size_t i = 0; i < kRequestMetricCount; ++i) {
+      if (const std::string broken = BrokenHistogram(kRequestMetrics[i], now.facts[i], ends); !broken.empty())
+        return absl::DataLossError(absl::StrCat("a request of its mix: ", broken));
       if (!AddFits(scratch_.histograms[i].Facts(), sums_[part.request()].histograms[i]))
         return absl::DataLossError("it has more values than any agent can measure");
     }

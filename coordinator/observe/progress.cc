@@ -8,56 +8,45 @@
 namespace tidemark {
 namespace {
 
-constexpr Nanos kRedrawInterval = 100 * kMillisecond;
 constexpr Nanos kPlainInterval = 10 * kSecond;
 constexpr char kClearLine[] = "\r\x1b[K";
 
 }  // namespace
 
-void Progress::BeginPoint(std::uint32_t index, std::uint32_t count, std::int64_t connections, double rate) {
-  index_ = index;
-  count_ = count;
-  connections_ = connections;
-  rate_ = rate;
-  counts_ = Counts();
+void Progress::BeginPoint(const PointBegin& point) {
+  point_ = point;
   begin_ = last_shown_ = MonotonicNow();
-  if (mode_ == Mode::kTerminal) Update(counts_);
+  so_far_ = PointSoFar();
+  if (mode_ == Mode::kTerminal) Update(so_far_);
 }
 
 std::string Progress::Line() const {
-  const std::string due = rate_ == 0 ? "" : absl::StrCat(FormatRate(rate_), ", ");
-  std::string line = absl::StrFormat("[%u/%u] %s%s connections: %s up, %s done", index_ + 1, count_, due,
-                                     FormatCount(static_cast<std::uint64_t>(connections_)),
-                                     FormatCount(static_cast<std::uint64_t>(counts_.up)), FormatCount(counts_.done));
-  if (counts_.running > 0) {
+  const std::string due = point_.rate == 0 ? "" : absl::StrCat(FormatRate(point_.rate), ", ");
+  std::string line = absl::StrFormat("[%u/%u] %s%s connections: %s up, %s done", point_.index + 1, point_.count, due,
+                                     FormatCount(static_cast<std::uint64_t>(point_.connections)),
+                                     FormatCount(static_cast<std::uint64_t>(so_far_.up)), FormatCount(so_far_.done));
+  if (so_far_.running > 0) {
     const double rate =
-        static_cast<double>(counts_.done - counts_.drained) * 1e9 / static_cast<double>(counts_.running);
+        static_cast<double>(so_far_.done - so_far_.drained) * 1e9 / static_cast<double>(so_far_.running);
     absl::StrAppendFormat(&line, ", %s/s",
                           rate < 10 ? FormatMeasuredRate(rate) : FormatCount(static_cast<std::uint64_t>(rate)));
   }
-  if (counts_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(counts_.p99) / 1e3));
-  if (counts_.errors) absl::StrAppendFormat(&line, ", %s errors", FormatCount(*counts_.errors));
-  if (counts_.left > 0) absl::StrAppendFormat(&line, ", waiting for the last %s", FormatCount(counts_.left));
+  if (so_far_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(so_far_.p99) / 1e3));
+  if (so_far_.errors) absl::StrAppendFormat(&line, ", %s errors", FormatCount(*so_far_.errors));
+  if (so_far_.left > 0) absl::StrAppendFormat(&line, ", waiting for the last %s", FormatCount(so_far_.left));
   absl::StrAppendFormat(&line, ", %.1fs", static_cast<double>(MonotonicNow() - begin_) / 1e9);
   return line;
 }
 
+// On a terminal each update is shown; the run makes no more than ten a second.
 bool Progress::IsDue() const {
   const Nanos now = MonotonicNow();
-  const bool is_early = now - begin_ <= kRedrawInterval;
-  switch (mode_) {
-    case Mode::kQuiet:
-      return false;
-    case Mode::kPlain:
-      return !is_early && now - last_shown_ >= kPlainInterval;
-    case Mode::kTerminal:
-      return is_early || now - last_shown_ >= kRedrawInterval;
-  }
-  return false;
+  if (mode_ == Mode::kPlain) return now - last_shown_ >= kPlainInterval;
+  return mode_ == Mode::kTerminal;
 }
 
-void Progress::Update(const Counts& counts) {
-  counts_ = counts;
+void Progress::Update(const PointSoFar& so_far) {
+  so_far_ = so_far;
   if (!IsDue()) return;
   last_shown_ = MonotonicNow();
   std::fprintf(stderr, mode_ == Mode::kTerminal ? "%s%s" : "%s%s\n", mode_ == Mode::kTerminal ? kClearLine : "",
@@ -65,15 +54,15 @@ void Progress::Update(const Counts& counts) {
   std::fflush(stderr);
 }
 
-void Progress::EndPoint(const Counts& counts) {
-  counts_ = counts;
+void Progress::EndPoint(const PointSoFar& so_far) {
+  so_far_ = so_far;
   if (mode_ == Mode::kTerminal) std::fputs(kClearLine, stderr);
   if (mode_ != Mode::kQuiet) std::fprintf(stderr, "%s\n", Line().c_str());
 }
 
-void Progress::Say(absl::string_view text) {
+void Progress::Say(const std::string& text) {
   if (mode_ == Mode::kTerminal) std::fputs(kClearLine, stderr);
-  std::fprintf(stderr, "tidemark: %.*s\n", static_cast<int>(text.size()), text.data());
+  std::fprintf(stderr, "tidemark: %s\n", text.c_str());
 }
 
 }  // namespace tidemark

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "common/clock.h"
 
@@ -77,6 +80,35 @@ class ClockDrift {
     Nanos round_trip = std::numeric_limits<Nanos>::max();
   };
   std::deque<Span> spans_;
+};
+
+// What pings and pongs tell of an agent's clock. A pong answers the ping of its id; those before it are not waited for.
+class AgentClock {
+ public:
+  // A burst begins, of which the offset will be.
+  void BeginBurst() { offset_ = ClockOffset(); }
+  void Ping(std::uint64_t id, Nanos now) {
+    pings_.emplace_back(id, now);
+    if (pings_.size() > kMaxPingsUnderWay) pings_.pop_front();
+  }
+  void Pong(std::uint64_t id, Nanos agent, Nanos received) {
+    while (!pings_.empty() && pings_.front().first < id) pings_.pop_front();
+    if (pings_.empty() || pings_.front().first != id) return;
+    offset_.Add(pings_.front().second, agent, received);
+    drift_.Add(pings_.front().second, agent, received);
+    pings_.pop_front();
+    last_pong_ = id;
+  }
+  std::uint64_t last_pong() const { return last_pong_; }
+  const ClockOffset& offset() const { return offset_; }
+  const ClockDrift& drift() const { return drift_; }
+
+ private:
+  static constexpr std::size_t kMaxPingsUnderWay = 64;
+  std::deque<std::pair<std::uint64_t, Nanos>> pings_;  // id and time of those under way
+  std::uint64_t last_pong_ = 0;
+  ClockOffset offset_;
+  ClockDrift drift_;
 };
 
 }  // namespace tidemark

@@ -20,6 +20,7 @@
 #include "common/plan/defaults.h"
 #include "common/plan/durations.h"
 #include "coordinator/run/agent_link.h"
+#include "coordinator/observe/progress.h"
 #include "coordinator/run/run.h"
 #include "protos/agent.grpc.pb.h"
 #include "protos/plan.pb.h"

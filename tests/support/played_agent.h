@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/control/protocol_version.h"
 #include "common/plan/defaults.h"
+#include "coordinator/observe/progress.h"
 #include "coordinator/run/agents.h"
 #include "coordinator/run/run.h"
 #include "protos/agent.grpc.pb.h"
