@@ -22,6 +22,7 @@
 #include "coordinator/report/model/latency.h"
 #include "coordinator/report/model/mix.h"
 #include "coordinator/report/model/over_time.h"
+#include "coordinator/report/model/rates.h"
 #include "coordinator/report/model/streams.h"
 #include "coordinator/report/model/sums.h"
 #include "protos/plan.pb.h"
@@ -29,58 +30,9 @@
 namespace tidemark {
 namespace {
 
-// Connection time that there was of that which was asked for. Nothing of none.
-std::optional<double> AvailabilityPercent(const Counters& counters) {
-  if (counters.asked_ns == 0) return std::nullopt;
-  return 100 * static_cast<double>(counters.up_ns) / static_cast<double>(counters.asked_ns);
-}
-
-// The requests that ended: of what waited or was in flight when no more was heard it is not known, and a redirect that
-// the point's end, or our own ceiling until then, kept from being followed has no end of the target's.
-std::uint64_t Known(const Sums& sums) {
-  const Counters& counters = sums.counters;
-  const std::uint64_t open = sums.pending.waiting + sums.pending.in_flight;
-  const std::uint64_t ended = counters.planned - std::min(counters.planned, open);
-  return ended - std::min(ended - std::min(ended, counters.success), counters.redirects_ended);
-}
-
-// The share of requests that did not succeed; of streams, of connection time. Nothing of none.
-std::optional<double> ErrorRatePercent(const Measured& measured, const Sums& sums) {
-  const Counters& counters = sums.counters;
-  if (measured.Has(Need::kListening)) {
-    const auto availability = AvailabilityPercent(counters);
-    return availability ? std::optional(100 - *availability) : std::nullopt;
-  }
-  const std::uint64_t known = Known(sums);
-  if (known == 0) return std::nullopt;
-  return 100.0 * static_cast<double>(known - counters.success) / static_cast<double>(known);
-}
-
-// What is of the seconds, per second, or a share of the time. Nothing of no time.
-void FillRates(const Sums& sums, proto::Point* out) {
-  if (sums.duration_s <= 0) return;
-  const Counters& counters = sums.counters;
-  const auto per_s = [&sums](std::uint64_t count) { return static_cast<double>(count) / sums.duration_s; };
-  out->set_duration_s(sums.duration_s);
-  out->set_requests_per_s(per_s(counters.Complete() - counters.drained));
-  out->set_success_per_s(per_s(counters.success - counters.drained_success));
-  out->set_messages_per_s(per_s(counters.messages - counters.early_messages - counters.drained_messages));
-  out->set_received_bytes_per_s(per_s(counters.bytes_received - counters.drained_bytes));
-  out->set_generator_cpu_percent(static_cast<double>(counters.cpu_ns) / 1e7 / sums.duration_s);
-  out->set_generator_wait_percent(static_cast<double>(counters.run_delay_ns) / 1e7 / sums.duration_s);
-  out->set_dead_seconds(sums.dead_seconds);
-  out->set_generator_seconds(sums.generator_seconds);
-}
-
 void FillPoint(const Measured& measured, const Sums& sums, proto::Point* out) {
   const Counters& counters = sums.counters;
-  out->set_total_requests(counters.planned);
-  out->set_successful_requests(counters.success);
-  out->set_failed_requests(Known(sums) - counters.success);
-  if (const auto rate = ErrorRatePercent(measured, sums)) out->set_error_rate_percent(*rate);
-  const auto availability = AvailabilityPercent(counters);
-  if (availability && measured.Has("Point.availability_percent")) out->set_availability_percent(*availability);
-  FillRates(sums, out);
+  FillRates(measured, sums, out);
   FillLatencies(sums, out);
   if (counters.schedule_hash != 0) out->set_schedule_hash(absl::StrFormat("%016x", counters.schedule_hash));
   FillAccounts(sums, out);
@@ -94,29 +46,6 @@ void FillCurve(const Sums& sums, Metric headline, proto::Point* out) {
   const Metric bounds = kMetricRows[static_cast<std::size_t>(headline)].bounded_by;
   proto::Curve curve = CurveOf(sums[headline], bounds == Metric::kCount ? nullptr : &sums[bounds]);
   if (curve.has_beyond()) *out->mutable_curve() = std::move(curve);
-}
-
-// Of each second of the point; what was drained afterwards is in no second.
-void FillSeries(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds,
-                proto::Point* out) {
-  for (const WindowSum& window : point.merger->windows()) {
-    if (static_cast<Nanos>(window.second) * kSecond >= DurationOf(plan, point)) break;
-    proto::Window* row = out->add_series();
-    row->set_second(window.second);
-    row->set_requests(window.requests);
-    row->set_success(window.success);
-    row->set_errors(window.errors);
-    row->set_messages(window.messages);
-    if (!window.latency_v2.empty()) {  // else nothing succeeded in it
-      row->set_mean_us(window.mean_us);
-      row->set_p50_us(window.p50_us);
-      row->set_p99_us(window.p99_us);
-      row->set_max_us(window.max_us);
-    }
-    if (window.availability >= 0 && !plan.sweep().new_connection())
-      row->set_availability_percent(100 * window.availability);
-    row->set_is_dead(window.second < seconds.size() && seconds[window.second] == Second::kDead);
-  }
 }
 
 }  // namespace

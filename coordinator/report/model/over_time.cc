@@ -115,6 +115,28 @@ std::uint32_t WholeSeconds(const proto::Plan& plan, const PointResult& point) {
 
 }  // namespace
 
+void FillSeries(const proto::Plan& plan, const PointResult& point, const std::vector<Second>& seconds,
+                proto::Point* out) {
+  for (const WindowSum& window : point.merger->windows()) {
+    if (static_cast<Nanos>(window.second) * kSecond >= DurationOf(plan, point)) break;
+    proto::Window* row = out->add_series();
+    row->set_second(window.second);
+    row->set_requests(window.requests);
+    row->set_success(window.success);
+    row->set_errors(window.errors);
+    row->set_messages(window.messages);
+    if (!window.latency_v2.empty()) {  // else nothing succeeded in it
+      row->set_mean_us(window.mean_us);
+      row->set_p50_us(window.p50_us);
+      row->set_p99_us(window.p99_us);
+      row->set_max_us(window.max_us);
+    }
+    if (window.availability >= 0 && !plan.sweep().new_connection())
+      row->set_availability_percent(100 * window.availability);
+    row->set_is_dead(window.second < seconds.size() && seconds[window.second] == Second::kDead);
+  }
+}
+
 void FillOverTime(const proto::Plan& plan, const PointResult& point, proto::Point* out) {
   const std::uint32_t seconds = WholeSeconds(plan, point);
   if (seconds == 0 || point.merger->windows().empty()) return;

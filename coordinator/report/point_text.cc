@@ -1,0 +1,112 @@
+#include "coordinator/report/point_text.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "common/plan/sweep.h"
+#include "common/units.h"
+#include "coordinator/report/mix_text.h"
+#include "coordinator/report/phrases.h"
+#include "coordinator/report/stream_text.h"
+#include "coordinator/verdict/split.h"
+
+namespace tidemark {
+namespace {
+
+// Never rounded up to 100 %.
+std::string Percent(double percent) { return absl::StrFormat("%.2f %%", std::min(percent, 99.99)); }
+
+// "p50 1.20ms +-1.3 %": how sure the quantiles of a point are.
+void AppendIntervals(const proto::Latency& l, const std::string& who, std::string* out) {
+  std::vector<std::string> parts;
+  for (const proto::Interval& interval : l.intervals()) {
+    const double centre = (interval.low_us() + interval.high_us()) / 2;
+    const bool is_wide = interval.low_us() == 0;  // cut off there
+    std::string name = interval.name().substr(0, interval.name().rfind('_'));
+    std::replace(name.begin(), name.end(), '_', '.');
+    parts.push_back(is_wide ? absl::StrCat(name, " more than +-100 %")
+                            : absl::StrFormat("%s +-%.1f %%", name, (interval.high_us() - centre) / centre * 100));
+  }
+  if (!parts.empty())
+    absl::StrAppend(out, "  Interval : ", who, absl::StrJoin(parts, ", "), " (95 %, from 20 spans of time)\n");
+}
+
+// How long the target served nobody, and how much of the connection time that was asked for there was, if not all.
+void AppendService(const proto::Point& point, const std::string& who, const std::string& red, const std::string& reset,
+                   std::string* out) {
+  const bool has_missing = point.has_availability_percent() && point.availability_percent() < 100;
+  if (point.dead_seconds() > 0 || has_missing) {
+    absl::StrAppend(out, "  Service  : ", who);
+    if (point.dead_seconds() > 0)
+      absl::StrAppend(out, red, "DEAD for ", point.dead_seconds(), point.dead_seconds() == 1 ? " second" : " seconds",
+                      reset, has_missing ? ", " : "");
+    if (has_missing)
+      absl::StrAppend(out, "connections up for ", Percent(point.availability_percent()), " of the time asked for");
+    absl::StrAppend(out, "\n");
+  }
+  if (point.generator_seconds() > 0)
+    absl::StrAppend(out, "  Remark   : ", who, "nothing can be said of ", point.generator_seconds(),
+                    point.generator_seconds() == 1 ? " second" : " seconds", ": the generator itself stood still\n");
+  // Each connection of a closed loop drains one at most; more than a hundredth of all says something of the target.
+  if (point.accounting().drained() * 100 > point.total_requests())
+    absl::StrAppend(out, "  Drained  : ", who, FormatCount(point.accounting().drained()),
+                    " responses came after the end: they are in the latencies and totals, and in no rate\n");
+}
+
+// "p99 39.6ms: 0.1ms ours, 0.4ms network, 39.1ms target": where the time of the median and of the tail went.
+void AppendSplits(const proto::Point& point, const std::string& who, bool is_open, std::string* out) {
+  std::vector<std::string> parts;
+  for (const proto::Split& split : point.splits()) {
+    if (split.name() != "mean_us" && split.name() != "p50_us" && split.name() != "p99_us") continue;
+    parts.push_back(absl::StrCat(ShownName(split.name()), " ", FormatLatency(split.whole_us()), ": ",
+                                 FormatLatency(split.ours_us()), " ours, ", FormatLatency(split.network_us()),
+                                 " network, ", FormatLatency(split.target_us()), " target"));
+  }
+  if (!parts.empty())
+    absl::StrAppend(out, "  Split    : ", who, is_open ? "of the service time: " : "", absl::StrJoin(parts, "; "),
+                    "\n");
+}
+
+}  // namespace
+
+void AppendPointLines(const proto::Plan& plan, const proto::Point& point, const std::string& who,
+                      const TextOptions& options, std::string* out) {
+  const std::string red = options.has_color ? "\x1b[31m" : "";
+  const std::string reset = options.has_color ? "\x1b[0m" : "";
+  const bool is_open = IsOpenLoop(plan.sweep());
+  const bool is_listening = plan.web_socket().has_listen();
+  const bool is_counted = plan.sweep().requests() != 0 || plan.sweep().requests_per_connection() != 0;
+  if (!point.verdict_reason().empty())
+    absl::StrAppend(out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
+  for (const std::string& note : point.verdict_notes()) absl::StrAppend(out, "  Remark   : ", who, note, "\n");
+  AppendService(point, who, red, reset, out);
+  if (point.status() == "PARTIAL" && point.has_coverage_percent())
+    absl::StrAppendFormat(out, "  Coverage : %s%.1f %% of the planned %s\n", who, point.coverage_percent(),
+                          is_counted ? "requests" : "connection time");
+  AppendSplits(point, who, is_open, out);
+  if (point.app_to_wire().count() != 0 && point.wire().count() != 0) {
+    absl::StrAppendFormat(out,
+                          "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n",
+                          who, FormatCount(point.wire().count()), Quantile(point.app_to_wire(), "p50_us"),
+                          Quantile(point.wire(), "p50_us"), Quantile(point.wire_to_app(), "p50_us"));
+  }
+  AppendMix(point, who, is_open, out);
+  AppendStreams(point, who, out);
+  for (const proto::Expected& expected : point.expected()) {
+    // What a latency is of is said where it need not be what comes to mind.
+    const std::string of = is_listening && !expected.of().empty() ? absl::StrCat(" of ", expected.of()) : "";
+    absl::StrAppend(out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(), of,
+                    expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,
+                    expected.is_met_on_wire() ? ", but not clearly: on the wire it is met"
+                    : expected.is_clear()     ? ""
+                                              : ", but not clearly: the limit is within its interval",
+                    "\n");
+  }
+  const proto::Latency& heard = point.has_staleness() ? point.staleness() : point.interval();
+  AppendIntervals(is_listening ? heard : is_open ? point.response() : point.latency(), who, out);
+}
+
+}  // namespace tidemark
