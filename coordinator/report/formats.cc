@@ -6,6 +6,8 @@
 #include "coordinator/report/csv.h"
 #include "coordinator/report/hdr.h"
 #include "coordinator/report/json.h"
+#include "coordinator/report/markdown.h"
+#include "coordinator/report/tables.h"
 
 namespace tidemark {
 namespace {
@@ -31,6 +33,18 @@ constexpr FormatRow kFormats[] = {
            return texts;
          },
      .is_per_point = true},
+    {.name = "points",
+     .what = "for notebooks: CSV with a row for each point, see docs/notebook.md",
+     .render = [](const RunResult& result,
+                  const proto::Report& report) { return std::vector{ToPointsCsv(result, report)}; }},
+    {.name = "series",
+     .what = "for notebooks: CSV with a row for each second of each point, and for rows of each agent",
+     .render = [](const RunResult& result,
+                  const proto::Report& report) { return std::vector{ToSeriesCsv(result, report)}; }},
+    {.name = "markdown",
+     .what = "a summary for a CI job or a comment",
+     .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToMarkdown(report)}; },
+     .is_last = true},
 };
 
 }  // namespace
