@@ -17,6 +17,7 @@ constexpr Nanos kContinueWait = kSecond;
 
 void HttpConnection::OnReached() {
   served_ = 0;
+  parser_.Rest(&load().known_header);
   BecomeUp();
   if (TakeUp()) Send();
 }
@@ -30,14 +31,14 @@ void HttpConnection::OnEvents(std::uint32_t events) {
     if ((events & kEndOfStream) != 0 && state_ == State::kIdle) OnIdleReadable();
     return;
   }
+  if (state_ == State::kReceiving) [[likely]]
+    return OnReadable();
   switch (state_) {
     case State::kSending:
       // An answer, or a reset, may come before the request is out.
       if ((events & EPOLLIN) != 0) OnReadable();
       if (state_ == State::kSending && (events & EPOLLOUT) != 0) ContinueSending();
       return;
-    case State::kReceiving:
-      return OnReadable();
     case State::kIdle:
       return OnIdleReadable();
     default:
@@ -211,6 +212,7 @@ void HttpConnection::CompleteResponse(Nanos done) {
   LeaveSlot();
   if (path_.IsWanted()) [[unlikely]]
     path_.Record(&loop(), &transport_, is_success);
+  parser_.Rest(&load.known_header);
   const bool is_reusable = parser_.keep_alive() && state_ == State::kReceiving && transport_.fd() >= 0;
   if (is_reusable && load.is_plain_reuse) [[likely]] {
     state_ = State::kIdle;
@@ -273,6 +275,7 @@ void HttpConnection::FailRequest(int error) {
   load().book.Fail(SlotInHand(), outcome, now);
   LeaveSlot();
   hop_.reset();
+  parser_.Rest(&load().known_header);
   Close();
   Rest(now);
 }
@@ -384,6 +387,7 @@ void HttpConnection::Follow(Direction direction, Nanos done) {
   path_.Drop(&l);  // they are of one request, and the slot's time is of several
   TimeoutWheel::Clear(this);
   Prove();
+  parser_.Rest(&load().known_header);
   const bool is_last = IsLastRequest();
   if (is_last || !parser_.keep_alive() || state_ != State::kReceiving || transport_.fd() < 0) {
     CloseForSuccessor();

@@ -1,5 +1,5 @@
-// Reads straight down: Open -> Connect -> OnConnected -> BeginTunnel -> OnRouteOpen -> OnHandshake -> OnReached, which is
-// the protocol's; then how an attempt fails, and how a connection is held and closed.
+// Reads straight down: Open -> Connect -> OnConnected -> BeginTunnel -> OnRouteOpen -> OnHandshake -> OnReached, which
+// is the protocol's; then how an attempt fails, and how a connection is held and closed.
 #include "agent/exchange/lifecycle.h"
 
 #include <algorithm>
@@ -151,8 +151,7 @@ void Lifecycle::OnOpeningEvents() {
 bool Lifecycle::IsToBeRead(std::uint32_t events) {
   if ((events & EPOLLERR) == 0 || !load_->has_stamps || transport_.fd() < 0) return true;
   // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
-  Nanos unwanted = 0;
-  const bool is_stamp = transport_.TakeSendStamp(path_.sent(), path_.IsWanted() ? path_.to_wire_into() : &unwanted);
+  const bool is_stamp = path_.TakeSendStamp(&transport_);
   return !is_stamp || (events & kEndOfStream) != 0;
 }
 

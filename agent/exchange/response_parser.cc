@@ -35,42 +35,46 @@ void ResponseParser::Start(bool is_head) {
   is_head_ = is_head;
   is_untouched_ = true;
   is_known_ = false;
-  judge_.reset();
+}
+
+void ResponseParser::GiveBack(KnownHeader* known) {
+  unknown_->judge.reset();
+  known->spare.push_back(std::move(unknown_));
 }
 
 void ResponseParser::StartJudge(const ResponseLimits& limits, const KnownHeader& known) {
-  judge_.emplace(known);
-  is_watching_ = false;
-  judge_->eager(true);
-  judge_->skip(is_head_);
-  judge_->header_limit(ResponseLimits::kMaxHeaderBytes);
-  judge_->body_limit(limits.max_body_bytes);
+  unknown_->judge.emplace(known.first_answers, known.is_followed);
+  unknown_->is_watching = false;
+  judge().eager(true);
+  judge().skip(is_head_);
+  judge().header_limit(ResponseLimits::kMaxHeaderBytes);
+  judge().body_limit(limits.max_body_bytes);
 }
 
 ResponseParser::Result ResponseParser::Complete(std::size_t consumed) {
-  status_ = judge_->status;
+  status_ = judge().status;
   // RFC 9112 section 6.1: HTTP/1.0 knows no chunks.
-  const bool is_framing_faulty = judge_->is_http_1_0 && judge_->chunked();
-  keep_alive_ = judge_->keep_alive() && status_ != 101 && !is_framing_faulty;
-  if (judge_->is_followed) return {.progress = Progress::kMayLead, .consumed = consumed};
+  const bool is_framing_faulty = judge().is_http_1_0 && judge().chunked();
+  keep_alive_ = judge().keep_alive() && status_ != 101 && !is_framing_faulty;
+  if (judge().is_followed) return {.progress = Progress::kMayLead, .consumed = consumed};
   KeepPart();
   return {.progress = Progress::kComplete, .consumed = consumed};
 }
 
 bool ResponseParser::KeepPart() {
-  if (!judge_ || judge_->excerpt == nullptr || !judge_->is_header_done()) return false;
-  judge_->answers->Keep(judge_->status, *judge_->excerpt);
+  if (!IsParsed() || judge().excerpt == nullptr || !judge().is_header_done()) return false;
+  judge().answers->Keep(judge().status, *judge().excerpt);
   return true;
 }
 
 std::size_t ResponseParser::Put(absl::string_view bytes, boost::beast::error_code* error) {
-  return judge_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), *error);
+  return judge().put(boost::asio::const_buffer(bytes.data(), bytes.size()), *error);
 }
 
 // Of a header that is whole but odd. REQUIRES: it begins `bytes`.
 std::size_t ResponseParser::PutOdd(absl::string_view bytes, boost::beast::error_code* error) {
-  Put(watch_.Plain(bytes), error);
-  return watch_.size();
+  Put(unknown_->watch.Plain(bytes), error);
+  return unknown_->watch.size();
 }
 
 ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const ResponseLimits& limits, KnownHeader* known) {
@@ -94,62 +98,68 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
 
   const bool is_whole = is_untouched_;  // all of the response came in this call
   is_untouched_ = false;
-  if (!judge_) {
+  if (unknown_ == nullptr) {
+    if (known->spare.empty()) known->spare.push_back(std::make_unique<UnknownResponse>());
+    unknown_ = std::move(known->spare.back());
+    known->spare.pop_back();
+  }
+  UnknownResponse& u = *unknown_;
+  if (is_whole || !u.judge) {
     StartJudge(limits, *known);
-    interim_bytes_ = 0;
+    u.interim_bytes = 0;
   }
   std::size_t used = 0;
   std::size_t start = 0;
   while (used < bytes.size()) {
     const absl::string_view rest = bytes.substr(used);
-    if (rest.size() < kMinChunkedRest && !is_watching_ && IsBeforeChunk()) {
-      watch_.BeginChunk(!judge_->had_chunk);
-      is_watching_ = true;
+    if (rest.size() < kMinChunkedRest && !u.is_watching && u.IsBeforeChunk()) {
+      u.watch.BeginChunk(!u.judge->had_chunk);
+      u.is_watching = true;
     }
-    if (is_watching_) {
-      const HeaderWatch::Verdict verdict = watch_.Look(rest);
+    if (u.is_watching) {
+      const HeaderWatch::Verdict verdict = u.watch.Look(rest);
       if (verdict == HeaderWatch::Verdict::kBad) return Fail(EBADMSG);
       if (verdict == HeaderWatch::Verdict::kMayGoOn)
         return rest.size() >= ResponseLimits::kMaxHeaderBytes ? Fail(EMSGSIZE) : Result{.consumed = used};
     }
-    const bool was_watched = std::exchange(is_watching_, false);
+    const bool was_watched = std::exchange(u.is_watching, false);
     boost::beast::error_code ec;
-    const std::size_t taken = was_watched && watch_.IsOdd() ? PutOdd(rest, &ec) : Put(rest, &ec);
+    const std::size_t taken = was_watched && u.watch.IsOdd() ? PutOdd(rest, &ec) : Put(rest, &ec);
     used += taken;
-    if (ec && !judge_->is_header_done()) {
+    if (ec && !u.judge->is_header_done()) {
       // Not all of the header has come, or it is none, or an odd one.
       if (was_watched) return Fail(ErrorOf(ec));
-      watch_.BeginResponse();
-      const HeaderWatch::Verdict verdict = watch_.Look(bytes.substr(start));
-      const bool is_refused = ec != http::error::need_more && !watch_.IsOdd();
+      u.watch.BeginResponse();
+      const HeaderWatch::Verdict verdict = u.watch.Look(bytes.substr(start));
+      const bool is_refused = ec != http::error::need_more && !u.watch.IsOdd();
       if (is_refused || verdict == HeaderWatch::Verdict::kBad) return Fail(ErrorOf(ec));
       StartJudge(limits, *known);
-      is_watching_ = true;
+      u.is_watching = true;
       used = start;
       continue;
     }
     if (ec == http::error::need_more && (!was_watched || taken > 0)) {
-      watch_.BeginChunk(!judge_->had_chunk);
-      is_watching_ = true;
+      u.watch.BeginChunk(!u.judge->had_chunk);
+      u.is_watching = true;
       continue;
     }
     if (ec) return Fail(ErrorOf(ec));
-    if (judge_->is_done()) {
-      if (!IsInterim(judge_->status)) {
+    if (u.judge->is_done()) {
+      if (!IsInterim(u.judge->status)) {
         const Result result = Complete(used);
-        const std::size_t header_bytes = used - start - judge_->body_bytes;
-        const bool leads = judge_->is_followed && IsRedirect(status_);
-        if (is_whole && start == 0 && keep_alive_ && !judge_->chunked() && header_bytes <= kMaxKnownBytes && !leads) {
+        const std::size_t header_bytes = used - start - u.judge->body_bytes;
+        const bool leads = u.judge->is_followed && IsRedirect(status_);
+        if (is_whole && start == 0 && keep_alive_ && !u.judge->chunked() && header_bytes <= kMaxKnownBytes && !leads) {
           known->block.assign(bytes.data(), header_bytes);
-          known->body_bytes = judge_->body_bytes;
+          known->body_bytes = u.judge->body_bytes;
           known->status = status_;
           known->is_head = is_head_;
         }
         return result;
       }
-      has_continue_ |= judge_->status == 100;
-      interim_bytes_ += used - start;
-      if (interim_bytes_ > ResponseLimits::kMaxHeaderBytes) return Fail(EMSGSIZE);
+      has_continue_ |= u.judge->status == 100;
+      u.interim_bytes += used - start;
+      if (u.interim_bytes > ResponseLimits::kMaxHeaderBytes) return Fail(EMSGSIZE);
       start = used;
       StartJudge(limits, *known);
       continue;
@@ -160,12 +170,12 @@ ResponseParser::Result ResponseParser::Feed(absl::string_view bytes, const Respo
 }
 
 ResponseParser::Result ResponseParser::FeedEnd() {
-  if (is_known_ || !judge_ || !judge_->got_some()) return Fail(0);
+  if (!IsParsed() || !judge().got_some()) return Fail(0);
   boost::beast::error_code ec;
-  judge_->put_eof(ec);
+  judge().put_eof(ec);
   if (ec == http::error::partial_message || ec == http::error::end_of_stream) return Fail(0);
   if (ec) return Fail(ErrorOf(ec));
-  if (!judge_->is_done() || IsInterim(judge_->status)) return Fail(0);
+  if (!judge().is_done() || IsInterim(judge().status)) return Fail(0);
   const Result result = Complete(0);
   keep_alive_ = false;
   return result;

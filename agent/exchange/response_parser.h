@@ -8,23 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "agent/exchange/first_answers.h"
 #include "agent/wire/header_watch.h"
 
 namespace tidemark {
-
-// The header block of the last complete response, and what Beast's parser made of it. A response whose header block
-// is byte for byte the same has the same framing, so it need not be parsed again. Owned by a worker.
-struct KnownHeader {
-  std::string block = {};  // empty: none known
-  std::uint64_t body_bytes = 0;
-  int status = 0;
-  bool is_head = false;
-  FirstAnswers* first_answers = nullptr;  // gets what a parsed response says; null: nobody wants it
-  bool is_followed = false;               // redirects are: they never become known, and where they lead is kept
-};
 
 // Limits on what a target may send.
 struct ResponseLimits {
@@ -35,8 +25,9 @@ struct ResponseLimits {
 // Keeps the status line's code and counts body bytes; every other event is dropped, but of a response that is wanted.
 class ResponseJudge : public boost::beast::http::basic_parser<false> {
  public:
-  explicit ResponseJudge(const KnownHeader& known)
-      : answers(known.first_answers), is_followed(known.is_followed), wants_fields_(known.is_followed) {}
+  // `first_answers` gets what the response says; null: nobody wants it. `follows`: redirects are followed.
+  ResponseJudge(FirstAnswers* first_answers, bool follows)
+      : answers(first_answers), is_followed(follows), wants_fields_(follows) {}
 
   FirstAnswers* const answers;
   const bool is_followed;
@@ -102,10 +93,33 @@ class ResponseJudge : public boost::beast::http::basic_parser<false> {
   bool has_coding_ = false;  // a Transfer-Encoding
 };
 
+// A response that is being parsed, since its header is not the known one.
+struct UnknownResponse {
+  std::optional<ResponseJudge> judge;
+  HeaderWatch watch;              // of what the judge has not taken
+  std::size_t interim_bytes = 0;  // of all interim responses before it
+  bool is_watching = false;
+
+  // Whether a chunk's header comes next, or what lies behind the last chunk.
+  bool IsBeforeChunk() const { return judge->is_header_done() && judge->chunked() && judge->chunk_left == 0; }
+};
+
+// The header block of the last complete response, and what Beast's parser made of it. A response whose header block
+// is byte for byte the same has the same framing, so it need not be parsed again. Owned by a worker.
+struct KnownHeader {
+  std::string block = {};  // empty: none known
+  std::uint64_t body_bytes = 0;
+  int status = 0;
+  bool is_head = false;
+  FirstAnswers* first_answers = nullptr;  // gets what a parsed response says; null: nobody wants it
+  bool is_followed = false;               // redirects are: they never become known, and where they lead is kept
+  std::vector<std::unique_ptr<UnknownResponse>> spare = {};  // for those that are to be parsed
+};
+
 // Parses one response after another on one connection; Boost.Beast's basic_parser is the judge of what is HTTP.
 // Interim (1xx) responses are skipped, except 101, which is final; all of them together may be as long as one header.
 // What can never become a response is malformed at once, however it is cut. See HeaderWatch.
-// Use: Start, then Feed until it says kComplete or kFailed, or FeedEnd when the peer closes.
+// Use: Start, then Feed until it says kComplete or kFailed, or FeedEnd when the peer closes; Rest, once all is asked.
 class ResponseParser {
  public:
   // kMayLead: complete, and of a request that follows redirects. What the response says is not kept yet: KeepPart does
@@ -121,7 +135,16 @@ class ResponseParser {
   void Start(bool is_head);
 
   // The response to come is parsed though its header be known. Between Start and Feed.
-  void ParseAnyway() { is_untouched_ = false; }
+  void ParseAnyway() {
+    is_untouched_ = false;
+    if (unknown_ != nullptr) unknown_->judge.reset();
+  }
+
+  // No response is awaited: what it was parsed with goes back to `known`, so that idle connections hold none of it.
+  void Rest(KnownHeader* known) {
+    if (unknown_ != nullptr) [[unlikely]]
+      GiveBack(known);
+  }
 
   // `known` may be used and renewed; it must be the same object for all responses to one request template.
   Result Feed(absl::string_view bytes, const ResponseLimits& limits, KnownHeader* known);
@@ -132,7 +155,7 @@ class ResponseParser {
   // Keeps what has come of a response that is wanted, though more of it may follow. False if nothing can be kept yet.
   bool KeepPart();
   // Whether more of the response would add to what is kept.
-  bool WantsMore() const { return judge_ && judge_->excerpt != nullptr && !judge_->excerpt->IsFull(); }
+  bool WantsMore() const { return IsParsed() && judge().excerpt != nullptr && !judge().excerpt->IsFull(); }
 
   // Whether 100 Continue has come since ForgetContinue.
   bool HasContinue() const { return has_continue_; }
@@ -141,29 +164,29 @@ class ResponseParser {
   // Of the complete response.
   int status() const { return status_; }
   bool keep_alive() const { return keep_alive_; }
-  // ... the field Location, if it stands there once. Of kMayLead alone; valid until the next Start.
-  absl::string_view location() const { return judge_->locations == 1 ? judge_->location : absl::string_view(); }
+  // ... the field Location, if it stands there once. Of kMayLead alone; valid until the next Start, or Rest.
+  absl::string_view location() const { return judge().locations == 1 ? judge().location : absl::string_view(); }
 
  private:
+  // Some of the response has come, and its header was not known.
+  bool IsParsed() const { return !is_untouched_ && !is_known_ && unknown_ != nullptr && unknown_->judge.has_value(); }
+  ResponseJudge& judge() { return *unknown_->judge; }
+  const ResponseJudge& judge() const { return *unknown_->judge; }
   void StartJudge(const ResponseLimits& limits, const KnownHeader& known);
-  // Whether a chunk's header comes next, or what lies behind the last chunk.
-  bool IsBeforeChunk() const { return judge_->is_header_done() && judge_->chunked() && judge_->chunk_left == 0; }
+  void GiveBack(KnownHeader* known);
   std::size_t Put(absl::string_view bytes, boost::beast::error_code* error);
   std::size_t PutOdd(absl::string_view bytes, boost::beast::error_code* error);
   Result Complete(std::size_t consumed);
   static Result Fail(int error) { return {.progress = Progress::kFailed, .error = error}; }
 
-  std::optional<ResponseJudge> judge_;
-  std::uint64_t body_left_ = 0;  // of a response whose header was known
-  HeaderWatch watch_;            // of what the judge has not taken
-  std::size_t interim_bytes_ = 0;
+  std::unique_ptr<UnknownResponse> unknown_;  // from the first response that is parsed, until Rest
+  std::uint64_t body_left_ = 0;               // of a response whose header was known
   int status_ = 0;
-  bool is_known_ = false;  // the header was known: body_left_ counts, the judge sleeps
+  bool is_known_ = false;  // the header was known: body_left_ counts
   bool is_head_ = false;
   bool keep_alive_ = false;
   bool is_untouched_ = true;
   bool has_continue_ = false;
-  bool is_watching_ = false;  // while there is a judge
 };
 
 }  // namespace tidemark

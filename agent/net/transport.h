@@ -20,7 +20,7 @@ namespace tidemark {
 // What an operation did. `error` is an errno value; EPROTO stands for an alert of the peer's, EBADMSG for what is
 // no TLS.
 struct IoResult {
-  // kHeldBack: nothing was tried, see Connection::MaySend
+  // kHeldBack: nothing was tried, see Lifecycle::MaySend
   enum class Kind : unsigned char { kDone, kWantRead, kWantWrite, kClosed, kFailed, kHeldBack };
   Kind kind = Kind::kDone;
   int error = 0;

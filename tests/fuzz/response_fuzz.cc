@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   Feed(text, piece, is_head, &known);
   KnownHeader none;
   const Verdict parsed = Feed(text, text.size() + 1, is_head, &none);
-  KnownHeader same = none;
+  KnownHeader same{.block = none.block, .body_bytes = none.body_bytes, .status = none.status, .is_head = none.is_head};
   const Verdict repeated = Feed(text, text.size() + 1, is_head, &same);
   CHECK(parsed.result.progress == repeated.result.progress);
   if (parsed.result.progress == ResponseParser::Progress::kComplete) {
