@@ -82,6 +82,35 @@ TEST(OverTimeTest, ABucketIsFourToAnOctave) {
   EXPECT_GE(report.points(0).latency().max_us(), most / std::exp2(0.25));
 }
 
+// Two messages of one read have no time between them.
+TEST(OverTimeTest, NoTimeAtAllAndTheLongestHaveBucketsToo) {
+  proto::Plan plan;
+  plan.set_target("ws://127.0.0.1:9/");
+  plan.mutable_sweep()->add_connections(1);
+  plan.mutable_sweep()->mutable_duration()->set_seconds(1);
+  plan.mutable_web_socket()->mutable_listen();
+  ApplyDefaults(&plan);
+  PointResult point;
+  point.is_started = true;
+  point.merger = MakeMerger(plan, 1);
+  ShardSender sender(proto::ShardKey(), 1);
+  WorkerReport report{.kind = WorkerReport::Kind::kWindow, .is_final = true, .length = kSecond};
+  report.recorder = std::make_unique<Recorder>();
+  for (const Nanos interval : {Nanos{0}, Nanos{999}, 1'001 * kMicrosecond / 1'000, 2 * 3'600 * kSecond})
+    (*report.recorder)[Metric::kInterval].Record(interval);
+  for (const proto::Shard& shard : sender.Add(report)) ASSERT_TRUE(point.merger->Apply(shard).ok());
+  ASSERT_TRUE(point.merger->Finish().ok());
+  proto::Point out;
+  FillOverTime(plan, point, &out);
+  ASSERT_EQ(out.heat().rows_size(), 1);
+  const proto::HeatRow& row = out.heat().rows(0);
+  EXPECT_EQ(row.first(), -1);
+  EXPECT_EQ(row.counts(0), 2u);
+  EXPECT_EQ(row.counts(1), 1u);
+  EXPECT_EQ(row.counts(row.counts_size() - 1), 1u);
+  EXPECT_LE(row.counts_size(), 130);
+}
+
 TEST(OverTimeTest, EachAgentsRowsAddUpToThePoint) {
   const proto::Plan plan = ClosedPlan(60);
   const proto::Report report = Summarise(MakeRun(plan, 3, 62, 20), plan);

@@ -70,9 +70,10 @@ void Row::SetQuantiles(const Histogram& latency) {
   p99_9_us = quantile(999, 1'000);
 }
 
-// Four to an octave, from 1 us on.
+// Four to an octave, from 1 us on; what is less is in bucket -1, so that a row is no longer than 130 of them.
 std::int32_t BucketOf(std::uint32_t slot) {
-  return static_cast<std::int32_t>(std::floor(4 * std::log2(Micros(HistogramLayout::HighestOf(slot)))));
+  const Nanos highest = HistogramLayout::HighestOf(slot);
+  return highest < kMicrosecond ? -1 : static_cast<std::int32_t>(std::floor(4 * std::log2(Micros(highest))));
 }
 
 void FillHeatRow(const Histogram& latency, proto::HeatRow* out) {
