@@ -117,11 +117,23 @@ std::string FormatDuration(Nanos value) {
   return absl::StrCat(value, "ns");
 }
 
+std::string Rounded(double value, int decimals) {
+  const double scale = std::pow(10, decimals);
+  const double scaled = value * scale;
+  // printf's rounding takes a tie to the even digit; one that is exact in binary goes up here.
+  const bool is_tie = std::fma(value, scale, -scaled) == 0 && scaled - std::floor(scaled) == 0.5;
+  return absl::StrFormat("%.*f", decimals, is_tie ? (scaled + 0.5) / scale : value);
+}
+
+std::string ThreeDigits(double value) {
+  // Judged by what it is rounded to, so that 9.996 is "10.0".
+  return Rounded(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
+}
+
 std::string FormatLatency(double micros) {
-  const auto digits = [](double value) { return value < 10 ? 2 : value < 100 ? 1 : 0; };
-  if (micros < 999.5) return absl::StrFormat("%.*fus", micros < 10 ? 1 : 0, micros);
-  if (micros < 999'500) return absl::StrFormat("%.*fms", digits(micros / 1e3), micros / 1e3);
-  return absl::StrFormat("%.*fs", digits(micros / 1e6), micros / 1e6);
+  if (micros < 999.5) return absl::StrCat(Rounded(micros, micros < 9.95 ? 1 : 0), "us");
+  if (micros < 999'500) return absl::StrCat(ThreeDigits(micros / 1e3), "ms");
+  return absl::StrCat(ThreeDigits(micros / 1e6), "s");
 }
 
 namespace {

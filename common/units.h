@@ -32,6 +32,13 @@ absl::StatusOr<double> ParsePercent(absl::string_view text);
 // "30s", "1.5ms", "250us": the largest unit in which the value is at least 1, exact.
 std::string FormatDuration(Nanos value);
 
+// `value` with so many decimals, a half rounded up: what every figure for people is rounded by.
+// REQUIRES: 0 <= value < 10^15, finite.
+std::string Rounded(double value, int decimals);
+
+// "1.24", "12.5", "124", "1240": three significant digits, and those before the point.  REQUIRES: as Rounded.
+std::string ThreeDigits(double value);
+
 // Microseconds for a table cell, three significant digits at least: "87us", "1.24ms", "12.5ms", "2.00s".
 std::string FormatLatency(double micros);
 

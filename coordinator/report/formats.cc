@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/report/csv.h"
 #include "coordinator/report/hdr.h"
+#include "coordinator/report/html.h"
 #include "coordinator/report/json.h"
 #include "coordinator/report/markdown.h"
 #include "coordinator/report/tables.h"
@@ -20,6 +21,9 @@ constexpr FormatRow kFormats[] = {
     {.name = "csv",
      .what = "a row for each point",
      .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToCsv(report)}; }},
+    {.name = "html",
+     .what = "a page with charts, in one file that needs no network",
+     .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToHtml(report)}; }},
     {.name = "hlog",
      .what = "HdrHistogram's log: the latencies of each second",
      .render = [](const RunResult& result, const proto::Report&) { return std::vector{ToHlog(result)}; }},

@@ -34,17 +34,6 @@ std::string Row(const std::vector<std::string>& cells) {
   return absl::StrCat("| ", absl::StrJoin(cells, " | "), " |\n");
 }
 
-std::string PointName(const proto::Point& point) {
-  return point.rate_per_s() != 0 ? FormatRate(point.rate_per_s())
-                                 : FormatCount(static_cast<std::uint64_t>(point.connections()));
-}
-
-const proto::Latency& HeadlineOf(const proto::Report& report, const proto::Point& point) {
-  if (IsOpenLoop(report.plan().sweep())) return point.response();
-  if (point.has_staleness()) return point.staleness();
-  return point.has_interval() ? point.interval() : point.latency();
-}
-
 void AppendTable(const proto::Report& report, std::string* out) {
   const bool is_listening = report.plan().web_socket().has_listen();
   const std::string of = report.plan().sweep().rates().empty() ? "connections" : "rate";
@@ -59,10 +48,10 @@ void AppendTable(const proto::Report& report, std::string* out) {
     const double rate = is_listening ? point.messages_per_s() : point.requests_per_s();
     const bool has_share = is_listening ? point.has_availability_percent() : point.has_error_rate_percent();
     const double share = is_listening ? point.availability_percent() : point.error_rate_percent();
-    absl::StrAppend(out, Row({PointName(point), has_rate ? FormatMeasuredRate(rate) : "-",
-                              has_share ? absl::StrFormat("%.2f", share) : "-", Quantile(latency, "p50_us"),
-                              Quantile(latency, "p99_us"), Quantile(latency, "p99_9_us"), Quantile(latency, "max_us"),
-                              point.verdict().empty() ? point.status() : point.verdict()}));
+    absl::StrAppend(out,
+                    Row({LevelName(point), has_rate ? FormatMeasuredRate(rate) : "-", has_share ? Percent(share) : "-",
+                         Quantile(latency, "p50_us"), Quantile(latency, "p99_us"), Quantile(latency, "p99_9_us"),
+                         Quantile(latency, "max_us"), point.verdict().empty() ? point.status() : point.verdict()}));
   }
   if (report.points_size() > kMaxRows)
     absl::StrAppend(out, "\n... and ", report.points_size() - kMaxRows, " more points\n");
@@ -74,7 +63,7 @@ void AppendExpected(const proto::Report& report, std::string* out) {
   std::vector<std::string> met;
   for (const proto::Point& point : report.points()) {
     for (const proto::Expected& expected : point.expected()) {
-      const std::string what = absl::StrCat(PointName(point), ": ", Plain(expected.text()));
+      const std::string what = absl::StrCat(LevelName(point), ": ", Plain(expected.text()));
       const char* const how = expected.is_clear() ? "" : ", but not clearly";
       if (expected.is_met()) met.push_back(absl::StrCat("- ", what, ": met", how, "\n"));
       if (!expected.is_met()) missed.push_back(absl::StrCat("- **", what, ": MISSED**", how, "\n"));

@@ -14,6 +14,25 @@
 
 namespace tidemark {
 
+// Whether the latencies of a point count from the due time.
+bool IsOpenLoop(const proto::Report& report);
+bool IsListening(const proto::Report& report);
+
+// What a point is told apart by: its rate, "5000", "30/m", or else its connections.
+std::string PointName(const proto::Point& point);
+
+// The same for people: "5,000/s", "30/m", "1,000".
+std::string LevelName(const proto::Point& point);
+
+// "closed loop, 25s per point, time-out 2s": how the points were loaded.
+std::string LoadLine(const proto::Report& report);
+
+// The latency that a point is judged by: response, service time, or of streams staleness or interval.
+const proto::Latency& HeadlineOf(const proto::Report& report, const proto::Point& point);
+
+// "0.38", of what is not 0 at least "<0.01", and of less than 100 at most "99.99".  REQUIRES: finite.
+std::string Percent(double percent);
+
 // A figure that is a lower bound, because requests were given up before it, prints as ">=x"; one of no values as "-".
 std::string Quantile(const proto::Latency& latency, absl::string_view name);
 

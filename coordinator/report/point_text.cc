@@ -16,9 +16,6 @@
 namespace tidemark {
 namespace {
 
-// Never rounded up to 100 %.
-std::string Percent(double percent) { return absl::StrFormat("%.2f %%", std::min(percent, 99.99)); }
-
 // "p50 1.20ms +-1.3 %": how sure the quantiles of a point are.
 void AppendIntervals(const proto::Latency& l, const std::string& who, std::string* out) {
   std::vector<std::string> parts;
@@ -44,7 +41,7 @@ void AppendService(const proto::Point& point, const std::string& who, const std:
       absl::StrAppend(out, red, "DEAD for ", point.dead_seconds(), point.dead_seconds() == 1 ? " second" : " seconds",
                       reset, has_missing ? ", " : "");
     if (has_missing)
-      absl::StrAppend(out, "connections up for ", Percent(point.availability_percent()), " of the time asked for");
+      absl::StrAppend(out, "connections up for ", Percent(point.availability_percent()), " % of the time asked for");
     absl::StrAppend(out, "\n");
   }
   if (point.generator_seconds() > 0)

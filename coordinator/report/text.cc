@@ -1,6 +1,7 @@
 #include "coordinator/report/text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -36,65 +37,22 @@ std::string Row(const std::vector<std::string>& cells) {
   return line;
 }
 
-bool IsOpenLoop(const proto::Report& report) { return tidemark::IsOpenLoop(report.plan().sweep()); }
-
-std::string PointName(const proto::Point& p) {
-  return p.rate_per_s() != 0 ? WriteRate(p.rate_per_s()) : absl::StrCat(p.connections());
-}
-
 // The latencies of an open loop count from the due time; the service times, which leave out what waited, follow below.
 std::string PointRow(const std::string& name, const proto::Point& p, bool is_open) {
   const proto::Latency& l = is_open ? p.response() : p.latency();
-  return Row(
-      {name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()), FormatCount(p.failed_requests()),
-       p.has_error_rate_percent() ? absl::StrFormat("%.2f", p.error_rate_percent()) : "-",
-       p.has_requests_per_s() ? FormatMeasuredRate(p.requests_per_s()) : "-",
-       p.has_received_bytes_per_s() ? FormatMebibytes(p.received_bytes_per_s()) : "-", Mean(l), Quantile(l, "p50_us"),
-       Quantile(l, "p90_us"), Quantile(l, "p95_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"),
-       Quantile(l, "max_us"), p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
+  return Row({name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()),
+              FormatCount(p.failed_requests()), p.has_error_rate_percent() ? Percent(p.error_rate_percent()) : "-",
+              p.has_requests_per_s() ? FormatMeasuredRate(p.requests_per_s()) : "-",
+              p.has_received_bytes_per_s() ? FormatMebibytes(p.received_bytes_per_s()) : "-", Mean(l),
+              Quantile(l, "p50_us"), Quantile(l, "p90_us"), Quantile(l, "p95_us"), Quantile(l, "p99_us"),
+              Quantile(l, "p99_9_us"), Quantile(l, "max_us"),
+              p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
 }
 
 // Latencies below those of a point, under a name.
 std::string LatencyRow(const char* name, const proto::Latency& l) {
   return Row({"", "", "", "", "", name, "", Mean(l), Quantile(l, "p50_us"), Quantile(l, "p90_us"),
               Quantile(l, "p95_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"), Quantile(l, "max_us")});
-}
-
-bool IsListening(const proto::Report& report) { return report.plan().web_socket().has_listen(); }
-
-std::string LoadLine(const proto::Report& report) {
-  const proto::Sweep& sweep = report.plan().sweep();
-  std::string line = IsListening(report) ? "listening, " : "closed loop, ";
-  if (IsOpenLoop(report)) {
-    line = absl::StrCat("open loop, ", sweep.arrivals(), " arrivals",
-                        sweep.seed() == 0 ? "" : absl::StrCat(" (seed ", sweep.seed(), ")"), ", ", sweep.connections(0),
-                        " connections, latency from the due time, ");
-  }
-  if (!sweep.stages().empty()) {
-    absl::StrAppend(&line, sweep.stages_size(), sweep.stages_size() == 1 ? " stage" : " stages");
-  } else if (sweep.has_duration()) {
-    absl::StrAppend(&line, FormatDuration(FromProto(sweep.duration())), " per point");
-  } else if (sweep.requests() != 0) {
-    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests())), " requests per point");
-  } else {
-    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests_per_connection())),
-                    " requests per connection");
-  }
-  if (sweep.warmup_requests_per_connection() != 0) {
-    absl::StrAppend(&line, " after ", sweep.warmup_requests_per_connection(), " for warm-up");
-  }
-  if (sweep.has_warmup()) absl::StrAppend(&line, " after ", FormatDuration(FromProto(sweep.warmup())), " of warm-up");
-  if (!sweep.until().empty()) absl::StrAppend(&line, " or until ", sweep.until());
-  if (sweep.new_connection()) absl::StrAppend(&line, ", a new connection for each");
-  if (sweep.reconnect_after() != 0) absl::StrAppend(&line, ", a new connection after ", sweep.reconnect_after());
-  if (report.plan().follow() != 0)
-    absl::StrAppend(&line, ", up to ", report.plan().follow(), report.plan().follow() == 1 ? " redirect" : " redirects",
-                    " followed");
-  if (sweep.has_drain()) absl::StrAppend(&line, ", drain ", FormatDuration(FromProto(sweep.drain())));
-  if (sweep.has_think_time()) {
-    absl::StrAppend(&line, ", think time ", FormatDuration(FromProto(sweep.think_time())));
-  }
-  return absl::StrCat(line, ", time-out ", FormatDuration(FromProto(report.plan().timeout())));
 }
 
 std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
@@ -132,12 +90,12 @@ void AppendCapacity(const proto::Capacity& c, std::string* out) {
                         c.sigma(), c.kappa());
   if (!c.has_peak()) {
     absl::StrAppendFormat(out, "no peak within the sweep, at most %s/s in it\n",
-                          FormatCount(static_cast<std::uint64_t>(c.max_requests_per_s())));
+                          FormatCount(static_cast<std::uint64_t>(std::llround(c.max_requests_per_s()))));
   } else {
     absl::StrAppendFormat(out, "largest at %.0f connections", c.peak_connections());
     if (c.has_peak_connections_high())
       absl::StrAppendFormat(out, " (%.0f to %.0f)", c.peak_connections_low(), c.peak_connections_high());
-    absl::StrAppend(out, ": ", FormatCount(static_cast<std::uint64_t>(c.max_requests_per_s())), "/s\n");
+    absl::StrAppend(out, ": ", FormatCount(static_cast<std::uint64_t>(std::llround(c.max_requests_per_s()))), "/s\n");
   }
   absl::StrAppendFormat(out, "  Knee     : %s%.0f connections by power, %.0f by asymptotes, %.0f by Kneedle\n",
                         c.is_knee_clear() ? "" : "not clear, ", c.knee_power(), c.knee_crossing(), c.knee_kneedle());

@@ -92,6 +92,16 @@ TEST(UnitsTest, LatenciesKeepThreeDigits) {
   EXPECT_EQ(FormatLatency(1'240), "1.24ms");
   EXPECT_EQ(FormatLatency(12'500), "12.5ms");
   EXPECT_EQ(FormatLatency(2'000'000), "2.00s");
+  // What is rounded up to the next unit or digit is written as that.
+  EXPECT_EQ(FormatLatency(9.96), "10us");
+  EXPECT_EQ(FormatLatency(9'996), "10.0ms");
+  EXPECT_EQ(FormatLatency(99'960), "100ms");
+  EXPECT_EQ(FormatLatency(999'600), "1.00s");
+  // A half goes up, where it is one in binary too.
+  EXPECT_EQ(Rounded(0.125, 2), "0.13");
+  EXPECT_EQ(Rounded(2.5, 0), "3");
+  EXPECT_EQ(Rounded(1.005, 2), "1.00");
+  EXPECT_EQ(ThreeDigits(1'234.4), "1234");
   EXPECT_EQ(FormatCount(1'234'567), "1,234,567");
   EXPECT_EQ(FormatCount(999), "999");
 }

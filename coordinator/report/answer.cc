@@ -1,0 +1,220 @@
+#include "coordinator/report/answer.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/units.h"
+#include "coordinator/report/figures.h"
+#include "coordinator/report/phrases.h"
+#include "coordinator/verdict/verdict.h"
+
+namespace tidemark {
+namespace {
+
+bool HasRates(const proto::Report& report) { return !report.plan().sweep().rates().empty(); }
+
+double LevelValue(const proto::Report& report, const proto::Point& point) {
+  return HasRates(report) ? point.rate_per_s() : static_cast<double>(point.connections());
+}
+
+// Indices of the points, by ascending level.
+std::vector<int> Ascending(const proto::Report& report) {
+  std::vector<int> order;
+  for (int i = 0; i < report.points_size(); ++i) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(), [&report](int a, int b) {
+    return LevelValue(report, report.points(a)) < LevelValue(report, report.points(b));
+  });
+  return order;
+}
+
+bool IsMet(const proto::Point& point) {
+  return std::all_of(point.expected().begin(), point.expected().end(),
+                     [](const proto::Expected& expected) { return expected.is_met(); });
+}
+
+bool IsClear(const proto::Point& point) {
+  return std::all_of(point.expected().begin(), point.expected().end(),
+                     [](const proto::Expected& expected) { return expected.is_clear() && !expected.is_met_on_wire(); });
+}
+
+std::string Expectations(const proto::Point& point) {
+  std::vector<std::string> texts;
+  for (const proto::Expected& expected : point.expected()) texts.push_back(ShownExpectation(expected.text()));
+  return absl::StrJoin(texts, " and ");
+}
+
+// Fills word, sentence and tone of a run with expectations; `order` are points by ascending level.
+void AnswerExpectations(const proto::Report& report, const std::vector<int>& order, Answer* answer) {
+  const auto point = [&report](int i) -> const proto::Point& { return report.points(i); };
+  const auto first_missed = std::find_if(order.begin(), order.end(), [&](int i) { return !IsMet(point(i)); });
+  const std::string what = Expectations(point(order.front()));
+  if (first_missed == order.begin()) {
+    const bool is_all = std::none_of(order.begin(), order.end(), [&](int i) { return IsMet(point(i)); });
+    answer->tone = Tone::kBad;
+    answer->word = "MISSED";
+    answer->point = order.front();
+    answer->sentence = absl::StrCat("Misses ", what,
+                                    order.size() == 1 ? " at "
+                                    : is_all          ? " at every level, from "
+                                                      : " already at ",
+                                    LevelOf(report, point(order.front())), order.size() > 1 && is_all ? " on" : "",
+                                    IsClear(point(order.front())) ? "" : ", but not clearly", ".");
+    return;
+  }
+  const int held = *(first_missed - 1);
+  answer->point = held;
+  answer->sentence = absl::StrCat("Holds ", LevelOf(report, point(held)), " with ", what);
+  if (!IsClear(point(held))) absl::StrAppend(&answer->sentence, ", but not clearly");
+  if (first_missed == order.end()) {
+    absl::StrAppend(&answer->sentence, order.size() == 1 ? "." : ", the highest level that was tried.");
+    if (!IsClear(point(held))) {
+      answer->tone = Tone::kDoubtful;
+      answer->word = "NOT CLEAR";
+    }
+    return;
+  }
+  const proto::Point& missed = point(*first_missed);
+  answer->tone = Tone::kDoubtful;
+  answer->word = absl::StrCat("MISSED AT ", LevelName(missed));
+  absl::StrAppend(&answer->sentence, "; misses it at ", LevelName(missed), IsClear(missed) ? "" : ", but not clearly",
+                  ".");
+  if (std::any_of(first_missed, order.end(), [&](int i) { return IsMet(point(i)); }))
+    answer->more.push_back("Above that it is met again: look at each point.");
+}
+
+// Where a closed loop's throughput is largest, if that can be said.
+std::string Throughput(const proto::Report& report, int most) {
+  const proto::Capacity& capacity = report.capacity();
+  if (capacity.refusal().empty() && capacity.has_peak()) {
+    std::string text = absl::StrCat("Most throughput: ", ShownCount(capacity.max_requests_per_s()), " requests/s at ",
+                                    ShownCount(capacity.peak_connections()), " connections");
+    if (capacity.has_peak_connections_high())
+      absl::StrAppend(&text, " (95 %: ", ShownCount(capacity.peak_connections_low()), " to ",
+                      ShownCount(capacity.peak_connections_high()), ")");
+    return text + ".";
+  }
+  if (most < 0) return "";
+  const proto::Point& point = report.points(most);
+  const std::string measured =
+      absl::StrCat(ShownRate(point.success_per_s()), " requests/s, at ", LevelOf(report, point));
+  return capacity.refusal().empty() ? absl::StrCat("No peak within the sweep: at least ", measured, ".")
+                                    : absl::StrCat("Most that was measured: ", measured, ".");
+}
+
+// What one point came to.
+std::string OfPoint(const proto::Report& report, const proto::Point& point) {
+  const proto::Latency& latency = HeadlineOf(report, point);
+  std::string text = absl::StrCat(LevelOf(report, point), ": ");
+  if (IsListening(report)) {
+    absl::StrAppend(&text, ShownRate(point.messages_per_s()), " messages/s");
+  } else {
+    absl::StrAppend(&text, HasRates(report) || !IsOpenLoop(report) ? "" : "open loop, ",
+                    ShownRate(point.success_per_s()), " requests/s");
+    if (HasRates(report)) absl::StrAppend(&text, " succeeded");
+  }
+  if (latency.has_p99_us())
+    absl::StrAppend(&text, ", ", IsListening(report) ? point.has_staleness() ? "staleness " : "interval " : "", "p99",
+                    kNoBreak, ShownQuantile(latency, "p99_us"));
+  return text + ".";
+}
+
+// Fills word and tone by the verdicts; says which points are not VALID.
+void AnswerVerdicts(const proto::Report& report, const std::vector<int>& order, Answer* answer) {
+  std::vector<std::string> others;
+  int valid = 0;
+  for (const int i : order) {
+    const proto::Point& point = report.points(i);
+    if (point.verdict() == "VALID") {
+      ++valid;
+    } else {
+      others.push_back(absl::StrCat(LevelName(point), kNoBreak, point.verdict()));
+    }
+  }
+  const bool is_sound =
+      std::all_of(order.begin(), order.end(), [&report](int i) { return IsSound(report.points(i).verdict()); });
+  answer->tone = others.empty() ? Tone::kGood : valid == 0 && !is_sound ? Tone::kBad : Tone::kDoubtful;
+  answer->word = others.empty()      ? "VALID"
+                 : order.size() == 1 ? report.points(order.front()).verdict()
+                                     : absl::StrCat(valid, " of ", order.size(), " points valid");
+  if (others.empty() || order.size() == 1) return;
+  constexpr std::size_t kMaxNamed = 12;
+  const std::size_t left_out = others.size() - std::min(others.size(), kMaxNamed);
+  others.resize(others.size() - left_out);
+  answer->more.push_back(absl::StrCat(valid == 0 ? "No point is valid: " : "Not valid: ", absl::StrJoin(others, ", "),
+                                      left_out == 0 ? "" : absl::StrCat(", and ", left_out, " more"), "."));
+}
+
+bool HasNothing(const proto::Report& report) {
+  return IsListening(report) ? report.total().accounting().web_socket().messages() == 0
+                             : report.total().successful_requests() == 0;
+}
+
+std::string Nothing(const proto::Report& report) {
+  if (IsListening(report)) return "No message came.";
+  const std::uint64_t failed = report.total().failed_requests();
+  const std::uint64_t sent = report.total().accounting().sent();
+  if (sent == 0) return "No request was sent.";
+  return absl::StrCat(
+      "No request succeeded: ", failed == 1 ? "the only one" : absl::StrCat("all ", FormatCount(failed)), " failed.");
+}
+
+}  // namespace
+
+std::string LevelOf(const proto::Report& report, const proto::Point& point) {
+  if (!HasRates(report)) {
+    const std::int64_t count = point.connections();
+    return absl::StrCat(ShownCount(static_cast<double>(count)), count == 1 ? " connection" : " connections");
+  }
+  const std::string rate = FormatRate(point.rate_per_s());
+  const std::size_t slash = rate.find('/');
+  return absl::StrCat(rate.substr(0, slash), " requests", rate.substr(slash));
+}
+
+int MostThroughput(const proto::Report& report) {
+  int most = -1;
+  for (int i = 0; i < report.points_size(); ++i) {
+    const proto::Point& point = report.points(i);
+    if (point.success_per_s() <= 0) continue;
+    if (most < 0 || point.success_per_s() > report.points(most).success_per_s()) most = i;
+  }
+  return most;
+}
+
+Answer AnswerOf(const proto::Report& report) {
+  Answer answer;
+  const std::vector<int> order = Ascending(report);
+  if (order.empty() || HasNothing(report)) {
+    answer.tone = Tone::kBad;
+    answer.word = "FAILED";
+    answer.sentence = order.empty() ? "No point was measured." : Nothing(report);
+    return answer;
+  }
+  AnswerVerdicts(report, order, &answer);
+  const bool is_closed_sweep = !IsOpenLoop(report) && !IsListening(report) && order.size() > 1;
+  const int most = IsListening(report) ? order.back() : MostThroughput(report);
+  const std::string throughput = is_closed_sweep ? Throughput(report, most) : "";
+  answer.point = most < 0 ? order.back() : most;
+  if (!report.points(order.front()).expected().empty()) {
+    AnswerExpectations(report, order, &answer);
+    if (!throughput.empty()) answer.more.insert(answer.more.begin(), throughput);
+    if (order.size() == 1) answer.more.insert(answer.more.begin(), OfPoint(report, report.points(answer.point)));
+  } else {
+    answer.sentence = throughput.empty() ? OfPoint(report, report.points(answer.point)) : throughput;
+  }
+  if (!report.capacity().refusal().empty())
+    answer.more.push_back(absl::StrCat("No curve was fitted: ", report.capacity().refusal(), "."));
+  if (report.status() != "COMPLETE" && answer.tone != Tone::kBad) {
+    answer.tone = Tone::kDoubtful;
+    answer.word = report.status();
+  }
+  if (!report.merge().is_exact() && !report.merge().late() && report.status() == "COMPLETE") {
+    answer.tone = Tone::kBad;
+    answer.word = "NOT EXACT";
+  }
+  return answer;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,22 @@
+// The charts of the page: where they stand, what they are called, their figures as tables, and the data that
+// page/report.js draws them of. A chart that would be empty is not there.
+#pragma once
+
+#include <string>
+
+#include "coordinator/report/answer.h"
+#include "protos/report.pb.h"
+
+namespace tidemark {
+
+// HTML of each part of the page; empty if there is nothing to draw.
+std::string LevelCharts(const proto::Report& report);  // rate and latency over the levels; of one level over time
+std::string CurveChart(const proto::Report& report, const Answer& answer);
+std::string TimeCharts(const proto::Report& report);   // heat map and failures, second by second
+std::string AgentCharts(const proto::Report& report);  // each agent beside all
+std::string GeneratorCharts(const proto::Report& report);
+
+// What they are drawn of, as JSON that may stand in a <script>: without "<", and of figures and names of ours alone.
+std::string ChartData(const proto::Report& report, const Answer& answer);
+
+}  // namespace tidemark

@@ -1,0 +1,13 @@
+// What every page carries: its style, the library that draws, and what is drawn. Made at build time of page/report.css,
+// page/report.js and d3's modules; see page/embed.cmake.
+#pragma once
+
+#include "absl/strings/string_view.h"
+
+namespace tidemark {
+
+extern const absl::string_view kPageStyle;
+extern const absl::string_view kPageLibrary;  // d3, with its licence
+extern const absl::string_view kPageScript;
+
+}  // namespace tidemark
