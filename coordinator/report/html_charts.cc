@@ -245,7 +245,8 @@ std::string FitWords(const proto::Report& report) {
   if (!report.has_capacity() || !report.capacity().refusal().empty()) return "";
   const proto::Capacity& capacity = report.capacity();
   std::string text = "; dashed: the Universal Scalability Law fitted to them";
-  if (capacity.has_peak()) absl::StrAppend(&text, "; dotted: its peak, with the 95 % interval");
+  if (capacity.has_peak())
+    absl::StrAppend(&text, "; dotted: its peak", capacity.has_peak_connections_high() ? ", with the 95 % interval" : "");
   if (capacity.is_knee_clear()) absl::StrAppend(&text, "; grey band: the knee, by three rules");
   return text;
 }
