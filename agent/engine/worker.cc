@@ -27,10 +27,7 @@ constexpr std::size_t kReadBytes = 64 << 10;
 // Connections opened before the peer has answered on them, per tick: fewer than an accept queue holds, since a full
 // one makes the kernel drop the SYN and retry it a second later. Each first answer allows one more.
 constexpr int kOpenCredits = 32;
-constexpr Nanos kWindow = kSecond;
 constexpr Nanos kProgressInterval = 200 * kMillisecond;
-// Made while preparing, so that a window's end costs no page faults.
-constexpr std::size_t kSpareRecorders = 3;
 // How long a running worker without events sleeps before it looks at its time-outs. Longer than the kernel's own tick,
 // so that falling asleep does not program the hardware timer anew, which costs a microsecond or more in a guest.
 constexpr Nanos kRunningWake = 50 * kMillisecond;
@@ -88,7 +85,8 @@ Worker::Worker(int index, std::shared_ptr<const Settings> settings, SslContext t
       lease_(settings_.lease == nullptr ? &kEndless : settings_.lease),
       wheel_(MonotonicNow()),
       loop_state_{.loop = &loop_, .wheel = &wheel_, .masks = &settings_.masks, .random = Seed()},
-      group_(settings_, static_cast<std::uint32_t>(index), &loop_state_, tls_.get()) {
+      group_(settings_, static_cast<std::uint32_t>(index), &loop_state_, tls_.get()),
+      windows_(load().requests.IsMixed() ? load().requests.size() : 0) {
   const proto::Plan& plan = settings_.plan;
   loop_state_.buffer.resize(kReadBytes + ResponseLimits::kMaxHeaderBytes);
   drain_ = plan.sweep().has_drain() ? FromProto(plan.sweep().drain()) : load().timeout;
@@ -107,26 +105,12 @@ std::uint64_t Worker::End() {
   if (thread_.joinable()) {
     loop_.Post([this] { is_quitting_ = true; });
     thread_.join();
-    if (state_ == State::kRunning) sent_ += recorder_->counters.RequestsSent();
   }
-  return sent_;
+  return windows_.closed_sent() + (state_ == State::kRunning ? windows_.recorder()->counters.RequestsSent() : 0);
 }
 
 void Worker::Recycle(std::unique_ptr<Recorder> recorder) {
-  loop_.Post([this, recorder = std::move(recorder)]() mutable { spare_.push_back(std::move(recorder)); });
-}
-
-std::unique_ptr<Recorder> Worker::MakeRecorder() const {
-  auto recorder = std::make_unique<Recorder>();
-  if (load().requests.IsMixed()) recorder->requests.resize(load().requests.size());
-  return recorder;
-}
-
-std::unique_ptr<Recorder> Worker::TakeRecorder() {
-  if (spare_.empty()) return MakeRecorder();
-  std::unique_ptr<Recorder> recorder = std::move(spare_.back());
-  spare_.pop_back();
-  return recorder;
+  loop_.Post([this, recorder = std::move(recorder)]() mutable { windows_.Recycle(std::move(recorder)); });
 }
 
 // The longest that Prepare may take.
@@ -187,7 +171,8 @@ void Worker::Run() {
     loop_.RunPosted();
     look_for_standstill();  // nothing times out before what came meanwhile is read
     AfterTurn();
-    if (!events.empty() && recorder_ != nullptr) (*recorder_)[Metric::kLoopLag].Record(loop_state_.now - turn_start);
+    if (Recorder* const recorder = windows_.recorder(); !events.empty() && recorder != nullptr)
+      (*recorder)[Metric::kLoopLag].Record(loop_state_.now - turn_start);
   }
   group_.Clear();
 }
@@ -210,11 +195,12 @@ void Worker::SendDue(const Connections& connections) {
 void Worker::StandStill(Nanos from, Nanos length) {
   if (length > kStall) loop_state_.behind_at = loop_state_.now;
   loop_state_.attention.StandStill(from, loop_state_.now);
-  if (recorder_ == nullptr) return;
-  recorder_->stood_still = std::max(recorder_->stood_still, length);
-  if (state_ != State::kRunning || is_draining_) return;
+  Recorder* const recorder = windows_.recorder();
+  if (recorder == nullptr) return;
+  recorder->stood_still = std::max(recorder->stood_still, length);
+  if (state_ != State::kRunning || windows_.IsDraining()) return;
   const Nanos counted = std::min(loop_state_.now, duration_end_) - std::max(loop_state_.now - length, phase_start_);
-  recorder_->counters.stood_still_ns += static_cast<std::uint64_t>(std::max<Nanos>(0, counted));
+  recorder->counters.stood_still_ns += static_cast<std::uint64_t>(std::max<Nanos>(0, counted));
 }
 
 Nanos Worker::NextWake() const {
@@ -231,12 +217,10 @@ Nanos Worker::NextWake() const {
     return std::min(next_tick_, wake);
   }
   if (load().open_loop)
-    return std::min({loop_state_.now + kRunningWake, WindowEnd(), wake, duration_end_, cut_off_at_});
+    return std::min({loop_state_.now + kRunningWake, windows_.End(), wake, duration_end_, cut_off_at_});
   const Nanos end = load().pacer.IsStopped() ? cut_off_at_ : load().pacer.end();
-  return std::min({loop_state_.now + kRunningWake, WindowEnd(), end});
+  return std::min({loop_state_.now + kRunningWake, windows_.End(), end});
 }
-
-Nanos Worker::WindowEnd() const { return phase_start_ + (static_cast<Nanos>(window_) + 1) * kWindow; }
 
 // What is due by now, whatever the events were.
 void Worker::AfterTurn() {
@@ -296,9 +280,8 @@ void Worker::AfterTurn() {
   if (is_over && duration_end_ == TimeoutWheel::kNever) return FinishPoint();
   if (storm_at_ != 0 && loop_state_.now >= storm_at_) Storm();
   if (PingInterval() != 0) PingDue();
-  if (core_sharing_.IsOn())
-    core_sharing_.Review(loop_state_.now, responses_before_window_ + recorder_->counters.Complete());
-  if (loop_state_.now >= WindowEnd()) HandOver(false);
+  if (core_sharing_.IsOn()) core_sharing_.Review(loop_state_.now, windows_.responses());
+  if (loop_state_.now >= windows_.End()) HandOver(false);
 }
 
 // The ceilings let those go on that have waited longest.
@@ -338,7 +321,8 @@ void Worker::ReleaseDue() {
     while (open_loop.next_due() <= until) {
       const bool is_first = !open_loop.HasWaiting();
       load().book.FallDue(open_loop.Release());
-      if (loop_state_.backing_off > 0 && load().first_free == nullptr) ++recorder_->counters.waited_for_back_off;
+      if (loop_state_.backing_off > 0 && load().first_free == nullptr)
+        ++windows_.recorder()->counters.waited_for_back_off;
       group_.Visit([&open_loop, is_first](auto& connections, auto& shared) {
         ServeWaiting(connections, open_loop, &shared, is_first);
       });
@@ -392,9 +376,8 @@ void Worker::Prepare(const WorkerShare& share) {
     phase_limit_ = phase_start_ + PrepareLimit();
     last_progress_ = next_tick_ = phase_start_;
     has_remarked_ = false;
-    while (spare_.size() < kSpareRecorders) spare_.push_back(MakeRecorder());
-    recorder_ = TakeRecorder();
-    group_.RecordInto(recorder_.get());
+    windows_.Prepare();
+    group_.RecordInto(windows_.recorder());
     group_.Visit([](auto&, auto& shared) { shared.BeginAnswers(); });
     load().pacer.LimitEach();
     loop_state_.is_preparing = true;
@@ -489,10 +472,9 @@ void Worker::FinishPreparing() {
   load().EndOpenLoop();
   WorkerReport report{
       .kind = WorkerReport::Kind::kReady, .worker = index_, .point = share_.point, .connections_up = loop_state_.up};
-  report.recorder = std::exchange(recorder_, TakeRecorder());
-  report.connect_errors = std::move(load().connect_errors);
-  load().connect_errors.by_text.clear();
-  group_.RecordInto(recorder_.get());
+  report.recorder = windows_.TakePrepared();
+  report.connect_errors = TakeConnectErrors();
+  group_.RecordInto(windows_.recorder());
   report_(std::move(report));
 }
 
@@ -507,24 +489,17 @@ void Worker::StartPoint(bool is_stopped) {
   state_ = State::kRunning;
   phase_start_ = *start_;
   start_late_ = loop_state_.now - *start_;
-  if (start_late_ > kStoodStill) recorder_->counters.stood_still_ns += static_cast<std::uint64_t>(start_late_);
+  if (start_late_ > kStoodStill)
+    windows_.recorder()->counters.stood_still_ns += static_cast<std::uint64_t>(start_late_);
   start_.reset();
   storm_at_ = 0;
   if (settings_.plan.web_socket().listen().has_storm() && !is_stopped)
     storm_at_ = phase_start_ + FromProto(settings_.plan.web_socket().listen().storm().at());
   pinged_ = 0;
-  window_ = 0;
-  sent_ = 0;
-  length_ = 0;
-  is_draining_ = false;
+  windows_.Begin(phase_start_);
   duration_end_ = TimeoutWheel::kNever;
   if (const Nanos length = PointLength(sweep); length != 0) duration_end_ = phase_start_ + length;
   cut_off_at_ = TimeoutWheel::kNever;
-  counted_to_ = phase_start_;
-  cpu_at_window_ = ThreadCpuTime();
-  run_delay_at_window_ = ThreadRunDelay();
-  responses_before_window_ = 0;
-  last_end_ = 0;
   loop_state_.BeginCounting(phase_start_, share_.connections);
   load().first_free = nullptr;
   if (share_.arrivals) load().BeginOpenLoop(*share_.arrivals, phase_start_);
@@ -532,10 +507,6 @@ void Worker::StartPoint(bool is_stopped) {
     core_sharing_.Begin(phase_start_, 0);
   loop_state_.is_preparing = loop_state_.is_over = false;
   group_.Visit([](auto&, auto& shared) { shared.BeginAnswers(); });
-  // Streams have not waited for the start.
-  recorder_->counters.early_messages = recorder_->counters.messages;
-  recorder_->counters.early_message_bytes = recorder_->counters.message_bytes;
-  recorder_->named.ClearStreams();
   loop_state_.start = phase_start_;
   load().book.Number(share_.first_slot, share_.slot_stride);
   loop_state_.settled = 0;
@@ -602,13 +573,12 @@ void Worker::CountName(bool is_kept, std::string remark) {
 void Worker::CutDuration() {
   const Nanos end = std::exchange(duration_end_, TimeoutWheel::kNever);
   loop_state_.is_over = true;
-  if (state_ != State::kRunning || is_draining_) return;  // a second Stop has nothing to cut
-  length_ = std::max<Nanos>(1, std::min(end, loop_state_.now) - phase_start_);
+  if (state_ != State::kRunning || windows_.IsDraining()) return;  // a second Stop has nothing to cut
+  windows_.LimitLength(std::min(end, loop_state_.now));
   load().book.Integrate(std::min(end, loop_state_.now));
   HandOver(false);
-  is_draining_ = true;
+  windows_.BeginDraining();
   loop_state_.EndCounting();
-  window_ = std::max(window_, static_cast<std::uint32_t>((length_ + kWindow - 1) / kWindow));
 }
 
 void Worker::EndPoint(Nanos grace, NeverSent reason) {
@@ -654,7 +624,7 @@ void Worker::FinishPoint() {
   load().sends.Empty(0);
   load().connects.Empty(0);
   load().has_held = false;
-  recorder_.reset();
+  windows_.Forget();
   group_.RecordInto(nullptr);
   load().EndOpenLoop();
   load().book.Forget();
@@ -664,54 +634,25 @@ void Worker::FinishPoint() {
 }
 
 void Worker::HandOver(bool is_final) {
-  Counters& counters = recorder_->counters;
+  Counters& counters = windows_.recorder()->counters;
   counters.names_changed += std::exchange(names_changed_, 0);
   counters.names_kept += std::exchange(names_kept_, 0);
-  if (is_draining_) {
-    counters.drained = counters.Complete();
-    counters.drained_sent = counters.sent;
-    counters.drained_success = counters.success;
-    counters.drained_messages = counters.messages;
-    counters.drained_bytes = counters.bytes_received;
-    counters.drained_busy_ns = counters.busy_ns;
-    recorder_->stood_still = 0;
-  } else {
-    // Up to the end of the duration, which may have passed.
-    const Nanos length = loop_state_.now - counted_to_;
-    const Nanos counted = (length_ != 0 ? phase_start_ + length_ : loop_state_.now) - counted_to_;
-    const auto within = [length, counted](Nanos spent) {
-      if (counted < length) spent = static_cast<Nanos>(absl::int128(spent) * std::max<Nanos>(0, counted) / length);
-      return static_cast<std::uint64_t>(std::clamp<Nanos>(spent, 0, std::max<Nanos>(0, counted)));
-    };
-    counted_to_ = loop_state_.now;
-    const Nanos cpu = ThreadCpuTime();
-    counters.cpu_ns += within(cpu - cpu_at_window_);
-    cpu_at_window_ = cpu;
-    const Nanos run_delay = ThreadRunDelay();
-    counters.run_delay_ns += within(run_delay - run_delay_at_window_);
-    run_delay_at_window_ = run_delay;
-    loop_state_.CountConnections(loop_state_.now);
-    if (recorder_->last_end != 0) last_end_ = recorder_->last_end;
-  }
-  responses_before_window_ += counters.Complete();
-  WorkerReport report{.kind = WorkerReport::Kind::kWindow,
-                      .worker = index_,
-                      .point = share_.point,
-                      .connections_up = loop_state_.up,
-                      .window = window_,
-                      .is_final = is_final};
-  report.pending = {.waiting = load().book.waiting(), .in_flight = load().book.in_flight()};
-  report.start_late = start_late_;
-  report.length = length_ != 0                 ? length_
-                  : is_final && last_end_ != 0 ? last_end_ - phase_start_
-                                               : loop_state_.now - phase_start_;
-  sent_ += counters.RequestsSent();
-  report.recorder = std::exchange(recorder_, TakeRecorder());
-  report.connect_errors = std::move(load().connect_errors);
-  load().connect_errors.by_text.clear();
-  group_.RecordInto(recorder_.get());
-  window_ = std::max(window_ + 1, static_cast<std::uint32_t>((loop_state_.now - phase_start_) / kWindow));
-  report_(std::move(report));
+  if (!windows_.IsDraining()) loop_state_.CountConnections(loop_state_.now);
+  Windows::Closed window = windows_.Close(loop_state_.now, is_final);
+  group_.RecordInto(windows_.recorder());
+  report_({.kind = WorkerReport::Kind::kWindow,
+           .worker = index_,
+           .point = share_.point,
+           .connections_up = loop_state_.up,
+           .window = window.number,
+           .is_final = is_final,
+           .pending = {.waiting = load().book.waiting(), .in_flight = load().book.in_flight()},
+           .start_late = start_late_,
+           .length = window.length,
+           .recorder = std::move(window.recorder),
+           .connect_errors = TakeConnectErrors()});
 }
+
+ConnectErrors Worker::TakeConnectErrors() { return std::exchange(load().connect_errors, {}); }
 
 }  // namespace tidemark

@@ -13,6 +13,7 @@
 #include "absl/functional/any_invocable.h"
 #include "agent/engine/core_sharing.h"
 #include "agent/engine/group.h"
+#include "agent/engine/windows.h"
 #include "agent/host/event_loop.h"
 #include "agent/measure/recorder.h"
 #include "agent/net/tls.h"
@@ -55,6 +56,8 @@ struct WorkerReport {
 
 // Threads: Prepare, Start, Stop, Recycle from any thread; the thread itself starts with the object and ends with it.
 // Reports come from the worker's thread; `report` must not block for long.
+// It has more methods and members than most: each method is a step of a point, and read in order they are what a point
+// is; what can be said of a part alone is in Group, Windows, LoopState and CoreSharing.
 class Worker {
  public:
   using Settings = WorkerSettings;
@@ -97,7 +100,6 @@ class Worker {
   Nanos NextWake() const;
   void ServeHeld();
   void BeginConnections(std::uint64_t quota, Nanos start);
-  Nanos WindowEnd() const;
   void AfterTurn();
   void OpenConnections();
   void BeginWarmup();
@@ -121,8 +123,7 @@ class Worker {
   NeverSent WhyUnsent(NeverSent reason) const;
   void FinishPoint();
   void HandOver(bool is_final);
-  std::unique_ptr<Recorder> MakeRecorder() const;
-  std::unique_ptr<Recorder> TakeRecorder();
+  ConnectErrors TakeConnectErrors();
 
   const int index_;
   const std::shared_ptr<const Settings> shared_;
@@ -135,8 +136,7 @@ class Worker {
   TimeoutWheel wheel_;
   LoopState loop_state_;
   Group group_;
-  std::unique_ptr<Recorder> recorder_;
-  std::vector<std::unique_ptr<Recorder>> spare_;
+  Windows windows_;
 
   State state_ = State::kVacant;
   WorkerShare share_;
@@ -148,20 +148,11 @@ class Worker {
   std::optional<Nanos> start_;                 // T0, once armed
   Nanos start_late_ = 0;                       // how long after T0 the point was started
   Nanos duration_end_ = TimeoutWheel::kNever;  // of the point, where it has a duration and this has not passed
-  Nanos length_ = 0;                           // of the point, once its duration has ended; 0: not yet
-  bool is_draining_ = false;
   Nanos cut_off_at_ = TimeoutWheel::kNever;
-  Nanos drain_ = 0;           // how long after the end of a point its answers are waited for
-  bool wants_ticks_ = false;  // a storm or churn has deadlines of some ms
-  Nanos storm_at_ = 0;        // 0: none is to come
-  Nanos pinged_ = 0;          // pings sent in this point
-  std::uint32_t window_ = 0;
-  std::uint64_t sent_ = 0;  // in the windows of this point that were handed over
-  Nanos last_end_ = 0;      // instant at which a slot last ended within the duration
-  Nanos counted_to_ = 0;    // up to when both of these are counted:
-  Nanos cpu_at_window_ = 0;
-  Nanos run_delay_at_window_ = 0;
-  std::uint64_t responses_before_window_ = 0;
+  Nanos drain_ = 0;                  // how long after the end of a point its answers are waited for
+  bool wants_ticks_ = false;         // a storm or churn has deadlines of some ms
+  Nanos storm_at_ = 0;               // 0: none is to come
+  Nanos pinged_ = 0;                 // pings sent in this point
   std::uint64_t names_changed_ = 0;  // since the last window
   std::uint64_t names_kept_ = 0;
   CoreSharing core_sharing_;
