@@ -27,7 +27,10 @@ constexpr int kPerSecond = 1'000;  // requests of one agent
 // A second of one agent: latencies log-normal around 300 us.
 WorkerReport MakeSecond(std::mt19937_64& rng, std::uint32_t second, bool is_final) {
   std::lognormal_distribution<double> shape(std::log(300e3), 0.5);
-  WorkerReport report{.kind = WorkerReport::Kind::kWindow, .window = second, .is_final = is_final};
+  WorkerReport report{.kind = WorkerReport::Kind::kWindow,
+                      .window = second,
+                      .is_final = is_final,
+                      .length = (static_cast<Nanos>(second) + 1) * kSecond};
   report.recorder = std::make_unique<Recorder>();
   Recorder& recorder = *report.recorder;
   for (int i = 0; i < kPerSecond; ++i) {
