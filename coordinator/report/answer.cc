@@ -100,8 +100,9 @@ std::string Throughput(const proto::Report& report, int most) {
   const proto::Point& point = report.points(most);
   const std::string measured =
       absl::StrCat(ShownRate(point.success_per_s()), " requests/s, at ", LevelOf(report, point));
-  return capacity.refusal().empty() ? absl::StrCat("No peak within the sweep: at least ", measured, ".")
-                                    : absl::StrCat("Most that was measured: ", measured, ".");
+  return report.has_capacity() && capacity.refusal().empty()
+             ? absl::StrCat("No peak within the sweep: at least ", measured, ".")
+             : absl::StrCat("Most that was measured: ", measured, ".");
 }
 
 // What one point came to.

@@ -26,7 +26,7 @@ namespace {
 constexpr int kMaxCurves = 4;
 constexpr int kMaxAgentCharts = 12;
 // Rows of the table of a chart over time: a point is cut into as many spans as fit.
-constexpr int kMaxSpans = 48;
+constexpr int kMaxSpans = 24;
 
 bool HasRates(const proto::Report& report) { return !report.plan().sweep().rates().empty(); }
 
@@ -246,7 +246,8 @@ std::string FitWords(const proto::Report& report) {
   const proto::Capacity& capacity = report.capacity();
   std::string text = "; dashed: the Universal Scalability Law fitted to them";
   if (capacity.has_peak())
-    absl::StrAppend(&text, "; dotted: its peak", capacity.has_peak_connections_high() ? ", with the 95 % interval" : "");
+    absl::StrAppend(&text, "; dotted: its peak",
+                    capacity.has_peak_connections_high() ? ", with the 95 % interval" : "");
   if (capacity.is_knee_clear()) absl::StrAppend(&text, "; grey band: the knee, by three rules");
   return text;
 }
@@ -380,12 +381,14 @@ std::string SplitName(const proto::Report& report) {
   return "";
 }
 
-std::string SplitTable(const proto::Report& report) {
+// Of many points the figure that is drawn alone.
+std::string SplitTable(const proto::Report& report, const std::string& drawn) {
+  constexpr int kMaxWithAll = 5;
   HtmlTable table({{LevelTitle(report)}, {"of", true}, {"whole"}, {"ours"}, {"network"}, {"target"}});
   for (const proto::Point& point : report.points()) {
     for (const char* const name : {"mean_us", "p50_us", "p99_us"}) {
       const proto::Split* const split = SplitOf(point, name);
-      if (split == nullptr) continue;
+      if (split == nullptr || (report.points_size() > kMaxWithAll && name != drawn)) continue;
       const absl::string_view shown = name[0] == 'm' ? "mean" : name[1] == '5' ? "p50" : "p99";
       table.Row({LevelName(point), std::string(shown), ShownLatency(split->whole_us()), ShownLatency(split->ours_us()),
                  ShownLatency(split->network_us()), ShownLatency(split->target_us())});
@@ -630,13 +633,14 @@ std::string TimeCharts(const proto::Report& report) {
   const bool has_latency = std::any_of(report.points().begin(), report.points().end(),
                                        [](const proto::Point& point) { return IsAny(point.columns().p99_us()); });
   if (has_heat) {
-    html = Chart("heat", "wide", "Latency over time",
+    html = Chart("heat", "wide two", "Latency over time",
                  absl::StrCat("stronger: more ", IsListening(report) ? "messages" : "responses",
                               " in that second, on a log scale; line: p99 of the second"),
                  absl::StrCat("Heat map of the ", LatencyName(report), " over time, all points one after the other"),
                  TimeTable(report));
   } else if (has_latency && HasLevels(report) && MostRows(report) >= 3) {
-    html = Chart("heat", "wide", "Latency over time", "p99 of each second", "p99 of each second", TimeTable(report));
+    html =
+        Chart("heat", "wide two", "Latency over time", "p99 of each second", "p99 of each second", TimeTable(report));
   }
   if (IsListening(report)) return html;
   const std::vector<FailureClass> classes = ClassesOf(report);
@@ -645,7 +649,7 @@ std::string TimeCharts(const proto::Report& report) {
     for (const proto::Point& point : report.points()) {
       for (const FailureClass& row : classes) failed += Sum((point.columns().*row.of)());
     }
-    absl::StrAppend(&html, Chart("failures", "wide", "Failures over time", "failures per second, by class",
+    absl::StrAppend(&html, Chart("failures", "wide two", "Failures over time", "failures per second, by class",
                                  absl::StrCat("Failures per second by class, about ", ShownCount(failed), " in all"),
                                  FailureTable(report, classes)));
   } else if (report.total().failed_requests() == 0 && report.total().accounting().never_sent() == 0) {
@@ -683,6 +687,7 @@ std::string AgentCharts(const proto::Report& report) {
 }
 
 std::string GeneratorCharts(const proto::Report& report) {
+  if (report.points().empty()) return "";
   std::string html;
   const bool has_levels = HasLevels(report);
   const proto::Columns& columns = report.points_size() > 0 ? report.points(0).columns() : proto::Columns();
@@ -703,10 +708,10 @@ std::string GeneratorCharts(const proto::Report& report) {
     absl::StrAppend(&html, DelayTable(report));
   if (const std::string name = SplitName(report); !name.empty()) {
     const std::string of = name == "mean_us" ? "mean" : name == "p50_us" ? "p50" : "p99";
-    absl::StrAppend(
-        &html, Chart("split", "wide", absl::StrCat("Where the time of the ", of, " went"),
-                     "by kernel time stamps of a sample; ours: in the generator",
-                     absl::StrCat("Parts of the ", of, ": ours, the network's, the target's"), SplitTable(report)));
+    absl::StrAppend(&html, Chart("split", "wide two", absl::StrCat("Where the time of the ", of, " went"),
+                                 "by kernel time stamps of a sample; ours: in the generator",
+                                 absl::StrCat("Parts of the ", of, ": ours, the network's, the target's"),
+                                 SplitTable(report, name)));
   }
   return absl::StrCat("<div class=\"grid\">", html, "</div>\n");
 }

@@ -345,36 +345,34 @@ std::string AccountItems(const proto::Report& report) {
 
 // ---- mix
 
-std::string MixTable(const proto::Report& report, const proto::Point& point) {
-  HtmlTable table({{"request", true},
-                   {"sent"},
-                   {"ok"},
-                   {"failed"},
-                   {"share"},
-                   {"avg"},
-                   {"p50"},
-                   {"p90"},
-                   {"p99"},
-                   {"p99.9"},
-                   {"max"},
-                   {"MiB"}});
+HtmlTable MixTable(bool has_level, const proto::Report& report) {
+  std::vector<HtmlColumn> columns = {{"request", true}};
+  if (has_level) columns.push_back(LevelColumn(report));
+  for (const char* const title : {"sent", "ok", "failed", "share", "avg", "p50", "p90", "p99", "p99.9", "max", "MiB"})
+    columns.push_back({title});
+  return HtmlTable(columns);
+}
+
+void AddMixRows(const proto::Report& report, const proto::Point& point, bool has_level, HtmlTable* table) {
   std::uint64_t sent = 0;
   for (const proto::RequestResult& request : point.requests()) sent += request.sent();
   for (const proto::RequestResult& request : point.requests()) {
     const proto::Latency& l = IsOpenLoop(report) ? request.response() : request.latency();
     std::uint64_t ended = 0;
     for (const proto::Count& count : request.outcomes().list()) ended += count.count();
-    table.Row({request.name(), FormatCount(request.sent()), FormatCount(request.success()),
-               FormatCount(ended - std::min(ended, request.success())),
-               sent == 0
-                   ? "-"
-                   : absl::StrCat(Rounded(100 * static_cast<double>(request.sent()) / static_cast<double>(sent), 1),
-                                  kNoBreak, "%"),
-               l.has_mean_us() ? ShownLatency(l.mean_us()) : "-", ShownQuantile(l, "p50_us"),
-               ShownQuantile(l, "p90_us"), ShownQuantile(l, "p99_us"), ShownQuantile(l, "p99_9_us"),
-               ShownQuantile(l, "max_us"), FormatMebibytes(static_cast<double>(request.received_bytes()))});
+    std::vector<HtmlCell> cells = {request.name()};
+    if (has_level) cells.emplace_back(LevelName(point));
+    const double share = sent == 0 ? 0 : 100 * static_cast<double>(request.sent()) / static_cast<double>(sent);
+    for (std::string text :
+         {FormatCount(request.sent()), FormatCount(request.success()),
+          FormatCount(ended - std::min(ended, request.success())),
+          sent == 0 ? "-" : absl::StrCat(Rounded(share, 1), kNoBreak, "%"),
+          l.has_mean_us() ? ShownLatency(l.mean_us()) : "-", ShownQuantile(l, "p50_us"), ShownQuantile(l, "p90_us"),
+          ShownQuantile(l, "p99_us"), ShownQuantile(l, "p99_9_us"), ShownQuantile(l, "max_us"),
+          FormatMebibytes(static_cast<double>(request.received_bytes()))})
+      cells.emplace_back(std::move(text));
+    table->Row(std::move(cells));
   }
-  return table.ToHtml("Requests of the mix");
 }
 
 // ---- streams
@@ -532,16 +530,20 @@ std::string AccountSection(const proto::Report& report) {
 }
 
 std::string MixSection(const proto::Report& report, const Answer& answer) {
-  std::string html;
-  for (int i = 0; i < report.points_size(); ++i) {
-    const proto::Point& point = report.points(i);
-    if (point.requests().empty()) continue;
-    const std::string table = MixTable(report, point);
-    html += report.points_size() == 1 ? table
-            : i == answer.point       ? absl::StrCat("<h3>At ", Html(LevelOf(report, point)), "</h3>\n", table)
-                                      : Folded(absl::StrCat("At ", LevelOf(report, point)), table);
-  }
-  return html.empty() ? "" : absl::StrCat("<h2>Requests of the mix</h2>\n", html);
+  const bool has_mix = std::any_of(report.points().begin(), report.points().end(),
+                                   [](const proto::Point& point) { return !point.requests().empty(); });
+  if (!has_mix) return "";
+  // The point that speaks for the run stands there, all of them are folded.
+  const proto::Point& one = report.points(std::max(answer.point, 0));
+  HtmlTable first = MixTable(false, report);
+  AddMixRows(report, one, false, &first);
+  std::string html = absl::StrCat("<h2>Requests of the mix</h2>\n<p class=\"sub\">At ", Html(LevelOf(report, one)),
+                                  ", ", IsOpenLoop(report) ? "from the due time" : "from the first byte sent",
+                                  ".</p>\n", first.ToHtml("Requests of the mix"));
+  if (report.points_size() == 1) return html;
+  HtmlTable all = MixTable(true, report);
+  for (const proto::Point& point : report.points()) AddMixRows(report, point, true, &all);
+  return html + Folded("At every level", all.ToHtml("Requests of the mix at every level"));
 }
 
 std::string StreamSection(const proto::Report& report) {

@@ -41,6 +41,7 @@ void HtmlTable::Row(std::vector<HtmlCell> cells) {
 }
 
 std::string HtmlTable::ToHtml(absl::string_view caption) const {
+  if (rows_.empty()) return "";
   std::string out = absl::StrCat("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", Html(caption),
                                  "\"><table><thead><tr>");
   for (const HtmlColumn& column : columns_)

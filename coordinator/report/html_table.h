@@ -35,7 +35,7 @@ class HtmlTable {
 
   void Row(std::vector<HtmlCell> cells);  // REQUIRES: as many as columns
   bool IsEmpty() const { return rows_.empty(); }
-  // `caption` is for who does not see the page.
+  // `caption` is for who does not see the page. Empty without rows.
   std::string ToHtml(absl::string_view caption) const;
 
  private:

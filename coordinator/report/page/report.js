@@ -102,6 +102,7 @@
   // An empty plot with its axes in `box`: scales x and y, and `layer`, in which the data are drawn.
   function frame(box, { x, y, height = 300, right = 14, left = 58 }) {
     const width = widthOf(box);
+    if (isPrinting && height >= 200) height *= 0.76;
     const bottom = x.title ? 42 : 24;
     const top = 12;
     const svg = d3.create('svg').attr('viewBox', `0 0 ${width} ${height}`).attr('width', width).attr('height', height)
@@ -124,7 +125,7 @@
     });
     if (x.title) {
       svg.append('text').attr('class', 'axis-title').attr('x', (left + width - right) / 2).attr('y', height - 5)
-        .attr('text-anchor', 'middle').text(x.title);
+        .attr('text-anchor', 'middle').text(textWidth(x.title) < width - left ? x.title : x.title.split(';')[0]);
     }
     svg.selectAll('.axis-y text, .axis-x text').attr('font-family', null).attr('font-size', null).attr('fill', null);
     svg.selectAll('g').attr('font-family', null).attr('font-size', null);
@@ -544,7 +545,7 @@
   const PARTS = ['ours', 'network', 'target'];
   charts.split = (box) => {
     const shown = points.filter((point) => point.split);
-    const height = 36 + shown.length * 26;
+    const height = 36 + shown.length * (isPrinting ? 20 : 26);
     const most = d3.max(shown, (point) => d3.sum(point.split));
     const left = Math.max(58, d3.max(shown, (point) => textWidth(point.name)) + 8);
     const x = linearAxis(most, timeTick, 6);
