@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -25,10 +26,13 @@
 #include "agent/host/machine.h"
 #include "agent/host/wiping_memory.h"
 #include "common/arguments.h"
+#include "common/command_table.h"
+#include "common/completion.h"
 #include "common/control/address.h"
 #include "common/control/certs.h"
 #include "common/exit_code.h"
 #include "common/ignored_signal.h"
+#include "common/man_page.h"
 #include "common/plan/yaml_message.h"
 #include "common/units.h"
 
@@ -144,29 +148,48 @@ int Main(int argc, char** argv) {
                "tidemark-agent"};
   app.set_version_flag("-V,--version", std::string("tidemark-agent ") + TIDEMARK_VERSION);
   app.add_option("--listen", options.listen, "HOST:PORT to listen on; port 0 takes any free one")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->type_name("HOST:PORT");
   app.add_flag("--once", options.is_once, "end after one run");
   app.add_option("--idle-timeout", options.idle_timeout, "with --once: end when no coordinator came for this long")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->type_name("DURATION");
   app.add_option("--allow-target", options.allow_targets,
-                 "HOST or CIDR that may be loaded, besides loopback and private ranges (repeatable)");
+                 "HOST or CIDR that may be loaded, besides loopback and private ranges (repeatable)")
+      ->type_name("HOST|CIDR");
   app.add_option("--allow-list", options.allow_list,
-                 "YAML file of targets that may be loaded, with ceilings, and of secrets, see README");
+                 "YAML file of targets that may be loaded, with ceilings, and of secrets, see README")
+      ->type_name("FILE");
   app.add_option("--control-certs", options.control_certs,
                  "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, if "
-                 "--listen is beyond loopback");
+                 "--listen is beyond loopback")
+      ->type_name("FOLDER");
   app.add_option("--allow-coordinator", options.allow_coordinator,
                  "the name that a coordinator's certificate must have")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->type_name("NAME");
   app.add_flag("--insecure-control", options.is_insecure_control,
                "allow --listen beyond loopback without certificates: plain text; only in a network you trust");
   app.footer(
-      "Example:\n  tidemark-agent --listen 10.0.0.5:7420\n\n"
+      "Examples:\n  tidemark-agent --listen 10.0.0.5:7420\n\n"
       "The first line on stdout is 'listening on ADDRESS:PORT'.\n"
-      "Exit codes: 0 ended as asked, 1 usage, 2 cannot listen, 70 internal error.");
-  if (const auto end = ReadArguments(&app, "tidemark-agent", {argv + 1, argv + argc})) {
+      "Exit codes: 0 ended as asked; 1 usage; 2 cannot listen; 70 internal error.");
+  std::string shell;
+  bool is_manual = false;
+  app.add_option("--completion", shell, "what it completes in a shell")->group("");  // for packages
+  app.add_flag("--manual", is_manual, "its manual page")->group("");
+  const std::vector<CommandRow> table = TableOf(app);
+  if (const auto end = ReadArguments(&app, {argv + 1, argv + argc})) {
     if (end->is_error) return Fail(kExitUsage, end->text);
     std::fputs(end->text.c_str(), stdout);
+    return kExitOk;
+  }
+
+  if (is_manual || !shell.empty()) {
+    const auto& shells = CompletionShells();
+    if (!is_manual && std::find(shells.begin(), shells.end(), shell) == shells.end())
+      return Fail(kExitUsage, "--completion: '" + shell + "' is no shell that is known");
+    std::fputs((is_manual ? ManPage(table, 0, TIDEMARK_VERSION) : Completion(shell, table)).c_str(), stdout);
     return kExitOk;
   }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -23,12 +24,27 @@ void CollectGroups(const CLI::App* app, std::vector<const CLI::App*>* groups) {
     CollectGroups(group, groups);
 }
 
-// The app whose flags were being read: the verb, if one was given.
+// The app whose flags were being read: the command, if one was given.
 const CLI::App* Innermost(const CLI::App* app) {
-  for (const CLI::App* verb : app->get_subcommands()) {
-    if (!verb->get_name().empty()) return Innermost(verb);
+  for (const CLI::App* command : app->get_subcommands()) {
+    if (!command->get_name().empty()) return Innermost(command);
   }
   return app;
+}
+
+std::vector<std::string> CommandsOf(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app->get_subcommands([](const CLI::App* sub) { return !sub->get_name().empty(); }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+// "see 'tidemark certs init --help'".
+std::string SeeHelp(const CLI::App* app) {
+  std::string words = app->get_name();
+  for (app = app->get_parent(); app != nullptr; app = app->get_parent())
+    words = absl::StrCat(app->get_name(), " ", words);
+  return absl::StrCat("see '", words, " --help'");
 }
 
 std::vector<const CLI::Option*> OptionsOf(const CLI::App* app) {
@@ -44,6 +60,7 @@ std::vector<const CLI::Option*> OptionsOf(const CLI::App* app) {
 std::vector<std::string> NamesOf(const CLI::App* app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : OptionsOf(app)) {
+    if (option->get_group().empty()) continue;  // it is in no help
     for (const std::string& name : option->get_lnames()) names.push_back(name);
   }
   return names;
@@ -60,39 +77,57 @@ std::string Hint(const CLI::App* app, const std::string& name) {
   return nearest ? absl::StrCat("did you mean '--", *nearest, "'?") : "";
 }
 
-std::string UnknownFlag(const CLI::App* app, const std::string& program, const std::string& flag) {
+// "-c/--connections". What is in no help is written as what stands behind "--".
+std::string LabelOf(const CLI::Option* option) {
+  if (option->get_group().empty()) return "behind '--'";
+  return absl::StrReplaceAll(option->get_name(false, true), {{",", "/"}});
+}
+
+std::string UnknownFlag(const CLI::App* app, const std::string& flag) {
   const std::string name(absl::StripPrefix(absl::StripPrefix(flag.substr(0, flag.find('=')), "-"), "-"));
   const std::string hint = Hint(app, name);
   return absl::StrCat(InertText(flag.substr(0, flag.find('=')), 64), ": unknown flag; ",
-                      hint.empty() ? absl::StrCat("see '", program, " --help'") : hint);
+                      hint.empty() ? SeeHelp(app) : hint);
 }
 
-std::string UnexpectedWord(const CLI::App* app, const std::string& program, const std::string& word) {
-  std::vector<std::string> verbs;
-  for (const CLI::App* verb : app->get_subcommands([](const CLI::App* sub) { return !sub->get_name().empty(); }))
-    verbs.push_back(verb->get_name());
+std::string UnexpectedWord(const CLI::App* app, const std::string& word) {
+  const std::vector<std::string> commands = CommandsOf(app);
   const std::string quoted = absl::StrCat("'", InertText(word, 64), "'");
-  if (verbs.empty()) return absl::StrCat(quoted, " is one argument too many; see '", program, " --help'");
-  const bool may_run = std::find(verbs.begin(), verbs.end(), "run") != verbs.end();
+  if (commands.empty()) return absl::StrCat(quoted, " is one argument too many; ", SeeHelp(app));
+  const bool may_run = std::find(commands.begin(), commands.end(), "run") != commands.end();
   if (may_run && (absl::StrContains(word, "://") || absl::EndsWith(word, ".yaml") || absl::EndsWith(word, ".yml")))
-    return absl::StrCat("a command is missing; write '", program, " run ", InertText(word, 64), "'");
-  const auto nearest = Nearest(word, verbs);
-  return absl::StrCat(
-      quoted, " is no command; ",
-      nearest ? absl::StrCat("did you mean '", *nearest, "'?") : absl::StrCat("see '", program, " --help'"));
+    return absl::StrCat("a command is missing; write '", app->get_name(), " run ", InertText(word, 64), "'");
+  const auto nearest = Nearest(word, commands);
+  return absl::StrCat(quoted, " is no command; ",
+                      nearest ? absl::StrCat("did you mean '", *nearest, "'?") : SeeHelp(app));
 }
 
 // What CLI11 did not know what to do with; flags first, since a word may only be the value of one. Where a command is
 // due a word in the first place is that, whatever follows it.
-std::string Unknown(const CLI::App* app, const std::string& program) {
+std::string Unknown(const CLI::App* app) {
   const std::vector<std::string> left = app->remaining(true);
-  const bool is_command_due = Innermost(app) == app && !app->get_subcommands({}).empty();
-  if (is_command_due && !left.empty() && !absl::StartsWith(left.front(), "-"))
-    return UnexpectedWord(app, program, left.front());
+  const CLI::App* const innermost = Innermost(app);
+  if (!CommandsOf(innermost).empty() && !left.empty() && !absl::StartsWith(left.front(), "-"))
+    return UnexpectedWord(innermost, left.front());
   for (const std::string& argument : left) {
-    if (argument.size() > 1 && argument[0] == '-') return UnknownFlag(Innermost(app), program, argument);
+    if (argument.size() > 1 && argument[0] == '-') return UnknownFlag(innermost, argument);
   }
-  return left.empty() ? "" : UnexpectedWord(Innermost(app), program, left.front());
+  return left.empty() ? "" : UnexpectedWord(innermost, left.front());
+}
+
+// What CLI11 says is wrong, in our words.
+std::string Reworded(const CLI::App* app, const std::string& what) {
+  if (const std::vector<std::string> commands = CommandsOf(app); !commands.empty())
+    return absl::StrCat("a command is missing, one of ", absl::StrJoin(commands, ", "), "; ", SeeHelp(app));
+  for (const CLI::Option* option : OptionsOf(app)) {
+    if (!option->check_name(what.substr(0, what.find(':')))) continue;
+    const std::string too_many = " At Most 1 required but received ";
+    if (const std::size_t at = what.find(too_many); at != std::string::npos)
+      return absl::StrCat(LabelOf(option), ": is given ", what.substr(at + too_many.size()), " times; give it once");
+    if (absl::StrContains(what, " required ") && absl::EndsWith(what, " missing"))
+      return absl::StrCat(LabelOf(option), ": needs a value, ", option->get_type_name(), "; ", SeeHelp(app));
+  }
+  return absl::StrCat(what, "; ", SeeHelp(app));
 }
 
 // "--flag=" would take the next argument for its value.
@@ -121,8 +156,7 @@ std::string EmptyElement(const CLI::App* app, const std::vector<std::string>& ar
       const std::vector<std::string> elements = absl::StrSplit(list, option->get_delimiter());
       const auto empty = std::find(elements.begin(), elements.end(), "");
       if (elements.size() < 2 || empty == elements.end()) continue;
-      return absl::StrCat(absl::StrReplaceAll(option->get_name(false, true), {{",", "/"}}), ": element ",
-                          empty - elements.begin() + 1, " of '", InertText(list, 64),
+      return absl::StrCat(LabelOf(option), ": element ", empty - elements.begin() + 1, " of '", InertText(list, 64),
                           "' is empty; give it, or leave out its comma");
     }
   }
@@ -131,7 +165,7 @@ std::string EmptyElement(const CLI::App* app, const std::vector<std::string>& ar
 
 }  // namespace
 
-std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& program, std::vector<std::string> arguments,
+std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, std::vector<std::string> arguments,
                                           const std::vector<std::string>& may_be_empty) {
   SplitEmptyValues(&arguments);
   const std::vector<std::string> written = arguments;
@@ -143,28 +177,20 @@ std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& prog
     app->exit(success, out, out);
     return ArgumentsEnd{.text = out.str()};
   } catch (const CLI::ParseError& error) {
-    const std::string unknown = Unknown(app, program);
-    const std::string too_many = " At Most 1 required but received ";
-    const std::string what = error.what();
-    if (const std::size_t at = what.find(too_many); unknown.empty() && at != std::string::npos)
-      return ArgumentsEnd{.is_error = true,
-                          .text = absl::StrCat(what.substr(0, at), " is given ", what.substr(at + too_many.size()),
-                                               " times; give it once")};
+    std::string unknown = Unknown(app);
     return ArgumentsEnd{.is_error = true,
-                        .text = unknown.empty() ? absl::StrCat(what, "; see '", program, " --help'") : unknown};
+                        .text = unknown.empty() ? Reworded(Innermost(app), error.what()) : std::move(unknown)};
   }
   if (std::string empty = EmptyElement(Innermost(app), written); !empty.empty())
     return ArgumentsEnd{.is_error = true, .text = std::move(empty)};
   for (const CLI::Option* option : OptionsOf(Innermost(app))) {
-    const std::string name = option->get_name(false, true);
     const auto& results = option->results();
     const bool is_empty = std::any_of(results.begin(), results.end(), [](const std::string& r) { return r.empty(); });
     const bool is_meant = std::any_of(may_be_empty.begin(), may_be_empty.end(),
                                       [&](const std::string& flag) { return option->check_name(flag); });
     if (is_empty && !is_meant)
       return ArgumentsEnd{.is_error = true,
-                          .text = absl::StrCat(absl::StrReplaceAll(name, {{",", "/"}}),
-                                               ": has an empty value; give one, or leave it out")};
+                          .text = absl::StrCat(LabelOf(option), ": has an empty value; give one, or leave it out")};
   }
   return std::nullopt;
 }

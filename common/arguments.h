@@ -1,4 +1,4 @@
-// The arguments of a program or of one of its verbs: what CLI11 takes in silence, or says badly.
+// The arguments of a program: what CLI11 takes in silence, or says badly.
 #pragma once
 
 #include <optional>
@@ -17,11 +17,11 @@ struct ArgumentsEnd {
   std::string text;       // the help; or one line that says what is wrong, with the remedy, without a newline
 };
 
-// Reads `arguments`, without the program's name, into what `app` was told of; nothing if they are good. `program` is
-// named in remedies, as "tidemark run". A flag that is not known is named with what it may have been meant for, and a
-// value that is empty is refused, since a variable that is not set makes one, but for those of the flags
-// `may_be_empty`: "--flag ''" and "--flag=" alike. So is a list with an empty element.
-std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, const std::string& program, std::vector<std::string> arguments,
+// Reads `arguments`, without the program's name, into what `app` was told of; nothing if they are good. A flag that is
+// not known is named with what it may have been meant for, and a value that is empty is refused, since a variable that
+// is not set makes one, but for those of the flags `may_be_empty`: "--flag ''" and "--flag=" alike. So is a list with an
+// empty element.
+std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, std::vector<std::string> arguments,
                                           const std::vector<std::string>& may_be_empty = {});
 
 }  // namespace tidemark

@@ -112,7 +112,7 @@ std::string FormatDuration(Nanos value) {
   for (const Unit& unit : kDurationUnits) {
     if (static_cast<double>(value) < unit.scale) continue;
     const double scaled = static_cast<double>(value) / unit.scale;
-    if (scaled == std::nearbyint(scaled) || unit.scale <= 1e9) return absl::StrFormat("%.12g%s", scaled, unit.name);
+    if (scaled == std::nearbyint(scaled) || unit.scale <= 1e9) return absl::StrFormat("%.15g%s", scaled, unit.name);
   }
   return absl::StrCat(value, "ns");
 }

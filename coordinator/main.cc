@@ -9,17 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/host/machine.h"
-#include "coordinator/cli/agents_command.h"
-#include "coordinator/cli/certs_command.h"
+#include "common/exit_code.h"
 #include "coordinator/cli/cli.h"
-#include "coordinator/cli/compare_command.h"
 #include "coordinator/cli/fail.h"
-#include "coordinator/cli/reference.h"
-#include "coordinator/cli/report_command.h"
-#include "coordinator/cli/run_command.h"
-#include "coordinator/cli/search_command.h"
-#include "coordinator/cli/selftest_command.h"
-#include "coordinator/merge/run_result.h"
 
 namespace tidemark {
 namespace {
@@ -31,24 +23,8 @@ int Main(int argc, char** argv) {
   setenv("GRPC_EXPERIMENTS", "-tcp_read_chunks", 0);  // it holds 64 KiB of read buffer per agent, where 8 KiB will do
   RaiseDescriptorLimit();
   mallopt(M_ARENA_MAX, 2);  // a thread per agent, and few of them busy at a time
-  const absl::string_view verb = argc > 1 ? argv[1] : "";
-  if (verb == "agents") return AgentsCommand({argv + 2, argv + argc});
-  if (verb == "certs") return CertsCommand({argv + 2, argv + argc});
-  if (verb == "compare") return CompareCommand({argv + 2, argv + argc});
-  if (verb == "reference") return ReferenceCommand({argv + 2, argv + argc});
-  if (verb == "report") return ReportCommand({argv + 2, argv + argc});
-  if (verb == "stop") return StopCommand({argv + 2, argv + argc});
   const CommandLine line = ParseCommandLine(argc, argv);
-  switch (line.command) {
-    case Command::kRun:
-      return RunCommand(line.options);
-    case Command::kSearch:
-      return SearchCommand(line.options);
-    case Command::kSelftest:
-      return SelftestCommand();
-    case Command::kNone:
-      break;
-  }
+  if (line.prepared.act) return line.prepared.act();
   std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
   return line.exit_code;
 }

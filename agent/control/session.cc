@@ -39,11 +39,10 @@ void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCou
   out->set_accept_overflows(now.accept_overflows - before.accept_overflows);
 }
 
-// Whether an open loop's `rate` of `what` a second, an agent's share, keeps within `ceiling` of it. Arrivals at random
-// need room above their mean: one second in some thirty thousand has more than four standard deviations above it.
+// Whether an open loop's `rate` of `what` a second, an agent's share, keeps within `ceiling` of it.
 // Errors: PermissionDenied.
 absl::Status CheckRate(double rate, double ceiling, bool is_constant, absl::string_view what, absl::string_view also) {
-  const double needed = is_constant ? rate : rate + 4 * std::sqrt(rate);
+  const double needed = CeilingFor(rate, is_constant);
   constexpr double kRounding = 1 + 1e-9;
   if (ceiling == 0 || needed <= ceiling * kRounding) return absl::OkStatus();
   const std::string cap = absl::StrCat("but the agent's --allow-list caps it at ", WriteRate(ceiling));

@@ -110,6 +110,17 @@ bool TargetGuard::Parse(const std::string& text, Range* range) {
   return true;
 }
 
+std::string TargetGuard::WithoutHostBits(const Range& range) {
+  Range whole = range;
+  for (int bit = range.bits; bit < 128; ++bit)
+    whole.prefix[bit / 8] = static_cast<unsigned char>(whole.prefix[bit / 8] & ~(0x80 >> (bit % 8)));
+  if (std::memcmp(whole.prefix, range.prefix, sizeof whole.prefix) == 0) return "";
+  const bool is_v4 = std::memcmp(range.prefix, kMappedPrefix, sizeof kMappedPrefix) == 0 && range.bits >= 96;
+  char text[INET6_ADDRSTRLEN] = "";
+  inet_ntop(is_v4 ? AF_INET : AF_INET6, whole.prefix + (is_v4 ? 12 : 0), text, sizeof text);
+  return absl::StrCat(text, "/", range.bits - (is_v4 ? 96 : 0));
+}
+
 bool TargetGuard::Contains(const Range& range, const unsigned char address[16]) {
   const int whole = range.bits / 8;
   if (std::memcmp(range.prefix, address, static_cast<std::size_t>(whole)) != 0) return false;
@@ -150,6 +161,9 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
     if (!host.ok()) return error(absl::StrCat(neither, ": it ", host.status().message()));
     if (!Parse(*host, &entry.range)) entry.host = Normalise(*host);
   }
+  const bool is_range = entry.unix_socket.empty() && entry.host.empty();
+  if (const std::string whole = is_range ? WithoutHostBits(entry.range) : ""; !whole.empty())
+    return error(absl::StrCat("has bits set behind its prefix; write ", whole, " for the range, or the address alone"));
   for (const std::int64_t port : entry.ports) {
     if (port < 1 || port > 65535) return error(absl::StrCat("port ", port, " is none; 1 to 65535"));
   }
@@ -178,6 +192,9 @@ absl::StatusOr<TargetGuard::Entry> TargetGuard::MakeEntry(const proto::AllowedTa
 }
 
 absl::StatusOr<TargetGuard> TargetGuard::Make(const std::vector<std::string>& extra, const proto::AllowList& list) {
+  if (list.only_these() && list.targets().empty() && extra.empty())
+    return absl::InvalidArgumentError(
+        "--allow-list: only_these without targets allows nothing; name targets, or leave it out");
   TargetGuard guard;
   for (const proto::AllowedTarget& target : list.targets()) {
     auto entry = MakeEntry(target);

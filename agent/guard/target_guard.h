@@ -81,6 +81,8 @@ class TargetGuard {
     Ceiling ceiling = {};
   };
   static bool Parse(const std::string& text, Range* range);
+  // Its address with all bits behind the prefix 0, as "10.0.0.0/8"; empty if it has none set there.
+  static std::string WithoutHostBits(const Range& range);
   static bool Contains(const Range& range, const unsigned char address[16]);
   bool IsInside(const unsigned char address[16]) const;
   bool MayRead(const std::string& path, const std::string& real) const;

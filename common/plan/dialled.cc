@@ -113,6 +113,7 @@ absl::StatusOr<Proxy> ParseProxy(absl::string_view url) {
   Proxy proxy;
   if (const std::size_t at = rest.rfind('@'); at != absl::string_view::npos) {
     const absl::string_view written = rest.substr(0, at);
+    if (written == "***") return error("masks its user; write USER:PASSWORD there, or a reference as {env:NAME}");
     rest.remove_prefix(at + 1);
     const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(written, absl::MaxSplits(':', 1));
     // A reference has a colon of its own.

@@ -5,7 +5,7 @@
 
 namespace tidemark {
 
-// `plan` for printing: the values of headers that may hold credentials (Authorization, Cookie, and names with key,
+// `plan` for reports: the values of headers that may hold credentials (Authorization, Cookie, and names with key,
 // token, secret, sign, auth or pass in them) are replaced by "***", bodies and subscriptions by their size.
 proto::Plan PlanForPrinting(proto::Plan plan);
 

@@ -1,6 +1,7 @@
 // When slots are due: a rate over time, and how arrivals follow it.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -18,6 +19,12 @@ inline constexpr std::int64_t kOnePerSecond = 3'600'000;
 std::int64_t ScheduleRate(double per_s);
 // `rate` per second.
 inline double PerSecond(std::int64_t rate) { return static_cast<double>(rate) / static_cast<double>(kOnePerSecond); }
+
+// The ceiling that `rate_per_s` of slots keeps within. Arrivals at random need room above their mean: one second in some
+// thirty thousand has more than four standard deviations above it.
+inline double CeilingFor(double rate_per_s, bool is_constant) {
+  return is_constant ? rate_per_s : rate_per_s + 4 * std::sqrt(rate_per_s);
+}
 
 // Returns when slot `k` of a constant rate is due, counted from the start. Exact, never drifts:
 // floor(k * 3.6 * 10^15 / rate), computed from the index in 128 bits; kNeverDue / 4 if that is beyond it, 73 years.

@@ -2,11 +2,13 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/inert_text.h"
 #include "common/plan/checks.h"
+#include "common/plan/headers.h"
 #include "common/plan/limits.h"
 #include "common/plan/request_path.h"
 #include "common/plan/validate_parts.h"
@@ -33,6 +35,10 @@ absl::Status CheckHeaders(const proto::Request& request) {
     if (absl::EqualsIgnoreCase(name, "content-length") || absl::EqualsIgnoreCase(name, "transfer-encoding")) {
       return Invalid("requests.headers", absl::StrCat("'", name, "' follows from the body; leave it out"));
     }
+    const absl::string_view value = absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1));
+    if (IsSecretHeader(name) && value == "***")
+      return Invalid("requests.headers",
+                     absl::StrCat("'", name, "' is masked, as in a report; write its value, or {env:NAME}"));
     if (absl::EqualsIgnoreCase(name, "host") && ++hosts > 1)
       return Invalid("requests.headers", "'Host' is there twice; a request has one (RFC 9112 section 3.2)");
   }

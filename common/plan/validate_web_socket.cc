@@ -166,6 +166,8 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   const proto::WebSocket& web_socket = plan.web_socket();
   if (target.is_web_socket && plan.follow() != 0)
     return Invalid("follow", "is of HTTP targets: an upgrade that is redirected is refused; leave it out");
+  if (target.is_web_socket && !plan.expect_status().empty())
+    return Invalid("expect_status", "is of HTTP targets: a WebSocket's messages have no status; leave it out");
   if (target.is_web_socket && plan.sweep().reconnect_after() != 0)
     return Invalid("sweep.reconnect_after", "is of HTTP targets; leave it out");
   if (!target.is_web_socket) {
@@ -207,6 +209,9 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   if (web_socket.subscribe_size() > 1'000) return Invalid("web_socket.subscribe", "more than 1000");
   for (const std::string& message : web_socket.subscribe()) {
     if (message.size() > (64 << 10)) return Invalid("web_socket.subscribe", "a message of more than 64 KiB");
+    if (absl::StrContains(message, "{slot}"))
+      return Invalid("web_socket.subscribe",
+                     "has {slot}, but is sent when a connection is up, for no slot; write a number of its own");
   }
   if (!web_socket.ack().empty()) TIDEMARK_RETURN_IF_ERROR(CheckMatch("web_socket.ack", web_socket.ack()));
   if (!web_socket.ack().empty() && web_socket.subscribe().empty())

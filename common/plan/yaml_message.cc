@@ -10,11 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/inert_text.h"
+#include "common/plan/checks.h"
 #include "common/plan/durations.h"
 #include "common/status_macros.h"
 #include "common/suggestion.h"
@@ -284,6 +286,12 @@ class Reader {
       child->CopyFrom(ToDurationProto(*value));
       return absl::OkStatus();
     }
+    if (field.type() == FieldDescriptor::TYPE_BYTES && node.IsScalar() && node.Tag() == "tag:yaml.org,2002:binary") {
+      std::string bytes;
+      if (!absl::Base64Unescape(node.Scalar(), &bytes)) return Error(node, path, "is !!binary, but not base64");
+      reflection.SetString(message, &field, bytes);
+      return absl::OkStatus();
+    }
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
       const std::string wants = WantsQuotes(node, CharacterOf(node) == '{' || CharacterOf(node) == '[', is_list);
       // Of what is not there the parser knows the line alone.
@@ -333,6 +341,13 @@ class Reader {
 
 void EmitMessage(const Message& message, YAML::Emitter* out);
 
+// Whether it is text that YAML gives back as it is.
+bool IsPrintable(absl::string_view text) {
+  return IsUtf8(text) && std::none_of(text.begin(), text.end(), [](unsigned char c) {
+           return (c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7f;
+         });
+}
+
 void EmitValue(const Message& message, const FieldDescriptor& field, int index, YAML::Emitter* out) {
   const Reflection& reflection = *message.GetReflection();
   const bool is_list = index >= 0;
@@ -363,6 +378,11 @@ void EmitValue(const Message& message, const FieldDescriptor& field, int index, 
                                 : reflection.GetDouble(message, &field));
       return;
     default:
+      if (field.type() == FieldDescriptor::TYPE_BYTES && !IsPrintable(reflection.GetString(message, &field))) {
+        const std::string bytes = reflection.GetString(message, &field);
+        *out << YAML::Binary(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+        return;
+      }
       *out << YAML::DoubleQuoted
            << (is_list ? reflection.GetRepeatedString(message, &field, index) : reflection.GetString(message, &field));
   }

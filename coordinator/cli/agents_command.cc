@@ -2,15 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <optional>
+#include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/exit_code.h"
 #include "common/inert_text.h"
+#include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/cli/fail.h"
-#include "coordinator/cli/parse_arguments.h"
 #include "coordinator/run/agent_link.h"
 #include "coordinator/run/agents.h"
 
@@ -34,10 +35,11 @@ A run's id is shown by 'tidemark agents'. Its coordinator, if it lives, reports 
 Exit codes: 0 stopped, and its agents are free; 1 usage, or no agent had the run; 2 an agent did not answer, or is
 still busy.)";
 
-void AddAgents(CLI::App* app, AgentOptions* options) {
+void AddAgentFlags(CLI::App* app, AgentOptions* options) {
   app->add_option("--agents", options->addresses, "HOST[:PORT],... or dns:NAME[:PORT]")
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->type_name("ADDRESS")
       ->required();
   app->add_option("--control-certs", options->control_certs,
                   "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, for "
@@ -47,18 +49,10 @@ void AddAgents(CLI::App* app, AgentOptions* options) {
                 "speak to agents beyond loopback in plain text; only in a network you trust");
 }
 
-// Parses the arguments and asks the agents that they name. If that fails, says why and sets *exit_code.
-std::optional<std::vector<AgentAnswer>> Ask(CLI::App* app, std::vector<std::string> arguments, AgentOptions* options,
-                                            int* exit_code) {
-  AddAgents(app, options);
-  if (const auto code = ParseArguments(app, std::move(arguments))) {
-    *exit_code = *code;
-    return std::nullopt;
-  }
-  auto answers = AskAgents(*options, MonotonicNow() + kDescribeTimeout);
-  if (answers.ok()) return *std::move(answers);
-  *exit_code = Fail(absl::IsInvalidArgument(answers.status()) ? kExitUsage : kExitAgents, answers.status().message());
-  return std::nullopt;
+absl::Status CheckAgentFlags(const AgentOptions& options) {
+  return options.control_certs.empty() || !options.is_insecure_control
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError("--control-certs and --insecure-control: exclude each other; leave one out");
 }
 
 std::string Clock(const AgentAnswer& answer) {
@@ -67,15 +61,14 @@ std::string Clock(const AgentAnswer& answer) {
   return absl::StrFormat("%+.3f s within %s", static_cast<double>(offset) / 1e9, FormatDuration(round_trip / 2));
 }
 
-}  // namespace
+int FailToAsk(const absl::Status& status) {
+  return Fail(absl::IsInvalidArgument(status) ? kExitUsage : kExitAgents, status.message());
+}
 
-int AgentsCommand(std::vector<std::string> arguments) {
-  CLI::App app{"Who the agents are, and what they are doing.", "tidemark agents"};
-  app.footer(kAgentsExamples);
-  AgentOptions options;
+int ShowAgents(const AgentOptions& options) {
+  const auto answers = AskAgents(options, MonotonicNow() + kDescribeTimeout);
+  if (!answers.ok()) return FailToAsk(answers.status());
   int exit_code = kExitOk;
-  const auto answers = Ask(&app, std::move(arguments), &options, &exit_code);
-  if (!answers) return exit_code;
   std::printf("%-24s %-8s %-10s %5s %5s %11s  %s\n", "AGENT", "STATE", "VERSION", "CORES", "LOAD", "CONNECTIONS",
               "CLOCK");
   for (const AgentAnswer& answer : *answers) {
@@ -93,15 +86,10 @@ int AgentsCommand(std::vector<std::string> arguments) {
   return exit_code;
 }
 
-int StopCommand(std::vector<std::string> arguments) {
-  CLI::App app{"Ends a run at its agents.", "tidemark stop"};
-  app.footer(kStopExamples);
-  AgentOptions options;
-  std::string run;
-  app.add_option("run", run, "the run's id")->required();
+int Stop(const AgentOptions& options, const std::string& run) {
+  const auto answers = AskAgents(options, MonotonicNow() + kDescribeTimeout);
+  if (!answers.ok()) return FailToAsk(answers.status());
   int exit_code = kExitOk;
-  const auto answers = Ask(&app, std::move(arguments), &options, &exit_code);
-  if (!answers) return exit_code;
   int stopped = 0;
   for (const AgentAnswer& answer : *answers) {
     const std::string& address = answer.agent.address;
@@ -122,8 +110,36 @@ int StopCommand(std::vector<std::string> arguments) {
     std::printf("agent %s: %s\n", address.c_str(), answered->is_stopped() ? "stopped, and free" : "has no such run");
   }
   if (exit_code == kExitOk && stopped == 0)
-    return Fail(kExitUsage, absl::StrCat("stop: no agent has run ", InertText(run, 64)));
+    return Fail(kExitUsage,
+                absl::StrCat("run: no agent has '", InertText(run, 64), "'; 'tidemark agents' shows their runs"));
   return exit_code;
+}
+
+}  // namespace
+
+Prepare AddAgents(CLI::App* app) {
+  const auto options = std::make_shared<AgentOptions>();
+  app->footer(kAgentsExamples);
+  AddAgentFlags(app, options.get());
+  return [options]() -> absl::StatusOr<Prepared> {
+    TIDEMARK_RETURN_IF_ERROR(CheckAgentFlags(*options));
+    return Prepared{.act = [options] { return ShowAgents(*options); }};
+  };
+}
+
+Prepare AddStop(CLI::App* app) {
+  struct Flags {
+    AgentOptions agents;
+    std::string run;
+  };
+  const auto flags = std::make_shared<Flags>();
+  app->footer(kStopExamples);
+  app->add_option("run", flags->run, "the run's id")->required()->type_name("RUN");
+  AddAgentFlags(app, &flags->agents);
+  return [flags]() -> absl::StatusOr<Prepared> {
+    TIDEMARK_RETURN_IF_ERROR(CheckAgentFlags(flags->agents));
+    return Prepared{.act = [flags] { return Stop(flags->agents, flags->run); }};
+  };
 }
 
 }  // namespace tidemark

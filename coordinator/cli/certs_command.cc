@@ -26,8 +26,8 @@
 #include "common/inert_text.h"
 #include "common/plan/authority.h"
 #include "common/status_macros.h"
+#include "common/units.h"
 #include "coordinator/cli/fail.h"
-#include "coordinator/cli/parse_arguments.h"
 
 namespace tidemark {
 namespace {
@@ -39,7 +39,8 @@ Examples:
   tidemark certs agent 10.0.0.5 load-1.internal --out load-1
                                                          copy load-1/ to that host's ~/.config/tidemark/certs
 
-Each folder holds ca.pem, cert.pem and key.pem. Keep ca.key where the authority lives: who has it can command agents.)";
+Each folder holds ca.pem, cert.pem and key.pem. Keep ca.key where the authority lives: who has it can command agents.
+Exit codes: 0 written; 1 usage, or a file that cannot be read or made.)";
 
 struct KeyDeleter {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -188,38 +189,58 @@ absl::Status Issue(const std::string& ca_dir, const std::vector<std::string>& na
   return absl::OkStatus();
 }
 
-}  // namespace
-
-int CertsCommand(std::vector<std::string> arguments) {
-  CLI::App app{"Certificates for the control channel between coordinator and agents.", "tidemark certs"};
-  app.footer(kExamples);
-  app.require_subcommand(1);
+struct CertsFlags {
   std::string ca_dir = ConfigFolder("ca");
   std::string out;
   std::string name = kCoordinatorName;
   std::vector<std::string> names;
-  int ca_days = 365;
-  int days = 30;
-  const auto add_common = [&](CLI::App* command, int* valid) {
-    command->add_option("--ca", ca_dir, "folder of the authority")->capture_default_str();
-    command->add_option("--days", *valid, "how long it is valid")->capture_default_str()->check(CLI::Range(1, 3650));
+  std::string days;
+};
+
+// How long it is to be valid; `usual`: where nothing is said.
+absl::StatusOr<int> DaysOf(const std::string& text, int usual) {
+  constexpr std::int64_t kMost = 3650;
+  if (text.empty()) return usual;
+  const auto days = ParseCount(text);
+  if (!days.ok()) return absl::InvalidArgumentError(absl::StrCat("--days: ", days.status().message()));
+  if (*days < 1 || *days > kMost)
+    return absl::InvalidArgumentError(absl::StrCat("--days: ", *days, " is outside 1 to ", kMost));
+  return static_cast<int>(*days);
+}
+
+int Done(const absl::Status& status) { return status.ok() ? kExitOk : Fail(kExitUsage, status.message()); }
+
+}  // namespace
+
+Prepare AddCerts(CLI::App* app) {
+  const auto flags = std::make_shared<CertsFlags>();
+  app->footer(kExamples);
+  app->require_subcommand(1);
+  const auto add = [&](const char* name, const char* what, const char* usual) {
+    CLI::App* const command = app->add_subcommand(name, what);
+    command->add_option("--ca", flags->ca_dir, "folder of the authority")->capture_default_str()->type_name("FOLDER");
+    command->add_option("--days", flags->days, absl::StrCat("how long it is valid, up to 3650; default ", usual))
+        ->type_name("COUNT");
+    return command;
   };
-  CLI::App* const init = app.add_subcommand("init", "make the authority");
-  add_common(init, &ca_days);
-  CLI::App* const agent = app.add_subcommand("agent", "a certificate for an agent, under each name it is dialled by");
-  agent->add_option("names", names, "host names and addresses")->required();
-  agent->add_option("--out", out, "folder to write to")->required();
-  add_common(agent, &days);
-  CLI::App* const coordinator = app.add_subcommand("coordinator", "a certificate for a coordinator");
-  coordinator->add_option("--name", name, "as in the agents' --allow-coordinator")->capture_default_str();
-  coordinator->add_option("--out", out, "folder to write to; default: where tidemark looks");
-  add_common(coordinator, &days);
-  if (const auto exit_code = ParseArguments(&app, std::move(arguments))) return *exit_code;
-  const absl::Status status = init->parsed() ? Init(ca_dir, ca_days)
-                              : agent->parsed()
-                                  ? Issue(ca_dir, names, out, days)
-                                  : Issue(ca_dir, {name}, out.empty() ? DefaultControlCertsDir() : out, days);
-  return status.ok() ? kExitOk : Fail(kExitUsage, absl::StrCat("certs: ", status.message()));
+  const CLI::App* const init = add("init", "make the authority", "365");
+  CLI::App* const agent = add("agent", "make a certificate for an agent, under each name it is dialled by", "30");
+  agent->add_option("names", flags->names, "host names and addresses")->required()->type_name("HOST");
+  agent->add_option("--out", flags->out, "folder to write to")->required()->type_name("FOLDER");
+  CLI::App* const coordinator = add("coordinator", "make a certificate for a coordinator", "30");
+  coordinator->add_option("--name", flags->name, "as in the agents' --allow-coordinator")
+      ->capture_default_str()
+      ->type_name("NAME");
+  coordinator->add_option("--out", flags->out, "folder to write to; default: where tidemark looks")
+      ->type_name("FOLDER");
+  return [flags, init, agent]() -> absl::StatusOr<Prepared> {
+    const CertsFlags& f = *flags;
+    TIDEMARK_ASSIGN_OR_RETURN(const int days, DaysOf(f.days, init->parsed() ? 365 : 30));
+    if (init->parsed()) return Prepared{.act = [flags, days] { return Done(Init(flags->ca_dir, days)); }};
+    const std::vector<std::string> names = agent->parsed() ? f.names : std::vector<std::string>{f.name};
+    const std::string out = f.out.empty() ? DefaultControlCertsDir() : f.out;
+    return Prepared{.act = [flags, names, out, days] { return Done(Issue(flags->ca_dir, names, out, days)); }};
+  };
 }
 
 }  // namespace tidemark

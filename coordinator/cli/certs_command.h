@@ -1,13 +1,11 @@
 // `tidemark certs`: a private authority for the control channel, and what it signs.
 #pragma once
 
-#include <string>
-#include <vector>
+#include "coordinator/cli/command.h"
 
 namespace tidemark {
 
-// `arguments`: init, agent NAME... or coordinator, with flags, or --help. Writes PEM files, never over others; returns
-// the exit code: 0, or 1 after one line of what is wrong.
-int CertsCommand(std::vector<std::string> arguments);
+// Its commands write PEM files, never over others.
+Prepare AddCerts(CLI::App* app);
 
 }  // namespace tidemark

@@ -1,55 +1,27 @@
-// The command line of `tidemark`: a short form of the plan.
+// The command line of `tidemark`.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "common/clock.h"
-#include "coordinator/analysis/search.h"
-#include "coordinator/report/formats.h"
-#include "coordinator/run/agents.h"
-#include "protos/plan.pb.h"
+#include "common/command_table.h"
+#include "coordinator/cli/command.h"
 
 namespace tidemark {
 
-// One `-o FORMAT=PATH`.
-struct Output {
-  const FormatRow* format = nullptr;  // not null once parsed
-  std::string path;                   // "-" for stdout
-};
-
-// What `tidemark run` or `tidemark search` was asked to do.
-struct RunOptions {
-  proto::Plan plan;  // resolved and valid; of a search: of its first trial
-  AgentOptions agents;
-  std::vector<Output> outputs;
-  std::string journal;  // a path; empty: the default one, for runs on other agents
-  bool has_no_journal = false;
-  bool is_dry_run = false;
-  bool is_quiet = false;
-  bool has_color = true;
-  bool has_latency_detail = false;
-  bool is_strict = false;
-  bool is_rate_search = false;  // else over connections
-  SearchOptions search = {};
-  std::int64_t search_step = 1;  // of a search for a rate: how many slots per 1,000 hours a level is more than the last
-};
-
-enum class Command { kNone, kRun, kSearch, kSelftest };
-
-// What to do after parsing; kNone: end with `exit_code` after printing `text` (help, version, usage error).
+// What to do after parsing.
 struct CommandLine {
-  Command command = Command::kNone;
-  RunOptions options = {};
+  Prepared prepared = {};  // without `act`: end with `exit_code` after printing `text`
   int exit_code = 0;
-  std::string text = {};
+  std::string text = {};  // help, version, or what is wrong
 };
 
-// One `-o`. Errors: InvalidArgument naming the text.
-absl::StatusOr<Output> ParseOutput(const std::string& text);
-
-// Parses argv and reads the plan file and body files that it names. Bad input gives exit code 1 and one line.
+// Parses argv and reads what it names. Bad input gives exit code 1 and one line.
 CommandLine ParseCommandLine(int argc, const char* const* argv);
+
+// All commands and their flags.
+std::vector<CommandRow> CommandTable();
 
 }  // namespace tidemark

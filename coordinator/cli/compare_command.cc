@@ -5,7 +5,9 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <random>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -14,7 +16,7 @@
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/analysis/compare.h"
-#include "coordinator/cli/parse_arguments.h"
+#include "coordinator/cli/fail.h"
 #include "coordinator/cli/plan_file.h"
 #include "coordinator/run/run.h"
 #include "coordinator/verdict/verdict.h"
@@ -27,16 +29,18 @@ namespace json = boost::json;
 constexpr std::size_t kMaxResultBytes = 256 << 20;
 constexpr int kResamples = 10'000;
 
-constexpr char kHelp[] = R"(Compare two sets of results of one plan.
-Usage: tidemark compare BEFORE.json [BEFORE.json ...] -- AFTER.json [AFTER.json ...]
+constexpr char kExamples[] = R"(
+Examples:
+  tidemark compare before.json -- after.json
+  tidemark compare before-*.json -- after-*.json
 
 The unit is the run: a quantile of each run is one value, since the requests of a run depend on each other. Ten runs a
 side, taken in turn, show a change of 3 % if runs vary by 1 %. One against one is only indicative. Results of another
 plan or another number of agents, and points that are not VALID or TARGET_LIMITED, are not compared.
+
 Words: regressed, improved (p < 0.05 by Mann and Whitney, and the interval of the ratio leaves 1 out), equivalent (that
 interval lies within 3 % of 1), inconclusive.
-Exit codes: 0 nothing regressed; 99 something did; 1 usage, or results that cannot be compared.
-)";
+Exit codes: 0 nothing regressed; 99 something did; 1 usage, or results that cannot be compared.)";
 
 // One result file.
 struct Result {
@@ -92,23 +96,26 @@ absl::Status CheckDistinct(absl::Span<const Result> side) {
   return absl::OkStatus();
 }
 
-absl::Status CheckComparable(const std::vector<Result>& results) {
-  const std::string setting = Setting(results[0]);
-  const std::size_t points = Find(results[0].report, {"points"})->as_array().size();
-  for (const Result& result : results) {
-    if (Setting(result) != setting || Find(result.report, {"points"})->as_array().size() != points) {
+absl::Status CheckComparable(const std::vector<Result>& before, const std::vector<Result>& after) {
+  std::vector<const Result*> results;
+  for (const Result& result : before) results.push_back(&result);
+  for (const Result& result : after) results.push_back(&result);
+  const std::string setting = Setting(before[0]);
+  const std::size_t points = Find(before[0].report, {"points"})->as_array().size();
+  for (const Result* const result : results) {
+    if (Setting(*result) != setting || Find(result->report, {"points"})->as_array().size() != points) {
       return absl::InvalidArgumentError(
-          absl::StrCat("'", result.path, "' and '", results[0].path,
+          absl::StrCat("'", result->path, "' and '", before[0].path,
                        "' differ in plan, version or number of agents; compare like with like"));
     }
-    for (const json::value& point : Find(result.report, {"points"})->as_array()) {
+    for (const json::value& point : Find(result->report, {"points"})->as_array()) {
       const json::value* const verdict = Find(point, {"verdict"});
       const std::string word = verdict != nullptr && verdict->is_string()
                                    ? std::string(verdict->as_string().data(), verdict->as_string().size())
                                    : "missing";
       if (!IsSound(word)) {
         return absl::InvalidArgumentError(
-            absl::StrCat("'", result.path, "' has a point whose verdict is ", word.substr(0, 64), "; run it again"));
+            absl::StrCat("'", result->path, "' has a point whose verdict is ", word.substr(0, 64), "; run it again"));
       }
     }
   }
@@ -218,49 +225,48 @@ int Print(const std::vector<Result>& before, const std::vector<Result>& after) {
     }
   }
   if (has_figures) return exit_code;
-  std::fputs("tidemark: compare: not all of these results have a latency above 0; nothing was compared\n", stderr);
-  return kExitUsage;
+  return Fail(kExitUsage, "compare: not all of these results have a latency above 0; nothing was compared");
+}
+
+absl::StatusOr<std::vector<Result>> ReadSide(const std::vector<std::string>& paths) {
+  std::vector<Result> side;
+  for (const std::string& path : paths) {
+    TIDEMARK_ASSIGN_OR_RETURN(Result result, Read(path));
+    side.push_back(std::move(result));
+  }
+  TIDEMARK_RETURN_IF_ERROR(CheckDistinct(side));
+  return side;
+}
+
+struct CompareFlags {
+  std::vector<std::string> before, after;
+};
+
+int Compare(const CompareFlags& flags) {
+  const auto before = ReadSide(flags.before);
+  if (!before.ok()) return Fail(kExitUsage, before.status().message());
+  const auto after = ReadSide(flags.after);
+  if (!after.ok()) return Fail(kExitUsage, after.status().message());
+  if (const absl::Status status = CheckComparable(*before, *after); !status.ok())
+    return Fail(kExitUsage, status.message());
+  return Print(*before, *after);
 }
 
 }  // namespace
 
-int CompareCommand(const std::vector<std::string>& arguments) {
-  const auto fail = [](absl::string_view text) {
-    std::fprintf(stderr, "tidemark: compare: %.*s\n", static_cast<int>(text.size()), text.data());
-    return kExitUsage;
+Prepare AddCompare(CLI::App* app) {
+  const auto flags = std::make_shared<CompareFlags>();
+  app->footer(kExamples);
+  app->add_option("results", flags->before, "results of one side, then '--', then those of the other")
+      ->type_name("FILE.json");
+  app->add_option("--after", flags->after, "")->group("");
+  return [flags]() -> absl::StatusOr<Prepared> {
+    if (flags->before.empty() || flags->after.empty())
+      return absl::InvalidArgumentError("compare: give results on both sides: BEFORE.json... -- AFTER.json...");
+    if (flags->before.size() + flags->after.size() > 1'000)
+      return absl::InvalidArgumentError("compare: more than 1000 results");
+    return Prepared{.act = [flags] { return Compare(*flags); }};
   };
-  std::vector<Result> results;
-  std::size_t before_count = 0;
-  bool has_separator = false;
-  for (const std::string& argument : arguments) {
-    if (argument == "-h" || argument == "--help") {
-      std::fputs(kHelp, stdout);
-      return kExitOk;
-    }
-    if (argument == "--" && !has_separator) {
-      has_separator = true;
-      before_count = results.size();
-      continue;
-    }
-    if (argument.empty()) return fail("a result has an empty name; give one, or leave it out");
-    if (argument.size() > 1 && argument[0] == '-' && argument != "--") {
-      // It has no flags but --help: what this one may have been meant for.
-      CLI::App app{"", "tidemark compare"};
-      return ParseArguments(&app, {argument}).value_or(kExitUsage);
-    }
-    auto result = Read(argument);
-    if (!result.ok()) return fail(result.status().message());
-    results.push_back(*std::move(result));
-  }
-  if (!has_separator || before_count == 0 || before_count == results.size())
-    return fail("give results on both sides: BEFORE.json... -- AFTER.json...");
-  if (results.size() > 1'000) return fail("more than 1000 results");
-  if (const absl::Status status = CheckComparable(results); !status.ok()) return fail(status.message());
-  for (const auto side : {absl::MakeSpan(results).first(before_count), absl::MakeSpan(results).subspan(before_count)}) {
-    if (const absl::Status status = CheckDistinct(side); !status.ok()) return fail(status.message());
-  }
-  const auto middle = results.begin() + static_cast<std::ptrdiff_t>(before_count);
-  return Print({results.begin(), middle}, {middle, results.end()});
 }
 
 }  // namespace tidemark

@@ -1,13 +1,11 @@
 // `tidemark compare`: whether two sets of results differ.
 #pragma once
 
-#include <string>
-#include <vector>
+#include "coordinator/cli/command.h"
 
 namespace tidemark {
 
-// `arguments`: BEFORE.json... -- AFTER.json..., or --help. Prints a table, or one line of what is wrong; returns the
-// exit code: 0 nothing regressed, 99 something did, 1 usage or files that cannot be compared.
-int CompareCommand(const std::vector<std::string>& arguments);
+// BEFORE.json... -- AFTER.json...; what stands behind the dashes is read as --after.
+Prepare AddCompare(CLI::App* app);
 
 }  // namespace tidemark

@@ -1,7 +1,7 @@
 // Hands the result of a run to its user: the table, the files, the exit code.
 #pragma once
 
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/run_options.h"
 #include "coordinator/merge/run_result.h"
 #include "protos/plan.pb.h"
 

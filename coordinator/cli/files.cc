@@ -4,15 +4,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <system_error>
+#include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/inert_text.h"
+#include "common/status_macros.h"
 
 namespace tidemark {
 
@@ -36,7 +41,7 @@ absl::Status WriteFile(const std::string& path, const std::string& content) {
     return absl::OkStatus();
   }
   const absl::Status error =
-      absl::NotFoundError(absl::StrCat("-o: '", path, "' cannot be written; check the folder and the space"));
+      absl::NotFoundError(absl::StrCat("-o/--output: '", path, "' cannot be written; check the folder and the space"));
   // Beside what it replaces, so that a full disk leaves the old file, and no half of the new one.
   struct stat old = {};
   const bool is_new = lstat(path.c_str(), &old) != 0;
@@ -64,16 +69,53 @@ absl::Status CheckOutputs(const std::vector<Output>& outputs) {
     const bool is_kept = output.path == "-" || !std::filesystem::exists(path, ignored) ||
                          std::filesystem::is_regular_file(path, ignored);  // a device takes what comes
     if (is_kept && !paths.insert(path).second)
-      return absl::InvalidArgumentError(absl::StrCat("-o: '", output.path, output.path == "-" ? "' (stdout)" : "'",
+      return absl::InvalidArgumentError(absl::StrCat("-o/--output: '", output.path,
+                                                     output.path == "-" ? "' (stdout)" : "'",
                                                      " is given twice; each format needs its own"));
     if (output.path == "-") continue;
     const bool is_new = access(output.path.c_str(), F_OK) != 0;
     std::ofstream out(output.path, std::ios::binary | std::ios::app);
-    if (!out) return absl::NotFoundError(absl::StrCat("-o: '", output.path, "' cannot be written; check the folder"));
+    if (!out)
+      return absl::NotFoundError(absl::StrCat("-o/--output: '", output.path, "' cannot be written; check the folder"));
     out.close();
     if (is_new) unlink(output.path.c_str());
   }
   return absl::OkStatus();
+}
+
+void AddOutputFlag(CLI::App* app, bool is_json_alone, std::vector<std::string>* texts) {
+  std::string forms = "json=FILE";
+  for (const FormatRow& format : Formats()) {
+    if (!is_json_alone && format.name != "json") absl::StrAppend(&forms, "|", format.name, "=FILE");
+  }
+  app->add_option("-o,--output", *texts,
+                  absl::StrCat("or ", is_json_alone ? "FILE.json" : FormatEndings(), "; - is stdout (repeatable)"))
+      ->allow_extra_args(false)
+      ->type_name(forms);
+}
+
+absl::StatusOr<Output> ParseOutput(const std::string& text) {
+  for (const FormatRow& format : Formats()) {
+    const std::string prefix = absl::StrCat(format.name, "=");
+    if (absl::StartsWith(text, prefix) && text.size() > prefix.size())
+      return Output{.format = &format, .path = text.substr(prefix.size())};
+  }
+  for (const FormatRow& format : Formats()) {
+    const std::string ending = absl::StrCat(".", format.name);
+    if (absl::EndsWith(text, ending) && text.size() > ending.size()) return Output{.format = &format, .path = text};
+  }
+  return absl::InvalidArgumentError(absl::StrCat("-o/--output: '", InertText(text, 128),
+                                                 "' does not say in which form; write ", FormatEndings(),
+                                                 ", or json=FILE"));
+}
+
+absl::StatusOr<std::vector<Output>> ParseOutputs(const std::vector<std::string>& texts) {
+  std::vector<Output> outputs;
+  for (const std::string& text : texts) {
+    TIDEMARK_ASSIGN_OR_RETURN(Output output, ParseOutput(text));
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
 }
 
 }  // namespace tidemark

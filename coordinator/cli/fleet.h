@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/run_options.h"
 #include "coordinator/run/agents.h"
 #include "coordinator/run/local_agent.h"
 

@@ -8,14 +8,15 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "common/exit_code.h"
 #include "common/inert_text.h"
+#include "common/man_page.h"
 #include "common/plan/durations.h"
 #include "common/stats/metric.h"
 #include "common/stats/outcome.h"
-#include "coordinator/cli/fail.h"
-#include "coordinator/cli/parse_arguments.h"
-#include "coordinator/merge/run_result.h"
+#include "coordinator/cli/cli.h"
 #include "coordinator/report/formats.h"
 #include "protos/options.pb.h"
 #include "protos/plan.pb.h"
@@ -117,31 +118,96 @@ std::string FormatsPage() {
   return out;
 }
 
+std::string Code(absl::string_view text) { return absl::StrCat("`", Cell(text), "`"); }
+
+std::string FlagsPage() {
+  std::string out =
+      "# The commands and their flags\n\nOf a value's forms small letters are written as they stand, and capitals are "
+      "replaced. In a plan file the fields of [plan](plan.md) set the same.\n";
+  for (const CommandRow& row : CommandTable()) {
+    if (row.flags.size() == 1 && row.operands.empty() && !row.commands.empty()) continue;  // its commands have them
+    absl::StrAppend(&out, "\n## ", row.Name(), "\n\n", row.what, "\n\n| flag | value | |\n|---|---|---|\n");
+    for (const FlagRow& operand : row.operands)
+      absl::StrAppend(&out, "| ", operand.names[0], " | ", Code(operand.value), " | ", Cell(operand.help), " |\n");
+    for (const FlagRow& flag : row.flags)
+      absl::StrAppend(&out, "| `", absl::StrJoin(flag.names, "`, `"), "` | ",
+                      flag.value.empty() ? "" : Code(flag.value), " | ", Cell(flag.help), " |\n");
+  }
+  return out;
+}
+
+std::string ExitCodesPage() {
+  std::string out =
+      "# The exit codes\n\nErrors of the target during a run are results: the code is 0 as long as anything "
+      "succeeded.\n";
+  for (const CommandRow& row : CommandTable()) {
+    if (row.exit_codes.empty()) continue;
+    absl::StrAppend(&out, "\n## ", row.Name(), "\n\n| code | |\n|---|---|\n");
+    for (const ExitCodeRow& code : row.exit_codes)
+      absl::StrAppend(&out, "| ", code.code, " | ", Cell(code.meaning), " |\n");
+  }
+  return out;
+}
+
 constexpr ReferencePage kPages[] = {
+    {"flags", "the commands and their flags", FlagsPage},
+    {"exit_codes", "with which code each command ends", ExitCodesPage},
     {"plan", "the fields of a plan file, and their flags", PlanPage},
     {"outcomes", "how requests, connections and streams end, and what else is counted", OutcomesPage},
     {"histograms", "the latencies of a report", FiguresPage},
     {"formats", "the forms in which a result is written", FormatsPage},
 };
 
+constexpr char kExamples[] = R"(
+Examples:
+  tidemark reference plan
+  tidemark reference tidemark-run.1 | man -l -
+
+Exit codes: 0 printed; 1 usage.)";
+
+// "" if there is none of that name.
+std::string MakePage(absl::string_view name) {
+  for (const ReferencePage& page : kPages) {
+    if (page.name == name) return page.make();
+  }
+  const std::vector<CommandRow> table = CommandTable();
+  std::string manuals;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const std::string manual = absl::StrCat(ManPageName(table[i]), ".1");
+    if (name == manual) return ManPage(table, i, TIDEMARK_VERSION);
+    absl::StrAppend(&manuals, manual, "\n");
+  }
+  return name == "manuals" ? manuals : "";
+}
+
 }  // namespace
 
 absl::Span<const ReferencePage> ReferencePages() { return kPages; }
 
-int ReferenceCommand(std::vector<std::string> arguments) {
-  CLI::App app{"What may be written, and what is written, as Markdown.", "tidemark reference"};
-  std::string pages;
-  for (const ReferencePage& page : kPages)
-    absl::StrAppend(&pages, pages.empty() ? "" : "; ", page.name, ": ", page.what);
-  std::string name;
-  app.add_option("page", name, pages)->required()->type_name("PAGE");
-  if (const auto exit_code = ParseArguments(&app, std::move(arguments))) return *exit_code;
+Prepare AddReference(CLI::App* app) {
+  const auto name = std::make_shared<std::string>();
+  std::vector<std::string> names;
+  std::string help;
   for (const ReferencePage& page : kPages) {
-    if (page.name != name) continue;
-    std::fputs(page.make().c_str(), stdout);
-    return kExitOk;
+    names.emplace_back(page.name);
+    absl::StrAppend(&help, help.empty() ? "" : "; ", page.name, ": ", page.what);
   }
-  return Fail(kExitUsage, absl::StrCat("reference: '", InertText(name, 64), "' is no page; there are ", pages));
+  app->add_option(
+         "page", *name,
+         absl::StrCat(help, "; manuals: the names of the manual pages, as tidemark-run.1, each of which is one too"))
+      ->required()
+      ->type_name(absl::StrCat(absl::StrJoin(names, "|"), "|manuals|MANUAL"));
+  app->footer(kExamples);
+  return [name, names]() -> absl::StatusOr<Prepared> {
+    const std::string text = MakePage(*name);
+    if (text.empty())
+      return absl::InvalidArgumentError(absl::StrCat("page: '", InertText(*name, 64), "' is none; there are ",
+                                                     absl::StrJoin(names, ", "), ", manuals"));
+    return Prepared{.act = [text] {
+      std::fputs(text.c_str(), stdout);
+      return kExitOk;
+    }};
+  };
 }
 
 }  // namespace tidemark

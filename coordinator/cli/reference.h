@@ -2,10 +2,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "coordinator/cli/command.h"
 
 namespace tidemark {
 
@@ -16,7 +16,7 @@ struct ReferencePage {
 };
 absl::Span<const ReferencePage> ReferencePages();
 
-// `tidemark reference`. Returns the exit code.
-int ReferenceCommand(std::vector<std::string> arguments);
+// `tidemark reference`, which prints a command's manual page too.
+Prepare AddReference(CLI::App* app);
 
 }  // namespace tidemark

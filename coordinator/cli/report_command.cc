@@ -6,11 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "coordinator/cli/cli.h"
+#include "common/status_macros.h"
 #include "coordinator/cli/deliver.h"
 #include "coordinator/cli/fail.h"
 #include "coordinator/cli/files.h"
-#include "coordinator/cli/parse_arguments.h"
+#include "coordinator/cli/load_flags.h"
+#include "coordinator/cli/run_options.h"
 #include "coordinator/store/journal.h"
 
 namespace tidemark {
@@ -22,7 +23,8 @@ Examples:
   tidemark report --from-journal ./run.journal -o json=run.json
 
 A run with --agents writes a journal while it goes on, and removes it when its result is delivered. One that is left is
-of a coordinator that died; what had arrived until then is merged again, exactly. Exit code 3 if the run had not ended.)";
+of a coordinator that died; what had arrived until then is merged again, exactly.
+Exit codes: 3 if the run had not ended; 1 usage, or no such journal; others as of the run.)";
 
 // The journals that are left, by the names of their runs.
 std::string LeftBehind() {
@@ -35,30 +37,14 @@ std::string LeftBehind() {
                        : absl::StrCat("there are: ", absl::StrJoin(names, " "));
 }
 
-}  // namespace
-
-int ReportCommand(std::vector<std::string> arguments) {
-  CLI::App app{"The result of a run, made again from its journal.", "tidemark report"};
-  app.footer(kExamples);
+struct ReportFlags {
   std::string journal;
   std::vector<std::string> outputs;
   RunOptions options;
-  bool has_no_color = false;
-  app.add_option("--from-journal", journal, "a run's id, or the path of a journal")->required()->type_name("RUN|FILE");
-  app.add_option("-o,--output", outputs,
-                 absl::StrCat(FormatEndings(), "; or json=FILE, csv=-, ...; - is stdout (repeatable)"))
-      ->allow_extra_args(false);
-  app.add_flag("-q,--quiet", options.is_quiet, "no table");
-  app.add_flag("--latency", options.has_latency_detail, "print every histogram of every point");
-  app.add_flag("--strict", options.is_strict, "exit 4 unless each point is VALID or TARGET_LIMITED");
-  app.add_flag("--no-color", has_no_color, "no colours (also: NO_COLOR in the environment)");
-  if (const auto exit_code = ParseArguments(&app, std::move(arguments))) return *exit_code;
-  options.has_color = !has_no_color;
-  for (const std::string& text : outputs) {
-    auto output = ParseOutput(text);
-    if (!output.ok()) return Fail(kExitUsage, output.status().message());
-    options.outputs.push_back(*std::move(output));
-  }
+  bool is_without_color = false;
+};
+
+int Report(const std::string& journal, const RunOptions& options) {
   if (const absl::Status status = CheckOutputs(options.outputs); !status.ok())
     return Fail(kExitUsage, status.message());
   const bool is_path = journal.find('/') != std::string::npos || std::filesystem::exists(journal);
@@ -69,6 +55,26 @@ int ReportCommand(std::vector<std::string> arguments) {
   PrintNotes(run->result);
   if (run->result.points.empty()) return Fail(kExitAccounting, "report: the run had not begun its first point");
   return Deliver(std::move(run->result), run->plan, options);
+}
+
+}  // namespace
+
+Prepare AddReport(CLI::App* app) {
+  const auto flags = std::make_shared<ReportFlags>();
+  app->footer(kExamples);
+  app->add_option("--from-journal", flags->journal, "a run's id, or the path of a journal")
+      ->required()
+      ->type_name("RUN|FILE");
+  AddOutputFlag(app, false, &flags->outputs);
+  app->add_flag("-q,--quiet", flags->options.is_quiet, "no table");
+  app->add_flag("--latency", flags->options.has_latency_detail, "print every histogram of every point");
+  app->add_flag("--strict", flags->options.is_strict, "exit 4 if a point is not VALID or TARGET_LIMITED");
+  AddColorFlag(app, &flags->is_without_color);
+  return [flags]() -> absl::StatusOr<Prepared> {
+    flags->options.has_color = !flags->is_without_color;
+    TIDEMARK_ASSIGN_OR_RETURN(flags->options.outputs, ParseOutputs(flags->outputs));
+    return Prepared{.act = [flags] { return Report(flags->journal, flags->options); }};
+  };
 }
 
 }  // namespace tidemark

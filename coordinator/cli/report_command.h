@@ -1,12 +1,10 @@
 // tidemark report: the result of a run again, from its journal.
 #pragma once
 
-#include <string>
-#include <vector>
+#include "coordinator/cli/command.h"
 
 namespace tidemark {
 
-// `arguments` follow the word "report". Returns the exit code.
-int ReportCommand(std::vector<std::string> arguments);
+Prepare AddReport(CLI::App* app);
 
 }  // namespace tidemark

@@ -16,7 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "common/plan/durations.h"
 #include "common/plan/plan_memory.h"
-#include "common/plan/redact.h"
+#include "common/plan/schedule.h"
 #include "common/plan/split.h"
 #include "common/plan/sweep.h"
 #include "common/status_macros.h"
@@ -25,7 +25,7 @@
 #include "coordinator/cli/fail.h"
 #include "coordinator/cli/files.h"
 #include "coordinator/cli/fleet.h"
-#include "coordinator/cli/plan_file.h"
+#include "coordinator/cli/plan_text.h"
 #include "coordinator/cli/signal_watcher.h"
 #include "coordinator/cli/unused_proxy.h"
 #include "coordinator/observe/detached_observer.h"
@@ -84,6 +84,18 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
       absl::StrAppend(&out, "; after ", FormatDuration(FromProto(sweep.warmup())), " of the same");
     absl::StrAppend(&out, "; ", connections * sweep.warmup_requests_per_connection(), " for warm-up\n");
   }
+  if (sweep.arrivals() == "poisson" && !agents.empty()) {
+    double highest = 0;
+    for (int point = 0; point < PointCount(sweep); ++point) {
+      for (const RateStage& stage : PointAt(sweep, point).stages)
+        highest = std::max(highest, PerSecond(std::max(stage.from, stage.to)));
+    }
+    const double share = highest * static_cast<double>(1 + plan.follow()) / static_cast<double>(agents.size());
+    absl::StrAppend(&out, "# arrivals at random: an agent whose allow-list caps the target's rate needs a max_rate of ",
+                    std::ceil(CeilingFor(share, false)), " (its share of ", FormatRate(std::ceil(share)),
+                    " and four times its root), and more for what opens connections; with --arrivals constant the "
+                    "share will do\n");
+  }
   if (!sweep.has_duration()) absl::StrAppend(&out, "# ", all, " requests in all\n");
   return out;
 }
@@ -115,8 +127,9 @@ int RunCommand(const RunOptions& options) {
   if (const absl::Status status = CheckCapacity(options.plan, fleet->agents); !status.ok())
     return Fail(kExitUsage, status.message());
   if (options.is_dry_run) {
-    std::printf("%s%s", PrintYaml(PlanForPrinting(options.plan)).c_str(),
-                DescribeSplit(options.plan, fleet->agents).c_str());
+    if (!options.agents.addresses.empty())
+      std::printf("# Beside this file: --agents %s\n", absl::StrJoin(options.agents.addresses, ",").c_str());
+    std::printf("%s%s", PlanAsFile(options.plan).c_str(), DescribeSplit(options.plan, fleet->agents).c_str());
     return kExitOk;
   }
 

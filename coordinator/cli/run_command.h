@@ -1,7 +1,7 @@
 // `tidemark run`: the sweep of a plan, and its report.
 #pragma once
 
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/run_options.h"
 
 namespace tidemark {
 

@@ -1,7 +1,7 @@
 // `tidemark search`: the highest rate, or number of connections, that meets what is expected.
 #pragma once
 
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/run_options.h"
 
 namespace tidemark {
 

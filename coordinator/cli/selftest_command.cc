@@ -1,5 +1,6 @@
 #include "coordinator/cli/selftest_command.h"
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -207,9 +208,7 @@ class Selftest {
   bool is_interrupted_ = false;
 };
 
-}  // namespace
-
-int SelftestCommand() {
+int RunSelftest() {
   RunEvents events;
   const SignalWatcher signals(&events);
   auto responder = LocalResponder::Start();
@@ -217,6 +216,13 @@ int SelftestCommand() {
   auto fleet = GatherFleet({});
   if (!fleet.ok()) return Fail(kExitInternal, fleet.status().message());
   return Selftest(*std::move(fleet), *std::move(responder), &events).Execute();
+}
+
+}  // namespace
+
+Prepare AddSelftest(CLI::App* app) {
+  app->footer("\nExit codes: 0 all promises hold; 70 one does not; 130 interrupted.");
+  return []() -> absl::StatusOr<Prepared> { return Prepared{.act = RunSelftest}; };
 }
 
 }  // namespace tidemark

@@ -1,10 +1,11 @@
 // `tidemark selftest`: what this machine can measure, and whether the four promises hold on it.
 #pragma once
 
+#include "coordinator/cli/command.h"
+
 namespace tidemark {
 
-// Runs for less than 30 s against a responder in this process and prints what it finds; returns the exit code: 0 all
-// promises hold, 70 one does not, 130 interrupted.
-int SelftestCommand();
+// It runs for less than 30 s against a responder in this process.
+Prepare AddSelftest(CLI::App* app);
 
 }  // namespace tidemark

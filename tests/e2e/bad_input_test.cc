@@ -186,6 +186,15 @@ TEST(BadInputTest, ADryRunStartsNothing) {
             std::string::npos)
       << run.out;
   EXPECT_NE(run.out.find("connections: [1003]"), std::string::npos) << run.out;
+  // What an agent's ceiling would refuse is said before.
+  arguments = AgentsFlag(agents);
+  arguments.insert(arguments.end(), {"--dry-run", "-R", "300", mock.Url()});
+  const RunOutcome open_loop = TidemarkRun(arguments);
+  EXPECT_NE(open_loop.out.find("needs a max_rate of 140 (its share of 100/s and four times its root)"),
+            std::string::npos)
+      << open_loop.out;
+  arguments.insert(arguments.end(), {"--arrivals", "constant"});
+  EXPECT_EQ(TidemarkRun(arguments).out.find("max_rate"), std::string::npos);
   EXPECT_EQ(Int(mock.Truth(), "accepted"), 0);
 }
 

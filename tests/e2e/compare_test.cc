@@ -83,7 +83,7 @@ TEST_F(CompareTest, WhatIsNotAlikeIsRefused) {
       {{good}, "both sides"},
       {{good, "--", good, "--hepl"}, "--hepl: unknown flag; did you mean '--help'?"},
       {{"--strict", good, "--", good}, "--strict: unknown flag; see 'tidemark compare --help'"},
-      {{good, "--", ""}, "a result has an empty name; give one, or leave it out"},
+      {{good, "--", ""}, "has an empty value; give one, or leave it out"},
       {{"--", good}, "both sides"}};
   for (const auto& [arguments, reason] : kCases) {
     const auto [code, text] = Compare(arguments);

@@ -26,9 +26,9 @@ CommandLine Parse(std::vector<const char*> arguments) {
 
 TEST(CliTest, AUrlAloneIsTheDefaultSweep) {
   const CommandLine line = Parse({"run", "http://127.0.0.1/"});
-  ASSERT_TRUE(line.command == Command::kRun) << line.text;
-  EXPECT_EQ(line.options.plan.sweep().connections_size(), 5);
-  EXPECT_TRUE(line.options.agents.addresses.empty());
+  ASSERT_TRUE(line.prepared.options != nullptr) << line.text;
+  EXPECT_EQ(line.prepared.options->plan.sweep().connections_size(), 5);
+  EXPECT_TRUE(line.prepared.options->agents.addresses.empty());
 }
 
 TEST(CliTest, FlagsAreAShortFormOfThePlan) {
@@ -60,8 +60,8 @@ TEST(CliTest, FlagsAreAShortFormOfThePlan) {
                                   "--pin",
                                   "--agents",
                                   "a:1,dns:b"});
-  ASSERT_TRUE(line.command == Command::kRun) << line.text;
-  const proto::Plan& plan = line.options.plan;
+  ASSERT_TRUE(line.prepared.options != nullptr) << line.text;
+  const proto::Plan& plan = line.prepared.options->plan;
   EXPECT_EQ(plan.sweep().connections(1), 1000);
   EXPECT_EQ(FromProto(plan.sweep().duration()), 2 * kSecond);
   EXPECT_EQ(plan.threads(), 3);
@@ -70,16 +70,16 @@ TEST(CliTest, FlagsAreAShortFormOfThePlan) {
   EXPECT_EQ(plan.requests(0).body(), "body");
   EXPECT_EQ(plan.source_addresses_size(), 2);
   EXPECT_TRUE(plan.tls().insecure());
-  EXPECT_EQ(line.options.agents.addresses, (std::vector<std::string>{"a:1", "dns:b"}));
-  EXPECT_EQ(line.options.outputs.size(), 2u);
+  EXPECT_EQ(line.prepared.options->agents.addresses, (std::vector<std::string>{"a:1", "dns:b"}));
+  EXPECT_EQ(line.prepared.options->outputs.size(), 2u);
 }
 
 TEST(CliTest, HowTheTargetIsReachedAndHowLongAConnectionLastsAreFlags) {
   const auto plan = [](std::vector<const char*> flags) {
     flags.insert(flags.begin(), {"run", "http://h:81/"});
     const CommandLine line = Parse(flags);
-    EXPECT_TRUE(line.command == Command::kRun) << line.text;
-    return line.options.plan;
+    EXPECT_TRUE(line.prepared.options != nullptr) << line.text;
+    return line.prepared.options->plan;
   };
   EXPECT_EQ(plan({"--connect-to", "h:81:127.0.0.1:82"}).connect_to(0), "h:81:127.0.0.1:82");
   EXPECT_EQ(plan({"-4"}).ip_family(), "4");
@@ -94,8 +94,8 @@ TEST(CliTest, HowTheTargetIsReachedAndHowLongAConnectionLastsAreFlags) {
 proto::Plan PlanOf(std::vector<const char*> flags) {
   flags.insert(flags.begin(), {"run", "http://h/"});
   const CommandLine line = Parse(flags);
-  EXPECT_TRUE(line.command == Command::kRun) << line.text;
-  return line.options.plan;
+  EXPECT_TRUE(line.prepared.options != nullptr) << line.text;
+  return line.prepared.options->plan;
 }
 
 std::vector<std::string> HeadersOf(const proto::Plan& plan) {
@@ -140,8 +140,8 @@ TEST(CliTest, JsonIsCheckedAndSaysWhatItIs) {
   EXPECT_EQ(PlanOf({"--json", argument.c_str()}).requests(0).body(), "[1,\n2]\n");
   // Of a WebSocket it is the message, and headers go with the upgrade.
   const CommandLine line = Parse({"run", "ws://h/", "--json", "{}"});
-  ASSERT_TRUE(line.command == Command::kRun) << line.text;
-  EXPECT_EQ(HeadersOf(line.options.plan), std::vector<std::string>());
+  ASSERT_TRUE(line.prepared.options != nullptr) << line.text;
+  EXPECT_EQ(HeadersOf(line.prepared.options->plan), std::vector<std::string>());
 }
 
 TEST(CliTest, AFormIsUrlEncodedButForWhatIsFilledIn) {
@@ -166,8 +166,8 @@ TEST(CliTest, HeadersAndAUserGoToEachRequestOfAMix) {
   const Written mix("target: http://h/\nrequests:\n- {path: /a, headers: ['Authorization: old']}\n- path: /b\n",
                     ".yaml");
   const CommandLine line = Parse({"run", mix.path.c_str(), "-u", "a:b", "-H", "X-A: b"});
-  ASSERT_TRUE(line.command == Command::kRun) << line.text;
-  for (const proto::Request& request : line.options.plan.requests()) {
+  ASSERT_TRUE(line.prepared.options != nullptr) << line.text;
+  for (const proto::Request& request : line.prepared.options->plan.requests()) {
     EXPECT_EQ((std::vector<std::string>{request.headers().begin(), request.headers().end()}),
               (std::vector<std::string>{"X-A: b", "Authorization: Basic YTpi"}));
   }
@@ -183,9 +183,9 @@ TEST(CliTest, AUrlBesideAPlanIsItsTarget) {
                                              {"run", "http://other:81/p", plan.path.c_str()},
                                              {"run", "-t", "1", bare.path.c_str(), "-q", "http://other:81/p"}}) {
     const CommandLine line = Parse(arguments);
-    ASSERT_TRUE(line.command == Command::kRun) << line.text;
-    EXPECT_EQ(line.options.plan.target(), "http://other:81/p");
-    EXPECT_EQ(line.options.plan.sweep().connections(0), 7);
+    ASSERT_TRUE(line.prepared.options != nullptr) << line.text;
+    EXPECT_EQ(line.prepared.options->plan.target(), "http://other:81/p");
+    EXPECT_EQ(line.prepared.options->plan.sweep().connections(0), 7);
   }
 }
 
@@ -205,11 +205,11 @@ TEST(CliTest, RatesMayBeBelowOneASecond) {
        {Case{"100", "1k", 100, kOnePerSecond}, {"0.5", "50", 0.5, 360}, {"30.5/m", "2", 30.5 / 60, 1}}) {
     const CommandLine line =
         Parse({"search", "--rate", "--from", c.from, "--to", c.to, "--expect", "p99<1s", "http://h/"});
-    ASSERT_TRUE(line.command == Command::kSearch) << line.text;
-    EXPECT_DOUBLE_EQ(line.options.plan.sweep().rates(0), c.first);
-    EXPECT_EQ(line.options.search_step, c.step);
-    EXPECT_EQ(line.options.search.from * c.step, ScheduleRate(c.first));
-    EXPECT_EQ(line.options.search.to * c.step, ScheduleRate(*ParseRate(c.to)));
+    ASSERT_TRUE(line.prepared.options != nullptr) << line.text;
+    EXPECT_DOUBLE_EQ(line.prepared.options->plan.sweep().rates(0), c.first);
+    EXPECT_EQ(line.prepared.options->search_step, c.step);
+    EXPECT_EQ(line.prepared.options->search.from * c.step, ScheduleRate(c.first));
+    EXPECT_EQ(line.prepared.options->search.to * c.step, ScheduleRate(*ParseRate(c.to)));
   }
 }
 
@@ -323,22 +323,52 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"search", "--rate", "--expect", "p99<1s", "--from", "0", "http://h/"},
        "--from and --to: 0/s to 1,000,000/s is"},
       {{"search", "--rate", "--expect", "p99<1s", "--from", "5", "--to", "0.5", "http://h/"}, "5/s to 0.5/s is empty"},
-      {{"run", "http://h/", "-o", "xml=a"}, "-o: 'xml=a' does not say in which form"},
+      {{"run", "http://h/", "-o", "xml=a"}, "-o/--output: 'xml=a' does not say in which form"},
       {{"run", "http://h/", "--wait-agents", "2"}, "need --agents"},
       {{"run", "http://h/", "--agents", "a", "--allow-target", "x"}, "--allow-target"},
       {{"run", "http://h/", "--data", "@/nonexistent"}, "--data: '/nonexistent' cannot be read"},
       {{"run", "http://h/", "-k"}, "tls: has no effect"},
       {{"run", "/nonexistent.yaml"}, "cannot be read"},
+      {{"run", "ws://h/", "--data", "x", "--expect-status", "200"}, "expect_status: is of HTTP targets"},
+      {{"run", "http://h/", "--on-agent-loss", "fail"}, "--on-agent-loss: has no effect without --agents"},
+      {{"run", "ws://h/", "--listen", "-d", "1s", "--subscribe", "{slot}"}, "web_socket.subscribe: has {slot}"},
+      {{"run", "http://h/", "-H", "Authorization: ***"}, "'Authorization' is masked"},
+      {{"run", "http://h/", "--proxy", "http://***@h:1"}, "masks its user"},
+      {{"run", "http://h/", "--timeout"}, "--timeout: needs a value, DURATION; see 'tidemark run --help'"},
+      {{"agents", "--agnets", "a"}, "--agnets: unknown flag; did you mean '--agents'?"},
+      {{"agents", "--agents", "a,,b"}, "--agents: element 2 of 'a,,b' is empty"},
+      {{"agents", "--agents", "a", "--control-certs", "b", "--insecure-control"}, "exclude each other"},
+      {{"stop", "--agents", "a"}, "run is required; see 'tidemark stop --help'"},
+      {{"certs"}, "a command is missing, one of init, agent, coordinator; see 'tidemark certs --help'"},
+      {{"certs", "inti"}, "'inti' is no command; did you mean 'init'?"},
+      {{"certs", "init", "--days", "0"}, "--days: 0 is outside 1 to 3650"},
+      {{"certs", "init", "--dyas", "1"}, "--dyas: unknown flag; did you mean '--days'?"},
+      {{"compare", "a.json"}, "compare: give results on both sides"},
+      {{"compare", "a.json", "--"}, "nothing stands behind '--'; see 'tidemark compare --help'"},
+      {{"compare", "a.json", "--", "b.json", "--", "c.json"}, "'--' is given twice"},
+      {{"compare", "--agents", "a"}, "--agents: unknown flag; see 'tidemark compare --help'"},
+      {{"report", "--from-journal", ""}, "--from-journal: has an empty value"},
+      {{"report", "--from-journal", "a", "-o", "x"}, "-o/--output: 'x' does not say in which form"},
+      {{"selftest", "now"}, "'now' is one argument too many; see 'tidemark selftest --help'"},
+      {{"completion", "tcsh"}, "shell: 'tcsh' is none of bash, zsh, fish"},
+      {{"reference", "plans"}, "page: 'plans' is none; there are flags, "},
+      {{"search", "--rate", "--expect", "p99<1s", "-o", "a.csv", "http://h/"}, "-o/--output: 'a.csv': a search is"},
       {{"frobnicate"}, "frobnicate"},
-      {{}, "a command is missing"},
+      {{}, "a command is missing, one of run, "},
   };
   for (const auto& [arguments, message] : kCases) {
     const CommandLine line = Parse(arguments);
-    EXPECT_FALSE(line.command == Command::kRun);
+    EXPECT_TRUE(line.prepared.act == nullptr);
     EXPECT_EQ(line.exit_code, 1) << message;
     EXPECT_NE(line.text.find(message), std::string::npos) << line.text;
     EXPECT_EQ(std::count(line.text.begin(), line.text.end(), '\n'), 1) << line.text;
   }
+}
+
+TEST(CliTest, EachCommandThatPrintsInColourMayBeToldNotTo) {
+  EXPECT_TRUE(Parse({"run", "http://h/", "--no-color"}).prepared.act != nullptr);
+  EXPECT_TRUE(Parse({"search", "http://h/", "--rate", "--expect", "p99<1s", "--no-color"}).prepared.act != nullptr);
+  EXPECT_TRUE(Parse({"report", "--from-journal", "a", "--no-color"}).prepared.act != nullptr);
 }
 
 TEST(CliTest, HelpTeachesWithExamplesAndVersionIsPrinted) {

@@ -9,6 +9,9 @@
 #include <set>
 #include <sstream>
 
+#include "common/command_table.h"
+#include "common/exit_code.h"
+#include "coordinator/cli/cli.h"
 #include "protos/options.pb.h"
 #include "protos/plan.pb.h"
 
@@ -47,6 +50,33 @@ TEST(ReferenceTest, EachFieldOfThePlanHasItsHelp) {
   std::set<const google::protobuf::Descriptor*> seen;
   ExpectHelp(*proto::Plan::descriptor(), &seen);
   EXPECT_GE(seen.size(), 10u);
+}
+
+TEST(ReferenceTest, EachFlagAndOperandHasItsHelp) {
+  int rows = 0;
+  for (const CommandRow& command : CommandTable()) {
+    EXPECT_GE(command.what.size(), 8u) << command.Name();
+    for (const auto* list : {&command.flags, &command.operands}) {
+      for (const FlagRow& row : *list) {
+        EXPECT_GE(row.help.size(), 4u) << command.Name() << " " << row.names[0];
+        ++rows;
+      }
+    }
+  }
+  EXPECT_GE(rows, 100);
+}
+
+// Each code that a program ends with is on the page, and no other.
+TEST(ReferenceTest, EachExitCodeIsOnThePageAndKnown) {
+  std::set<int> codes;
+  for (const CommandRow& command : CommandTable()) {
+    for (const ExitCodeRow& row : command.exit_codes) {
+      codes.insert(row.code);
+      EXPECT_GE(row.meaning.size(), 4u) << command.Name() << " " << row.code;
+    }
+  }
+  EXPECT_EQ(codes, (std::set<int>{kExitOk, kExitUsage, kExitAgents, kExitAccounting, kExitStrict, kExitTarget,
+                                  kExitInternal, kExitExpectation, kExitInterrupted}));
 }
 
 }  // namespace

@@ -248,6 +248,22 @@ TEST(TargetGuardTest, AUnixSocketNeedsAnEntry) {
     EXPECT_THAT(TargetGuard::Make({}, List(yaml)), FailsWith("--allow-list")) << yaml;
 }
 
+TEST(TargetGuardTest, ARangeSaysWhatItIsAndAListAllowsSomething) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"10.0.0.5/8", "write 10.0.0.0/8"},
+      {"192.0.2.129/25", "write 192.0.2.128/25"},
+      {"2001:db8::1/32", "write 2001:db8::/32"},
+  };
+  for (const auto& [range, remedy] : kCases) {
+    EXPECT_THAT(TargetGuard::Make({}, List(std::string("targets: [{cidr: '") + range + "'}]")), FailsWith(remedy));
+    EXPECT_THAT(TargetGuard::Make({range}), FailsWith(remedy));
+  }
+  for (const char* range : {"10.0.0.0/8", "10.0.0.5", "10.0.0.5/32", "2001:db8::/32", "::1", "0.0.0.0/0"})
+    EXPECT_OK(TargetGuard::Make({range}).status()) << range;
+  EXPECT_THAT(TargetGuard::Make({}, List("only_these: true")), FailsWith("only_these without targets"));
+  EXPECT_OK(TargetGuard::Make({"10.0.0.0/8"}, List("only_these: true")).status());
+}
+
 TEST(TargetGuardTest, EntriesThatAreNeitherAreRefused) {
   for (const char* yaml : {"targets: [{}]", "targets: [{host: a, cidr: 10.0.0.0/8}]", "targets: [{cidr: nonsense}]",
                            "targets: [{host: a, ports: [0]}]", "targets: [{host: a, ports: [70000]}]",

@@ -1,0 +1,21 @@
+# Has the programs TIDEMARK and AGENT print their manual pages and completion into the folder PAGES.
+file(REMOVE_RECURSE ${PAGES})
+file(MAKE_DIRECTORY ${PAGES}/man1 ${PAGES}/bash ${PAGES}/zsh ${PAGES}/fish)
+
+function(print file)
+  execute_process(COMMAND ${ARGN} OUTPUT_FILE ${PAGES}/${file} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+execute_process(COMMAND ${TIDEMARK} reference manuals OUTPUT_VARIABLE names COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^\n]+" names "${names}")
+foreach(name IN LISTS names)
+  print(man1/${name} ${TIDEMARK} reference ${name})
+endforeach()
+print(man1/tidemark-agent.1 ${AGENT} --manual)
+print(bash/tidemark ${TIDEMARK} completion bash)
+print(bash/tidemark-agent ${AGENT} --completion bash)
+print(zsh/_tidemark ${TIDEMARK} completion zsh)
+print(zsh/_tidemark-agent ${AGENT} --completion zsh)
+print(fish/tidemark.fish ${TIDEMARK} completion fish)
+print(fish/tidemark-agent.fish ${AGENT} --completion fish)
+file(TOUCH ${PAGES}/done)
