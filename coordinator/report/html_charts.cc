@@ -601,6 +601,10 @@ std::string LevelCharts(const proto::Report& report) {
                     TimeTable(report)),
         "</div>\n");
   }
+  const auto has_rate = [is_listening](const proto::Point& point) {
+    return is_listening ? point.messages_per_s() > 0 : point.success_per_s() > 0;
+  };
+  if (std::none_of(report.points().begin(), report.points().end(), has_rate)) return "";
   std::string html = absl::StrCat(
       "<div class=\"grid\">",
       Chart("rate", "", absl::StrCat(rate_title, " over ", over),

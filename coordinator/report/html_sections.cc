@@ -455,13 +455,17 @@ std::string ShellWord(const std::string& word) {
   return is_plain ? word : absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }
 
+// Of many agents a file's worth of names would stand there: they are in the table of the machines.
 std::string Command(const proto::Report& report) {
+  constexpr int kMaxNamed = 8;
   std::vector<std::string> agents;
   for (const proto::AgentInfo& agent : report.agents()) agents.push_back(agent.address());
   const bool is_local =
       agents.empty() || (agents.size() == 1 && report.agents(0).address().find(':') == std::string::npos);
-  return absl::StrCat("tidemark run plan.yaml",
-                      is_local ? "" : absl::StrCat(" --agents ", ShellWord(absl::StrJoin(agents, ","))));
+  if (is_local) return "tidemark run plan.yaml";
+  return absl::StrCat("tidemark run plan.yaml --agents ", report.agents_size() > kMaxNamed
+                                                              ? "AGENTS  # those of the table of machines"
+                                                              : ShellWord(absl::StrJoin(agents, ",")));
 }
 
 std::string Machines(const proto::Report& report) {

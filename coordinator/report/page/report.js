@@ -33,17 +33,19 @@
   let isPrinting = false;
   const cssName = (name) => name.replace('.', '-').replace('_', '-').replace('-us', '');
 
-  // 1-2-5 of each decade; of many decades 1 alone.
+  // 1-2-5 of each decade; fewer of many decades, more of less than one.
   function logTicks(low, high) {
-    const steps = high / low > 3e4 ? [1] : high / low > 500 ? [1, 3] : [1, 2, 5];
+    const ratio = high / low;
+    const steps = ratio > 3e4 ? [1] : ratio > 500 ? [1, 3] : ratio > 8 ? [1, 2, 5] : ratio > 2.5 ? [1, 1.5, 2, 3, 4, 5, 7] : null;
+    if (!steps) return d3.ticks(low, high, 4);
     const ticks = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); ++power) {
       for (const step of steps) {
-        const value = Number((step * 10 ** power).toPrecision(1));
+        const value = Number((step * 10 ** power).toPrecision(2));
         if (value >= low && value <= high) ticks.push(value);
       }
     }
-    return ticks.length >= 2 ? ticks : [low, high].map((value) => Number(value.toPrecision(2)));
+    return ticks;
   }
 
   // An axis of latencies, with room above and below what it shows.
