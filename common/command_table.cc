@@ -113,7 +113,8 @@ ValueForms FormsOf(absl::string_view value) {
     const auto capital = std::find_if(part.begin(), part.end(), absl::ascii_isupper);
     const auto letters = static_cast<std::size_t>(capital - part.begin());
     const absl::string_view rest = part.substr(letters);
-    if (letters > 0 && absl::ascii_islower(part[0])) forms.literals.emplace_back(part.substr(0, letters));
+    if (letters > 0 && absl::ascii_islower(static_cast<unsigned char>(part[0])))
+      forms.literals.emplace_back(part.substr(0, letters));
     forms.has_file = forms.has_file || absl::StartsWith(rest, "FILE");
     forms.has_folder = forms.has_folder || absl::StartsWith(rest, "FOLDER");
   }

@@ -28,6 +28,7 @@ namespace tidemark {
 // Owns the workers of a run and a thread that turns their reports into events.
 // Threads: control; Open, Prepare, Arm, Stop and the destructor from one thread. `emit` is called from several and
 // must be thread-safe; it may block while the stream is full.
+// Its members are many since three threads meet here; they stand in groups, by who may touch them.
 class Session {
  public:
   using Emit = std::function<void(const proto::Event&)>;

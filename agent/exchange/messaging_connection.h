@@ -18,6 +18,7 @@ struct MessagingLoad : WebSocketLoad {
   std::size_t pipeline = 1;  // requests under way at once
 };
 
+// It has more methods than most, as HttpConnection has, and for its reason: they are what may happen to a request.
 // Threads: one worker.
 // Invariants, beside those of Requester: the slot in its hands is in flight in the book while kSending and its first
 // byte is out; those in pipeline_ are in flight.

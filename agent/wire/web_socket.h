@@ -55,7 +55,8 @@ std::uint32_t StatusOf(absl::string_view answer);
 
 // Reads a server's frames, however they are cut, into messages and control frames. Keeps no more of a message than what
 // is asked for, and checks all that section 5 has to say about frames, and that text is UTF-8.
-// Use: Next until it says kNeedMore, with all bytes that have come.
+// Use: Next until it says kNeedMore, with all bytes that have come. Its members are what is known where a frame may be
+// cut, which is everywhere.
 class FrameReader {
  public:
   FrameReader() = default;
