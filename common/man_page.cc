@@ -30,8 +30,9 @@ std::string Value(absl::string_view value) {
     std::size_t at = 0;
     while (at < part.size()) {
       std::size_t end = at;
-      const bool is_literal = absl::ascii_islower(part[at]);
-      while (end < part.size() && !(is_literal ? absl::ascii_isupper(part[end]) : absl::ascii_islower(part[end])))
+      const bool is_literal = absl::ascii_islower(static_cast<unsigned char>(part[at]));
+      while (end < part.size() && !(is_literal ? absl::ascii_isupper(static_cast<unsigned char>(part[end]))
+                                               : absl::ascii_islower(static_cast<unsigned char>(part[end]))))
         ++end;
       absl::StrAppend(&out, is_literal ? Bold(part.substr(at, end - at)) : Italic(part.substr(at, end - at)));
       at = end;
