@@ -17,6 +17,7 @@
 #include "common/stats/metric.h"
 #include "common/stats/outcome.h"
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/json_page.h"
 #include "coordinator/report/formats.h"
 #include "protos/options.pb.h"
 #include "protos/plan.pb.h"
@@ -155,6 +156,7 @@ constexpr ReferencePage kPages[] = {
     {"plan", "the fields of a plan file, and their flags", PlanPage},
     {"outcomes", "how requests, connections and streams end, and what else is counted", OutcomesPage},
     {"histograms", "the latencies of a report", FiguresPage},
+    {"json", "each field of the JSON of a result", JsonPage},
     {"formats", "the forms in which a result is written", FormatsPage},
 };
 

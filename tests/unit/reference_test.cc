@@ -12,6 +12,7 @@
 #include "common/command_table.h"
 #include "common/exit_code.h"
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/json_page.h"
 #include "protos/options.pb.h"
 #include "protos/plan.pb.h"
 
@@ -50,6 +51,13 @@ TEST(ReferenceTest, EachFieldOfThePlanHasItsHelp) {
   std::set<const google::protobuf::Descriptor*> seen;
   ExpectHelp(*proto::Plan::descriptor(), &seen);
   EXPECT_GE(seen.size(), 10u);
+}
+
+TEST(ReferenceTest, EachFieldOfTheJsonSaysWhatItIs) {
+  const std::vector<JsonField> fields = JsonFields();
+  EXPECT_GE(fields.size(), 250u);
+  EXPECT_EQ(fields[0].message, "Report");
+  for (const JsonField& field : fields) EXPECT_GE(field.meaning.size(), 1u) << field.message << "." << field.name;
 }
 
 TEST(ReferenceTest, EachFlagAndOperandHasItsHelp) {
