@@ -80,6 +80,9 @@ void WebSocketLink::OnUpgradeReadable() {
     }
     spill_.reset();
     recorder()[Metric::kUpgrade].Record(now - sent_);
+    // Of what asked for the upgrade an idle connection holds nothing.
+    std::string().swap(channel_->key);
+    if (channel_->control.empty()) std::string().swap(channel_->control);
     channel_->is_deflated = upgrade->is_deflated;
     channel_->reader.Bound(&load.message_room);
     if (upgrade->is_deflated) channel_->reader.AllowDeflate(load.deflate.get());
