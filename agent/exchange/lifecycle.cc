@@ -152,7 +152,8 @@ bool Lifecycle::IsToBeRead(std::uint32_t events) {
   if ((events & EPOLLERR) == 0 || !load_->has_stamps || transport_.fd() < 0) return true;
   // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
   const bool is_stamp = path_.TakeSendStamp(&transport_);
-  return !is_stamp || (events & kEndOfStream) != 0;
+  // What has come behind a time stamp has an event of its own, which may be told of with it.
+  return !is_stamp || (events & ~static_cast<std::uint32_t>(EPOLLERR)) != 0;
 }
 
 void Lifecycle::OnConnected() {
@@ -185,6 +186,9 @@ void Lifecycle::AskForTunnel() {
 // The proxy's answer is taken from the kernel to its last byte, and no further: what follows is the target's.
 void Lifecycle::OnTunnelReadable() {
   LoopState& l = loop();
+  if (is_held_back_)
+    return FailConnect(Phase::kProxy, EPROTO,
+                       absl::StrCat(WhoIsDialled(), ": it answered, or closed, before it was asked for a tunnel"));
   while (true) {
     const std::size_t kept = spill_ == nullptr ? 0 : spill_->size();
     if (kept > 0) std::memcpy(l.buffer.data(), spill_->data(), kept);

@@ -223,6 +223,7 @@ void ListeningConnection::OnClosing() {
   if (listener_ != nullptr) listener_->End(&recorder());
   WebSocketLink::OnClosing();
   listener_.reset();
+  subscribed_ = 0;
 }
 
 }  // namespace tidemark

@@ -301,7 +301,7 @@ void MessagingConnection::LoseIdle() {
 void MessagingConnection::OnClosing() {
   FailAllUnderWay(ECANCELED);
   is_filling_ = false;
-  room_since_ = 0;
+  room_since_ = first_byte_ = 0;
   WebSocketLink::OnClosing();
 }
 

@@ -200,6 +200,7 @@ bool WebSocketLink::EndControlWait() {
       return false;
     }
     default:
+      if (channel_ == nullptr) return false;
       SendControl();
       return FlushControl() && !is_held_back_;
   }

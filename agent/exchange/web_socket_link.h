@@ -66,7 +66,7 @@ class WebSocketLink : public Lifecycle {
   // The WebSocket is over; what was in flight on it ends with `error`, as OutcomeOf reads it.
   virtual void OnEnd(int error) = 0;
 
-  // What the peer sent is read. See ReadFrames; false if the connection is closed, or another one has taken its place.
+  // What the peer sent is read. See TakeFrames; false if the connection is closed, or another one has taken its place.
   virtual bool TakeBytes(absl::string_view bytes, Nanos now) = 0;
 
   WebSocketLoad& shared() const { return static_cast<WebSocketLoad&>(*load_); }
