@@ -296,5 +296,29 @@ TEST(ListeningTest, OfABurstEachEventIsStamped) {
   EXPECT_NEAR(static_cast<double>(wire.sum_low_ns()) / static_cast<double>(wire.count()), 10.5e6, 2e6);
 }
 
+// What a connection waited for is no other's: the next one's first event may come before its last ack.
+TEST(ListeningTest, AFirstEventIsTimedOnItsOwnConnection) {
+  std::atomic<int> served{0};
+  RawServer server([&](int fd) {
+    const int number = ++served;
+    if (!GrantUpgrade(fd) || ReadFrame(fd).opcode != 1) return;
+    if (number > 1) SendAll(fd, ServerFrame(1, R"({"e":1})"));
+    SendAll(fd, ServerFrame(1, R"({"r":"ok"})"));
+    if (number == 1) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    } else {
+      ReadFrame(fd);
+    }
+  });
+  proto::Plan plan = Listening(server);
+  plan.mutable_web_socket()->add_subscribe("subscribe");
+  plan.mutable_web_socket()->set_ack("/r=ok");
+  *plan.mutable_sweep()->mutable_duration() = ToDurationProto(2 * kSecond);
+  const PointRun run = RunOnePoint(plan);
+  EXPECT_GE(served, 2);
+  EXPECT_GE(Both(run).messages, 3u);
+  EXPECT_EQ(FactsOf(run, Metric::kFirstEvent).count(), 0u) << "no event has come after an ack";
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -253,5 +253,27 @@ TEST(ProxyTest, TheGuardJudgesTheProxyAndTheTarget) {
   EXPECT_THAT(ports.CheckName("far.test", 80), FailsWith("allows other ports of it only"));
 }
 
+// Its answer to a request that our ceiling still holds back is none, in whatever the connection would go on with.
+TEST(ProxyTest, AnAnswerBeforeTheRequestIsRefused) {
+  RawServer proxy([](int fd) {
+    SendAll(fd, "HTTP/1.1 200 OK\r\n\r\n");
+    ReadRequest(fd);
+  });
+  proto::AllowList list;
+  proto::AllowedTarget* const target = list.add_targets();
+  target->set_host("far.test");
+  target->set_max_rate(1);
+  list.add_targets()->set_cidr("127.0.0.0/8");
+  for (const char* const url : {"https://far.test/", "ws://far.test/", "wss://far.test/"}) {
+    proto::Plan plan = PlanThrough(absl::StrCat("http://127.0.0.1:", proxy.port()), url, 4, 1);
+    *plan.mutable_connect_timeout() = ToDurationProto(500 * kMillisecond);
+    *plan.mutable_timeout() = ToDurationProto(500 * kMillisecond);
+    auto guard = TargetGuard::Make({}, list);
+    ASSERT_OK(guard);
+    const std::string errors = Errors(RunOnePoint(plan, *guard));
+    EXPECT_TRUE(absl::StrContains(errors, "before it was asked for a tunnel")) << url << ": " << errors;
+  }
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -429,5 +429,25 @@ TEST(WebSocketTest, ALongMessageGoesOutWholeToASlowReaderAndThePongsBehindIt) {
   EXPECT_EQ(run.counters.pongs_sent, 30u);
 }
 
+// When a close frame was read is nothing to the replies of the next connection.
+TEST(WebSocketTest, AFirstByteIsTimedOnItsOwnConnection) {
+  std::atomic<int> served{0};
+  RawServer server([&](int fd) {
+    const bool is_first = ++served == 1;
+    if (!GrantUpgrade(fd)) return;
+    for (ClientFrame frame = ReadFrame(fd); frame.opcode == 1; frame = ReadFrame(fd)) {
+      SendAll(fd, is_first ? ServerClose(1012) : ServerFrame(1, "reply"));
+      if (is_first) return;
+    }
+  });
+  proto::Plan plan = Messages(Url(server), 1, 3);
+  plan.set_threads(1);
+  PointRun run = RunOnePoint(plan);
+  EXPECT_EQ(run.counters[Outcome::kClosedEarly], 1u);
+  EXPECT_EQ(run.counters[Outcome::kReply], 2u);
+  EXPECT_EQ(FactsOf(run, Metric::kFirstByte).count(), 2u);
+  EXPECT_EQ(FactsOf(run, Metric::kFirstByte).clock_error(), 0u);
+}
+
 }  // namespace
 }  // namespace tidemark
