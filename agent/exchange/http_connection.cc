@@ -23,14 +23,8 @@ void HttpConnection::OnReached() {
 }
 
 void HttpConnection::OnEvents(std::uint32_t events) {
-  if ((events & kEnding) != 0) [[unlikely]] {
-    if (!IsToBeRead(events)) return;
-    OnEvents((events & ~kEnding) | EPOLLIN);
-    // What came before the end is dealt with. The end lies behind it: nothing more may go out on this connection. Had
-    // another one taken its place meanwhile, there would be nothing to read.
-    if ((events & kEndOfStream) != 0 && state_ == State::kIdle) OnIdleReadable();
-    return;
-  }
+  if ((events & kEnding) != 0) [[unlikely]]
+    return DealWithEnding(this, events);
   if (state_ == State::kReceiving) [[likely]]
     return OnReadable();
   switch (state_) {

@@ -65,7 +65,10 @@ class HttpConnection final : public Requester<HttpConnection, Lifecycle> {
   // Ends a request in flight as cut off, and closes.
   void CutOff();
 
-  // Of Requester.
+  // Of Lifecycle, and of Requester.
+  void OnEndOfStream() {
+    if (state_ == State::kIdle) OnIdleReadable();
+  }
   bool HasUnderWay() const { return false; }
   void WakeAt(Nanos instant) { loop().wheel->Schedule(this, instant); }
   void NoteRoom(Nanos) {}

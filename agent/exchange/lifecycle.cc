@@ -107,7 +107,15 @@ bool Lifecycle::EndWait() {
     if (!is_succeeding_) ReleaseHold();
   }
   if (state_ != State::kTunnelling) return true;
-  MaySend() ? AskForTunnel() : OnKept(0);
+  if (MayAskToOpen()) AskForTunnel();
+  return false;
+}
+
+bool Lifecycle::MayAskToOpen() {
+  if (MaySend()) return true;
+  OnKept(0);
+  TimeoutWheel::Clear(this);
+  HoldIfOurs();
   return false;
 }
 
@@ -148,12 +156,11 @@ void Lifecycle::OnOpeningEvents() {
   }
 }
 
-bool Lifecycle::IsToBeRead(std::uint32_t events) {
-  if ((events & EPOLLERR) == 0 || !load_->has_stamps || transport_.fd() < 0) return true;
+// Whether the events are no more than a time stamp, which is taken. What came behind it may be told of with it.
+bool Lifecycle::IsStampAlone(std::uint32_t events) {
+  if ((events & EPOLLERR) == 0 || !load_->has_stamps || transport_.fd() < 0) return false;
   // Perhaps no error but a time stamp; one that nobody waits for any more must go as well.
-  const bool is_stamp = path_.TakeSendStamp(&transport_);
-  // What has come behind a time stamp has an event of its own, which may be told of with it.
-  return !is_stamp || (events & ~static_cast<std::uint32_t>(EPOLLERR)) != 0;
+  return path_.TakeSendStamp(&transport_) && (events & ~static_cast<std::uint32_t>(EPOLLERR)) == 0;
 }
 
 void Lifecycle::OnConnected() {
@@ -167,10 +174,7 @@ void Lifecycle::OnConnected() {
 void Lifecycle::BeginTunnel() {
   state_ = State::kTunnelling;
   SetInterest(kToRead);
-  if (MaySend()) return AskForTunnel();
-  OnKept(0);
-  TimeoutWheel::Clear(this);
-  HoldIfOurs();
+  if (MayAskToOpen()) AskForTunnel();
 }
 
 void Lifecycle::AskForTunnel() {

@@ -15,6 +15,16 @@
 
 namespace tidemark {
 
+// An attempt to connect that is younger lacks no answer yet: the kernel sends its first SYN again after a second
+// (RFC 6298, section 2).
+inline constexpr Nanos kYoungAttempt = kSecond;
+inline constexpr char kClosedIdle[] = "the peer closed an idle connection";
+inline constexpr std::uint32_t kEndOfStream = EPOLLHUP | EPOLLRDHUP;
+inline constexpr std::uint32_t kEnding = EPOLLERR | kEndOfStream;
+// What goes out at once, whatever the peer does: longer requests may wait for its window, which is no time of ours.
+// Source: RFC 6928, the initial window.
+inline constexpr std::size_t kInitialWindow = 14'600;
+
 // The base of every connection. A protocol derives from it and gets the rest by five calls, all of them rare: none is
 // made for a request. What it is asked each turn - its events, deadlines, sends - the worker calls on the class itself.
 // Its members lie side by side, and are more than most classes have: a connection is made a hundred thousand times, and
@@ -81,8 +91,15 @@ class Lifecycle : public TimeoutWheel::Node {
   void OnOpeningEvents();
   // A deadline has passed on one.
   void OnOpeningDeadline();
-  // What came with an end of the stream, or an error, is to be read first. False if it was no more than a time stamp.
-  bool IsToBeRead(std::uint32_t events);
+  // epoll has events with an end of the stream, or an error: what came before is dealt with, unless that is no more
+  // than a time stamp; then, if there is an end, exchange->OnEndOfStream() reads up to it: nothing more may go out. Had
+  // another connection taken this one's place meanwhile, there would be nothing to read. `exchange`: what this is.
+  template <class Exchange>
+  void DealWithEnding(Exchange* exchange, std::uint32_t events) {
+    if (IsStampAlone(events)) return;
+    exchange->OnEvents((events & ~kEnding) | EPOLLIN);
+    if ((events & kEndOfStream) != 0) exchange->OnEndOfStream();
+  }
   // A deadline has passed while this thread stood still. All that had come by then has been read since: what has not
   // answered at all is late, but what needs us to go on, since `sent_`, has had less than its time, and gets the rest.
   bool NeedsMoreTime(Nanos limit);
@@ -118,6 +135,8 @@ class Lifecycle : public TimeoutWheel::Node {
     return false;
   }
   void HoldBack();
+  // The same of what takes a connection a step further that is not up: while it waits no deadline runs.
+  bool MayAskToOpen();
   // The ceiling lets it go on. False if it does not wait for that any more, or what it waited for was no protocol's.
   bool EndWait();
   // A ceiling is no doing of the target's.
@@ -162,6 +181,7 @@ class Lifecycle : public TimeoutWheel::Node {
   bool is_succeeding_ = false;  // held as long as the successor of a connection whose end was announced takes to open
 
  private:
+  bool IsStampAlone(std::uint32_t events);
   void AwaitTurn(Nanos turn);
   void AwaitCeiling();
   void EndTurn();
@@ -177,15 +197,5 @@ class Lifecycle : public TimeoutWheel::Node {
   std::size_t Turn() const { return index_ + renewals_; }
   const SocketAddress& target() const { return load_->targets[Turn() % load_->targets.size()]; }
 };
-
-// An attempt to connect that is younger lacks no answer yet: the kernel sends its first SYN again after a second
-// (RFC 6298, section 2).
-inline constexpr Nanos kYoungAttempt = kSecond;
-inline constexpr char kClosedIdle[] = "the peer closed an idle connection";
-inline constexpr std::uint32_t kEndOfStream = EPOLLHUP | EPOLLRDHUP;
-inline constexpr std::uint32_t kEnding = EPOLLERR | kEndOfStream;
-// What goes out at once, whatever the peer does: longer requests may wait for its window, which is no time of ours.
-// Source: RFC 6928, the initial window.
-inline constexpr std::size_t kInitialWindow = 14'600;
 
 }  // namespace tidemark

@@ -37,17 +37,10 @@ void ListeningConnection::OnSubscribed(Nanos now) {
 }
 
 void ListeningConnection::OnEvents(std::uint32_t events) {
-  if ((events & kEnding) != 0) [[unlikely]] {
-    if (!IsToBeRead(events)) return;
-    OnEvents((events & ~kEnding) | EPOLLIN);
-    if ((events & kEndOfStream) != 0 && state_ >= State::kSubscribing) OnFramesReadable();
-    return;
-  }
+  if ((events & kEnding) != 0) [[unlikely]]
+    return DealWithEnding(this, events);
   if (state_ >= State::kSubscribing) return OnFramesReadable();
-  if (state_ != State::kUpgrading) return OnOpeningEvents();
-  OnUpgradeReadable();
-  // More may have been read with the answer: no event will tell of what TLS holds.
-  if (transport_.is_tls() && state_ >= State::kSubscribing) OnFramesReadable();
+  state_ == State::kUpgrading ? OnUpgradeReadable() : OnOpeningEvents();
 }
 
 void ListeningConnection::OnFramesReadable() {

@@ -57,7 +57,6 @@ class ListeningConnection final : public WebSocketLink {
  private:
   ListeningLoad& load() const { return static_cast<ListeningLoad&>(*load_); }
   void KeepListening();
-  void OnFramesReadable();
   bool TakeStampedFrames(absl::string_view bytes, Nanos now, Nanos came);
   void RecordArrivals(Nanos now, Nanos read, Nanos came);
   StreamListener::Arrival ArrivalAt(Nanos now) const;
@@ -69,6 +68,7 @@ class ListeningConnection final : public WebSocketLink {
 
   bool TakeBytes(absl::string_view bytes, Nanos now) override { return TakeFrames(this, bytes, now); }
   void OnReached() override;
+  void OnFramesReadable() override;
   void OnSubscribed(Nanos now) override;
   void OnEnd(int error) override;
   void OnTurn() override { KeepListening(); }

@@ -17,17 +17,11 @@ void MessagingConnection::OnSubscribed(Nanos) {
 }
 
 void MessagingConnection::OnEvents(std::uint32_t events) {
-  if ((events & kEnding) != 0) [[unlikely]] {
-    if (!IsToBeRead(events)) return;
-    OnEvents((events & ~kEnding) | EPOLLIN);
-    // What came before the end is dealt with. The end lies behind it: nothing more may go out on this connection.
-    if ((events & kEndOfStream) != 0 && state_ >= State::kSubscribing) OnFramesReadable();
-    return;
-  }
+  if ((events & kEnding) != 0) [[unlikely]]
+    return DealWithEnding(this, events);
   switch (state_) {
     case State::kIdle:
     case State::kSubscribing:
-    case State::kReceiving:
       return OnFramesReadable();
     case State::kSending:
       // A reply, or a reset, may come before the request is out.
@@ -35,10 +29,7 @@ void MessagingConnection::OnEvents(std::uint32_t events) {
       if (state_ == State::kSending && (events & EPOLLOUT) != 0) ContinueSending();
       return;
     case State::kUpgrading:
-      OnUpgradeReadable();
-      // More may have been read with the answer: no event will tell of what TLS holds.
-      if (transport_.is_tls() && state_ >= State::kSubscribing) OnFramesReadable();
-      return;
+      return OnUpgradeReadable();
     default:
       return OnOpeningEvents();
   }
@@ -237,7 +228,7 @@ void MessagingConnection::GoOn() {
 }
 
 void MessagingConnection::StopWaiting(NeverSent reason) {
-  if (StopSlot(&reason) || state_ == State::kReceiving || sent_bytes_ > 0) return;
+  if (StopSlot(&reason) || sent_bytes_ > 0) return;
   if (channel_->is_amid_request) {
     Close();
   } else {

@@ -72,7 +72,6 @@ class MessagingConnection final : public Requester<MessagingConnection, WebSocke
   void ContinueSending();
   void OnMessageSent();
   void FillPipeline();
-  void OnFramesReadable();
   void WatchReplies();
   void OnRoom(Nanos now);
   void OnReplyDeadline();
@@ -83,6 +82,7 @@ class MessagingConnection final : public Requester<MessagingConnection, WebSocke
   void LoseIdle();
 
   bool TakeBytes(absl::string_view bytes, Nanos now) override { return TakeFrames(this, bytes, now); }
+  void OnFramesReadable() override;
   void OnSubscribed(Nanos now) override;
   void OnEnd(int error) override;
   void OnClosing() override;

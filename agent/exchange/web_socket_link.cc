@@ -34,10 +34,7 @@ void WebSocketLink::OnReached() {
   channel_ = std::make_unique<Channel>();
   channel_->key = MakeUpgradeKey(l.NextRandom(), l.NextRandom());
   SetInterest(kToRead);
-  if (MaySend()) return AskForUpgrade();
-  OnKept(0);
-  TimeoutWheel::Clear(this);
-  HoldIfOurs();
+  if (MayAskToOpen()) AskForUpgrade();
 }
 
 void WebSocketLink::AskForUpgrade() {
@@ -90,6 +87,8 @@ void WebSocketLink::OnUpgradeReadable() {
     const std::string rest(bytes.substr(upgrade->consumed));  // messages may have come with the answer
     Subscribe(now);
     if (channel_ != nullptr && !rest.empty()) TakeBytes(rest, now);
+    // More may have been read with the answer: no event will tell of what TLS holds.
+    if (transport_.is_tls()) ReadOn();
     return;
   }
 }
@@ -191,7 +190,7 @@ bool WebSocketLink::EndControlWait() {
   if (!EndWait()) return false;
   switch (state_) {
     case State::kUpgrading:
-      MaySend() ? AskForUpgrade() : OnKept(0);
+      if (MayAskToOpen()) AskForUpgrade();
       return false;
     case State::kSubscribing: {
       const Nanos now = loop().now;

@@ -52,6 +52,8 @@ struct WebSocketLoad : Load {
 // Threads: one worker.   Invariant: there is a channel_ in states kUpgrading and above, and in no other.
 class WebSocketLink : public Lifecycle {
  public:
+  // Of Lifecycle.
+  void OnEndOfStream() { ReadOn(); }
   // Sends what keeps the connection alive, if it is up and not in the midst of a message.
   void Ping();
   // It has waited for an ack since `instant` or longer: what came instead, in a sentence. Else empty.
@@ -68,6 +70,8 @@ class WebSocketLink : public Lifecycle {
 
   // What the peer sent is read. See TakeFrames; false if the connection is closed, or another one has taken its place.
   virtual bool TakeBytes(absl::string_view bytes, Nanos now) = 0;
+  // Reads what is there. A turn's events call it on the class itself.
+  virtual void OnFramesReadable() = 0;
 
   WebSocketLoad& shared() const { return static_cast<WebSocketLoad&>(*load_); }
   const FrameReader& reader() const { return channel_->reader; }
@@ -75,6 +79,9 @@ class WebSocketLink : public Lifecycle {
   void OnReached() override;
   void OnClosing() override;
   void OnUpgradeReadable();
+  void ReadOn() {
+    if (state_ >= State::kSubscribing) OnFramesReadable();
+  }
 
   // Deals with the frames in `bytes`. `exchange`, which this is, has TakeMessage(now), TakeEarlyMessage(now) (while
   // acks are awaited; true if it is an event), PassOver(now) (a message that is none of the streams') and
