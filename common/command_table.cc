@@ -101,6 +101,10 @@ void AddRows(const CLI::App& app, std::vector<std::string> words, std::vector<Co
 
 std::string CommandRow::Name() const { return absl::StrJoin(words, " "); }
 
+bool CommandRow::IsBelow(const CommandRow& other) const {
+  return words.size() == other.words.size() + 1 && std::equal(other.words.begin(), other.words.end(), words.begin());
+}
+
 std::vector<CommandRow> TableOf(const CLI::App& app) {
   std::vector<CommandRow> table;
   AddRows(app, {}, &table);

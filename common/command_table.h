@@ -37,6 +37,8 @@ struct CommandRow {
   std::vector<ExitCodeRow> exit_codes = {};
 
   std::string Name() const;  // "tidemark certs init"
+  // Whether it is one of the commands of `other`.
+  bool IsBelow(const CommandRow& other) const;
 };
 
 // Of `app` and all commands below it, in the order in which they were added.

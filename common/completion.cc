@@ -1,6 +1,5 @@
 #include "common/completion.h"
 
-#include <algorithm>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -151,9 +150,7 @@ std::string Zsh(const std::vector<CommandRow>& table) {
                     " \\\n    '1: :->command' \\\n    '*:: :->rest'\n  case $state in\n    command)\n"
                     "      local -a commands=(\n");
     for (const CommandRow& sub : table) {
-      if (sub.words.size() != row.words.size() + 1 ||
-          !std::equal(row.words.begin(), row.words.end(), sub.words.begin()))
-        continue;
+      if (!sub.IsBelow(row)) continue;
       absl::StrAppend(&out, "        ", Quoted(absl::StrCat(sub.words.back(), ":", sub.what)), "\n");
     }
     absl::StrAppend(
@@ -188,8 +185,7 @@ std::string Fish(const std::vector<CommandRow>& table) {
     const std::string begin = when.empty() ? absl::StrCat("complete -c ", program)
                                            : absl::StrCat("complete -c ", program, " -n ", FishQuoted(when));
     for (const CommandRow& sub : table) {
-      if (sub.words.size() == row.words.size() + 1 && std::equal(row.words.begin(), row.words.end(), sub.words.begin()))
-        absl::StrAppend(&out, begin, " -a ", sub.words.back(), " -d ", FishQuoted(sub.what), "\n");
+      if (sub.IsBelow(row)) absl::StrAppend(&out, begin, " -a ", sub.words.back(), " -d ", FishQuoted(sub.what), "\n");
     }
     for (const FlagRow& operand : row.operands) {
       const ValueForms forms = FormsOf(operand.value);

@@ -1,6 +1,5 @@
 #include "common/man_page.h"
 
-#include <algorithm>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -76,9 +75,7 @@ std::string ManPage(const std::vector<CommandRow>& table, std::size_t index, con
     absl::StrAppend(&out, ".TP\n", Italic(absl::AsciiStrToUpper(operand.names[0])), "\n", Text(operand.help), "\n");
   if (!row.commands.empty()) absl::StrAppend(&out, ".SH COMMANDS\n");
   for (const CommandRow& other : table) {
-    const bool is_below = other.words.size() == row.words.size() + 1 &&
-                          std::equal(row.words.begin(), row.words.end(), other.words.begin());
-    if (is_below) absl::StrAppend(&out, ".TP\n", Bold(other.words.back()), "\n", Text(other.what), "\n");
+    if (other.IsBelow(row)) absl::StrAppend(&out, ".TP\n", Bold(other.words.back()), "\n", Text(other.what), "\n");
   }
   absl::StrAppend(&out, ".SH OPTIONS\n");
   std::string group;

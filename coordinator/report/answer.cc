@@ -14,12 +14,6 @@
 namespace tidemark {
 namespace {
 
-bool HasRates(const proto::Report& report) { return !report.plan().sweep().rates().empty(); }
-
-double LevelValue(const proto::Report& report, const proto::Point& point) {
-  return HasRates(report) ? point.rate_per_s() : static_cast<double>(point.connections());
-}
-
 // Indices of the points, by ascending level.
 std::vector<int> Ascending(const proto::Report& report) {
   std::vector<int> order;

@@ -15,6 +15,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/plan/expectation.h"
 #include "common/units.h"
+#include "coordinator/analysis/usl.h"
 #include "coordinator/report/decimal.h"
 #include "coordinator/report/figures.h"
 #include "coordinator/report/html_table.h"
@@ -27,12 +28,6 @@ constexpr int kMaxCurves = 4;
 constexpr int kMaxAgentCharts = 12;
 // Rows of the table of a chart over time: a point is cut into as many spans as fit.
 constexpr int kMaxSpans = 24;
-
-bool HasRates(const proto::Report& report) { return !report.plan().sweep().rates().empty(); }
-
-double LevelValue(const proto::Report& report, const proto::Point& point) {
-  return HasRates(report) ? point.rate_per_s() : static_cast<double>(point.connections());
-}
 
 std::string LevelTitle(const proto::Report& report) {
   return HasRates(report) ? "requests/s asked for" : "connections";
@@ -195,7 +190,7 @@ std::string FailureTable(const proto::Report& report, const std::vector<FailureC
 // What the curve fitted to the throughput says of a level; nothing if none was fitted.
 std::optional<double> FittedAt(const proto::Capacity& capacity, double n) {
   if (!capacity.refusal().empty() || !capacity.has_gamma_per_s()) return std::nullopt;
-  return capacity.gamma_per_s() * n / (1 + capacity.sigma() * (n - 1) + capacity.kappa() * n * (n - 1));
+  return Usl{capacity.gamma_per_s(), capacity.sigma(), capacity.kappa()}.At(n);
 }
 
 std::string RateTable(const proto::Report& report) {

@@ -33,8 +33,6 @@ std::string Plural(std::uint64_t count, absl::string_view one) {
   return absl::StrCat(FormatCount(count), " ", one, count == 1 ? "" : "s");
 }
 
-bool HasRates(const proto::Report& report) { return !report.plan().sweep().rates().empty(); }
-
 HtmlColumn LevelColumn(const proto::Report& report) { return {HasRates(report) ? "rate" : "conns"}; }
 
 // "2026-11-26 15:58:24 UTC" of RFC 3339; what it cannot read stays as it is.

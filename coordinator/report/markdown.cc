@@ -36,7 +36,7 @@ std::string Row(const std::vector<std::string>& cells) {
 
 void AppendTable(const proto::Report& report, std::string* out) {
   const bool is_listening = report.plan().web_socket().has_listen();
-  const std::string of = report.plan().sweep().rates().empty() ? "connections" : "rate";
+  const std::string of = HasRates(report) ? "rate" : "connections";
   absl::StrAppend(out,
                   Row({of, is_listening ? "messages/s" : "requests/s", is_listening ? "up %" : "errors %", "p50", "p99",
                        "p99.9", "max", "verdict"}),

@@ -11,6 +11,12 @@ namespace tidemark {
 
 bool IsOpenLoop(const proto::Report& report) { return IsOpenLoop(report.plan().sweep()); }
 
+bool HasRates(const proto::Report& report) { return !report.plan().sweep().rates().empty(); }
+
+double LevelValue(const proto::Report& report, const proto::Point& point) {
+  return HasRates(report) ? point.rate_per_s() : static_cast<double>(point.connections());
+}
+
 bool IsListening(const proto::Report& report) { return report.plan().web_socket().has_listen(); }
 
 std::string PointName(const proto::Point& point) {

@@ -18,6 +18,10 @@ namespace tidemark {
 bool IsOpenLoop(const proto::Report& report);
 bool IsListening(const proto::Report& report);
 
+// Whether the points are told apart by rates; else by connections. What of that a point has.
+bool HasRates(const proto::Report& report);
+double LevelValue(const proto::Report& report, const proto::Point& point);
+
 // What a point is told apart by: its rate, "5000", "30/m", or else its connections.
 std::string PointName(const proto::Point& point);
 

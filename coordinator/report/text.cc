@@ -113,7 +113,7 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   std::vector<std::string> titles;
   for (const Column& column : kColumns) titles.push_back(column.title);
   const bool is_open = IsOpenLoop(report);
-  titles[0] = is_open && !report.plan().sweep().rates().empty() ? "rate" : "conns";
+  titles[0] = is_open && HasRates(report) ? "rate" : "conns";
   absl::StrAppend(&out, bold, IsListening(report) ? StreamTitles() : Row(titles) + "\n", reset);
   for (const proto::Point& point : report.points()) {
     if (IsListening(report)) {
