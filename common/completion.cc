@@ -1,6 +1,5 @@
 #include "common/completion.h"
 
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

@@ -1,6 +1,5 @@
 #include "common/man_page.h"
 
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

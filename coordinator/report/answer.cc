@@ -40,42 +40,60 @@ std::string Expectations(const proto::Point& point) {
   return absl::StrJoin(texts, " and ");
 }
 
-// Fills word, sentence and tone of a run with expectations; `order` are points by ascending level.
+// Whether what was met there is the target's word: where it failed, or a part is missing, it is that of what was left.
+bool IsHeld(const proto::Point& point) {
+  return IsMet(point) && point.verdict() != Name(Verdict::kTargetFailing) && point.verdict() != Name(Verdict::kPartial);
+}
+
+// The least level is not held.
+void AnswerNotHeld(const proto::Report& report, const std::vector<int>& order, Answer* answer) {
+  const proto::Point& least = report.points(order.front());
+  const std::string level = LevelOf(report, least);
+  const std::string what = Expectations(least);
+  answer->tone = Tone::kBad;
+  answer->point = order.front();
+  if (IsMet(least)) {
+    answer->word = least.verdict();
+    answer->sentence = absl::StrCat("Meets ", what, " at ", level, ", but there it is ", least.verdict(), ".");
+    return;
+  }
+  const bool is_all = std::none_of(order.begin(), order.end(), [&](int i) { return IsMet(report.points(i)); });
+  answer->word = "MISSED";
+  answer->sentence =
+      absl::StrCat("Misses ", what,
+                   order.size() == 1 ? " at "
+                   : is_all          ? " at every level, from "
+                                     : " already at ",
+                   level, order.size() > 1 && is_all ? " on" : "", IsClear(least) ? "" : ", but not clearly", ".");
+}
+
+// Fills word, sentence and tone of a run with expectations, the tone never better than its verdicts are; `order` are
+// points by ascending level.
 void AnswerExpectations(const proto::Report& report, const std::vector<int>& order, Answer* answer) {
   const auto point = [&report](int i) -> const proto::Point& { return report.points(i); };
-  const auto first_missed = std::find_if(order.begin(), order.end(), [&](int i) { return !IsMet(point(i)); });
-  const std::string what = Expectations(point(order.front()));
-  if (first_missed == order.begin()) {
-    const bool is_all = std::none_of(order.begin(), order.end(), [&](int i) { return IsMet(point(i)); });
-    answer->tone = Tone::kBad;
-    answer->word = "MISSED";
-    answer->point = order.front();
-    answer->sentence = absl::StrCat("Misses ", what,
-                                    order.size() == 1 ? " at "
-                                    : is_all          ? " at every level, from "
-                                                      : " already at ",
-                                    LevelOf(report, point(order.front())), order.size() > 1 && is_all ? " on" : "",
-                                    IsClear(point(order.front())) ? "" : ", but not clearly", ".");
-    return;
-  }
-  const int held = *(first_missed - 1);
-  answer->point = held;
-  answer->sentence = absl::StrCat("Holds ", LevelOf(report, point(held)), " with ", what);
-  if (!IsClear(point(held))) absl::StrAppend(&answer->sentence, ", but not clearly");
-  if (first_missed == order.end()) {
+  const auto first_other = std::find_if(order.begin(), order.end(), [&](int i) { return !IsHeld(point(i)); });
+  if (first_other == order.begin()) return AnswerNotHeld(report, order, answer);
+  const proto::Point& held = point(*(first_other - 1));
+  answer->point = *(first_other - 1);
+  answer->sentence = absl::StrCat("Holds ", LevelOf(report, held), " with ", Expectations(held),
+                                  IsClear(held) ? "" : ", but not clearly",
+                                  IsSound(held.verdict()) ? "" : absl::StrCat(", where it is ", held.verdict()));
+  if (first_other == order.end()) {
     absl::StrAppend(&answer->sentence, order.size() == 1 ? "." : ", the highest level that was tried.");
-    if (!IsClear(point(held))) {
-      answer->tone = Tone::kDoubtful;
-      answer->word = "NOT CLEAR";
-    }
+    if (IsClear(held)) return;
+    answer->tone = std::max(answer->tone, Tone::kDoubtful);
+    answer->word = "NOT CLEAR";
     return;
   }
-  const proto::Point& missed = point(*first_missed);
-  answer->tone = Tone::kDoubtful;
-  answer->word = absl::StrCat("MISSED AT ", LevelName(missed));
-  absl::StrAppend(&answer->sentence, "; misses it at ", LevelName(missed), IsClear(missed) ? "" : ", but not clearly",
-                  ".");
-  if (std::any_of(first_missed, order.end(), [&](int i) { return IsMet(point(i)); }))
+  const proto::Point& other = point(*first_other);
+  const std::string level = LevelName(other);
+  answer->tone = std::max(answer->tone, Tone::kDoubtful);
+  answer->word = absl::StrCat(IsMet(other) ? other.verdict() : "MISSED", " AT ", level);
+  absl::StrAppend(
+      &answer->sentence,
+      IsMet(other) ? absl::StrCat("; at ", level, " it is ", other.verdict()) : absl::StrCat("; misses it at ", level),
+      IsMet(other) || IsClear(other) ? "" : ", but not clearly", ".");
+  if (std::any_of(first_other, order.end(), [&](int i) { return IsHeld(point(i)); }))
     answer->more.push_back("Above that it is met again: look at each point.");
 }
 
@@ -205,7 +223,7 @@ Answer AnswerOf(const proto::Report& report) {
     answer.tone = Tone::kDoubtful;
     answer.word = report.status();
   }
-  if (!report.merge().is_exact() && !report.merge().late() && report.status() == "COMPLETE") {
+  if (!report.merge().is_exact() && report.status() == "COMPLETE") {
     answer.tone = Tone::kBad;
     answer.word = "NOT EXACT";
   }

@@ -11,7 +11,7 @@ namespace tidemark {
 enum class Tone { kGood, kDoubtful, kBad };
 
 struct Answer {
-  Tone tone = Tone::kDoubtful;    // kGood: each point is VALID, and no expectation was missed
+  Tone tone = Tone::kDoubtful;    // kGood: each point is VALID, and no expectation was missed; from good to bad
   std::string word;               // "VALID", "MISSED AT 192"
   std::string sentence;           // "Holds 128 connections with p99 < 40 ms; misses it at 192."
   std::vector<std::string> more;  // sentences that belong below it: the peak, which points were left out
@@ -24,7 +24,8 @@ Answer AnswerOf(const proto::Report& report);
 // "128 connections", "5,000 requests/s".
 std::string LevelOf(const proto::Report& report, const proto::Point& point);
 
-// The highest rate that was measured of a usable point, an index; -1 if nothing succeeded.
+// The point with the highest rate of successes that was measured, whatever its verdict, an index; -1 if nothing
+// succeeded.
 int MostThroughput(const proto::Report& report);
 
 }  // namespace tidemark
