@@ -1,5 +1,7 @@
 #include "common/plan/plan_memory.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 
 #include "absl/strings/match.h"
@@ -16,7 +18,6 @@ constexpr std::int64_t kWorker = 3 << 19;
 constexpr std::int64_t kSeries = 384 << 10;
 // Of a connection: a plain one, and what TLS and a WebSocket take besides.
 constexpr std::int64_t kConnection = 1 << 9;
-constexpr std::int64_t kTls = 28 << 10;
 constexpr std::int64_t kWebSocket = 3 << 9;
 // Of a redirect that is followed: where it leads, and that again in the request.
 constexpr std::int64_t kRedirect = 2 * (8 << 10);
@@ -29,6 +30,9 @@ constexpr std::int64_t kLookedAt = 8;
 constexpr std::int64_t kStreams = 1'024;
 constexpr std::int64_t kStream = 6 << 10;
 constexpr std::int64_t kLevel = 256;
+
+// From OpenSSL 3.5 on a handshake offers ML-KEM, whose keys weigh as much again as the connection until it is done.
+std::int64_t Tls() { return OpenSSL_version_num() < 0x30500000 ? 28 << 10 : 50 << 10; }
 
 std::int64_t Times(std::int64_t a, std::int64_t b) { return b != 0 && a > kMost / b ? kMost : a * b; }
 
@@ -95,7 +99,7 @@ PlanMemory MemoryOf(const proto::Plan& plan) {
   PlanMemory memory;
   memory.shared = kRun + (4 + ways) * all + 2 * subscriptions;  // the plan, with its secrets, and twice in the masks
   memory.per_worker = kWorker + ways * stamped + (is_web_socket ? 2 * largest : 0) + mixed * kSeries;
-  memory.per_connection = kConnection + (is_tls ? kTls : 0) + (is_web_socket ? kWebSocket + 2 * subscriptions : 0) +
+  memory.per_connection = kConnection + (is_tls ? Tls() : 0) + (is_web_socket ? kWebSocket + 2 * subscriptions : 0) +
                           (plan.follow() != 0 ? largest + kRedirect : 0);
   AddAnswers(plan, is_web_socket, &memory);
   return memory;
