@@ -53,7 +53,7 @@ void Fill(const WorkerSettings& settings, SSL_CTX* tls, Load* load) {
   load->book.TellApart(load->requests.IsMixed() ? &load->requests : nullptr);
   load->timeout = FromProto(plan.timeout());
   load->think_time = FromProto(plan.sweep().think_time());
-  load->is_single_use = plan.sweep().new_connection();
+  load->new_connection = plan.sweep().new_connection();
 }
 
 void Fill(const WorkerSettings& settings, std::uint32_t worker, HttpLoad* load) {

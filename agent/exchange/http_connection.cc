@@ -234,7 +234,7 @@ bool HttpConnection::IsLastRequest() {
   if (load.is_lasting) return false;
   ++served_;
   const bool is_last = served_ == load.reconnect_after || load.requests[load.RequestIndex(slot_)].is_last;
-  if (is_last && !load.is_single_use) ++renewals_;
+  if (is_last && !load.new_connection) ++renewals_;
   return is_last;
 }
 

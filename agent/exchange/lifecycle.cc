@@ -47,7 +47,7 @@ void Lifecycle::Open() {
   if (load.connects.IsOn() && !load.connects.Take(l.ReadClock())) return AwaitCeiling();
   if (!is_succeeding_) ReleaseHold();
   is_proven_ = false;
-  if (load.is_single_use) ++renewals_;
+  if (load.new_connection) ++renewals_;
   sent_ = l.ReadClock();
   state_ = State::kConnecting;
   Connect();

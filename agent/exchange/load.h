@@ -82,7 +82,7 @@ struct Load : Route {
   RequestMix requests;
   Nanos timeout = 0;
   Nanos think_time = 0;
-  bool is_single_use = false;  // each request on a connection of its own
+  bool new_connection = false;  // each request on a connection of its own
 
   void RecordInto(Recorder* recorder) { book.RecordInto(recorder); }
   void BeginOpenLoop(const Arrivals& arrivals, Nanos begin) {

@@ -186,7 +186,7 @@ void MessagingConnection::TakeMessage(Nanos now) {
 void MessagingConnection::OnRoom(Nanos now) {
   if (room_since_ == 0) room_since_ = now;
   if (has_slot_) return;  // which is on its way; the next one follows it
-  if (load().is_single_use) Close();
+  if (load().new_connection) Close();
   Rest(now);
 }
 

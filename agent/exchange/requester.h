@@ -48,7 +48,7 @@ class Requester : public Base, public FreeConnection {
   void ServeWaiting(bool is_prompt) {
     load_->first_free = next_free;
     is_free_ = false;
-    if (state_ != State::kIdle && !(state_ == State::kClosed && load_->is_single_use)) return;
+    if (state_ != State::kIdle && !(state_ == State::kClosed && load_->new_connection)) return;
     is_prompt_ = is_prompt;
     TakeWaiting();
   }
@@ -266,7 +266,7 @@ class Requester : public Base, public FreeConnection {
   void TakeWaiting() {
     Load& load = *load_;
     if (load.pacer.IsStopped()) return;
-    if (state_ == State::kClosed && !load.is_single_use) return this->Open();  // so that it is there when it is wanted
+    if (state_ == State::kClosed && !load.new_connection) return this->Open();  // so that it is there when it is wanted
     if (load.open_loop->HasWaiting()) {
       has_slot_ = true;
       slot_ = load.book.TakeNumber();

@@ -46,11 +46,14 @@ void ApplyDefaults(proto::Plan* plan) {
   if (IsOpenLoop(*sweep)) ApplyOpenLoopDefaults(sweep);
   const bool has_end = sweep->has_requests_per_connection() || sweep->has_requests() || sweep->has_duration();
   if (sweep->connections().empty()) {
-    for (const int count : {10, 50, 100, 500, 1000}) sweep->add_connections(count);
+    // Seven counts, so that a law of capacity can be fitted to them.
+    for (const int count : {10, 20, 50, 100, 200, 500, 1000}) sweep->add_connections(count);
     if (!has_end && !sweep->has_warmup_requests_per_connection() && !sweep->has_warmup())
-      sweep->set_warmup_requests_per_connection(10);
+      *sweep->mutable_warmup() = ToDurationProto(kSecond);
   }
-  if (!has_end && !IsOpenLoop(*sweep)) sweep->set_requests_per_connection(100);
+  // How long it may take until it is precise enough only the user can say.
+  if (!has_end && !IsOpenLoop(*sweep) && sweep->until().empty())
+    *sweep->mutable_duration() = ToDurationProto(10 * kSecond);
   if (!plan->has_timeout()) *plan->mutable_timeout() = ToDurationProto(30 * kSecond);
   if (!plan->has_connect_timeout()) *plan->mutable_connect_timeout() = plan->timeout();
   if (plan->requests().empty()) plan->add_requests();

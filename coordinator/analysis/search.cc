@@ -14,15 +14,13 @@ constexpr double kGuard = 1.25;
 constexpr int kLongest = 4;  // times the first trial
 constexpr std::size_t kMaxTrials = 64;
 
-// A figure and where it may truly lie.
-struct Estimate {
-  double value = 0;
-  Interval interval = {};
-  bool is_unknown = false;  // nothing to measure, or the quantile lies among what was not answered
-};
+Estimate Exactly(double value) { return {.value = value, .interval = Interval{.low = value, .high = value}}; }
 
-Estimate Exactly(double value) { return {value, {.low = value, .high = value}}; }
-Estimate WithGuard(double value) { return {value, {.low = value / kGuard, .high = value * kGuard}}; }
+// Where the figure may truly lie, for all that is known.
+Interval RangeOf(const Estimate& estimate) {
+  return estimate.interval ? *estimate.interval
+                           : Interval{.low = estimate.value / kGuard, .high = estimate.value * kGuard};
+}
 
 // Wilson's interval of failed / planned, in percent.  REQUIRES: planned > 0.
 Interval ErrorRate(const Evidence& evidence) {
@@ -62,8 +60,7 @@ Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
   for (const Histogram& second : evidence.seconds) all.Add(second);
   if (e.figure == Expectation::Figure::kMean) {
     if (all.count() == 0 || evidence.unanswered.count() > 0) return {.is_unknown = true};
-    const std::optional<Interval> interval = BatchMeanInterval(evidence.seconds);
-    return interval ? Estimate{all.Mean(), *interval} : WithGuard(all.Mean());
+    return {.value = all.Mean(), .interval = BatchMeanInterval(evidence.seconds)};
   }
   all.Add(evidence.unanswered);
   const Nanos quantile = all.Quantile(e.numerator, e.denominator);
@@ -71,47 +68,15 @@ Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
     return {.is_unknown = true};
   const auto value = static_cast<double>(quantile);
   if (e.numerator == e.denominator) return Exactly(value);  // a maximum is what it is
-  const std::optional<Interval> interval = BatchInterval(evidence.seconds, e.numerator, e.denominator);
-  return interval ? Estimate{value, *interval} : WithGuard(value);
+  return {.value = value, .interval = BatchInterval(evidence.seconds, e.numerator, e.denominator)};
 }
 
-Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
-  if (IsUnknown(e, evidence)) return {.is_unknown = true};
-  const double seconds = static_cast<double>(evidence.duration) / 1e9;
-  switch (e.figure) {
-    case Expectation::Figure::kErrorRate: {
-      if (evidence.is_listening) return Exactly(100 - Availability(evidence));
-      const double value = 100 * static_cast<double>(evidence.failed) / static_cast<double>(evidence.planned);
-      // To show that a rate is below x takes 4 / x requests without a failure, more than a short trial has: without one
-      // it is taken as it is. None allowed means that none must have been seen.
-      const bool is_plain = evidence.failed == 0 || e.limit == 0;
-      return {value, is_plain ? Interval{.low = value, .high = value} : ErrorRate(evidence)};
-    }
-    case Expectation::Figure::kRequestsPerSecond:
-      return {static_cast<double>(evidence.responses) / seconds,
-              {.low = static_cast<double>(evidence.responses) / seconds,
-               .high = static_cast<double>(evidence.responses + evidence.drained_success) / seconds}};
-    case Expectation::Figure::kAvailability:
-      return Exactly(Availability(evidence));
-    case Expectation::Figure::kDeadSeconds:
-      return Exactly(static_cast<double>(evidence.dead_seconds));
-    case Expectation::Figure::kMessagesPerSecond:
-      return Exactly(static_cast<double>(evidence.messages) / seconds);
-    case Expectation::Figure::kFinding:
-      return Exactly(static_cast<double>(evidence.findings[static_cast<std::size_t>(e.finding)]));
-    case Expectation::Figure::kMean:
-    case Expectation::Figure::kQuantile:
-      break;
-  }
-  return EstimateLatency(e, evidence);
-}
-
-Answer AssessAll(const std::vector<Expectation>& expectations, const Evidence& evidence, std::vector<Answer>* each) {
-  Answer all = Answer::kMet;
+Assessment AssessAll(const std::vector<Expectation>& expectations, const Evidence& evidence, std::vector<Assessment>* each) {
+  Assessment all = Assessment::kMet;
   each->clear();
   for (const Expectation& expectation : expectations) {
     each->push_back(Assess(expectation, evidence));
-    if (each->back() == Answer::kMissed || (each->back() == Answer::kUnsure && all == Answer::kMet)) all = each->back();
+    if (each->back() == Assessment::kMissed || (each->back() == Assessment::kUnsure && all == Assessment::kMet)) all = each->back();
   }
   return all;
 }
@@ -137,13 +102,46 @@ void Evidence::Add(const Evidence& other) {
   duration += other.duration;
 }
 
-Answer Assess(const Expectation& e, const Evidence& evidence) {
+Estimate EstimateOf(const Expectation& e, const Evidence& evidence) {
+  if (IsUnknown(e, evidence)) return {.is_unknown = true};
+  const double seconds = static_cast<double>(evidence.duration) / 1e9;
+  switch (e.figure) {
+    case Expectation::Figure::kErrorRate: {
+      if (evidence.is_listening) return Exactly(100 - Availability(evidence));
+      const double value = 100 * static_cast<double>(evidence.failed) / static_cast<double>(evidence.planned);
+      // To show that a rate is below x takes 4 / x requests without a failure, more than a short trial has: without one
+      // it is taken as it is. None allowed means that none must have been seen.
+      const bool is_plain = evidence.failed == 0 || e.limit == 0;
+      if (is_plain) return Exactly(value);
+      return {.value = value, .interval = ErrorRate(evidence)};
+    }
+    case Expectation::Figure::kRequestsPerSecond:
+      return {
+          .value = static_cast<double>(evidence.responses) / seconds,
+          .interval = Interval{.low = static_cast<double>(evidence.responses) / seconds,
+                               .high = static_cast<double>(evidence.responses + evidence.drained_success) / seconds}};
+    case Expectation::Figure::kAvailability:
+      return Exactly(Availability(evidence));
+    case Expectation::Figure::kDeadSeconds:
+      return Exactly(static_cast<double>(evidence.dead_seconds));
+    case Expectation::Figure::kMessagesPerSecond:
+      return Exactly(static_cast<double>(evidence.messages) / seconds);
+    case Expectation::Figure::kFinding:
+      return Exactly(static_cast<double>(evidence.findings[static_cast<std::size_t>(e.finding)]));
+    case Expectation::Figure::kMean:
+    case Expectation::Figure::kQuantile:
+      break;
+  }
+  return EstimateLatency(e, evidence);
+}
+
+Assessment Assess(const Expectation& e, const Evidence& evidence) {
   const Estimate estimate = EstimateOf(e, evidence);
-  if (estimate.is_unknown) return Answer::kMissed;
-  const auto& [low, high] = estimate.interval;
-  if (e.is_at_most ? high <= e.limit : low >= e.limit) return Answer::kMet;
-  if ((e.is_at_most ? low > e.limit : high < e.limit) && !IsMetOnWire(e, evidence)) return Answer::kMissed;
-  return Answer::kUnsure;
+  if (estimate.is_unknown) return Assessment::kMissed;
+  const auto [low, high] = RangeOf(estimate);
+  if (e.is_at_most ? high <= e.limit : low >= e.limit) return Assessment::kMet;
+  if ((e.is_at_most ? low > e.limit : high < e.limit) && !IsMetOnWire(e, evidence)) return Assessment::kMissed;
+  return Assessment::kUnsure;
 }
 
 bool IsMetOnWire(const Expectation& e, const Evidence& evidence) {
@@ -168,7 +166,7 @@ bool IsMet(const Expectation& e, const Evidence& evidence) {
 
 std::int64_t Search::LowestMissed() const {
   for (const auto& [level, answer] : answers_) {
-    if (answer == Answer::kMissed) return level;
+    if (answer == Assessment::kMissed) return level;
   }
   return 0;
 }
@@ -177,7 +175,7 @@ std::int64_t Search::HighestMet() const {
   const std::int64_t missed = LowestMissed();
   std::int64_t met = 0;
   for (const auto& [level, answer] : answers_) {
-    if (answer == Answer::kMet && (missed == 0 || level < missed)) met = level;
+    if (answer == Assessment::kMet && (missed == 0 || level < missed)) met = level;
   }
   return met;
 }
@@ -185,7 +183,7 @@ std::int64_t Search::HighestMet() const {
 bool Search::IsMonotone() const {
   const std::int64_t missed = LowestMissed();
   return missed == 0 || std::none_of(answers_.begin(), answers_.end(), [missed](const auto& entry) {
-           return entry.second == Answer::kMet && entry.first > missed;
+           return entry.second == Assessment::kMet && entry.first > missed;
          });
 }
 
@@ -215,7 +213,7 @@ std::optional<std::int64_t> Search::Next() const {
   std::int64_t first_unsure = missed;
   std::int64_t last_unsure = met;
   for (const auto& [level, answer] : answers_) {
-    if (answer != Answer::kUnsure || level < met || (missed != 0 && level > missed)) continue;
+    if (answer != Assessment::kUnsure || level < met || (missed != 0 && level > missed)) continue;
     if (first_unsure == missed) first_unsure = level;
     last_unsure = level;
   }
@@ -241,7 +239,7 @@ SearchResult FindHighest(const SearchOptions& options, const std::vector<Expecta
     Trial& trial =
         result.trials.emplace_back(Trial{.level = level, .duration = sum.duration, .is_confirmation = is_confirmation});
     trial.answer = AssessAll(expectations, sum, &trial.answers);
-    if (sum.is_failing) trial.answer = Answer::kMissed;
+    if (sum.is_failing) trial.answer = Assessment::kMissed;
     search.Report(level, trial.answer);
     show(trial);
     return true;
@@ -250,14 +248,14 @@ SearchResult FindHighest(const SearchOptions& options, const std::vector<Expecta
     if (const std::optional<std::int64_t> level = search.Next()) {
       for (const int length : {1, 1, 2}) {  // up to kLongest together
         result.is_complete = try_level(*level, options.trial * length, false);
-        if (!result.is_complete || search.answers().at(*level) != Answer::kUnsure) break;
+        if (!result.is_complete || search.answers().at(*level) != Assessment::kUnsure) break;
       }
       continue;
     }
     const std::int64_t met = search.HighestMet();
     if (met == 0) break;
     result.is_complete = try_level(met, options.trial * kLongest, true);
-    result.is_confirmed = result.is_complete && search.answers().at(met) == Answer::kMet && search.HighestMet() == met;
+    result.is_confirmed = result.is_complete && search.answers().at(met) == Assessment::kMet && search.HighestMet() == met;
     if (result.is_confirmed) break;
   }
   result.is_complete = result.is_complete && result.trials.size() < kMaxTrials;
@@ -265,7 +263,7 @@ SearchResult FindHighest(const SearchOptions& options, const std::vector<Expecta
   result.missed = search.LowestMissed();
   result.is_monotone = search.IsMonotone();
   for (const auto& [level, answer] : search.answers()) {
-    if (answer == Answer::kUnsure && level > result.met && (result.missed == 0 || level < result.missed))
+    if (answer == Assessment::kUnsure && level > result.met && (result.missed == 0 || level < result.missed))
       result.unsure.push_back(level);
   }
   return result;

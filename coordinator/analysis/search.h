@@ -40,7 +40,15 @@ struct Evidence {
   void Add(const Evidence& other);
 };
 
-enum class Answer { kMet, kMissed, kUnsure };
+enum class Assessment { kMet, kMissed, kUnsure };
+
+// A figure and where it may truly lie. Latencies in ns, shares in percent, rates per second.
+struct Estimate {
+  double value = 0;
+  std::optional<Interval> interval = {};  // 95 %; of what was counted it is the value itself; nothing if none is known
+  bool is_unknown = false;                // nothing to measure, or the quantile lies among what was not answered
+};
+Estimate EstimateOf(const Expectation& expectation, const Evidence& evidence);
 
 // Whether `evidence` meets the expectation. By the 95 % interval of a quantile (batch means) or of an error rate
 // (Wilson 1927), if there is one; a rate of responses is unsure where what it lacks came after the end: met if it lies
@@ -48,7 +56,7 @@ enum class Answer { kMet, kMissed, kUnsure };
 // unsure, and so is a latency that is missed, but would be met without what the generator itself took of it, by the
 // stamps. A quantile among the unanswered is never met, nor a figure of which there was nothing to measure: latencies
 // without an answer, findings without a message, rates without time; an error rate without an error always is.
-Answer Assess(const Expectation& expectation, const Evidence& evidence);
+Assessment Assess(const Expectation& expectation, const Evidence& evidence);
 
 // Whether a latency that is missed would be met without what the generator itself took of it. False if it is met, or
 // nothing was stamped.
@@ -66,13 +74,13 @@ class Search {
   Search(std::int64_t from, std::int64_t to, double resolution) : from_(from), to_(to), resolution_(resolution) {}
 
   std::optional<std::int64_t> Next() const;
-  void Report(std::int64_t level, Answer answer) { answers_[level] = answer; }
+  void Report(std::int64_t level, Assessment answer) { answers_[level] = answer; }
 
   std::int64_t LowestMissed() const;  // 0: none
   std::int64_t HighestMet() const;    // below the lowest missed; 0: none
   // A level was met above one that was missed: then the target does not get worse evenly.
   bool IsMonotone() const;
-  const std::map<std::int64_t, Answer>& answers() const { return answers_; }
+  const std::map<std::int64_t, Assessment>& answers() const { return answers_; }
 
  private:
   std::optional<std::int64_t> Between(std::int64_t low, std::int64_t high) const;
@@ -80,7 +88,7 @@ class Search {
   const std::int64_t from_;
   const std::int64_t to_;
   const double resolution_;
-  std::map<std::int64_t, Answer> answers_;
+  std::map<std::int64_t, Assessment> answers_;
 };
 
 struct SearchOptions {
@@ -94,8 +102,8 @@ struct Trial {
   std::int64_t level = 0;
   Nanos duration = 0;  // of this level so far
   bool is_confirmation = false;
-  Answer answer = Answer::kUnsure;
-  std::vector<Answer> answers = {};  // by expectation
+  Assessment answer = Assessment::kUnsure;
+  std::vector<Assessment> answers = {};  // by expectation
 };
 
 struct SearchResult {

@@ -1,5 +1,6 @@
 #include "coordinator/cli/deliver.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 #include "common/status_macros.h"
 #include "coordinator/cli/fail.h"
 #include "coordinator/cli/files.h"
+#include "coordinator/report/answer.h"
+#include "coordinator/report/figures.h"
 #include "coordinator/report/hdr.h"
 #include "coordinator/report/summary.h"
 #include "coordinator/report/text.h"
@@ -41,6 +44,27 @@ absl::Status WriteOutput(const Output& output, const RunResult& result, const pr
   return absl::OkStatus();
 }
 
+// Of standard output, in characters; 0 if it is no terminal, where any line will do.
+int TerminalWidth() {
+  winsize size = {};
+  return isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// With -q too: what was asked for, and is not so.
+void PrintMissed(const proto::Report& report) {
+  constexpr int kMaxLines = 20;
+  int missed = 0;
+  for (const proto::Point& point : report.points()) {
+    for (const proto::Expected& expected : point.expected()) {
+      if (expected.is_met() || ++missed > kMaxLines) continue;
+      const std::string figure = ShownFigure(expected);
+      Fail(0, absl::StrCat(LevelOf(report, point), ": ", expected.text(), " MISSED", figure.empty() ? "" : ", it is ",
+                           PlainFigures(figure)));
+    }
+  }
+  if (missed > kMaxLines) Fail(0, absl::StrCat("... and ", missed - kMaxLines, " more were missed"));
+}
+
 }  // namespace
 
 void PrintNotes(const RunResult& result) {
@@ -66,8 +90,13 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
   for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
   if (!is_stdout_taken) {
     const bool has_color = options.has_color && getenv("NO_COLOR") == nullptr && isatty(STDOUT_FILENO) != 0;
-    const std::string text = ToText(report, {.has_color = has_color, .has_latency_detail = options.has_latency_detail});
+    const std::string text = ToText(report, {.has_color = has_color,
+                                             .is_explained = options.is_explained,
+                                             .has_latency_detail = options.has_latency_detail,
+                                             .width = TerminalWidth()});
     std::fputs(text.c_str(), stdout);
+  } else {
+    PrintMissed(report);
   }
   for (const bool is_last : {false, true}) {
     report.set_exit_code(result.exit_code);

@@ -67,6 +67,8 @@ Prepare AddReport(CLI::App* app) {
       ->type_name("RUN|FILE");
   AddOutputFlag(app, false, &flags->outputs);
   app->add_flag("-q,--quiet", flags->options.is_quiet, "no table");
+  app->add_flag("--explain", flags->options.is_explained,
+                "print all that is known of each point, and where every request went");
   app->add_flag("--latency", flags->options.has_latency_detail, "print every histogram of every point");
   app->add_flag("--strict", flags->options.is_strict, "exit 4 if a point is not VALID or TARGET_LIMITED");
   AddColorFlag(app, &flags->is_without_color);

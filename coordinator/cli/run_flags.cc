@@ -14,7 +14,7 @@ namespace {
 
 constexpr char kExamples[] = R"(
 Examples:
-  tidemark run http://127.0.0.1:8080/                        the sweep 10,50,100,500,1000 x 100 requests
+  tidemark run http://127.0.0.1:8080/                        10, 20, 50, ... 1000 connections, 10 s each
   tidemark run -c 64 -d 30s http://127.0.0.1:8080/           64 connections for half a minute
   tidemark run -c 10,100,1000 -o run.json https://gateway.internal/api/v3/time
   tidemark run -R 5k -d 1m https://gateway.internal/         5,000 requests a second, whatever it answers
@@ -33,7 +33,7 @@ struct RunFlags {
   LoadFlags load;
   std::string journal;
   bool has_no_journal = false;
-  bool is_dry_run = false, has_latency_detail = false, is_strict = false;
+  bool is_dry_run = false, is_explained = false, has_latency_detail = false, is_strict = false;
 };
 
 void AddReportGroup(CLI::App* app, RunFlags* f) {
@@ -44,6 +44,7 @@ void AddReportGroup(CLI::App* app, RunFlags* f) {
                    "the result is delivered")
       ->type_name("FILE");
   report->add_flag("--no-journal", f->has_no_journal, "none");
+  report->add_flag("--explain", f->is_explained, "print all that is known of each point, and where every request went");
   report->add_flag("--latency", f->has_latency_detail, "print every histogram of every point");
   report->add_flag("--strict", f->is_strict, "exit 4 if a point is not VALID or TARGET_LIMITED");
   AddColorFlag(report, &f->load.is_without_color);
@@ -63,6 +64,7 @@ absl::StatusOr<RunOptions> Resolve(const RunFlags& f) {
   options.is_dry_run = f.is_dry_run;
   options.is_quiet = f.load.is_quiet;
   options.has_color = !f.load.is_without_color;
+  options.is_explained = f.is_explained;
   options.has_latency_detail = f.has_latency_detail;
   options.is_strict = f.is_strict;
   return options;
@@ -78,7 +80,7 @@ Prepare AddRun(CLI::App* app) {
   AddRest(app, true, &flags->load);
   auto* output = app->add_option_group("Output");
   AddOutputFlag(output, false, &flags->load.outputs);
-  output->add_flag("-q,--quiet", flags->load.is_quiet, "no progress, no table");
+  output->add_flag("-q,--quiet", flags->load.is_quiet, "no progress, no table; what was missed is still said");
   AddReportGroup(app, flags.get());
   return [flags]() -> absl::StatusOr<Prepared> {
     TIDEMARK_ASSIGN_OR_RETURN(RunOptions resolved, Resolve(*flags));

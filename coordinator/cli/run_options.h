@@ -21,6 +21,7 @@ struct RunOptions {
   bool is_dry_run = false;
   bool is_quiet = false;
   bool has_color = true;
+  bool is_explained = false;
   bool has_latency_detail = false;
   bool is_strict = false;
   bool is_rate_search = false;  // else over connections

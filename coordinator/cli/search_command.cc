@@ -34,13 +34,13 @@ namespace {
 
 constexpr int kAttempts = 3;  // at a trial in which the generator was the limit
 
-const char* Word(Answer answer) {
+const char* Word(Assessment answer) {
   switch (answer) {
-    case Answer::kMet:
+    case Assessment::kMet:
       return "met";
-    case Answer::kMissed:
+    case Assessment::kMissed:
       return "missed";
-    case Answer::kUnsure:
+    case Assessment::kUnsure:
       return "unsure";
   }
   return "";
@@ -153,7 +153,7 @@ class Searcher {
     // What the generator adds makes a figure worse: what is met in spite of it is met, what is missed may be its fault.
     const bool is_met = !evidence.is_failing &&
                         std::all_of(expectations_.begin(), expectations_.end(),
-                                    [&evidence](const Expectation& e) { return Assess(e, evidence) == Answer::kMet; });
+                                    [&evidence](const Expectation& e) { return Assess(e, evidence) == Assessment::kMet; });
     if (!is_met && trial->point().generator() == Name(Generator::kLimited)) {
       trial->set_answer("unusable");
       if (!is_last) return std::nullopt;
@@ -172,7 +172,7 @@ class Searcher {
     if (options_.is_quiet) return;
     std::vector<std::string> open;
     for (std::size_t i = 0; i < expectations_.size(); ++i) {
-      if (trial.answers[i] != Answer::kMet) open.push_back(expectations_[i].text);
+      if (trial.answers[i] != Assessment::kMet) open.push_back(expectations_[i].text);
     }
     const proto::Point& point = entry->point();
     if (point.verdict() == Name(Verdict::kTargetFailing))
@@ -241,7 +241,7 @@ int SearchCommand(const RunOptions& options) {
   const proto::SearchReport report = searcher.Execute();
   for (const std::string& note : report.notes()) Fail(0, note);
   int exit_code = report.exit_code();
-  bool is_stdout_taken = options.is_quiet;
+  bool is_stdout_taken = false;
   for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
   if (!is_stdout_taken && report.trials_size() > 0) std::fputs(ToText(report, searcher).c_str(), stdout);
   for (const Output& output : options.outputs) {

@@ -135,7 +135,7 @@ Prepare AddSearch(CLI::App* app) {
   AddRest(app, false, &f->load);
   auto* output = app->add_option_group("Output");
   AddOutputFlag(output, true, &f->load.outputs);
-  output->add_flag("-q,--quiet", f->load.is_quiet, "no progress, no answer in words");
+  output->add_flag("-q,--quiet", f->load.is_quiet, "no progress; the answer alone");
   AddColorFlag(output, &f->load.is_without_color);
   return [flags]() -> absl::StatusOr<Prepared> {
     TIDEMARK_ASSIGN_OR_RETURN(RunOptions resolved, Resolve(*flags));

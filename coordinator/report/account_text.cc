@@ -24,6 +24,21 @@ std::string AccountLine(const proto::Accounting& a) {
   return absl::StrCat(line, a.identity_holds() ? "" : "  IDENTITY BROKEN");
 }
 
+bool IsAllSuccess(const proto::Accounting& a) { return a.success() == a.planned(); }
+
+// The same for those who ask what came of it: 166,000 sent, each answered with success.
+std::string RequestsLine(const proto::Accounting& a) {
+  std::string line = absl::StrCat(FormatCount(a.sent()), " sent");
+  if (a.sent() != 0)
+    absl::StrAppend(&line, a.success() == a.sent() ? ", all with success: " : ": ", Terms(a.outcomes(), kOutcomeRows));
+  if (a.in_flight() != 0) absl::StrAppend(&line, " + in flight ", FormatCount(a.in_flight()));
+  if (a.never_sent() != 0)
+    absl::StrAppend(&line, "; ", FormatCount(a.never_sent()), " never sent (",
+                    Terms(a.never_sent_by_reason(), kNeverSentRows), ")");
+  if (a.waiting() != 0) absl::StrAppend(&line, "; ", FormatCount(a.waiting()), " waiting");
+  return absl::StrCat(line, a.identity_holds() ? "" : "  IDENTITY BROKEN");
+}
+
 // Counters that no sentence of their own tells of.
 std::string CountersOf(const proto::Counts& counts) {
   std::vector<std::string> terms;
@@ -100,32 +115,46 @@ std::string ConnectTerms(const proto::Point& total) {
   std::vector<std::string> parts;
   if (!is_empty(before)) parts.push_back(absl::StrCat(Terms(before, kConnectResultRows), " before the start"));
   if (!is_empty(since)) parts.push_back(absl::StrCat(Terms(since, kConnectResultRows), " since"));
-  return parts.empty() ? "none" : absl::StrJoin(parts, "; ");
+  std::string terms = parts.empty() ? "none" : absl::StrJoin(parts, "; ");
+  const std::uint64_t resumed = total.accounting().tls_resumed() + total.warmup().tls_resumed();
+  if (resumed != 0) absl::StrAppend(&terms, "; ", FormatCount(resumed), " TLS sessions resumed");
+  return terms;
+}
+
+bool HasFailedConnects(const proto::Point& total) {
+  const auto is_failed = [](const proto::Count& count) {
+    const auto is = [&count](ConnectResult result) {
+      return count.name() == kConnectResultRows[static_cast<std::size_t>(result)].json;
+    };
+    return count.count() != 0 && !is(ConnectResult::kEstablished) && !is(ConnectResult::kAbandoned);
+  };
+  const auto& since = total.accounting().connections().list();
+  const auto& before = total.warmup().connections().list();
+  return std::any_of(since.begin(), since.end(), is_failed) || std::any_of(before.begin(), before.end(), is_failed);
 }
 
 }  // namespace
 
-void AppendAccounts(const proto::Plan& plan, const proto::Point& total, std::string* out) {
+void AppendAccounts(const proto::Plan& plan, const proto::Point& total, bool is_explained, std::string* out) {
   if (!plan.web_socket().has_listen()) {
-    absl::StrAppend(out, "  Account  : ", AccountLine(total.accounting()), "\n");
-    if (total.warmup().planned() != 0)
+    absl::StrAppend(out, is_explained ? "  Account  : " : "  Requests : ",
+                    is_explained ? AccountLine(total.accounting()) : RequestsLine(total.accounting()), "\n");
+    if (total.warmup().planned() != 0 && (is_explained || !IsAllSuccess(total.warmup())))
       absl::StrAppend(out, "  Warm-up  : ", AccountLine(total.warmup()), " (not in the figures)\n");
   }
   AppendStatuses(total.accounting(), "", out);
   if (HasAnswers(total.warmup())) AppendStatuses(total.warmup(), "before the start, ", out);
   AppendAddresses(total, out);
-  absl::StrAppend(out, "  Connect  : ", ConnectTerms(total));
-  if (const std::uint64_t resumed = total.accounting().tls_resumed() + total.warmup().tls_resumed(); resumed != 0) {
-    absl::StrAppend(out, "; ", FormatCount(resumed), " TLS sessions resumed");
-  }
-  absl::StrAppend(out, "\n");
+  if (is_explained || HasFailedConnects(total)) absl::StrAppend(out, "  Connect  : ", ConnectTerms(total), "\n");
   AppendAlerts(total.accounting(), total.warmup(), out);
   AppendWebSockets(total.accounting(), total.warmup(), out);
-  absl::StrAppend(out, "  Bytes    : ", FormatBytes(static_cast<double>(total.accounting().bytes_sent())), " sent, ",
-                  FormatBytes(static_cast<double>(total.accounting().bytes_received())), " received");
-  if (total.accounting().unsolicited_bytes() != 0) {
-    absl::StrAppend(out, ", ", FormatCount(total.accounting().unsolicited_bytes()), " bytes nobody had asked for");
-  }
+  std::vector<std::string> bytes;
+  if (is_explained)
+    bytes.push_back(absl::StrCat(FormatBytes(static_cast<double>(total.accounting().bytes_sent())), " sent, ",
+                                 FormatBytes(static_cast<double>(total.accounting().bytes_received())), " received"));
+  if (total.accounting().unsolicited_bytes() != 0)
+    bytes.push_back(absl::StrCat(FormatCount(total.accounting().unsolicited_bytes()), " bytes nobody had asked for"));
+  if (!bytes.empty()) absl::StrAppend(out, "  Bytes    : ", absl::StrJoin(bytes, ", "), "\n");
   proto::Counts counters = total.accounting().counters();
   AddCounts(total.accounting().web_socket().counters(), &counters);
   proto::Counts before = total.warmup().counters();
@@ -134,8 +163,7 @@ void AppendAccounts(const proto::Plan& plan, const proto::Point& total, std::str
   if (std::string terms = CountersOf(counters); !terms.empty()) counted.push_back(std::move(terms));
   if (const std::string terms = CountersOf(before); !terms.empty())
     counted.push_back(absl::StrCat("before the start: ", terms));
-  if (!counted.empty()) absl::StrAppend(out, "\n  Counted  : ", absl::StrJoin(counted, "; "));
-  absl::StrAppend(out, "\n");
+  if (!counted.empty()) absl::StrAppend(out, "  Counted  : ", absl::StrJoin(counted, "; "), "\n");
 }
 
 }  // namespace tidemark

@@ -14,11 +14,18 @@
 namespace tidemark {
 namespace {
 
-void AppendAgents(const proto::Report& report, std::string* out) {
+// Whether more is to be said than who and where it is.
+bool IsRemarkable(const proto::AgentInfo& agent) {
+  return !agent.left_out_addresses().empty() || agent.is_insecure_control() || !agent.permission().empty() ||
+         agent.resumed_streams() != 0 || !agent.lost().empty();
+}
+
+void AppendAgents(const proto::Report& report, bool has_all, std::string* out) {
   // Lists of more than this many agents help nobody in a terminal; the JSON has them all.
   constexpr int kMaxAgentLines = 20;
   for (int i = 0; i < std::min(report.agents_size(), kMaxAgentLines); ++i) {
     const proto::AgentInfo& agent = report.agents(i);
+    if (!has_all && !IsRemarkable(agent)) continue;
     absl::StrAppend(
         out, "  Agent ", i, "  : ", agent.address(),
         agent.has_workers() ? absl::StrCat(", ", agent.workers(), agent.workers() == 1 ? " worker" : " workers") : "",
@@ -48,17 +55,18 @@ void AppendAgents(const proto::Report& report, std::string* out) {
 
 }  // namespace
 
-void AppendGenerator(const proto::Report& report, std::string* out) {
+void AppendGenerator(const proto::Report& report, bool is_explained, std::string* out) {
   const proto::Point& total = report.total();
   std::vector<std::string> parts;
   if (total.has_generator_cpu_percent()) {
     parts.push_back(absl::StrFormat("CPU %.0f %% of one core", total.generator_cpu_percent()));
     parts.push_back(absl::StrFormat("waited for a core %.0f %%", total.generator_wait_percent()));
   }
-  if (total.has_lateness()) parts.push_back("lateness p99 " + Quantile(total.lateness(), "p99_us"));
-  parts.push_back("loop lag p99 " + Quantile(total.loop_lag(), "p99_us"));
-  absl::StrAppend(out, "  Generator: ", absl::StrJoin(parts, ", "), "\n");
-  AppendAgents(report, out);
+  if (total.has_lateness() && (is_explained || IsOpenLoop(report)))
+    parts.push_back("lateness p99 " + Quantile(total.lateness(), "p99_us"));
+  if (is_explained) parts.push_back("loop lag p99 " + Quantile(total.loop_lag(), "p99_us"));
+  if (!parts.empty()) absl::StrAppend(out, "  Generator: ", absl::StrJoin(parts, ", "), "\n");
+  AppendAgents(report, is_explained || report.agents_size() > 1, out);
 }
 
 }  // namespace tidemark

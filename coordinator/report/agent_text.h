@@ -7,7 +7,8 @@
 
 namespace tidemark {
 
-// Its own part in the total, and a line for each agent, or where they are many for some and of all.
-void AppendGenerator(const proto::Report& report, std::string* out);
+// Its own part in the total, and a line for each agent, or where they are many for some and of all. One that is alone
+// is worth a line where it is explained, or something must be known of it.
+void AppendGenerator(const proto::Report& report, bool is_explained, std::string* out);
 
 }  // namespace tidemark

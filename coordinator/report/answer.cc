@@ -102,7 +102,7 @@ std::string Throughput(const proto::Report& report, int most) {
   const proto::Capacity& capacity = report.capacity();
   if (capacity.refusal().empty() && capacity.has_peak()) {
     std::string text = absl::StrCat("Most throughput: ", ShownCount(capacity.max_requests_per_s()), " requests/s at ",
-                                    ShownCount(capacity.peak_connections()), " connections");
+                                    ShownCount(capacity.peak_connections()), " connections, by the fitted curve");
     if (capacity.has_peak_connections_high())
       absl::StrAppend(&text, " (95 %: ", ShownCount(capacity.peak_connections_low()), " to ",
                       ShownCount(capacity.peak_connections_high()), ")");
@@ -217,7 +217,8 @@ Answer AnswerOf(const proto::Report& report) {
   } else {
     answer.sentence = throughput.empty() ? OfPoint(report, report.points(answer.point)) : throughput;
   }
-  if (!report.capacity().refusal().empty())
+  // Who tried fewer levels did not ask for it.
+  if (!report.capacity().refusal().empty() && report.points_size() > 2)
     answer.more.push_back(absl::StrCat("No curve was fitted: ", report.capacity().refusal(), "."));
   if (report.status() != "COMPLETE" && answer.tone != Tone::kBad) {
     answer.tone = Tone::kDoubtful;

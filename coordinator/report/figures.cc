@@ -7,6 +7,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/plan/expectation.h"
 #include "common/units.h"
 #include "coordinator/report/phrases.h"
 
@@ -24,6 +26,43 @@ std::string WithSpace(absl::string_view text) {
   return absl::StrCat(text.substr(0, at), kNoBreak, name == "us" ? "µs" : name);
 }
 
+// "38.7 to 39.9 ms": a unit that both have stands once.
+std::string Between(std::string low, const std::string& high) {
+  const auto unit_of = [](const std::string& text) {
+    const std::size_t at = text.find(kNoBreak);
+    return at == std::string::npos ? "" : text.substr(at);
+  };
+  if (!unit_of(low).empty() && unit_of(low) == unit_of(high)) low.resize(low.find(kNoBreak));
+  return absl::StrCat(low, " to", kNoBreak, high);
+}
+
+// The figure of an expectation with its unit.
+std::string OfExpectation(const Expectation& expectation, double value) {
+  switch (expectation.figure) {
+    case Expectation::Figure::kMean:
+    case Expectation::Figure::kQuantile:
+      return ShownLatency(value);
+    case Expectation::Figure::kErrorRate:
+    case Expectation::Figure::kAvailability:
+      return ShownPercent(value);
+    case Expectation::Figure::kRequestsPerSecond:
+    case Expectation::Figure::kMessagesPerSecond:
+      return absl::StrCat(ShownRate(value), "/s");
+    case Expectation::Figure::kDeadSeconds:
+    case Expectation::Figure::kFinding:
+      return ShownCount(value);
+  }
+  return "";
+}
+
+bool IsUnit(absl::string_view text) {
+  for (const absl::string_view unit : {"ms", "s", "us", "µs"}) {
+    if (absl::ConsumePrefix(&text, unit))
+      return text.empty() || std::isalnum(static_cast<unsigned char>(text.front())) == 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string ShownLatency(double micros) { return WithSpace(FormatLatency(micros)); }
@@ -36,12 +75,7 @@ std::string ShownQuantile(const proto::Latency& latency, absl::string_view name)
 
 std::string ShownInterval(const proto::Latency& latency, absl::string_view name) {
   for (const proto::Interval& interval : latency.intervals()) {
-    if (interval.name() != name) continue;
-    std::string low = ShownLatency(interval.low_us());
-    const std::string high = ShownLatency(interval.high_us());
-    const auto unit_of = [](const std::string& text) { return text.substr(text.find(kNoBreak)); };
-    if (unit_of(low) == unit_of(high)) low.resize(low.find(kNoBreak));
-    return absl::StrCat(low, " to", kNoBreak, high);
+    if (interval.name() == name) return Between(ShownLatency(interval.low_us()), ShownLatency(interval.high_us()));
   }
   return "";
 }
@@ -63,6 +97,47 @@ std::string ShownExpectation(absl::string_view text) {
   const absl::string_view limit = text.substr(at + (has_equals ? 2 : 1));
   const absl::string_view sign = text[at] == '<' ? (has_equals ? "≤" : "<") : (has_equals ? "≥" : ">");
   return absl::StrCat(text.substr(0, at), kNoBreak, sign, kNoBreak, WithSpace(limit));
+}
+
+std::string ShownFigure(const proto::Expected& expected) {
+  const auto expectation = ParseExpectation(expected.text());
+  if (!expectation.ok() || !expected.has_value()) return "";
+  std::string text = OfExpectation(*expectation, expected.value());
+  if (expected.has_low())
+    absl::StrAppend(
+        &text, " (95", kNoBreak,
+        "%: ", Between(OfExpectation(*expectation, expected.low()), OfExpectation(*expectation, expected.high())), ")");
+  return text;
+}
+
+std::string ShownMargin(const proto::Expected& expected) {
+  const auto expectation = ParseExpectation(expected.text());
+  if (!expectation.ok() || !expected.has_value() || expectation->limit == 0) return "";
+  const double limit = expectation->limit / (expectation->IsLatency() ? 1e3 : 1);
+  const double percent = 100 * (expected.value() - limit) / limit;
+  if (percent == 0) return "at the limit";
+  return absl::StrCat(Rounded(std::abs(percent), std::abs(percent) < 9.95 ? 1 : 0), kNoBreak, "% ",
+                      percent < 0 ? "below" : "above", " the limit");
+}
+
+std::string PlainFigures(absl::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    if (absl::ConsumePrefix(&text, kNoBreak)) {
+      if (out.empty() || !IsDigit(out.back()) || !IsUnit(text)) out.push_back(' ');
+    } else if (absl::ConsumePrefix(&text, "≥")) {
+      out += ">=";
+      (void)absl::ConsumePrefix(&text, kNoBreak);
+    } else if (absl::ConsumePrefix(&text, "≤")) {
+      out += "<=";
+    } else if (absl::ConsumePrefix(&text, "µ")) {
+      out += "u";
+    } else {
+      out.push_back(text.front());
+      text.remove_prefix(1);
+    }
+  }
+  return out;
 }
 
 }  // namespace tidemark

@@ -32,4 +32,13 @@ std::string ShownPercent(double percent);
 // "p99 < 40 ms" of "p99<40ms".
 std::string ShownExpectation(absl::string_view text);
 
+// What an expectation came to, "38.2 ms (95 %: 37.9 to 38.6 ms)"; empty if there was nothing to measure.
+std::string ShownFigure(const proto::Expected& expected);
+
+// How far from its limit that is, "5 % below the limit"; empty if there is no figure, or the limit is 0.
+std::string ShownMargin(const proto::Expected& expected);
+
+// The same figures where there is ASCII alone: "39.6ms", ">=2.01s", "p99 <= 40ms".
+std::string PlainFigures(absl::string_view text);
+
 }  // namespace tidemark

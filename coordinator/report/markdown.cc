@@ -10,6 +10,7 @@
 #include "common/inert_text.h"
 #include "common/plan/sweep.h"
 #include "common/units.h"
+#include "coordinator/report/figures.h"
 #include "coordinator/report/phrases.h"
 
 namespace tidemark {
@@ -48,10 +49,10 @@ void AppendTable(const proto::Report& report, std::string* out) {
     const double rate = is_listening ? point.messages_per_s() : point.requests_per_s();
     const bool has_share = is_listening ? point.has_availability_percent() : point.has_error_rate_percent();
     const double share = is_listening ? point.availability_percent() : point.error_rate_percent();
-    absl::StrAppend(out,
-                    Row({LevelName(point), has_rate ? FormatMeasuredRate(rate) : "-", has_share ? Percent(share) : "-",
-                         Quantile(latency, "p50_us"), Quantile(latency, "p99_us"), Quantile(latency, "p99_9_us"),
-                         Quantile(latency, "max_us"), point.verdict().empty() ? point.status() : point.verdict()}));
+    absl::StrAppend(
+        out, Row({LevelName(point), has_rate ? PlainFigures(ShownRate(rate)) : "-", has_share ? Percent(share) : "-",
+                  Quantile(latency, "p50_us"), Quantile(latency, "p99_us"), Quantile(latency, "p99_9_us"),
+                  Quantile(latency, "max_us"), point.verdict().empty() ? point.status() : point.verdict()}));
   }
   if (report.points_size() > kMaxRows)
     absl::StrAppend(out, "\n... and ", report.points_size() - kMaxRows, " more points\n");

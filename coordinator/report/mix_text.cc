@@ -8,13 +8,13 @@
 #include "absl/strings/str_format.h"
 #include "common/units.h"
 #include "coordinator/report/phrases.h"
+#include "coordinator/report/text_table.h"
 
 namespace tidemark {
 namespace {
 
 // Rows of a terminal; the JSON has all.
 constexpr std::size_t kMaxRows = 30;
-constexpr char kRow[] = "%12s%11s%9s%8s%9s%8s%8s%8s%8s%8s%8s  %s\n";
 
 std::uint64_t FailuresOf(const proto::RequestResult& request) {
   std::uint64_t ended = 0;
@@ -24,7 +24,7 @@ std::uint64_t FailuresOf(const proto::RequestResult& request) {
 
 }  // namespace
 
-void AppendMix(const proto::Point& point, const std::string& who, bool is_open, std::string* out) {
+void AppendMix(const proto::Point& point, const std::string& who, bool is_open, int width, std::string* out) {
   if (point.requests().empty()) return;
   const auto latency = [is_open](const proto::RequestResult& request) -> const proto::Latency& {
     return is_open ? request.response() : request.latency();
@@ -50,18 +50,29 @@ void AppendMix(const proto::Point& point, const std::string& who, bool is_open, 
                                                 " with the most failures, then the highest p99; the JSON has all")
                                  : "",
                   "\n");
-  absl::StrAppendFormat(out, kRow, "sent", "ok", "failed", "share", "MiB", "avg", "p50", "p90", "p99", "p99.9", "max",
-                        "request");
+  TextTable table({{"sent", 6},
+                   {"ok", 9},
+                   {"failed"},
+                   {"share", 4},
+                   {"MiB", 8},
+                   {"avg", 5},
+                   {"p50"},
+                   {"p90", 7},
+                   {"p99"},
+                   {"p99.9", 3},
+                   {"max", 2}},
+                  "request");
   for (const proto::RequestResult* request : shown) {
     const proto::Latency& l = latency(*request);
     const std::string share =
         sent == 0 ? "-"
                   : absl::StrFormat("%.1f %%", 100 * static_cast<double>(request->sent()) / static_cast<double>(sent));
-    absl::StrAppendFormat(
-        out, kRow, FormatCount(request->sent()), FormatCount(request->success()), FormatCount(FailuresOf(*request)),
-        share, FormatMebibytes(static_cast<double>(request->received_bytes())), Mean(l), Quantile(l, "p50_us"),
-        Quantile(l, "p90_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"), Quantile(l, "max_us"), request->name());
+    table.Add({FormatCount(request->sent()), FormatCount(request->success()), FormatCount(FailuresOf(*request)), share,
+               FormatMebibytes(static_cast<double>(request->received_bytes())), Mean(l), Quantile(l, "p50_us"),
+               Quantile(l, "p90_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"), Quantile(l, "max_us"),
+               request->name()});
   }
+  absl::StrAppend(out, table.Render(width));
 }
 
 }  // namespace tidemark

@@ -8,6 +8,8 @@
 #include "absl/strings/str_join.h"
 #include "common/plan/sweep.h"
 #include "common/units.h"
+#include "coordinator/report/colours.h"
+#include "coordinator/report/figures.h"
 #include "coordinator/report/mix_text.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/stream_text.h"
@@ -32,14 +34,14 @@ void AppendIntervals(const proto::Latency& l, const std::string& who, std::strin
 }
 
 // How long the target served nobody, and how much of the connection time that was asked for there was, if not all.
-void AppendService(const proto::Point& point, const std::string& who, const std::string& red, const std::string& reset,
+void AppendService(const proto::Point& point, const std::string& who, bool is_explained, const Colours& colours,
                    std::string* out) {
   const bool has_missing = point.has_availability_percent() && point.availability_percent() < 100;
   if (point.dead_seconds() > 0 || has_missing) {
     absl::StrAppend(out, "  Service  : ", who);
     if (point.dead_seconds() > 0)
-      absl::StrAppend(out, red, "DEAD for ", point.dead_seconds(), point.dead_seconds() == 1 ? " second" : " seconds",
-                      reset, has_missing ? ", " : "");
+      absl::StrAppend(out, colours.red, "DEAD for ", point.dead_seconds(),
+                      point.dead_seconds() == 1 ? " second" : " seconds", colours.reset, has_missing ? ", " : "");
     if (has_missing)
       absl::StrAppend(out, "connections up for ", Percent(point.availability_percent()), " % of the time asked for");
     absl::StrAppend(out, "\n");
@@ -48,16 +50,19 @@ void AppendService(const proto::Point& point, const std::string& who, const std:
     absl::StrAppend(out, "  Remark   : ", who, "nothing can be said of ", point.generator_seconds(),
                     point.generator_seconds() == 1 ? " second" : " seconds", ": the generator itself stood still\n");
   // Each connection of a closed loop drains one at most; more than a hundredth of all says something of the target.
-  if (point.accounting().drained() * 100 > point.total_requests())
+  if (is_explained && point.accounting().drained() * 100 > point.total_requests())
     absl::StrAppend(out, "  Drained  : ", who, FormatCount(point.accounting().drained()),
                     " responses came after the end: they are in the latencies and totals, and in no rate\n");
 }
 
 // "p99 39.6ms: 0.1ms ours, 0.4ms network, 39.1ms target": where the time of the median and of the tail went.
-void AppendSplits(const proto::Point& point, const std::string& who, bool is_open, std::string* out) {
+void AppendSplits(const proto::Point& point, const std::string& who, bool is_open, bool is_explained,
+                  std::string* out) {
   std::vector<std::string> parts;
   for (const proto::Split& split : point.splits()) {
-    if (split.name() != "mean_us" && split.name() != "p50_us" && split.name() != "p99_us") continue;
+    const bool is_told =
+        split.name() == "p99_us" || (is_explained && (split.name() == "mean_us" || split.name() == "p50_us"));
+    if (!is_told) continue;
     parts.push_back(absl::StrCat(ShownName(split.name()), " ", FormatLatency(split.whole_us()), ": ",
                                  FormatLatency(split.ours_us()), " ours, ", FormatLatency(split.network_us()),
                                  " network, ", FormatLatency(split.target_us()), " target"));
@@ -67,43 +72,59 @@ void AppendSplits(const proto::Point& point, const std::string& who, bool is_ope
                     "\n");
 }
 
-}  // namespace
-
-void AppendPointLines(const proto::Plan& plan, const proto::Point& point, const std::string& who,
-                      const TextOptions& options, std::string* out) {
-  const std::string red = options.has_color ? "\x1b[31m" : "";
-  const std::string reset = options.has_color ? "\x1b[0m" : "";
-  const bool is_open = IsOpenLoop(plan.sweep());
-  const bool is_listening = plan.web_socket().has_listen();
-  const bool is_counted = plan.sweep().requests() != 0 || plan.sweep().requests_per_connection() != 0;
-  if (!point.verdict_reason().empty())
-    absl::StrAppend(out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
-  for (const std::string& note : point.verdict_notes()) absl::StrAppend(out, "  Remark   : ", who, note, "\n");
-  AppendService(point, who, red, reset, out);
-  if (point.status() == "PARTIAL" && point.has_coverage_percent())
-    absl::StrAppendFormat(out, "  Coverage : %s%.1f %% of the planned %s\n", who, point.coverage_percent(),
-                          is_counted ? "requests" : "connection time");
-  AppendSplits(point, who, is_open, out);
-  if (point.app_to_wire().count() != 0 && point.wire().count() != 0) {
-    absl::StrAppendFormat(out,
-                          "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n",
-                          who, FormatCount(point.wire().count()), Quantile(point.app_to_wire(), "p50_us"),
-                          Quantile(point.wire(), "p50_us"), Quantile(point.wire_to_app(), "p50_us"));
-  }
-  AppendMix(point, who, is_open, out);
-  AppendStreams(point, who, out);
+// What was expected, what it came to, and how far from the limit that is. Those that are clearly met go without saying,
+// but for the point that the answer is about.
+void AppendExpected(const proto::Point& point, const std::string& who, bool is_all, const Colours& colours,
+                    std::string* out) {
   for (const proto::Expected& expected : point.expected()) {
+    if (!is_all && expected.is_met() && expected.is_clear()) continue;
+    const std::string figure = ShownFigure(expected);
+    const std::string margin = ShownMargin(expected);
     // What a latency is of is said where it need not be what comes to mind.
-    const std::string of = is_listening && !expected.of().empty() ? absl::StrCat(" of ", expected.of()) : "";
-    absl::StrAppend(out, expected.is_met() ? "" : red, "  Expected : ", who, expected.text(), of,
-                    expected.is_met() ? ": met" : ": MISSED", expected.is_met() ? "" : reset,
+    const bool is_heard = expected.of() == "interval" || expected.of() == "staleness";
+    absl::StrAppend(out, expected.is_met() ? "" : colours.red, "  Expected : ", who, expected.text(),
+                    is_heard ? absl::StrCat(" of ", expected.of()) : "", expected.is_met() ? ": met" : ": MISSED",
+                    expected.is_met() ? "" : colours.reset);
+    if (!figure.empty()) absl::StrAppend(out, ", ", PlainFigures(figure));
+    if (!margin.empty()) absl::StrAppend(out, ", ", PlainFigures(margin));
+    absl::StrAppend(out,
                     expected.is_met_on_wire() ? ", but not clearly: on the wire it is met"
                     : expected.is_clear()     ? ""
                                               : ", but not clearly: the limit is within its interval",
                     "\n");
   }
-  const proto::Latency& heard = point.has_staleness() ? point.staleness() : point.interval();
-  AppendIntervals(is_listening ? heard : is_open ? point.response() : point.latency(), who, out);
+}
+
+}  // namespace
+
+void AppendPointLines(const proto::Plan& plan, const proto::Point& point, const std::string& who, bool is_answer,
+                      const TextOptions& options, std::string* out) {
+  const Colours colours(options.has_color);
+  const bool is_open = IsOpenLoop(plan.sweep());
+  const bool is_counted = plan.sweep().requests() != 0 || plan.sweep().requests_per_connection() != 0;
+  if (!point.verdict_reason().empty())
+    absl::StrAppend(out, "  Verdict  : ", who, point.verdict(), ": ", point.verdict_reason(), "\n");
+  if (options.is_explained) {
+    for (const std::string& note : point.verdict_notes()) absl::StrAppend(out, "  Remark   : ", who, note, "\n");
+  }
+  AppendService(point, who, options.is_explained, colours, out);
+  if (point.status() == "PARTIAL" && point.has_coverage_percent())
+    absl::StrAppendFormat(out, "  Coverage : %s%.1f %% of the planned %s\n", who, point.coverage_percent(),
+                          is_counted ? "requests" : "connection time");
+  if (options.is_explained || is_answer) AppendSplits(point, who, is_open, options.is_explained, out);
+  if (options.is_explained && point.app_to_wire().count() != 0 && point.wire().count() != 0) {
+    absl::StrAppendFormat(out,
+                          "  Stamps   : %s%s sampled; p50: %s to the wire, %s on it and in the target, %s back to us\n",
+                          who, FormatCount(point.wire().count()), Quantile(point.app_to_wire(), "p50_us"),
+                          Quantile(point.wire(), "p50_us"), Quantile(point.wire_to_app(), "p50_us"));
+  }
+  AppendMix(point, who, is_open, options.width, out);
+  AppendStreams(point, who, out);
+  AppendExpected(point, who, options.is_explained || is_answer, colours, out);
+  if (options.is_explained) {
+    const proto::Latency& heard = point.has_staleness() ? point.staleness() : point.interval();
+    AppendIntervals(plan.web_socket().has_listen() ? heard : is_open ? point.response() : point.latency(), who, out);
+  }
 }
 
 }  // namespace tidemark

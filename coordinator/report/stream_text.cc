@@ -8,6 +8,7 @@
 #include "common/inert_text.h"
 #include "common/stats/outcome.h"
 #include "common/units.h"
+#include "coordinator/report/figures.h"
 #include "coordinator/report/phrases.h"
 
 namespace tidemark {
@@ -16,8 +17,6 @@ namespace {
 // Rows of a list that grows with what the target names; the JSON has more.
 constexpr int kMaxRows = 10;
 constexpr std::size_t kMaxName = 60;
-
-constexpr char kStreamRow[] = "%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s%8s%7s%7s%8s%10s%19s\n";
 
 void AppendStorm(const proto::Point& point, const std::string& who, std::string* out) {
   const std::uint64_t closed = CountOf(point.accounting().web_socket().streams(), "storm");
@@ -133,29 +132,41 @@ std::string OwnCloses(const proto::Counts& counts) {
 
 }  // namespace
 
-std::string StreamTitles() {
-  return absl::StrFormat(kStreamRow, "conns", "messages", "msg/s", "MiB/s", "every", "p99", "max", "stale p50", "p99",
-                         "max", "gaps", "dup", "late", "resets", "silences", "verdict");
+std::vector<TextColumn> StreamColumns() {
+  return {{"conns"},   {"messages", 5}, {"msg/s"},       {"MiB/s", 9}, {"every", 8}, {"p99", 6},
+          {"max", 10}, {"stale p50"},   {"p99"},         {"max", 4},   {"gaps"},     {"dup", 3},
+          {"late", 7}, {"resets", 11},  {"silences", 2}, {"verdict"}};
 }
 
-// What a point that listened has heard.
-std::string StreamRow(const std::string& name, const proto::Point& p) {
+std::vector<std::string> StreamCells(const std::string& name, const proto::Point& p) {
   const proto::WebSocketCounts& counts = p.accounting().web_socket();
   const auto found = [&counts](absl::string_view finding) { return CountOrDash(counts.streams(), finding); };
   const proto::Latency& every = p.interval();
   const proto::Latency& stale = p.staleness();
   const std::uint64_t bytes = counts.message_bytes() - counts.early_message_bytes();
-  const std::string rate = p.has_duration_s() ? FormatMeasuredRate(p.messages_per_s()) : "-";
+  const std::string rate = p.has_duration_s() ? PlainFigures(ShownRate(p.messages_per_s())) : "-";
   const std::string mebibytes = p.has_duration_s() ? FormatMebibytes(static_cast<double>(bytes) / p.duration_s()) : "-";
-  return absl::StrFormat(kStreamRow, name, FormatCount(counts.messages()), rate, mebibytes, Quantile(every, "p50_us"),
-                         Quantile(every, "p99_us"), Quantile(every, "max_us"), Quantile(stale, "p50_us"),
-                         Quantile(stale, "p99_us"), Quantile(stale, "max_us"), found("gaps"), found("duplicates"),
-                         found("reordered"), found("resets"), found("silences"), p.verdict());
+  return {name,
+          FormatCount(counts.messages()),
+          rate,
+          mebibytes,
+          Quantile(every, "p50_us"),
+          Quantile(every, "p99_us"),
+          Quantile(every, "max_us"),
+          Quantile(stale, "p50_us"),
+          Quantile(stale, "p99_us"),
+          Quantile(stale, "max_us"),
+          found("gaps"),
+          found("duplicates"),
+          found("reordered"),
+          found("resets"),
+          found("silences"),
+          p.verdict()};
 }
 
-std::string WireRow(const proto::Latency& wire) {
-  return absl::StrFormat("%7s%12s%9s%8s%8s%8s%8s%11s%8s%8s\n", "", "", "", "", "", "", "on wire",
-                         Quantile(wire, "p50_us"), Quantile(wire, "p99_us"), Quantile(wire, "max_us"));
+std::vector<std::string> StreamWireCells(const proto::Latency& wire) {
+  return {
+      "on wire", "", "", "", "", "", "", Quantile(wire, "p50_us"), Quantile(wire, "p99_us"), Quantile(wire, "max_us")};
 }
 
 void AppendStreams(const proto::Point& point, const std::string& who, std::string* out) {

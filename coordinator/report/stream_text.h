@@ -2,16 +2,18 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "coordinator/report/text_table.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {
 
-// The table of points that listened.
-std::string StreamTitles();
-std::string StreamRow(const std::string& name, const proto::Point& point);
+// The table of points that listened, and what one of them has heard.
+std::vector<TextColumn> StreamColumns();
+std::vector<std::string> StreamCells(const std::string& name, const proto::Point& point);
 // Below it: the staleness of the sampled messages when they came from the driver.
-std::string WireRow(const proto::Latency& wire);
+std::vector<std::string> StreamWireCells(const proto::Latency& wire);
 
 // Below the table, of one point; each line begins with `who`.
 void AppendStreams(const proto::Point& point, const std::string& who, std::string* out);

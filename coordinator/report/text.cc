@@ -13,46 +13,101 @@
 #include "common/stats/outcome.h"
 #include "common/units.h"
 #include "coordinator/report/account_text.h"
+#include "coordinator/report/advice.h"
 #include "coordinator/report/agent_text.h"
+#include "coordinator/report/answer.h"
+#include "coordinator/report/colours.h"
+#include "coordinator/report/figures.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/point_text.h"
 #include "coordinator/report/stream_text.h"
+#include "coordinator/report/text_table.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
 namespace {
 
-struct Column {
-  const char* title;
-  int width;
-};
-constexpr Column kColumns[] = {{"", 7},      {"requests", 11}, {"ok", 11},      {"failed", 9},
-                               {"err %", 7}, {"req/s", 9},     {"MiB/s", 8},    {"avg", 8},
-                               {"p50", 8},   {"p90", 8},       {"p95", 8},      {"p99", 8},
-                               {"p99.9", 8}, {"max", 8},       {"duration", 9}, {"verdict", 19}};
-
-std::string Row(const std::vector<std::string>& cells) {
-  std::string line;
-  for (std::size_t i = 0; i < cells.size(); ++i) absl::StrAppendFormat(&line, "%*s", kColumns[i].width, cells[i]);
-  return line;
+std::vector<TextColumn> PointColumns(bool has_rates) {
+  return {{has_rates ? "rate" : "conns"},
+          {"requests", 7},
+          {"ok", 9},
+          {"failed"},
+          {"err %", 6},
+          {"req/s"},
+          {"MiB/s", 8},
+          {"avg", 5},
+          {"p50"},
+          {"p90", 4},
+          {"p95", 10},
+          {"p99"},
+          {"p99.9", 2},
+          {"max", 3},
+          {"duration", 11},
+          {"verdict"}};
 }
 
-// The latencies of an open loop count from the due time; the service times, which leave out what waited, follow below.
-std::string PointRow(const std::string& name, const proto::Point& p, bool is_open) {
-  const proto::Latency& l = is_open ? p.response() : p.latency();
-  return Row({name, FormatCount(p.total_requests()), FormatCount(p.successful_requests()),
-              FormatCount(p.failed_requests()), p.has_error_rate_percent() ? Percent(p.error_rate_percent()) : "-",
-              p.has_requests_per_s() ? FormatMeasuredRate(p.requests_per_s()) : "-",
-              p.has_received_bytes_per_s() ? FormatMebibytes(p.received_bytes_per_s()) : "-", Mean(l),
-              Quantile(l, "p50_us"), Quantile(l, "p90_us"), Quantile(l, "p95_us"), Quantile(l, "p99_us"),
-              Quantile(l, "p99_9_us"), Quantile(l, "max_us"),
-              p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-", p.verdict()});
+// The latencies of an open loop count from the due time.
+std::vector<std::string> PointCells(const proto::Report& report, const proto::Point& p) {
+  const proto::Latency& l = HeadlineOf(report, p);
+  std::vector<std::string> cells = {LevelName(p),
+                                    FormatCount(p.total_requests()),
+                                    FormatCount(p.successful_requests()),
+                                    FormatCount(p.failed_requests()),
+                                    p.has_error_rate_percent() ? Percent(p.error_rate_percent()) : "-",
+                                    p.has_requests_per_s() ? PlainFigures(ShownRate(p.requests_per_s())) : "-",
+                                    p.has_received_bytes_per_s() ? FormatMebibytes(p.received_bytes_per_s()) : "-",
+                                    Mean(l),
+                                    Quantile(l, "p50_us"),
+                                    Quantile(l, "p90_us"),
+                                    Quantile(l, "p95_us"),
+                                    Quantile(l, "p99_us"),
+                                    Quantile(l, "p99_9_us"),
+                                    Quantile(l, "max_us"),
+                                    p.has_duration_s() ? FormatLatency(p.duration_s() * 1e6) : "-",
+                                    p.verdict()};
+  if (p.status() != "COMPLETE" && p.status() != p.verdict()) cells.push_back(p.status());
+  return cells;
 }
 
-// Latencies below those of a point, under a name.
-std::string LatencyRow(const char* name, const proto::Latency& l) {
-  return Row({"", "", "", "", "", name, "", Mean(l), Quantile(l, "p50_us"), Quantile(l, "p90_us"),
-              Quantile(l, "p95_us"), Quantile(l, "p99_us"), Quantile(l, "p99_9_us"), Quantile(l, "max_us")});
+// Other latencies of the point above, under a name.
+std::vector<std::string> LatencyCells(const char* name, const proto::Latency& l) {
+  return {name,
+          "",
+          "",
+          "",
+          "",
+          "",
+          "",
+          Mean(l),
+          Quantile(l, "p50_us"),
+          Quantile(l, "p90_us"),
+          Quantile(l, "p95_us"),
+          Quantile(l, "p99_us"),
+          Quantile(l, "p99_9_us"),
+          Quantile(l, "max_us")};
+}
+
+// Whether what the kernel saw is told beside it: the generator's own part is what is wrong with the point.
+bool ShowsWire(const proto::Point& point, const TextOptions& options) {
+  return point.wire().count() != 0 && (options.is_explained || point.verdict() == "GENERATOR_LIMITED");
+}
+
+std::string Table(const proto::Report& report, const TextOptions& options) {
+  const Colours colours(options.has_color);
+  const bool is_listening = IsListening(report);
+  TextTable table(is_listening ? StreamColumns() : PointColumns(HasRates(report)));
+  for (const proto::Point& point : report.points()) {
+    if (is_listening) {
+      table.Add(StreamCells(LevelName(point), point));
+      if (ShowsWire(point, options)) table.Add(StreamWireCells(point.wire()));
+      continue;
+    }
+    const bool is_bad = point.failed_requests() > 0 || point.status() != "COMPLETE";
+    table.Add(PointCells(report, point), is_bad ? colours.red : "", is_bad ? colours.reset : "");
+    if (options.is_explained && IsOpenLoop(report)) table.Add(LatencyCells("service", point.latency()));
+    if (ShowsWire(point, options)) table.Add(LatencyCells("on wire", point.wire()));
+  }
+  return table.Render(options.width, colours.bold, colours.reset);
 }
 
 std::string LatencyLine(absl::string_view name, const proto::Latency& l) {
@@ -103,51 +158,49 @@ void AppendCapacity(const proto::Capacity& c, std::string* out) {
 
 }  // namespace
 
-std::string ToText(const proto::Report& report, const TextOptions& options) {
-  const std::string bold = options.has_color ? "\x1b[1m" : "";
-  const std::string red = options.has_color ? "\x1b[31m" : "";
-  const std::string reset = options.has_color ? "\x1b[0m" : "";
-  std::string out = absl::StrCat("tidemark ", report.version(), "  ", report.plan().target(), "  run ", report.run(),
-                                 "\n", LoadLine(report), "\n\n");
+namespace {
 
-  std::vector<std::string> titles;
-  for (const Column& column : kColumns) titles.push_back(column.title);
-  const bool is_open = IsOpenLoop(report);
-  titles[0] = is_open && HasRates(report) ? "rate" : "conns";
-  absl::StrAppend(&out, bold, IsListening(report) ? StreamTitles() : Row(titles) + "\n", reset);
-  for (const proto::Point& point : report.points()) {
-    if (IsListening(report)) {
-      absl::StrAppend(&out, StreamRow(PointName(point), point));
-      if (point.wire().count() != 0) absl::StrAppend(&out, WireRow(point.wire()));
-      continue;
-    }
-    const bool is_bad = point.failed_requests() > 0 || point.status() != "COMPLETE";
-    absl::StrAppend(
-        &out, is_bad ? red : "", PointRow(PointName(point), point, is_open), is_bad ? reset : "",
-        point.status() == "COMPLETE" || point.status() == point.verdict() ? "" : absl::StrCat("  ", point.status()),
-        "\n");
-    if (is_open) absl::StrAppend(&out, LatencyRow("service", point.latency()), "\n");
-    if (point.wire().count() != 0) absl::StrAppend(&out, LatencyRow("on wire", point.wire()), "\n");
-  }
-  const proto::Point& total = report.total();
-  if (report.points_size() > 1)
-    absl::StrAppend(&out, IsListening(report) ? StreamRow("total", total) : PointRow("total", total, is_open) + "\n");
+// What the run came to, and what it was.
+std::string Head(const proto::Report& report, const Answer& answer, const TextOptions& options) {
+  const Colours colours(options.has_color);
+  const std::string& tone = answer.tone == Tone::kGood  ? colours.green
+                            : answer.tone == Tone::kBad ? colours.red
+                                                        : colours.yellow;
+  const auto line = [&options](const std::string& text) { return Wrapped(PlainFigures(text), options.width) + "\n"; };
+  std::string out = line(absl::StrCat(tone, answer.word, tone.empty() ? "" : colours.reset, "  ", answer.sentence));
+  for (const std::string& sentence : answer.more) absl::StrAppend(&out, line(sentence));
+  absl::StrAppend(&out, "\n", line(absl::StrCat(report.plan().target(), ", run ", report.run())),
+                  line(absl::StrCat(LoadLine(report), "; tidemark ", report.version())), "\n");
+  return out;
+}
+
+}  // namespace
+
+std::string ToText(const proto::Report& report, const TextOptions& options) {
+  const Colours colours(options.has_color);
+  const Answer answer = AnswerOf(report);
+  std::string out = Head(report, answer, options);
+  absl::StrAppend(&out, Table(report, options));
   if (options.has_latency_detail) absl::StrAppend(&out, "\n", LatencyDetail(report));
 
-  absl::StrAppend(&out, "\n");
-  for (const proto::Point& point : report.points()) {
+  std::string lines;
+  for (int i = 0; i < report.points_size(); ++i) {
+    const proto::Point& point = report.points(i);
     const std::string who = report.points_size() == 1 ? "" : absl::StrCat(PointName(point), ": ");
-    AppendPointLines(report.plan(), point, who, options, &out);
+    AppendPointLines(report.plan(), point, who, i == answer.point, options, &lines);
   }
-  if (report.has_capacity()) AppendCapacity(report.capacity(), &out);
-  AppendAccounts(report.plan(), total, &out);
-  absl::StrAppend(&out, "  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ",
-                  report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
-                  FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",
-                  report.merge().rejected(), " rejected, ", report.merge().late(), " late\n");
-  AppendGenerator(report, &out);
-  for (const std::string& note : report.notes()) absl::StrAppend(&out, red, "  Note     : ", note, reset, "\n");
-  return out;
+  if (report.has_capacity() && options.is_explained) AppendCapacity(report.capacity(), &lines);
+  AppendAccounts(report.plan(), report.total(), options.is_explained, &lines);
+  if (options.is_explained || !report.merge().is_exact())
+    absl::StrAppend(&lines, "  Merge    : ", report.merge().is_exact() ? "exact" : "NOT COMPLETE", ", ",
+                    report.agents_size(), report.agents_size() == 1 ? " agent, " : " agents, ",
+                    FormatCount(report.merge().shards()), " shards, ", report.merge().duplicates(), " duplicates, ",
+                    report.merge().rejected(), " rejected, ", report.merge().late(), " late\n");
+  AppendGenerator(report, options.is_explained, &lines);
+  for (const std::string& note : report.notes())
+    absl::StrAppend(&lines, colours.red, "  Note     : ", note, colours.reset, "\n");
+  for (const std::string& step : NextSteps(report)) absl::StrAppend(&lines, "  Next     : ", step, "\n");
+  return absl::StrCat(out, "\n", Wrapped(lines, options.width));
 }
 
 }  // namespace tidemark

@@ -166,7 +166,8 @@ tests.PageTextAndMarkdownSayTheSameFigures = async (browser) => {
       for (const [title, place] of Object.entries(places)) {
         assert.strictEqual(inPage[i][title], words[place], `${page}: ${title} of row ${i}: page and text`);
       }
-      assert.strictEqual(inPage[i]['req/s'].replace(/,/g, ''), words[5]);
+      assert.strictEqual(inPage[i]['req/s'], words[5]);
+      assert.strictEqual(inPage[i][of], words[0]);
     });
     const inMarkdown = textOf(page, '.md').split('\n').filter((line) => /^\| [\d,./s]+ \|/.test(line))
       .map((line) => line.split('|').map((cell) => cell.trim()));

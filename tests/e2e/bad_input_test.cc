@@ -179,7 +179,7 @@ TEST(BadInputTest, ADryRunStartsNothing) {
   Mock mock;
   const auto agents = StartAgents(3);
   std::vector<std::string> arguments = AgentsFlag(agents);
-  arguments.insert(arguments.end(), {"--dry-run", "-c", "1003", mock.Url()});
+  arguments.insert(arguments.end(), {"--dry-run", "-c", "1003", "--requests-per-connection", "100", mock.Url()});
   const RunOutcome run = TidemarkRun(arguments);
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_NE(run.out.find("# point of 1003 connections: 335 + 334 + 334; 100300 requests; 0 for warm-up"),

@@ -117,7 +117,7 @@ TEST(CommandLineTest, ARateBelowOneASecondIsKeptAndPrinted) {
   EXPECT_EQ(Int(mock.Truth(), "answered"), 2);
   EXPECT_EQ(Number(run.report, "points.0.rate_per_s"), 0.5);
   EXPECT_EQ(Number(run.report, "points.0.requests_per_s"), 0.5);
-  EXPECT_TRUE(std::regex_search(run.out, std::regex("\n +0\\.5 +2 +2 +0 +0\\.00 +0\\.5 "))) << run.out;
+  EXPECT_TRUE(std::regex_search(run.out, std::regex("\n +0\\.5/s +2 +2 +0 +0\\.00 +0\\.5 "))) << run.out;
   EXPECT_TRUE(Has(run.err, "0.5/s, 1 connections")) << run.err;
 }
 
@@ -142,7 +142,7 @@ TEST(CommandLineTest, TheTableHasTheReceivedBytesPerSecond) {
   EXPECT_GT(per_s, 0.9 * 4'000 * Number(run.report, "points.0.requests_per_s"));
   std::smatch match;
   ASSERT_TRUE(
-      std::regex_search(run.out, match, std::regex("\n +500 +1,000 +[0-9,]+ +[0-9]+ +[0-9.]+ +[0-9]+ +([0-9.]+) ")))
+      std::regex_search(run.out, match, std::regex("\n +500/s +1,000 +[0-9,]+ +[0-9]+ +[0-9.]+ +[0-9]+ +([0-9.]+) ")))
       << run.out;
   EXPECT_NEAR(std::stod(match[1]), per_s / (1 << 20), 0.005);
 }

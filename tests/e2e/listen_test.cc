@@ -561,7 +561,6 @@ TEST(ListenTest, WhatIsWrongInAPlanIsSaidInALine) {
     EXPECT_EQ(run.code, 1) << run.err;
     EXPECT_NE(run.err.find(text), std::string::npos) << run.err;
   };
-  fails("web_socket: {listen: {}}\n", "give a duration");
   const std::string sweep = "sweep: {connections: [1], duration: 1s}\n";
   fails(sweep + "web_socket: {listen: {time: T}}\n", "'T' is no JSON pointer");
   fails(sweep + "web_socket: {listen: {time_unit: d}}\n", "write s, ms, us, ns or rfc3339");

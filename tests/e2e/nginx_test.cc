@@ -32,6 +32,8 @@ TEST_P(NginxSweep, TheTutorialsSweepIsCountedExactly) {
     arguments = AgentsFlag(agents);
   }
   if (is_tls) arguments.insert(arguments.end(), {"--cacert", certificate.cert});
+  for (const char* part : {"-c", "10,50,100,500,1000", "--requests-per-connection", "100", "--warmup", "10"})
+    arguments.emplace_back(part);
   arguments.push_back((is_tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(nginx.port()) + "/");
   const RunOutcome run = TidemarkRun(arguments);
   ASSERT_EQ(run.code, 0) << run.err;
@@ -52,7 +54,8 @@ INSTANTIATE_TEST_SUITE_P(Agents, NginxSweep,
 
 TEST(NginxTest, AServerThatClosesAfterAFewRequestsIsReconnectedWithoutLoss) {
   Nginx nginx("location / { return 200 hello; } keepalive_requests 7;");
-  const RunOutcome run = TidemarkRun({"-c", "20", "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
+  const RunOutcome run =
+      TidemarkRun({"-c", "20", "-n", "2000", "http://127.0.0.1:" + std::to_string(nginx.port()) + "/"});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(Int(run.report, "total.successful_requests"), 2'000);
   EXPECT_EQ(nginx.Quantities()["200"], 2'000);

@@ -31,8 +31,8 @@ boost::json::value ReadReport(const std::string& path) {
 RunOutcome TidemarkRun(std::vector<std::string> arguments, const std::vector<std::string>& prefix,
                        const std::function<void(pid_t)>& started) {
   TempDir dir;
-  arguments.insert(arguments.begin(),
-                   {TIDEMARK_BINARY, "run", "-o", "json=" + (dir / "run.json"), "-o", "csv=" + (dir / "run.csv")});
+  arguments.insert(arguments.begin(), {TIDEMARK_BINARY, "run", "--explain", "-o", "json=" + (dir / "run.json"), "-o",
+                                       "csv=" + (dir / "run.csv")});
   arguments.insert(arguments.begin(), prefix.begin(), prefix.end());
   Process process(arguments);
   if (started) started(process.pid());

@@ -27,7 +27,7 @@ CommandLine Parse(std::vector<const char*> arguments) {
 TEST(CliTest, AUrlAloneIsTheDefaultSweep) {
   const CommandLine line = Parse({"run", "http://127.0.0.1/"});
   ASSERT_TRUE(line.prepared.options != nullptr) << line.text;
-  EXPECT_EQ(line.prepared.options->plan.sweep().connections_size(), 5);
+  EXPECT_EQ(line.prepared.options->plan.sweep().connections_size(), 7);
   EXPECT_TRUE(line.prepared.options->agents.addresses.empty());
 }
 

@@ -60,7 +60,7 @@ std::string JsonOf(const proto::Plan& plan) {
 
 // What later versions added.
 bool IsAdded(const std::string& path) {
-  static const std::regex kAdded(R"((points|total)\.(columns|heat|curve|agents\.columns))");
+  static const std::regex kAdded(R"((points|total)\.(columns|heat|curve|agents\.columns|expected\.(value|low|high)))");
   return std::regex_match(path, kAdded);
 }
 

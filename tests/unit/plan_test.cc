@@ -26,13 +26,13 @@ proto::Plan Valid() {
   return plan;
 }
 
-TEST(PlanTest, DefaultsAreTheTutorialsSweep) {
+TEST(PlanTest, DefaultsAreASweepToWhichALawCanBeFitted) {
   const proto::Plan plan = Valid();
   EXPECT_OK(ValidatePlan(plan));
   EXPECT_EQ(std::vector<std::int64_t>(plan.sweep().connections().begin(), plan.sweep().connections().end()),
-            (std::vector<std::int64_t>{10, 50, 100, 500, 1000}));
-  EXPECT_EQ(plan.sweep().requests_per_connection(), 100);
-  EXPECT_EQ(plan.sweep().warmup_requests_per_connection(), 10);
+            (std::vector<std::int64_t>{10, 20, 50, 100, 200, 500, 1000}));
+  EXPECT_EQ(FromProto(plan.sweep().duration()), 10 * kSecond);
+  EXPECT_EQ(FromProto(plan.sweep().warmup()), kSecond);
   EXPECT_EQ(FromProto(plan.timeout()), 30 * kSecond);
   EXPECT_EQ(plan.requests(0).method(), "GET");
 }
@@ -226,18 +226,24 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
        "sweep.connections: 0 is outside"},
       {"absurd connections", [](proto::Plan* p) { p->mutable_sweep()->set_connections(0, 1LL << 40); },
        "sweep.connections: "},
-      {"absurd requests", [](proto::Plan* p) { p->mutable_sweep()->set_requests_per_connection(1LL << 50); },
+      {"absurd requests",
+       [](proto::Plan* p) {
+         p->mutable_sweep()->clear_duration();
+         p->mutable_sweep()->set_requests_per_connection(1LL << 50);
+       },
        "sweep.requests_per_connection"},
       {"two ends", [](proto::Plan* p) { p->mutable_sweep()->set_requests(5); }, "more than one of"},
-      {"zero duration",
-       [](proto::Plan* p) {
-         p->mutable_sweep()->clear_requests_per_connection();
-         *p->mutable_sweep()->mutable_duration() = ToDurationProto(0);
-       },
+      {"zero duration", [](proto::Plan* p) { *p->mutable_sweep()->mutable_duration() = ToDurationProto(0); },
        "sweep.duration: 0s is outside"},
-      {"until without a cap", [](proto::Plan* p) { p->mutable_sweep()->set_until("p99:5%"); }, "needs a duration"},
+      {"until without a cap",
+       [](proto::Plan* p) {
+         p->mutable_sweep()->clear_duration();
+         p->mutable_sweep()->set_requests_per_connection(5);
+         p->mutable_sweep()->set_until("p99:5%");
+       },
+       "needs a duration"},
       {"until nonsense", [](proto::Plan* p) { p->mutable_sweep()->set_until("soon"); }, "sweep.until: 'soon'"},
-      {"two warm-ups", [](proto::Plan* p) { *p->mutable_sweep()->mutable_warmup() = ToDurationProto(kSecond); },
+      {"two warm-ups", [](proto::Plan* p) { p->mutable_sweep()->set_warmup_requests_per_connection(1); },
        "sweep.warmup: stands"},
       {"expectation", [](proto::Plan* p) { p->add_expect("fast"); }, "expect: 'fast'"},
       {"zero time-out", [](proto::Plan* p) { *p->mutable_timeout() = ToDurationProto(0); }, "timeout: "},

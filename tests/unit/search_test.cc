@@ -76,9 +76,9 @@ TEST(SearchTest, AQuantileAmongTheUnansweredIsNeverMet) {
   const auto expectation = ParseExpectation("p99<10s");
   Evidence evidence{.seconds = std::vector<Histogram>(1), .planned = 100, .failed = 2, .duration = kSecond};
   for (int i = 0; i < 98; ++i) evidence.seconds[0].Record(kMillisecond);
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMet);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMet);
   for (int i = 0; i < 2; ++i) evidence.unanswered.Record(kSecond);
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMissed);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMissed);
 }
 
 // Messages that nobody could read tell of no gap.
@@ -86,11 +86,11 @@ TEST(SearchTest, FindingsOfMessagesThatWereNotReadAreNotMet) {
   const auto expectation = ParseExpectation("gaps<1");
   ASSERT_OK(expectation);
   Evidence evidence{.messages = 500, .is_listening = true, .duration = kSecond};
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMet);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMet);
   evidence.findings[static_cast<std::size_t>(Finding::kUnread)] = 500;
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMissed);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMissed);
   evidence.findings[static_cast<std::size_t>(Finding::kUnread)] = 499;
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMet);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMet);
 }
 
 // A latency that is missed by what the generator itself took is not clearly missed.
@@ -101,26 +101,26 @@ TEST(SearchTest, WhatIsMetOnTheWireIsUnsure) {
     evidence.seconds[0].Record(40 * kMillisecond);
     evidence.stamped.Record(40 * kMillisecond);
   }
-  EXPECT_EQ(Assess(expectation, evidence), Answer::kMissed);
+  EXPECT_EQ(Assess(expectation, evidence), Assessment::kMissed);
   for (int i = 0; i < 200; ++i) evidence.on_wire.Record(5 * kMillisecond);
-  EXPECT_EQ(Assess(expectation, evidence), Answer::kUnsure);
+  EXPECT_EQ(Assess(expectation, evidence), Assessment::kUnsure);
   EXPECT_TRUE(IsMetOnWire(expectation, evidence));
   EXPECT_FALSE(IsMet(expectation, evidence)) << "what is printed is missed all the same";
   for (int i = 0; i < 200; ++i) evidence.on_wire.Record(12 * kMillisecond);
-  EXPECT_EQ(Assess(expectation, evidence), Answer::kMissed);
+  EXPECT_EQ(Assess(expectation, evidence), Assessment::kMissed);
 }
 
 TEST(SearchTest, AnErrorRateIsJudgedByItsInterval) {
   const auto expectation = ParseExpectation("error_rate<1%");
   Evidence evidence{.planned = 100, .failed = 0};
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMet);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMet);
   evidence.failed = 1;
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kUnsure);  // 1 of 100 may be 5.4 %
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kUnsure);  // 1 of 100 may be 5.4 %
   EXPECT_TRUE(IsMet(*expectation, evidence));
   evidence.planned = 1'000;
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMet);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMet);
   evidence.failed = 30;
-  EXPECT_EQ(Assess(*expectation, evidence), Answer::kMissed);
+  EXPECT_EQ(Assess(*expectation, evidence), Assessment::kMissed);
 }
 
 }  // namespace

@@ -179,8 +179,15 @@ void FillExpected(const proto::Plan& plan, const PointResult& point, const std::
     proto::Expected* const entry = out->add_expected();
     entry->set_text(expectation->text);
     entry->set_is_met(IsMet(*expectation, evidence));
-    entry->set_is_clear(Assess(*expectation, evidence) != Answer::kUnsure);
+    entry->set_is_clear(Assess(*expectation, evidence) != Assessment::kUnsure);
     if (IsMetOnWire(*expectation, evidence)) entry->set_is_met_on_wire(true);
+    const Estimate estimate = EstimateOf(*expectation, evidence);
+    const double unit = expectation->IsLatency() ? 1e3 : 1;
+    if (!estimate.is_unknown) entry->set_value(estimate.value / unit);
+    if (!estimate.is_unknown && estimate.interval && estimate.interval->low < estimate.interval->high) {
+      entry->set_low(estimate.interval->low / unit);
+      entry->set_high(estimate.interval->high / unit);
+    }
     if (expectation->IsLatency())
       entry->set_of(std::string(kMetricRows[static_cast<std::size_t>(point.merger->headline())].json));
   }

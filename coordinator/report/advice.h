@@ -1,0 +1,15 @@
+// What to do next, after a run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "protos/report.pb.h"
+
+namespace tidemark {
+
+// A few sentences, the most pressing first: what would make doubtful points good, where to look, what to ask next.
+// Names of others are in them as they are.
+std::vector<std::string> NextSteps(const proto::Report& report);
+
+}  // namespace tidemark
