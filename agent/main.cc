@@ -158,7 +158,7 @@ int Main(int argc, char** argv) {
                  "HOST or CIDR that may be loaded, besides loopback and private ranges (repeatable)")
       ->type_name("HOST|CIDR");
   app.add_option("--allow-list", options.allow_list,
-                 "YAML file of targets that may be loaded, with ceilings, and of secrets, see README")
+                 "YAML file of targets that may be loaded, with ceilings, and of secrets")
       ->type_name("FILE");
   app.add_option("--control-certs", options.control_certs,
                  "folder with ca.pem, cert.pem, key.pem, see 'tidemark certs'; default ~/.config/tidemark/certs, if "

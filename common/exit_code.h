@@ -1,4 +1,4 @@
-// With what a program ends, as README "Exit codes" lists them; an agent sends them to its coordinator.
+// With what a program ends, as docs/how-to/ci.md lists them; an agent sends them to its coordinator.
 #pragma once
 
 namespace tidemark {

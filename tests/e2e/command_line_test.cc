@@ -1,5 +1,6 @@
-// What users write on a command line, as it arrives at a server; and that each example of the help and of README runs.
+// What users write on a command line, as it arrives at a server.
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <regex>
@@ -190,99 +191,7 @@ TEST(CommandLineTest, AHangUpEndsAnAgentAsSigtermDoes) {
   EXPECT_EQ(nohup.Wait(), 0);
 }
 
-// "tidemark ..." lines of `text`, without their comments.
-std::vector<std::string> ExamplesIn(const std::string& text) {
-  std::vector<std::string> examples;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t begin = line.find_first_not_of(' ');
-    if (begin == std::string::npos) continue;
-    line = line.substr(begin);
-    if (line.rfind("tidemark run ", 0) != 0 && line.rfind("tidemark search ", 0) != 0) continue;
-    line = line.substr(0, line.find(" #"));
-    if (Has(line, "--help")) continue;
-    examples.push_back(line);
-  }
-  return examples;
-}
-
-// What stands in the fenced blocks of README.
-std::string CodeOf(const std::string& markdown) {
-  std::string code;
-  std::istringstream lines(markdown);
-  bool is_code = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.rfind("```", 0) == 0)
-      is_code = !is_code && line == "```sh";
-    else if (is_code)
-      code += line + "\n";
-  }
-  return code;
-}
-
-// In the help what an example does stands behind two blanks or more.
-std::string WithoutRemark(const std::string& example) {
-  std::smatch match;
-  return std::regex_search(example, match, std::regex("  +[a-zA-Z0-9]")) && match.position() > 20
-             ? example.substr(0, static_cast<std::size_t>(match.position()))
-             : example;
-}
-
-std::string Replaced(std::string text, const std::string& pattern, const std::string& with) {
-  return std::regex_replace(text, std::regex(pattern), with);
-}
-
-// Each example against our own server, for a second: those of 127.0.0.1:8080 send, those that name what is not here
-// (other hosts, agents, streams) show what they would do.
-TEST(CommandLineTest, EachExampleOfTheHelpAndOfReadmeRuns) {
-  Nginx nginx("location / { return 200 ok; }");
-  const std::string here = "127.0.0.1:" + std::to_string(nginx.port());
-  TempDir dir;
-  Spill(dir / "plan.yaml", "target: http://" + here + "/\nsweep: {connections: [2], requests: 10}\n");
-  Spill(dir / "order.json", "{\"side\": \"BUY\"}\n");
-  std::string text;
-  for (const char* verb : {"run", "search"}) {
-    Process help({TIDEMARK_BINARY, verb, "--help"});
-    EXPECT_EQ(help.Wait(), 0);
-    for (const std::string& example : ExamplesIn(help.Out())) text += WithoutRemark(example) + "\n";
-  }
-  text += CodeOf(Slurp(TIDEMARK_SOURCE_DIR "/README.md"));
-  const std::vector<std::string> examples = ExamplesIn(text);
-  EXPECT_GE(examples.size(), 30u);
-  int sent = 0;
-  for (std::string example : examples) {
-    SCOPED_TRACE(example);
-    example = Replaced(example, " URL\\b", " http://127.0.0.1:8080/");
-    example = Replaced(example, "http://127\\.0\\.0\\.1:8080", "http://" + here);
-    example = Replaced(example, " --agents [^ ]+", "");
-    example = Replaced(example, " --wait-agents [^ ]+", "");
-    example = Replaced(example, "examples/", TIDEMARK_SOURCE_DIR "/examples/");
-    example = Replaced(example, " -d [0-9]+[smh]", " -d 1s");
-    const bool is_search = example.rfind("tidemark search", 0) == 0;
-    // Of a few requests a minute none may fall due within a second.
-    const bool is_seldom = std::regex_search(example, std::regex(" -R [^ ]*/[mh]"));
-    const bool is_sent = !is_seldom && !Has(example, "--dry-run") && (Has(example, here) || Has(example, " plan.yaml"));
-    if (is_search) {
-      if (!is_sent) continue;  // a search that sends nothing says nothing
-      example = Replaced(example, " --(from|to) [^ ]+", "") + " --from 10 --to 10";
-      if (!Has(example, " -d ")) example += " -d 1s";
-    } else if (!is_sent && !Has(example, "--dry-run")) {
-      example += " --dry-run";
-    } else if (is_sent && !Has(example, " -d ") && !Has(example, " plan.yaml")) {
-      example += Has(example, " -c ") ? " -n 10" : " -c 2 -n 10";  // the default sweep is run elsewhere
-    }
-    sent += is_sent ? 1 : 0;
-    Process process(
-        {"sh", "-c",
-         "cd " + (dir / "") + " && exec " + Replaced(example, "^tidemark", TIDEMARK_BINARY) + " </dev/null"});
-    const int code = process.Wait();
-    EXPECT_TRUE(code == 0 || (is_search && (code == 99 || code == 4))) << code << " of " << example << "\n"
-                                                                       << process.Err();
-  }
-  EXPECT_GE(sent, 15);
-}
-
-// Each flag is said once in the help, and at least once in README or the docs that it points to.
+// Each flag is said once in the help, and at least once in docs/how-to.
 TEST(CommandLineTest, EachFlagIsExplained) {
   Process help({TIDEMARK_BINARY, "run", "--help"});
   EXPECT_EQ(help.Wait(), 0);
@@ -294,7 +203,9 @@ TEST(CommandLineTest, EachFlagIsExplained) {
     EXPECT_TRUE(flags.insert(match[2]).second) << match[2] << " twice";
   }
   EXPECT_GE(flags.size(), 50u);
-  const std::string readme = Slurp(TIDEMARK_SOURCE_DIR "/README.md");
+  std::string pages;
+  for (const auto& entry : std::filesystem::directory_iterator(TIDEMARK_SOURCE_DIR "/docs/how-to"))
+    pages += Slurp(entry.path().string());
   const std::pair<const char*, const char*> kNew[] = {{"--data", "--data ''"},
                                                       {"--json", "--json @"},
                                                       {"--form", " -F "},
@@ -307,9 +218,9 @@ TEST(CommandLineTest, EachFlagIsExplained) {
                                                       {"--reconnect-after", "`--reconnect-after "},
                                                       {"--drain", "`--drain "},
                                                       {"--connect-rate", "`--connect-rate "}};
-  for (const auto& [flag, in_readme] : kNew) {
+  for (const auto& [flag, in_pages] : kNew) {
     EXPECT_EQ(flags.count(flag), 1u) << flag;
-    EXPECT_TRUE(Has(readme, in_readme)) << in_readme;
+    EXPECT_TRUE(Has(pages, in_pages)) << in_pages;
   }
 }
 
