@@ -5,6 +5,7 @@
 #include <sstream>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -130,6 +131,55 @@ std::string Reworded(const CLI::App* app, const std::string& what) {
   return absl::StrCat(what, "; ", SeeHelp(app));
 }
 
+// The option of that name, as "--quiet" or "-q"; null if there is none.
+const CLI::Option* FindOption(const CLI::App* app, const std::string& name) {
+  for (const CLI::Option* option : OptionsOf(app)) {
+    if (option->check_name(name)) return option;
+  }
+  return nullptr;
+}
+
+bool TakesValue(const CLI::Option* option) { return option->get_items_expected_max() > 0; }
+
+// CLI11 takes "--quiet=5" for "--quiet", "-q5" for a flag and a word. Of the first flag that takes no value and is
+// given one, that sentence; else "".
+std::string ValueOfAFlag(const CLI::App* app, const std::vector<std::string>& arguments) {
+  const auto sentence = [](const CLI::Option* option, absl::string_view value) {
+    return absl::StrCat(LabelOf(option), ": takes no value; leave out '", InertText(value, 64), "'");
+  };
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& argument = arguments[i];
+    if (argument.size() < 2 || argument[0] != '-') {
+      for (const CLI::App* command : app->get_subcommands([&](const CLI::App* c) { return c->get_name() == argument; }))
+        app = command;
+      continue;
+    }
+    const CLI::Option* option = nullptr;
+    bool has_value = true;  // in the argument itself
+    if (argument[1] == '-') {
+      const std::size_t at = argument.find('=');
+      has_value = at != std::string::npos;
+      option = FindOption(app, argument.substr(0, at));
+      if (option != nullptr && has_value && !TakesValue(option)) return sentence(option, argument.substr(at));
+    } else {
+      // Letters of flags, up to one that takes what follows.
+      std::size_t at = 1;
+      const CLI::Option* before = nullptr;
+      for (; at < argument.size(); ++at) {
+        option = FindOption(app, absl::StrCat("-", argument.substr(at, 1)));
+        if (option == nullptr && before != nullptr && !absl::ascii_isalpha(static_cast<unsigned char>(argument[at])))
+          return sentence(before, argument.substr(at));
+        if (option == nullptr || TakesValue(option)) break;
+        before = option;
+      }
+      has_value = at + 1 < argument.size();
+    }
+    if (option != nullptr && TakesValue(option) && !has_value)
+      i += static_cast<std::size_t>(option->get_items_expected_min());  // whatever they look like
+  }
+  return "";
+}
+
 // "--flag=" would take the next argument for its value.
 void SplitEmptyValues(std::vector<std::string>* arguments) {
   for (std::size_t i = 0; i < arguments->size() && (*arguments)[i] != "--"; ++i) {
@@ -167,6 +217,8 @@ std::string EmptyElement(const CLI::App* app, const std::vector<std::string>& ar
 
 std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, std::vector<std::string> arguments,
                                           const std::vector<std::string>& may_be_empty) {
+  if (std::string value = ValueOfAFlag(app, arguments); !value.empty())
+    return ArgumentsEnd{.is_error = true, .text = std::move(value)};
   SplitEmptyValues(&arguments);
   const std::vector<std::string> written = arguments;
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them

@@ -19,8 +19,8 @@ struct ArgumentsEnd {
 
 // Reads `arguments`, without the program's name, into what `app` was told of; nothing if they are good. A flag that is
 // not known is named with what it may have been meant for, and a value that is empty is refused, since a variable that
-// is not set makes one, but for those of the flags `may_be_empty`: "--flag ''" and "--flag=" alike. So is a list with
-// an empty element.
+// is not set makes one, but for those of the flags `may_be_empty`: "--flag ''" and "--flag=" alike. So are a list with
+// an empty element, and a value for a flag that takes none.
 std::optional<ArgumentsEnd> ReadArguments(CLI::App* app, std::vector<std::string> arguments,
                                           const std::vector<std::string>& may_be_empty = {});
 

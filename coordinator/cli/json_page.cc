@@ -26,13 +26,10 @@ constexpr std::pair<absl::string_view, absl::string_view> kUnits[] = {
     {"_per_s", "per second"},      {"_percent", "%"}, {"_us", "us"},  {"_ns", "ns"},
     {"_ppm", "parts per million"}, {"_s", "s"},       {"_bytes", "B"}};
 
-std::string UnitOf(const FieldDescriptor& field) {
+std::string UnitOfField(const FieldDescriptor& field) {
   const bool is_number =
       field.cpp_type() != FieldDescriptor::CPPTYPE_STRING && field.cpp_type() != FieldDescriptor::CPPTYPE_BOOL;
-  for (const auto& [ending, unit] : kUnits) {
-    if (is_number && absl::EndsWith(field.name(), ending)) return std::string(unit);
-  }
-  return is_number && absl::StrContains(field.name(), "bytes") ? "B" : "";
+  return std::string(is_number ? UnitOf(absl::string_view(field.name())) : "");
 }
 
 bool IsPlan(const Descriptor& type) { return type.name() == "Plan"; }
@@ -98,7 +95,7 @@ std::vector<JsonField> FieldsOf(const Descriptor& type) {
     fields.push_back({.message = type.name(),
                       .name = field.name(),
                       .is = KindOf(field),
-                      .unit = UnitOf(field),
+                      .unit = UnitOfField(field),
                       .meaning = absl::StrCat(before, before.empty() || behind.empty() ? "" : " ", behind),
                       .may_be_missing = field.has_presence()});
   }
@@ -106,6 +103,13 @@ std::vector<JsonField> FieldsOf(const Descriptor& type) {
 }
 
 }  // namespace
+
+absl::string_view UnitOf(absl::string_view name) {
+  for (const auto& [ending, unit] : kUnits) {
+    if (absl::EndsWith(name, ending)) return unit;
+  }
+  return absl::StrContains(name, "bytes") ? "B" : "";
+}
 
 std::vector<JsonField> JsonFields() {
   std::vector<JsonField> fields;

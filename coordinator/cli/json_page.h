@@ -4,7 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 namespace tidemark {
+
+// The unit of a figure, by the ending of its name: "us" of "p99_us", "per second" of "rate_per_s"; "" if it has none.
+absl::string_view UnitOf(absl::string_view name);
 
 // A field of a message that a report or the answer of a search holds.
 struct JsonField {

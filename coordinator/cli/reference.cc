@@ -18,7 +18,10 @@
 #include "common/stats/outcome.h"
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/json_page.h"
+#include "coordinator/report/csv.h"
 #include "coordinator/report/formats.h"
+#include "coordinator/report/hdr.h"
+#include "coordinator/report/tables.h"
 #include "protos/options.pb.h"
 #include "protos/plan.pb.h"
 
@@ -119,6 +122,32 @@ std::string FormatsPage() {
   return out;
 }
 
+void AppendColumns(absl::string_view title, absl::string_view what, const std::vector<ColumnRow>& rows,
+                   std::string* out) {
+  absl::StrAppend(out, "\n## ", title, "\n\n", what, "\n\n| column | unit | |\n|---|---|---|\n");
+  for (const ColumnRow& row : rows)
+    absl::StrAppend(out, "| `", row.name, "` | ", UnitOf(row.name), " | ", Cell(row.meaning), " |\n");
+}
+
+std::string CsvPage() {
+  std::string out =
+      "# The columns of the tables\n\nA cell is empty if its figure was not measured. The unit is in a column's name; "
+      "without one it is a count, or a word. New columns come at the end of `csv`.\n";
+  AppendColumns("-o csv", "A row for each point; CSV as in RFC 4180, lines end with CR LF.", CsvColumns(), &out);
+  absl::StrAppend(&out,
+                  "\n## Latencies of points and series\n\nThey are of the latency that the point is about: response "
+                  "times of successes in an open loop (from the due time), service times in a closed one (from the "
+                  "first byte sent); of streams staleness, or without event times the interval between messages.\n");
+  AppendColumns("-o points", "A row for each point; lines end with LF.", PointsColumns(), &out);
+  AppendColumns("-o series",
+                "A row for each whole second of each point, and rows of each agent (of more than 32 those with the "
+                "highest p99); lines end with LF.",
+                SeriesColumns(), &out);
+  AppendColumns("-o hlog", "HdrHistogram's log, format 1.3: a line for each point and second with a value.",
+                HlogColumns(), &out);
+  return out;
+}
+
 std::string Code(absl::string_view text) { return absl::StrCat("`", Cell(text), "`"); }
 
 std::string FlagsPage() {
@@ -158,6 +187,7 @@ constexpr ReferencePage kPages[] = {
     {"histograms", "the latencies of a report", FiguresPage},
     {"json", "each field of the JSON of a result", JsonPage},
     {"formats", "the forms in which a result is written", FormatsPage},
+    {"csv", "each column of its tables, and the tags of a .hlog", CsvPage},
 };
 
 constexpr char kExamples[] = R"(

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "coordinator/report/column_row.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {
@@ -10,5 +12,8 @@ namespace tidemark {
 // A cell is empty if its figure is absent. All columns are numbers but for `status` and `verdict`. New columns come at
 // the end.
 std::string ToCsv(const proto::Report& report);
+
+// Its columns, in their order.
+std::vector<ColumnRow> CsvColumns();
 
 }  // namespace tidemark

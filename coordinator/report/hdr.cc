@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/stats/histogram_codec.h"
 #include "common/status_macros.h"
@@ -19,6 +20,18 @@ namespace {
 
 constexpr double kNanosPerMilli = 1e6;
 constexpr int kTicksPerHalf = 5;
+
+// Of a .hlog's lines, behind the tag.
+struct HlogColumn {
+  const char* name;
+  const char* meaning;
+};
+constexpr HlogColumn kHlogColumns[] = {
+    {"StartTimestamp", "s from the run's start to that of the second"},
+    {"Interval_Length", "s: 1"},
+    {"Interval_Max", "ms, the largest value"},
+    {"Interval_Compressed_Histogram", "values in ns, HdrHistogram V2, base64"},
+};
 
 double MedianOf(std::uint32_t slot) {
   const Nanos lowest = HistogramLayout::LowestOf(slot);
@@ -63,13 +76,27 @@ std::vector<std::string> PointTags(const std::vector<PointResult>& points) {
   return tags;
 }
 
+std::vector<ColumnRow> HlogColumns() {
+  std::vector<ColumnRow> rows = {
+      {"Tag=",
+       "the point: c and its connections, or r and its rate per second, as Tag=c100 or Tag=r0.5; .2, .3, ... "
+       "follow where one comes again"}};
+  for (const HlogColumn& column : kHlogColumns) rows.push_back({column.name, column.meaning});
+  return rows;
+}
+
 std::string ToHlog(const RunResult& result) {
   const Metric headline = result.points.empty() ? Metric::kService : result.points[0].merger->headline();
   std::string out = absl::StrCat("#[tidemark ", TIDEMARK_VERSION, ", run ", result.run, ": ", Label(headline),
                                  ", ns]\n#[Histogram log format version 1.3]\n");
   absl::StrAppendFormat(&out, "#[StartTime: %.3f (seconds since epoch), %s]\n", result.started_wall_s,
                         result.started_at);
-  absl::StrAppend(&out, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
+  absl::StrAppend(&out,
+                  absl::StrJoin(kHlogColumns, ",",
+                                [](std::string* titles, const HlogColumn& column) {
+                                  absl::StrAppend(titles, "\"", column.name, "\"");
+                                }),
+                  "\n");
   const std::vector<std::string> tags = PointTags(result.points);
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const double start = static_cast<double>(result.points[i].start_offset) / 1e9;

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "common/stats/histogram.h"
 #include "coordinator/merge/run_result.h"
+#include "coordinator/report/column_row.h"
 
 namespace tidemark {
 
@@ -18,6 +19,9 @@ std::vector<std::string> PointTags(const std::vector<PointResult>& points);
 // Histogram log format 1.3: a line per point and second with a value of the headline latency, tagged, values in ns,
 // maxima in ms.
 std::string ToHlog(const RunResult& result);
+
+// What stands in such a line, in its order.
+std::vector<ColumnRow> HlogColumns();
 
 // Percentile distribution of one histogram in ms with 5 ticks per half distance, line by line what HdrHistogram's
 // HistogramLogProcessor writes for the same data; the mean and the maximum of no values are "-".

@@ -6,7 +6,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <functional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -21,199 +22,315 @@
 namespace tidemark {
 namespace {
 
-// One line in the making: the titles are those of the first.
-class Line {
- public:
-  void Add(absl::string_view title, std::string text) {
-    titles_.emplace_back(title);
-    cells_.push_back(std::move(text));
-  }
-  void Add(absl::string_view title, double value) { Add(title, std::isfinite(value) ? Decimal(value) : std::string()); }
-  void AddCount(absl::string_view title, bool is_there, std::uint64_t count) {
-    Add(title, is_there ? absl::StrCat(count) : std::string());
-  }
-  // A field of `message`; empty if it is absent.
-  void AddField(absl::string_view title, const google::protobuf::Message& message, absl::string_view name);
+using google::protobuf::FieldDescriptor;
 
-  std::string Titles() const { return absl::StrCat(absl::StrJoin(titles_, ","), "\n"); }
-  std::string Cells() const { return absl::StrCat(absl::StrJoin(cells_, ","), "\n"); }
-
- private:
-  std::vector<std::string> titles_;
-  std::vector<std::string> cells_;
+// A column of a table whose rows are made of a Row each.
+template <typename Row>
+struct Column {
+  std::string title;
+  std::string meaning;
+  std::function<std::string(const Row&)> cell;  // empty: not measured
 };
 
-void Line::AddField(absl::string_view title, const google::protobuf::Message& message, absl::string_view name) {
-  using google::protobuf::FieldDescriptor;
-  const FieldDescriptor* const field = message.GetDescriptor()->FindFieldByName(std::string(name));
+std::string Cell(double value) { return std::isfinite(value) ? Decimal(value) : std::string(); }
+
+std::string CountCell(bool is_there, std::uint64_t count) { return is_there ? absl::StrCat(count) : std::string(); }
+
+// A field of `message`; empty if it is absent.
+std::string FieldCell(const google::protobuf::Message& message, const std::string& name) {
+  const FieldDescriptor* const field = message.GetDescriptor()->FindFieldByName(name);
   CHECK(field != nullptr);
   const auto& reflection = *message.GetReflection();
-  if (field->has_presence() && !reflection.HasField(message, field)) return Add(title, std::string());
+  if (field->has_presence() && !reflection.HasField(message, field)) return "";
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT64:
-      return Add(title, absl::StrCat(reflection.GetInt64(message, field)));
+      return absl::StrCat(reflection.GetInt64(message, field));
     case FieldDescriptor::CPPTYPE_UINT64:
-      return Add(title, absl::StrCat(reflection.GetUInt64(message, field)));
+      return absl::StrCat(reflection.GetUInt64(message, field));
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return Add(title, reflection.GetDouble(message, field));
+      return Cell(reflection.GetDouble(message, field));
     default:  // words of our own, which need no quotes
-      return Add(title, reflection.GetString(message, field));
+      return reflection.GetString(message, field);
   }
-}
-
-const proto::Latency& HeadlineOf(const proto::Point& point, Metric headline) {
-  static const proto::Latency kNone;
-  const proto::Latency* const latency = LatencyOf(point, kMetricRows[static_cast<std::size_t>(headline)]);
-  return latency == nullptr ? kNone : *latency;
-}
-
-void AddLatency(const proto::Latency& latency, Line* line) {
-  for (const char* name : {"mean_us", "min_us"}) line->AddField(name, latency, name);
-  for (const char* name : {"p50_us", "p90_us", "p95_us", "p99_us", "p99_9_us", "p99_99_us", "max_us"}) {
-    line->AddField(name, latency, name);
-    const absl::string_view stem = absl::string_view(name).substr(0, absl::string_view(name).size() - 3);
-    const bool is_bound = std::count(latency.at_least().begin(), latency.at_least().end(), name) != 0;
-    const auto* const field = proto::Latency::descriptor()->FindFieldByName(name);
-    line->AddCount(absl::StrCat(stem, "_at_least"), latency.GetReflection()->HasField(latency, field), is_bound);
-    if (stem == "max") continue;
-    const auto found = std::find_if(latency.intervals().begin(), latency.intervals().end(),
-                                    [name](const proto::Interval& interval) { return interval.name() == name; });
-    const bool has_interval = found != latency.intervals().end();
-    line->Add(absl::StrCat(stem, "_low_us"), has_interval ? found->low_us() : NAN);
-    line->Add(absl::StrCat(stem, "_high_us"), has_interval ? found->high_us() : NAN);
-  }
-}
-
-// What all rows of a point begin with.
-Line BeginOf(const proto::Report& report, std::size_t index) {
-  Line line;
-  const proto::Point& point = report.points(static_cast<int>(index));
-  line.Add("run", report.run());
-  line.Add("point", absl::StrCat(index));
-  line.AddField("connections", point, "connections");
-  line.AddField("rate_per_s", point, "rate_per_s");
-  return line;
 }
 
 std::string WallTime(const RunResult& result, const PointResult& point, std::uint32_t second) {
   return FormatWallTime(result.started_wall_s + static_cast<double>(point.start_offset) / 1e9 + second);
 }
 
-// The failures of one window, in the order of the report's columns; of an agent there are none.
-void AddFailures(const Measured& measured, const WindowSum* window, Line* line) {
-  const auto add = [&](absl::string_view name, std::uint64_t Failures::*of) {
-    const bool is_there = window != nullptr && measured.Has(absl::StrCat("Columns.", name));
-    line->AddCount(name, is_there, is_there ? window->failures.*of : 0);
+// What a row of points.csv is made of.
+struct PointRow {
+  const RunResult& result;
+  const proto::Report& report;
+  std::size_t index;
+
+  const PointResult& measured() const { return result.points[index]; }
+  const proto::Point& point() const { return report.points(static_cast<int>(index)); }
+  const proto::Latency& headline() const {
+    static const proto::Latency kNone;
+    const Metric metric = measured().merger->headline();
+    const proto::Latency* const latency = LatencyOf(point(), kMetricRows[static_cast<std::size_t>(metric)]);
+    return latency == nullptr ? kNone : *latency;
+  }
+};
+
+// What a row of series.csv is made of: of a window of all, or of a row of one agent's timeline.
+struct SeriesRow {
+  PointRow point;
+  const Measured& measured;
+  std::uint32_t second;
+  std::uint32_t seconds;
+  const WindowSum* window;     // null: of an agent
+  const Timeline::Row* times;  // null: of all
+  std::size_t agent;           // of `times`
+
+  std::string Count(Need need, std::uint64_t WindowSum::*of_all, std::uint64_t Timeline::Row::*of_agent) const {
+    return CountCell(measured.Has(need), window != nullptr ? window->*of_all : times->*of_agent);
+  }
+  // Of a window with latencies; of an agent there is none.
+  std::string Latency(double WindowSum::*of_all) const {
+    return window == nullptr || window->latency_v2.empty() ? "" : Cell(window->*of_all);
+  }
+};
+
+// What the rows of both tables begin with.
+template <typename Row, typename ToPoint>
+std::vector<Column<Row>> BeginOf(ToPoint to_point) {
+  return {
+      {"run", "the run's id", [to_point](const Row& row) { return to_point(row).report.run(); }},
+      {"point", "its number, from 0", [to_point](const Row& row) { return absl::StrCat(to_point(row).index); }},
+      {"connections", "that were asked for, over all agents",
+       [to_point](const Row& row) { return FieldCell(to_point(row).point(), "connections"); }},
+      {"rate_per_s", "of an open loop with rates: what was asked for",
+       [to_point](const Row& row) { return FieldCell(to_point(row).point(), "rate_per_s"); }},
   };
-  add("failed_4xx", &Failures::status_4xx);
-  add("failed_429", &Failures::status_429);
-  add("failed_5xx", &Failures::status_5xx);
-  add("failed_other_status", &Failures::other_status);
-  add("timed_out", &Failures::timed_out);
-  add("no_answer", &Failures::no_answer);
-  add("never_sent", &Failures::never_sent);
 }
 
-Line LineOfWindow(Line line, const Measured& measured, const std::string& started_at, const WindowSum& window) {
-  const bool has_requests = measured.Has(Need::kRequests);
-  const bool has_latency = !window.latency_v2.empty();
-  const auto latency = [has_latency](double value) { return has_latency ? value : NAN; };
-  line.Add("agent", std::string("all"));
-  line.Add("second", absl::StrCat(window.second));
-  line.Add("seconds", std::string("1"));
-  line.Add("started_at", started_at);
-  line.AddCount("requests", has_requests, window.requests);
-  line.AddCount("success", has_requests, window.success);
-  AddFailures(measured, &window, &line);
-  line.AddCount("messages", measured.Has(Need::kWebSocket), window.messages);
-  line.Add("mean_us", latency(window.mean_us));
-  line.Add("p50_us", latency(window.p50_us));
-  line.Add("p90_us", latency(window.p90_us));
-  line.Add("p99_us", latency(window.p99_us));
-  line.Add("p99_9_us", latency(window.p99_9_us));
-  line.Add("max_us", latency(window.max_us));
-  line.Add("lateness_p99_us", window.lateness_p99_us < 0 ? NAN : window.lateness_p99_us);
-  line.Add("cpu_percent", static_cast<double>(window.cpu_ns) / 1e7);
-  line.Add("availability_percent",
-           window.availability < 0 || !measured.Has(Need::kConnections) ? NAN : 100 * window.availability);
-  return line;
+using PointList = std::vector<Column<PointRow>>;
+
+void AddField(const std::string& title, const std::string& field, const std::string& meaning, PointList* columns) {
+  columns->push_back({title, meaning, [field](const PointRow& row) { return FieldCell(row.point(), field); }});
 }
 
-Line LineOfAgent(Line line, const Measured& measured, const std::string& started_at, std::size_t agent,
-                 std::uint32_t second, std::uint32_t seconds, const Timeline::Row& row) {
-  const bool has_requests = measured.Has(Need::kRequests);
-  line.Add("agent", absl::StrCat(agent));
-  line.Add("second", absl::StrCat(second));
-  line.Add("seconds", absl::StrCat(seconds));
-  line.Add("started_at", started_at);
-  line.AddCount("requests", has_requests, row.requests);
-  line.AddCount("success", has_requests, row.success);
-  AddFailures(measured, nullptr, &line);
-  line.AddCount("messages", measured.Has(Need::kWebSocket), row.messages);
-  for (const char* none : {"mean_us", "p50_us", "p90_us"}) line.Add(none, NAN);
-  line.Add("p99_us", row.p99 < 0 ? NAN : Micros(row.p99));
-  for (const char* none : {"p99_9_us", "max_us", "lateness_p99_us"}) line.Add(none, NAN);
-  line.Add("cpu_percent", static_cast<double>(row.cpu_ns) / 1e7 / seconds);
-  line.Add("availability_percent", NAN);
-  return line;
+void AddAccount(const std::string& field, const std::string& meaning, PointList* columns) {
+  columns->push_back(
+      {field, meaning, [field](const PointRow& row) { return FieldCell(row.point().accounting(), field); }});
 }
 
-void Append(const Line& line, std::string* out) {
-  if (out->empty()) *out = line.Titles();
-  absl::StrAppend(out, line.Cells());
+std::string IntervalCell(const proto::Latency& latency, const std::string& name, bool is_low) {
+  for (const proto::Interval& interval : latency.intervals()) {
+    if (interval.name() == name) return Cell(is_low ? interval.low_us() : interval.high_us());
+  }
+  return "";
+}
+
+// A figure of the headline, whether it is a lower bound, and of a quantile its interval.
+void AddQuantile(const std::string& name, const std::string& meaning, PointList* columns) {
+  const std::string stem = name.substr(0, name.size() - 3);  // without "_us"
+  columns->push_back({name, meaning, [name](const PointRow& row) { return FieldCell(row.headline(), name); }});
+  columns->push_back({absl::StrCat(stem, "_at_least"), "1 if that is a lower bound, since requests were given up",
+                      [name](const PointRow& row) {
+                        const auto& at_least = row.headline().at_least();
+                        const bool is_bound = std::count(at_least.begin(), at_least.end(), name) != 0;
+                        return CountCell(!FieldCell(row.headline(), name).empty(), is_bound ? 1 : 0);
+                      }});
+  if (stem == "max") return;
+  columns->push_back({absl::StrCat(stem, "_low_us"), "where it may truly lie, 95 %: from ...",
+                      [name](const PointRow& row) { return IntervalCell(row.headline(), name, true); }});
+  columns->push_back({absl::StrCat(stem, "_high_us"), "... to",
+                      [name](const PointRow& row) { return IntervalCell(row.headline(), name, false); }});
+}
+
+void AddLatency(PointList* columns) {
+  const std::pair<const char*, const char*> kMoments[] = {{"mean_us", "mean latency: see above"},
+                                                          {"min_us", "the least"}};
+  for (const auto& row : kMoments) {
+    const std::string name = row.first;
+    columns->push_back({name, row.second, [name](const PointRow& r) { return FieldCell(r.headline(), name); }});
+  }
+  AddQuantile("p50_us", "half of them are at most that", columns);
+  AddQuantile("p90_us", "90 % of them are", columns);
+  AddQuantile("p95_us", "95 % of them are", columns);
+  AddQuantile("p99_us", "99 % of them are", columns);
+  AddQuantile("p99_9_us", "99.9 % of them are", columns);
+  AddQuantile("p99_99_us", "99.99 % of them are", columns);
+  AddQuantile("max_us", "the largest", columns);
+}
+
+PointList MakePointColumns() {
+  PointList columns = BeginOf<PointRow>([](const PointRow& row) -> const PointRow& { return row; });
+  columns.push_back({"started_at", "UTC", [](const PointRow& row) {
+                       return row.measured().is_started ? WallTime(row.result, row.measured(), 0) : std::string();
+                     }});
+  AddField("connections_up", "connections_up", "established when the point started", &columns);
+  AddField("duration_s", "duration_s", "how long the point took", &columns);
+  AddAccount("planned", "requests", &columns);
+  AddAccount("sent", "requests whose first byte went out", &columns);
+  AddAccount("never_sent", "requests planned and given up", &columns);
+  AddAccount("success", "complete, and of a status that counts as success", &columns);
+  AddField("failed", "failed_requests", "sent, and without success", &columns);
+  AddField("error_rate_percent", "error_rate_percent",
+           "of requests; of streams: of connection time, 100 - availability", &columns);
+  for (const EndRow& row : kOutcomeRows) {
+    const std::string name(row.json);
+    columns.push_back({name, absl::StrCat("sent requests that ended so: ", row.label), [name](const PointRow& r) {
+                         const proto::Count* const count = FindCount(r.point().accounting().outcomes(), name);
+                         return CountCell(count != nullptr, count == nullptr ? 0 : count->count());
+                       }});
+  }
+  AddField("requests_per_s", "requests_per_s", "complete responses within the duration", &columns);
+  AddField("success_per_s", "success_per_s", "successes within the duration", &columns);
+  AddField("messages_per_s", "messages_per_s", "WebSocket: messages within the duration", &columns);
+  AddLatency(&columns);
+  columns.push_back({"lateness_p99_us", "99 % of requests were sent at most so long after they were due",
+                     [](const PointRow& row) { return FieldCell(row.point().lateness(), "p99_us"); }});
+  AddField("cpu_percent", "generator_cpu_percent", "of one core, all workers together", &columns);
+  AddField("wait_percent", "generator_wait_percent", "of the duration: workers ready to run, but without a core",
+           &columns);
+  AddField("availability_percent", "availability_percent", "connection time up / asked for", &columns);
+  AddField("dead_seconds", "dead_seconds", "seconds in which the target served nobody", &columns);
+  AddField("status", "status", "COMPLETE, PARTIAL or INTERRUPTED", &columns);
+  AddField("verdict", "verdict", "PARTIAL, TARGET_FAILING, GENERATOR_LIMITED, TARGET_LIMITED, NOT_STEADY or VALID",
+           &columns);
+  AddField("generator", "generator", "TRUSTED or LIMITED; not of what is partial", &columns);
+  AddField("target", "target", "STEADY, NOT_STEADY, LIMITED or FAILING; not of what is partial", &columns);
+  return columns;
+}
+
+using SeriesList = std::vector<Column<SeriesRow>>;
+
+// The failures of one window; of an agent there are none.
+void AddFailure(const std::string& name, const std::string& meaning, std::uint64_t Failures::*of, SeriesList* columns) {
+  columns->push_back({name, meaning, [name, of](const SeriesRow& row) {
+                        const bool is_there = row.window != nullptr && row.measured.Has(absl::StrCat("Columns.", name));
+                        return CountCell(is_there, is_there ? row.window->failures.*of : 0);
+                      }});
+}
+
+SeriesList MakeSeriesColumns() {
+  SeriesList columns = BeginOf<SeriesRow>([](const SeriesRow& row) -> const PointRow& { return row.point; });
+  const SeriesList time = {
+      {"agent", "all, or the number of the agent whose row it is",
+       [](const SeriesRow& row) { return row.window != nullptr ? "all" : absl::StrCat(row.agent); }},
+      {"second", "since the point's start, where the row begins",
+       [](const SeriesRow& row) { return absl::StrCat(row.second); }},
+      {"seconds", "its length in s: 1, of agents in a point longer than 60 s more",
+       [](const SeriesRow& row) { return absl::StrCat(row.seconds); }},
+      {"started_at", "UTC",
+       [](const SeriesRow& row) { return WallTime(row.point.result, row.point.measured(), row.second); }},
+      {"requests", "complete responses",
+       [](const SeriesRow& row) { return row.Count(Need::kRequests, &WindowSum::requests, &Timeline::Row::requests); }},
+      {"success", "complete, and of a status that counts as success",
+       [](const SeriesRow& row) { return row.Count(Need::kRequests, &WindowSum::success, &Timeline::Row::success); }},
+  };
+  columns.insert(columns.end(), time.begin(), time.end());
+  AddFailure("failed_4xx", "complete responses of status 400 to 499, without 429", &Failures::status_4xx, &columns);
+  AddFailure("failed_429", "complete responses of status 429", &Failures::status_429, &columns);
+  AddFailure("failed_5xx", "complete responses of status 500 to 599", &Failures::status_5xx, &columns);
+  AddFailure("failed_other_status", "complete responses of any other status that is no success",
+             &Failures::other_status, &columns);
+  AddFailure("timed_out", "requests that timed out", &Failures::timed_out, &columns);
+  AddFailure("no_answer", "requests that were answered by no complete response", &Failures::no_answer, &columns);
+  AddFailure("never_sent", "requests planned and given up", &Failures::never_sent, &columns);
+  const SeriesList rest = {
+      {"messages", "WebSocket: messages received",
+       [](const SeriesRow& row) {
+         return row.Count(Need::kWebSocket, &WindowSum::messages, &Timeline::Row::messages);
+       }},
+      {"mean_us", "mean latency: see above", [](const SeriesRow& row) { return row.Latency(&WindowSum::mean_us); }},
+      {"p50_us", "half of them are at most that", [](const SeriesRow& row) { return row.Latency(&WindowSum::p50_us); }},
+      {"p90_us", "90 % of them are", [](const SeriesRow& row) { return row.Latency(&WindowSum::p90_us); }},
+      {"p99_us", "99 % of them are; of agents too",
+       [](const SeriesRow& row) {
+         if (row.window != nullptr) return row.Latency(&WindowSum::p99_us);
+         return row.times->p99 < 0 ? std::string() : Cell(Micros(row.times->p99));
+       }},
+      {"p99_9_us", "99.9 % of them are", [](const SeriesRow& row) { return row.Latency(&WindowSum::p99_9_us); }},
+      {"max_us", "the largest", [](const SeriesRow& row) { return row.Latency(&WindowSum::max_us); }},
+      {"lateness_p99_us", "99 % of requests were sent at most so long after they were due",
+       [](const SeriesRow& row) {
+         return row.window == nullptr || row.window->lateness_p99_us < 0 ? "" : Cell(row.window->lateness_p99_us);
+       }},
+      {"cpu_percent", "of one core, all workers together",
+       [](const SeriesRow& row) {
+         const std::uint64_t cpu_ns = row.window != nullptr ? row.window->cpu_ns : row.times->cpu_ns;
+         return Cell(static_cast<double>(cpu_ns) / 1e7 / row.seconds);
+       }},
+      {"availability_percent", "connection time up / asked for",
+       [](const SeriesRow& row) {
+         const bool is_there =
+             row.window != nullptr && row.window->availability >= 0 && row.measured.Has(Need::kConnections);
+         return is_there ? Cell(100 * row.window->availability) : "";
+       }},
+  };
+  columns.insert(columns.end(), rest.begin(), rest.end());
+  return columns;
+}
+
+template <typename Row>
+std::string TitlesOf(const std::vector<Column<Row>>& columns) {
+  return absl::StrCat(
+      absl::StrJoin(columns, ",", [](std::string* out, const Column<Row>& column) { *out += column.title; }), "\n");
+}
+
+template <typename Row>
+std::string CellsOf(const std::vector<Column<Row>>& columns, const Row& row) {
+  return absl::StrCat(
+      absl::StrJoin(columns, ",", [&row](std::string* out, const Column<Row>& column) { *out += column.cell(row); }),
+      "\n");
+}
+
+template <typename Row>
+std::vector<ColumnRow> RowsOf(const std::vector<Column<Row>>& columns) {
+  std::vector<ColumnRow> rows;
+  for (const Column<Row>& column : columns) rows.push_back({column.title, column.meaning});
+  return rows;
 }
 
 }  // namespace
 
+std::vector<ColumnRow> PointsColumns() { return RowsOf(MakePointColumns()); }
+
+std::vector<ColumnRow> SeriesColumns() { return RowsOf(MakeSeriesColumns()); }
+
 std::string ToPointsCsv(const RunResult& result, const proto::Report& report) {
-  std::string out;
-  for (std::size_t i = 0; i < result.points.size(); ++i) {
-    const proto::Point& point = report.points(static_cast<int>(i));
-    Line line = BeginOf(report, i);
-    line.Add("started_at", result.points[i].is_started ? WallTime(result, result.points[i], 0) : std::string());
-    line.AddField("connections_up", point, "connections_up");
-    line.AddField("duration_s", point, "duration_s");
-    for (const char* name : {"planned", "sent", "never_sent", "success"}) line.AddField(name, point.accounting(), name);
-    line.AddField("failed", point, "failed_requests");
-    line.AddField("error_rate_percent", point, "error_rate_percent");
-    for (const EndRow& row : kOutcomeRows) {
-      const proto::Count* const count = FindCount(point.accounting().outcomes(), row.json);
-      line.AddCount(row.json, count != nullptr, count == nullptr ? 0 : count->count());
-    }
-    line.AddField("requests_per_s", point, "requests_per_s");
-    line.AddField("success_per_s", point, "success_per_s");
-    line.AddField("messages_per_s", point, "messages_per_s");
-    AddLatency(HeadlineOf(point, result.points[i].merger->headline()), &line);
-    line.AddField("lateness_p99_us", point.lateness(), "p99_us");
-    line.AddField("cpu_percent", point, "generator_cpu_percent");
-    line.AddField("wait_percent", point, "generator_wait_percent");
-    line.AddField("availability_percent", point, "availability_percent");
-    line.AddField("dead_seconds", point, "dead_seconds");
-    for (const char* name : {"status", "verdict", "generator", "target"}) line.AddField(name, point, name);
-    Append(line, &out);
-  }
+  const PointList columns = MakePointColumns();
+  std::string out = TitlesOf(columns);
+  for (std::size_t i = 0; i < result.points.size(); ++i)
+    out += CellsOf(columns, PointRow{.result = result, .report = report, .index = i});
   return out;
 }
 
 std::string ToSeriesCsv(const RunResult& result, const proto::Report& report) {
-  std::string out;
+  const SeriesList columns = MakeSeriesColumns();
+  std::string out = TitlesOf(columns);
   const Measured measured(report.plan());
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const PointResult& point = result.points[i];
-    const Line begin = BeginOf(report, i);
+    const PointRow begin = {.result = result, .report = report, .index = i};
     const auto whole = static_cast<std::uint32_t>(DurationOf(report.plan(), point) / kSecond);
     for (const WindowSum& window : point.merger->windows()) {
       if (window.second >= whole) break;
-      Append(LineOfWindow(begin, measured, WallTime(result, point, window.second), window), &out);
+      out += CellsOf(columns, SeriesRow{.point = begin,
+                                        .measured = measured,
+                                        .second = window.second,
+                                        .seconds = 1,
+                                        .window = &window,
+                                        .times = nullptr,
+                                        .agent = 0});
     }
     for (std::size_t agent = 0; agent < point.shares.size(); ++agent) {
       const Timeline& timeline = point.merger->agents()[agent].timeline;
       const std::uint32_t length_s = timeline.row_length_s();
       for (std::uint32_t row = 0; row < timeline.rows().size() && (row + 1) * length_s <= whole; ++row) {
         if (timeline.rows()[row].windows == 0) continue;
-        Append(LineOfAgent(begin, measured, WallTime(result, point, row * length_s), agent, row * length_s, length_s,
-                           timeline.rows()[row]),
-               &out);
+        out += CellsOf(columns, SeriesRow{.point = begin,
+                                          .measured = measured,
+                                          .second = row * length_s,
+                                          .seconds = length_s,
+                                          .window = nullptr,
+                                          .times = &timeline.rows()[row],
+                                          .agent = agent});
       }
     }
   }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "coordinator/merge/run_result.h"
+#include "coordinator/report/column_row.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {
@@ -13,9 +15,11 @@ namespace tidemark {
 // A row for each point. Latencies are of the headline: response times of an open loop, service times of a closed one,
 // while listening staleness, or without event times the interval between messages.
 std::string ToPointsCsv(const RunResult& result, const proto::Report& report);
+std::vector<ColumnRow> PointsColumns();
 
 // A row for each whole second of each point, `agent` being "all"; and one for each row of an agent's columns, which may
 // be of several `seconds`, see AgentColumns in report.proto. Exact, other than the report's columns.
 std::string ToSeriesCsv(const RunResult& result, const proto::Report& report);
+std::vector<ColumnRow> SeriesColumns();
 
 }  // namespace tidemark

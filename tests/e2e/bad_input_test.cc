@@ -53,6 +53,28 @@ TEST(BadInputTest, PlansAndFlagsAreRefusedBeforeAnythingStarts) {
   for (const BadCase& bad : kCases) ExpectRefusal(bad);
 }
 
+// Of the programs without commands; those of tidemark: CliTest.
+TEST(BadInputTest, NoFlagOfAnAgentOrTheMockTakesAValueThatItHasNoUseFor) {
+  const struct {
+    const char* program;
+    std::vector<const char*> flags;
+  } kPrograms[] = {
+      {TIDEMARK_AGENT_BINARY, {"--once", "--insecure-control", "--help", "--version", "-h", "-V"}},
+      {TIDEMARK_MOCK_BINARY, {"--spin", "--clock-behind", "--help", "-h"}},
+  };
+  for (const auto& row : kPrograms) {
+    for (const char* flag : row.flags) {
+      Process process({row.program, std::string(flag) + "=5"});
+      EXPECT_EQ(process.Wait(std::chrono::seconds(60)), 1) << flag;
+      EXPECT_EQ(process.Out(), "") << flag;
+      const std::string err = process.Err();
+      EXPECT_NE(err.find(flag), std::string::npos) << err;
+      EXPECT_NE(err.find(": takes no value; leave out '=5'\n"), std::string::npos) << flag << ": " << err;
+      EXPECT_EQ(std::count(err.begin(), err.end(), '\n'), 1) << err;
+    }
+  }
+}
+
 // What is not loaded as it is written is not loaded at all, and the mock that another reading would find is not
 // touched.
 TEST(BadInputTest, NoOtherHostOrPortIsLoadedThanTheOneThatIsWritten) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/host/machine.h"
+#include "common/arguments.h"
 #include "common/control/address.h"
 #include "common/units.h"
 #include "tests/mock_exchange/server.h"
@@ -24,7 +25,8 @@ int Fail(const std::string& message) {
 int main(int argc, char** argv) {
   using tidemark::ControlAddress;
   CLI::App app{
-      "A mock exchange: the Binance family's cheap public endpoints, delays and faults on demand, and the truth."};
+      "A mock exchange: the Binance family's cheap public endpoints, delays and faults on demand, and the truth.",
+      "tidemark-mock"};
   std::string listen = "127.0.0.1:0";
   std::string tls_listen;
   std::string cert;
@@ -60,10 +62,10 @@ int main(int argc, char** argv) {
       "  ping=20s need=30s life=1h heartbeat=1s messages=5 slow=500ms connect_rate=100, or scale=100: the family's "
       "own\n"
       "  rules, so many times as fast");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 1;
+  if (const auto end = tidemark::ReadArguments(&app, {argv + 1, argv + argc})) {
+    if (end->is_error) return Fail(end->text);
+    std::fputs(end->text.c_str(), stdout);
+    return 0;
   }
   try {
     signal(SIGPIPE, SIG_IGN);

@@ -365,6 +365,51 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
   }
 }
 
+// One line that names the flag and what it was given.
+void ExpectNoValueIsTaken(const std::vector<std::string>& arguments, const std::string& flag) {
+  std::vector<const char*> words;
+  for (const std::string& argument : arguments) words.push_back(argument.c_str());
+  const CommandLine line = Parse(words);
+  EXPECT_TRUE(line.prepared.act == nullptr) << arguments.back();
+  EXPECT_EQ(line.exit_code, 1) << arguments.back();
+  EXPECT_NE(line.text.find(flag), std::string::npos) << line.text;
+  EXPECT_NE(line.text.find(": takes no value; leave out '"), std::string::npos) << arguments.back() << line.text;
+  EXPECT_EQ(std::count(line.text.begin(), line.text.end(), '\n'), 1) << line.text;
+}
+
+TEST(CliTest, NoFlagOfAnyCommandTakesAValueThatItHasNoUseFor) {
+  int flags = 0;
+  for (const CommandRow& command : CommandTable()) {
+    const std::vector<std::string> words(command.words.begin() + 1, command.words.end());
+    for (const FlagRow& row : command.flags) {
+      if (!row.value.empty()) continue;
+      for (const std::string& name : row.names) {
+        ++flags;
+        for (const char* value : {"=5", "=", "=true", "=false"}) {
+          std::vector<std::string> arguments = words;
+          arguments.push_back(name + value);
+          ExpectNoValueIsTaken(arguments, name);
+        }
+      }
+    }
+  }
+  EXPECT_GE(flags, 60);
+  ExpectNoValueIsTaken({"run", "http://h/", "-q5"}, "-q/--quiet: takes no value; leave out '5'");
+  ExpectNoValueIsTaken({"run", "http://h/", "-kq=5"}, "-q/--quiet: takes no value; leave out '=5'");
+  ExpectNoValueIsTaken({"run", "-c", "5", "http://h/", "--quiet=\x1b[2J"}, "leave out '=?[2J'");
+}
+
+TEST(CliTest, WhatLooksLikeAFlagMayBeAValue) {
+  for (const std::vector<const char*>& arguments : {std::vector<const char*>{"run", "http://h/", "--data", "--quiet=5"},
+                                                    {"run", "http://h/", "-H", "-q: 5", "-q"},
+                                                    {"run", "http://h/", "-qc5"},
+                                                    {"run", "http://h/", "-q4"},
+                                                    {"compare", "a.json", "--", "--help=5"}})
+    EXPECT_EQ(Parse(arguments).text.find("takes no value"), std::string::npos) << arguments.back();
+  EXPECT_TRUE(Parse({"run", "http://h/", "--data", "--quiet=5"}).prepared.act != nullptr);
+  EXPECT_TRUE(Parse({"run", "http://127.0.0.1/", "-q4"}).prepared.act != nullptr);
+}
+
 TEST(CliTest, EachCommandThatPrintsInColourMayBeToldNotTo) {
   EXPECT_TRUE(Parse({"run", "http://h/", "--no-color"}).prepared.act != nullptr);
   EXPECT_TRUE(Parse({"search", "http://h/", "--rate", "--expect", "p99<1s", "--no-color"}).prepared.act != nullptr);

@@ -13,6 +13,9 @@
 #include "common/exit_code.h"
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/json_page.h"
+#include "coordinator/report/csv.h"
+#include "coordinator/report/hdr.h"
+#include "coordinator/report/tables.h"
 #include "protos/options.pb.h"
 #include "protos/plan.pb.h"
 
@@ -58,6 +61,17 @@ TEST(ReferenceTest, EachFieldOfTheJsonSaysWhatItIs) {
   EXPECT_GE(fields.size(), 250u);
   EXPECT_EQ(fields[0].message, "Report");
   for (const JsonField& field : fields) EXPECT_GE(field.meaning.size(), 1u) << field.message << "." << field.name;
+}
+
+TEST(ReferenceTest, EachColumnOfATableSaysWhatItIsAndHasANameOfItsOwn) {
+  for (const auto& columns : {CsvColumns(), PointsColumns(), SeriesColumns(), HlogColumns()}) {
+    std::set<std::string> names;
+    for (const ColumnRow& column : columns) {
+      EXPECT_TRUE(names.insert(column.name).second) << column.name;
+      EXPECT_GE(column.meaning.size(), 3u) << column.name;
+    }
+    EXPECT_GE(names.size(), 5u);
+  }
 }
 
 TEST(ReferenceTest, EachFlagAndOperandHasItsHelp) {
