@@ -24,6 +24,11 @@
 namespace tidemark {
 namespace {
 
+bool IsSet(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
 // A file of its own for each point, if there are several: "run.hgrm" becomes "run.c100.hgrm".
 std::string PathForPoint(const std::string& path, const std::string& tag, std::size_t points) {
   if (points == 1 || path == "-") return path;
@@ -89,7 +94,7 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
   bool is_stdout_taken = options.is_quiet;
   for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
   if (!is_stdout_taken) {
-    const bool has_color = options.has_color && getenv("NO_COLOR") == nullptr && isatty(STDOUT_FILENO) != 0;
+    const bool has_color = options.has_color && !IsSet("NO_COLOR") && isatty(STDOUT_FILENO) != 0;
     const std::string text = ToText(report, {.has_color = has_color,
                                              .is_explained = options.is_explained,
                                              .has_latency_detail = options.has_latency_detail,

@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "common/plan/durations.h"
 #include "common/plan/plan_memory.h"
+#include "common/plan/redact.h"
 #include "common/plan/schedule.h"
 #include "common/plan/split.h"
 #include "common/plan/sweep.h"
@@ -30,9 +31,12 @@
 #include "coordinator/cli/unused_proxy.h"
 #include "coordinator/observe/detached_observer.h"
 #include "coordinator/observe/progress.h"
+#include "coordinator/observe/terminal.h"
+#include "coordinator/observe/terminal_view.h"
 #include "coordinator/run/run.h"
 #include "coordinator/store/journal.h"
 #include "protos/plan.pb.h"
+#include "protos/report.pb.h"
 
 namespace tidemark {
 namespace {
@@ -100,9 +104,25 @@ std::string DescribeSplit(const proto::Plan& plan, const std::vector<FoundAgent>
   return out;
 }
 
-Progress::Mode ProgressMode(const RunOptions& options) {
-  if (options.is_quiet) return Progress::Mode::kQuiet;
-  return isatty(STDERR_FILENO) != 0 ? Progress::Mode::kTerminal : Progress::Mode::kPlain;
+// What shows the run; on `terminal` if there is one.
+std::unique_ptr<RunObserver> MakeView(const RunOptions& options, const std::string& run, Terminal* terminal,
+                                      RunEvents* events) {
+  if (terminal != nullptr) {
+    const Surroundings surroundings = SurroundingsOf();
+    proto::Report head;
+    head.set_version(TIDEMARK_VERSION);
+    head.set_run(run);
+    *head.mutable_plan() = PlanForPrinting(options.plan);
+    return std::make_unique<TerminalView>(
+        std::move(head), terminal,
+        TerminalView::Options{.has_color = options.has_color && surroundings.no_color.empty(),
+                              .is_utf8 = IsUtf8(surroundings),
+                              .end_after_point = [events] { events->Push({.kind = RunEvent::Kind::kLastPoint}); }});
+  }
+  const bool is_line = options.progress == ProgressForm::kLine || options.progress == ProgressForm::kLive;
+  return std::make_unique<Progress>(options.progress == ProgressForm::kNone ? Progress::Mode::kQuiet
+                                    : is_line                               ? Progress::Mode::kTerminal
+                                                                            : Progress::Mode::kPlain);
 }
 
 // Null if there is to be none.
@@ -119,8 +139,11 @@ absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const RunOptions& options, 
 int RunCommand(const RunOptions& options) {
   if (const absl::Status status = CheckOutputs(options.outputs); !status.ok())
     return Fail(kExitUsage, status.message());
+  // Before all threads, whose signals are the watcher's.
+  const bool is_live = options.progress == ProgressForm::kLive && !options.is_dry_run;
+  const std::unique_ptr<Terminal> terminal = is_live ? Terminal::Open() : nullptr;
   RunEvents events;
-  const SignalWatcher signals(&events);
+  const SignalWatcher signals(&events, terminal.get());
 
   auto fleet = GatherFleet(options.agents);
   if (!fleet.ok()) return FailForWantOfAgents(fleet.status());
@@ -133,16 +156,20 @@ int RunCommand(const RunOptions& options) {
     return kExitOk;
   }
 
-  Progress progress(ProgressMode(options));
-  // Whoever does not read stderr keeps no agent waiting.
-  std::optional<DetachedObserver> shown(&progress);
-  Run run(options.plan, fleet->agents, &events, &*shown);
+  std::unique_ptr<RunObserver> view;
+  std::optional<DetachedObserver> shown;
+  Run run(options.plan, fleet->agents, &events, nullptr);
   const auto journal = OpenJournal(options, run.id());
   if (!journal.ok() && !options.journal.empty()) return Fail(kExitUsage, journal.status().message());
   if (!journal.ok()) Fail(0, absl::StrCat(journal.status().message(), "; the run goes on without a journal"));
   if (journal.ok()) run.WriteTo(journal->get());
+  view = MakeView(options, run.id(), terminal.get(), &events);
+  // Whoever does not read stderr keeps no agent waiting.
+  shown.emplace(view.get());
+  run.Show(&*shown);
   RunResult result = run.Execute();
   shown.reset();  // all has been said
+  view.reset();   // ... and the terminal is as it was
   if (std::string remark = RemarkOnUnusedProxy(options.plan, std::getenv); !remark.empty())
     result.Note(kExitOk, std::move(remark));
   if (journal.ok() && *journal != nullptr && (*journal)->dropped() > 0) {

@@ -31,7 +31,7 @@ left partial; 4 with --strict; 5 target unresolvable, refused, TLS failure, or n
 
 struct RunFlags {
   LoadFlags load;
-  std::string journal;
+  std::string journal, progress;
   bool has_no_journal = false;
   bool is_dry_run = false, is_explained = false, has_latency_detail = false, is_strict = false;
 };
@@ -63,6 +63,12 @@ absl::StatusOr<RunOptions> Resolve(const RunFlags& f) {
   options.has_no_journal = f.has_no_journal;
   options.is_dry_run = f.is_dry_run;
   options.is_quiet = f.load.is_quiet;
+  if (f.load.is_quiet && !f.progress.empty() && f.progress != "none")
+    return absl::InvalidArgumentError("-q and --progress: exclude each other; -q shows none");
+  TIDEMARK_ASSIGN_OR_RETURN(options.progress, ProgressFormOf(f.load.is_quiet      ? "none"
+                                                             : f.progress.empty() ? "auto"
+                                                                                  : f.progress,
+                                                             SurroundingsOf()));
   options.has_color = !f.load.is_without_color;
   options.is_explained = f.is_explained;
   options.has_latency_detail = f.has_latency_detail;
@@ -81,6 +87,11 @@ Prepare AddRun(CLI::App* app) {
   auto* output = app->add_option_group("Output");
   AddOutputFlag(output, false, &flags->load.outputs);
   output->add_flag("-q,--quiet", flags->load.is_quiet, "no progress, no table; what was missed is still said");
+  output
+      ->add_option("--progress", flags->progress,
+                   "what is shown while it runs: a live view of the terminal, one line, lines that stay, or nothing; "
+                   "default auto: live on a terminal of 60 x 14 or more, line on a smaller one, else plain")
+      ->type_name(kProgressForms);
   AddReportGroup(app, flags.get());
   return [flags]() -> absl::StatusOr<Prepared> {
     TIDEMARK_ASSIGN_OR_RETURN(RunOptions resolved, Resolve(*flags));

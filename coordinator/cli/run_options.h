@@ -7,6 +7,7 @@
 
 #include "coordinator/analysis/search.h"
 #include "coordinator/cli/files.h"
+#include "coordinator/observe/progress_form.h"
 #include "coordinator/run/agents.h"
 #include "protos/plan.pb.h"
 
@@ -20,6 +21,7 @@ struct RunOptions {
   bool has_no_journal = false;
   bool is_dry_run = false;
   bool is_quiet = false;
+  ProgressForm progress = ProgressForm::kPlain;
   bool has_color = true;
   bool is_explained = false;
   bool has_latency_detail = false;

@@ -225,6 +225,8 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   agent.recently_sent[agent.shards % agent.recently_sent.size()] = delta.RequestsSent();
   agent.counters = counters;
   agent.pending = pending;
+  constexpr auto kLateness = static_cast<std::size_t>(Metric::kLateness);
+  NoteLast(delta, shard.length_ns() - agent.length, is_decoded[headline_], is_decoded[kLateness], &agent);
   agent.length = std::max<Nanos>(agent.length, shard.length_ns());
   agent.stood_still = std::max<Nanos>(agent.stood_still, shard.stood_still_ns());
   agent.start_late = std::max<Nanos>(agent.start_late, shard.start_late_ns());
@@ -233,16 +235,17 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   ++agent.shards;
 
   const bool is_listening = IsListening();
+  const Failures failures = FailuresOf(delta, shard.statuses(), settings_.success);
+  failures_.Add(failures);
   if (!closed_.empty() && shard.window() <= closed_.back().second) {
     ++late_;
   } else {
     auto& window = open_[shard.window()];
     if (window == nullptr) window = std::make_unique<OpenWindow>();
     if (is_decoded[headline_]) window->latency.Add(decoded_[headline_]);
-    constexpr auto kLateness = static_cast<std::size_t>(Metric::kLateness);
     if (is_decoded[kLateness]) window->lateness.Add(decoded_[kLateness]);
     window->delta.Add(delta);
-    window->failures.Add(FailuresOf(delta, shard.statuses(), settings_.success));
+    window->failures.Add(failures);
     constexpr auto kService = static_cast<std::size_t>(Metric::kService);
     if (is_decoded[kService]) window->longest = std::max(window->longest, decoded_[kService].max());
     const std::size_t gap = is_listening ? static_cast<std::size_t>(Metric::kInterval) : kService;
@@ -259,6 +262,21 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   }
   CloseCompleteWindows();
   return absl::OkStatus();
+}
+
+// What comes while a point drains has no length, and is no second.
+void Merger::NoteLast(const Counters& delta, Nanos length, bool has_latency, bool has_lateness, AgentSum* agent) const {
+  constexpr Nanos kLeast = 100 * kMillisecond;
+  if (length < kLeast) return;
+  const auto p99 = [this](bool has_any, std::size_t metric) {
+    return has_any && decoded_[metric].count() > 0 ? decoded_[metric].Quantile(99, 100) : Nanos{-1};
+  };
+  agent->last = {.length = length,
+                 .requests = delta.Complete() - delta.drained,
+                 .messages = delta.messages - delta.drained_messages - delta.early_messages,
+                 .cpu_ns = delta.cpu_ns,
+                 .p99 = p99(has_latency, headline_),
+                 .lateness_p99 = p99(has_lateness, static_cast<std::size_t>(Metric::kLateness))};
 }
 
 void Merger::CloseCompleteWindows() {

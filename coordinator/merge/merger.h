@@ -26,6 +26,16 @@
 
 namespace tidemark {
 
+// What one agent had in its last second, or what of one there was.
+struct AgentSecond {
+  Nanos length = 0;  // 0: none has come
+  std::uint64_t requests = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t cpu_ns = 0;  // of its workers
+  Nanos p99 = -1;            // of the headline metric; negative: no values
+  Nanos lateness_p99 = -1;   // negative: nothing was sent
+};
+
 // What one agent has contributed.
 struct AgentSum {
   Counters counters;
@@ -45,6 +55,7 @@ struct AgentSum {
   std::int64_t last_window = -1;
   std::uint64_t shards = 0;
   std::array<std::uint64_t, 3> recently_sent{};  // in the windows of its last shards
+  AgentSecond last;
   bool is_final = false;
   bool is_lost = false;
 };
@@ -124,6 +135,8 @@ class Merger {
   const std::vector<WindowSum>& windows() const { return closed_; }
   Counters counters() const;
   Pending pending() const;
+  // What did not succeed, of all shards.
+  const Failures& failures() const { return failures_; }
   // T0 to the end of the point: the longest of the agents' lengths.
   Nanos length() const;
   // Shards whose window was closed already: counted in all sums, missing in the series.
@@ -145,6 +158,7 @@ class Merger {
     std::optional<Nanos> stood_still;
     std::uint64_t pending = 0;
   };
+  void NoteLast(const Counters& delta, Nanos length, bool has_latency, bool has_lateness, AgentSum* agent) const;
   void CloseWindow();
   void CloseCompleteWindows();
   void FinishTimelines();
@@ -161,7 +175,8 @@ class Merger {
   StatusCounts statuses_;
   AddressCounts addresses_;
   std::uint64_t late_ = 0;
-  Counters total_;                               // of all agents
+  Counters total_;  // of all agents
+  Failures failures_;
   std::array<Histogram, kMetricCount> decoded_;  // of the shard in hand, kept to save their making
   std::vector<std::uint64_t> scratch_;           // of the agents' sparse histograms
 };

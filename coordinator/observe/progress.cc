@@ -1,7 +1,9 @@
 #include "coordinator/observe/progress.h"
 
 #include <cstdio>
+#include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/units.h"
 
@@ -18,19 +20,24 @@ void Progress::BeginPoint(const PointBegin& point) {
   begin_ = last_shown_ = MonotonicNow();
   so_far_ = PointSoFar();
   if (mode_ == Mode::kTerminal) Update(so_far_);
+  if (mode_ == Mode::kPlain)
+    std::fprintf(stderr, "%s%s\n", Name().c_str(),
+                 point_.length == 0 ? "" : absl::StrCat(", ", FormatDuration(point_.length)).c_str());
+}
+
+// "[2/5] 5,000/s, 50 connections".
+std::string Progress::Name() const {
+  return absl::StrFormat("[%u/%u] %s%s connections", point_.index + 1, point_.count,
+                         point_.rate == 0 ? "" : absl::StrCat(FormatRate(point_.rate), ", "),
+                         FormatCount(static_cast<std::uint64_t>(point_.connections)));
 }
 
 std::string Progress::Line() const {
-  const std::string due = point_.rate == 0 ? "" : absl::StrCat(FormatRate(point_.rate), ", ");
-  std::string line = absl::StrFormat("[%u/%u] %s%s connections: %s up, %s done", point_.index + 1, point_.count, due,
-                                     FormatCount(static_cast<std::uint64_t>(point_.connections)),
-                                     FormatCount(static_cast<std::uint64_t>(so_far_.up)), FormatCount(so_far_.done));
-  if (so_far_.running > 0) {
-    const double rate =
-        static_cast<double>(so_far_.done - so_far_.drained) * 1e9 / static_cast<double>(so_far_.running);
+  std::string line = absl::StrCat(Name(), ": ", FormatCount(static_cast<std::uint64_t>(so_far_.up)), " up, ",
+                                  FormatCount(so_far_.done), " done");
+  if (const std::optional<double> rate = so_far_.Rate())
     absl::StrAppendFormat(&line, ", %s/s",
-                          rate < 10 ? FormatMeasuredRate(rate) : FormatCount(static_cast<std::uint64_t>(rate)));
-  }
+                          *rate < 10 ? FormatMeasuredRate(*rate) : FormatCount(static_cast<std::uint64_t>(*rate)));
   if (so_far_.p99 > 0) absl::StrAppendFormat(&line, ", p99 %s", FormatLatency(static_cast<double>(so_far_.p99) / 1e3));
   if (so_far_.errors) absl::StrAppendFormat(&line, ", %s errors", FormatCount(*so_far_.errors));
   if (so_far_.left > 0) absl::StrAppendFormat(&line, ", waiting for the last %s", FormatCount(so_far_.left));

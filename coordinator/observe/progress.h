@@ -9,7 +9,8 @@
 
 namespace tidemark {
 
-// On a terminal one line that rewrites itself, otherwise a plain line per point. Threads: one.
+// On a terminal one line that rewrites itself, otherwise lines that stay: a point's begin, how far it is every 10 s,
+// its end. Threads: one.
 class Progress final : public RunObserver {
  public:
   enum class Mode { kQuiet, kPlain, kTerminal };
@@ -24,6 +25,7 @@ class Progress final : public RunObserver {
 
  private:
   bool IsDue() const;
+  std::string Name() const;
   std::string Line() const;
 
   const Mode mode_;

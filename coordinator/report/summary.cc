@@ -54,6 +54,22 @@ Evidence EvidenceOf(const proto::Plan& plan, const PointResult& point) {
   return EvidenceWith(plan, point, SecondsJudged(plan, point));
 }
 
+proto::Point SummarisePoint(const RunResult& result, const PointResult& point, const proto::Plan& plan) {
+  const Measured measured(plan);
+  const auto sums = std::make_unique<Sums>();
+  const std::vector<Second> seconds = SecondsJudged(plan, point);
+  AddPoint(plan, point, seconds, sums.get());
+  proto::Point out;
+  out.set_connections(point.connections);
+  out.set_connections_up(point.connections_up);
+  out.set_rate_per_s(point.rate);
+  FillPoint(measured, *sums, &out);
+  FillMix(plan, *sums, &out);
+  FillVerdict(result, point, *sums, seconds, IsOpenLoop(plan.sweep()), plan, &out);
+  DropUnmeasured(measured, &out);
+  return out;
+}
+
 proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
   proto::Report report;
   report.set_version(TIDEMARK_VERSION);

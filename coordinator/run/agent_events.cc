@@ -35,6 +35,10 @@ void AgentEvents::Handle(RunEvent event) {
     views_->Say("stopping: requests in flight may finish; press Ctrl-C again to leave at once");
     return run_->StopAll();
   }
+  if (event.kind == RunEvent::Kind::kLastPoint) {
+    run_->is_last_point = true;
+    return;
+  }
   if (!run_->agents[event.agent].stream.IsOf(event.link)) return;
   event.kind == RunEvent::Kind::kStreamEnd ? HandleStreamEnd(event.agent, event.reason)
                                            : HandleEvent(event.agent, std::move(event.event), event.received);

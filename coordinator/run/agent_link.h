@@ -22,7 +22,7 @@ namespace tidemark {
 
 // Something that happened to the run.
 struct RunEvent {
-  enum class Kind { kEvent, kStreamEnd, kInterrupt };
+  enum class Kind { kEvent, kStreamEnd, kInterrupt, kLastPoint };  // kLastPoint: the run is to end after this point
   Kind kind = Kind::kEvent;
   std::size_t agent = 0;
   std::uint64_t link = 0;  // of the agent, by its id

@@ -200,6 +200,7 @@ bool PointRun::Arm(PointResult* point) {
     run_->is_failed = true;
     return false;
   }
+  views_->Start();
   return true;
 }
 

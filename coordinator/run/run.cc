@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/control/address.h"
 #include "common/plan/sweep.h"
@@ -32,7 +33,7 @@ Run::Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* eve
       opening_(&state_, &waiting_, &losses_),
       point_run_(&state_, &waiting_, &views_) {
   state_.result.run = NewRunId(WallSeconds());
-  views_.Add(observer);
+  if (observer != nullptr) views_.Add(observer);
 }
 
 RunResult Run::Execute() {
@@ -45,6 +46,10 @@ RunResult Run::Execute() {
     result.points.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
       if (!RunPoint(static_cast<std::uint32_t>(i))) break;
+      if (!state_.is_last_point || i + 1 == count) continue;
+      result.Note(kExitInterrupted,
+                  absl::StrCat("ended after point ", i + 1, " of ", count, ", as asked: what follows was not run"));
+      break;
     }
   }
   if (state_.is_interrupted) result.Note(kExitInterrupted, "interrupted: what follows was not run");

@@ -27,7 +27,7 @@ namespace tidemark {
 class Run {
  public:
   // `plan` is valid; `agents` have been checked. An event of kind kInterrupt stops the run in order. `observer` lives
-  // longer, as do those of Show.
+  // longer, as do those of Show; it may be null.
   Run(const proto::Plan& plan, std::vector<FoundAgent> agents, RunEvents* events, RunObserver* observer,
       const RunLimits& limits = {});
   Run(const Run&) = delete;  // its parts know where the others are

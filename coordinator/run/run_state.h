@@ -86,6 +86,7 @@ struct RunState {
   Redo redo = {};
   Nanos started = 0;
   bool is_interrupted = false;
+  bool is_last_point = false;  // the user wants no other
   bool is_failed = false;
 
   bool IsEnding() const { return is_interrupted || is_failed || redo.is_due; }

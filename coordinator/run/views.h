@@ -21,11 +21,14 @@ class Views {
   void BeginPoint();
   // Something has changed: they are told of each window that has been closed, and now and then of all.
   void Update();
+  // T0 has been set.
+  void Start();
   void EndPoint();
   void Say(const std::string& text);
 
  private:
   PointSoFar SoFar() const;
+  std::vector<AgentSoFar> Agents() const;
   void TellWindows();
 
   const RunState* const run_;
