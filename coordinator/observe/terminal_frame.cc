@@ -224,18 +224,23 @@ TerminalLine Errors(const LiveRun& run) {
 
 std::string Percentage(double share) { return absl::StrFormat("%.0f %%", share * 100); }
 
-// How much is said of an agent.
-enum class Detail { kRate, kTail, kLateness };
+// What is said of an agent, beside its place.
+struct Detail {
+  bool has_rate = true;
+  bool has_tail = true;
+  bool has_lateness = true;
+  bool has_cpu = true;
+};
 
 // "2,045/s p99 39.6ms cpu 2 %", of what is known.
-std::string AgentFigures(const AgentSoFar& agent, Detail detail) {
+std::string AgentFigures(const AgentSoFar& agent, const Detail& detail) {
   if (agent.is_lost) return "lost";
   std::vector<std::string> parts;
-  if (agent.per_s >= 0) parts.push_back(absl::StrCat(ShownRate(agent.per_s), "/s"));
-  if (detail >= Detail::kTail && agent.p99 >= 0) parts.push_back(absl::StrCat("p99 ", LatencyOrDash(agent.p99)));
-  if (detail >= Detail::kLateness && agent.lateness_p99 >= 0)
+  if (detail.has_rate && agent.per_s >= 0) parts.push_back(absl::StrCat(ShownRate(agent.per_s), "/s"));
+  if (detail.has_tail && agent.p99 >= 0) parts.push_back(absl::StrCat("p99 ", LatencyOrDash(agent.p99)));
+  if (detail.has_lateness && agent.lateness_p99 >= 0)
     parts.push_back(absl::StrCat("late ", LatencyOrDash(agent.lateness_p99)));
-  if (agent.cpu >= 0) parts.push_back(absl::StrCat("cpu ", Percentage(agent.cpu)));
+  if (detail.has_cpu && agent.cpu >= 0) parts.push_back(absl::StrCat("cpu ", Percentage(agent.cpu)));
   if (parts.empty()) return absl::StrCat(FormatCount(static_cast<std::uint64_t>(agent.up)), " connections");
   return absl::StrJoin(parts, " ");
 }
@@ -258,7 +263,7 @@ std::vector<std::size_t> ShownAgents(const std::vector<AgentSoFar>& agents) {
 }
 
 TerminalLine AgentsInDetail(const std::vector<AgentSoFar>& agents, const std::vector<std::size_t>& shown,
-                            Detail detail) {
+                            const Detail& detail) {
   TerminalLine line(" agents");
   line.FillTo(12);
   if (agents.size() > kFewAgents) {
@@ -279,14 +284,17 @@ TerminalLine AgentsInDetail(const std::vector<AgentSoFar>& agents, const std::ve
 
 // As many agents as are to be shown, in the detail for which there is room; else as many as there is room for.
 TerminalLine Agents(const std::vector<AgentSoFar>& agents, const Screen& screen) {
+  // Of the slowest it must be said how slow they are.
+  const Detail least = agents.size() > kFewAgents ? Detail{.has_rate = false, .has_lateness = false, .has_cpu = false}
+                                                  : Detail{.has_tail = false, .has_lateness = false};
   std::vector<std::size_t> shown = ShownAgents(agents);
   for (; shown.size() > 1; shown.pop_back()) {
-    for (const Detail detail : {Detail::kLateness, Detail::kTail, Detail::kRate}) {
+    for (const Detail& detail : {Detail(), Detail{.has_lateness = false}, least}) {
       TerminalLine line = AgentsInDetail(agents, shown, detail);
       if (line.columns() <= screen.columns) return line;
     }
   }
-  return AgentsInDetail(agents, shown, Detail::kLateness);
+  return AgentsInDetail(agents, shown, Detail());
 }
 
 TerminalLine GeneratorLine(const LiveRun& run, const Screen& screen) {

@@ -299,20 +299,21 @@ TEST(TerminalTest, QEndsARunAfterItsPoint) {
 TEST(TerminalTest, CtrlZGivesTheTerminalBackUntilFg) {
   Mock mock;
   TempDir dir;
-  Session session({"-c", "2", "-d", "8s", "--warmup", "0", mock.Url("/mock/delay=20ms")}, "",
+  Session session({"-c", "2", "-d", "100s", "--warmup", "0", mock.Url("/mock/delay=20ms")}, "",
                   absl::StrCat("stty -a > ", dir / "stopped", "\necho at the shell\nread line\nfg\n"));
   const std::string script = Slurp(session.Path());
   Spill(session.Path(), "set -m\n" + script);
   Tmux tmux(session, 80, 24, "bash");
-  ASSERT_TRUE(tmux.Shows("s/8s")) << tmux.Screen();
+  ASSERT_TRUE(tmux.Shows("s/1:40")) << tmux.Screen();
   tmux.Type("C-z");
   ASSERT_TRUE(tmux.Shows("at the shell")) << tmux.Screen();
   EXPECT_EQ(tmux.Is("alternate_on"), "0");
   EXPECT_EQ(tmux.Is("cursor_flag"), "1");
   EXPECT_EQ(session.File("before"), Slurp(dir / "stopped"));
   tmux.Type("Enter");
-  EXPECT_TRUE(tmux.Shows("s/8s")) << tmux.Screen();
+  EXPECT_TRUE(tmux.Shows("s/1:40")) << tmux.Screen();
   EXPECT_EQ(tmux.Is("alternate_on"), "1");
+  kill(session.Pid(), SIGTERM);
   session.WaitForCode();
   EXPECT_TRUE(tmux.Shows("code=")) << tmux.Screen();
   EXPECT_EQ(tmux.Is("alternate_on"), "0");

@@ -134,6 +134,9 @@ TEST(TerminalFrameTest, OfManyAgentsTheSlowestThreeAreNamed) {
   EXPECT_THAT(text, HasSubstr("7 up, 1 lost, slowest 3: 6: 2,045/s p99 36.0ms late 54us cpu 2 %   5: "));
   EXPECT_THAT(text, HasSubstr("   4: "));
   EXPECT_THAT(text, Not(HasSubstr("   3: ")));
+  EXPECT_THAT(Text(MakeFrame(run, {.columns = 85, .rows = 24})),
+              HasSubstr("7 up, 1 lost, slowest 3: 6: p99 36.0ms   5: p99 35.0ms   4: p99 34.0ms"))
+      << "where there is no room for more";
 }
 
 TEST(TerminalFrameTest, WhatThePointIsAtIsSaid) {
