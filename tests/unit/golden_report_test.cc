@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/plan/defaults.h"
 #include "coordinator/report/json.h"
+#include "coordinator/report/phrases.h"
 #include "coordinator/report/summary.h"
 #include "tests/support/made_run.h"
 
@@ -103,6 +104,28 @@ TEST(GoldenReportTest, WhatAReportSaidItStillSaysAndWhatIsNewIsKnown) {
     golden << file.rdbuf();
     SCOPED_TRACE(name);
     ExpectSame("", boost::json::parse(golden.str()), boost::json::parse(now));
+  }
+}
+
+// What those who look on are told of a point that has ended is what the report will say of it.
+TEST(GoldenReportTest, APointAloneHasTheFiguresOfTheReport) {
+  for (const auto& [name, plan] : Plans()) {
+    const RunResult result = MakeRun(plan, 2, 3, 100);
+    const proto::Report report = Summarise(result, plan);
+    ASSERT_EQ(report.points_size(), static_cast<int>(result.points.size())) << name;
+    for (int i = 0; i < report.points_size(); ++i) {
+      const proto::Point& whole = report.points(i);
+      const proto::Point alone = SummarisePoint(result, result.points[static_cast<std::size_t>(i)], plan);
+      EXPECT_FALSE(alone.verdict().empty()) << name;
+      EXPECT_EQ(alone.verdict(), whole.verdict()) << name;
+      EXPECT_EQ(alone.verdict_reason(), whole.verdict_reason()) << name;
+      EXPECT_EQ(alone.has_duration_s(), whole.has_duration_s()) << name;
+      EXPECT_EQ(alone.requests_per_s(), whole.requests_per_s()) << name;
+      EXPECT_EQ(alone.messages_per_s(), whole.messages_per_s()) << name;
+      EXPECT_EQ(alone.failed_requests(), whole.failed_requests()) << name;
+      for (const char* quantile : {"p50_us", "p99_us"})
+        EXPECT_EQ(Quantile(HeadlineOf(report, alone), quantile), Quantile(HeadlineOf(report, whole), quantile)) << name;
+    }
   }
 }
 
