@@ -70,6 +70,36 @@ void PrintMissed(const proto::Report& report) {
   if (missed > kMaxLines) Fail(0, absl::StrCat("... and ", missed - kMaxLines, " more were missed"));
 }
 
+// Those formats that say with which code all ended, or the others. Returns the exit code.
+int WriteOutputs(const RunResult& result, const proto::Report& report, const RunOptions& options, bool is_last) {
+  int exit_code = kExitOk;
+  for (const Output& output : options.outputs) {
+    if (output.format->is_last != is_last) continue;
+    if (const absl::Status status = WriteOutput(output, result, report); !status.ok())
+      exit_code = Fail(kExitUsage, status.message());
+  }
+  return exit_code;
+}
+
+// Unless standard output is wanted for something else, or for nothing: then false.
+bool PrintText(const proto::Report& report, const RunOptions& options) {
+  bool is_stdout_taken = options.is_quiet;
+  for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
+  if (is_stdout_taken) return false;
+  const bool has_color = options.has_color && !IsSet("NO_COLOR") && isatty(STDOUT_FILENO) != 0;
+  const std::string text = ToText(report, {.has_color = has_color,
+                                           .is_explained = options.is_explained,
+                                           .has_latency_detail = options.has_latency_detail,
+                                           .width = TerminalWidth()});
+  std::fputs(text.c_str(), stdout);
+  return true;
+}
+
+bool IsSound(const proto::Report& report) {
+  return std::all_of(report.points().begin(), report.points().end(),
+                     [](const proto::Point& point) { return tidemark::IsSound(point.verdict()); });
+}
+
 }  // namespace
 
 void PrintNotes(const RunResult& result) {
@@ -85,34 +115,26 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
     Fail(0, result.notes.back());
   }
   proto::Report report = Summarise(result, plan);
+  if (options.is_strict && !IsSound(report)) result.exit_code = GraverExit(kExitStrict, result.exit_code);
   for (const proto::Point& point : report.points()) {
-    if (options.is_strict && !IsSound(point.verdict())) result.exit_code = GraverExit(kExitStrict, result.exit_code);
     for (const proto::Expected& expected : point.expected()) {
       if (!expected.is_met()) result.exit_code = GraverExit(kExitExpectation, result.exit_code);
     }
   }
-  bool is_stdout_taken = options.is_quiet;
-  for (const Output& output : options.outputs) is_stdout_taken = is_stdout_taken || output.path == "-";
-  if (!is_stdout_taken) {
-    const bool has_color = options.has_color && !IsSet("NO_COLOR") && isatty(STDOUT_FILENO) != 0;
-    const std::string text = ToText(report, {.has_color = has_color,
-                                             .is_explained = options.is_explained,
-                                             .has_latency_detail = options.has_latency_detail,
-                                             .width = TerminalWidth()});
-    std::fputs(text.c_str(), stdout);
-  } else {
-    PrintMissed(report);
-  }
+  if (!PrintText(report, options)) PrintMissed(report);
   for (const bool is_last : {false, true}) {
     report.set_exit_code(result.exit_code);
-    for (const Output& output : options.outputs) {
-      if (output.format->is_last != is_last) continue;
-      if (const absl::Status status = WriteOutput(output, result, report); !status.ok()) {
-        result.exit_code = GraverExit(Fail(kExitUsage, status.message()), result.exit_code);
-      }
-    }
+    result.exit_code = GraverExit(WriteOutputs(result, report, options, is_last), result.exit_code);
   }
   return result.exit_code;
+}
+
+int DeliverAgain(const proto::Report& report, const RunOptions& options) {
+  int exit_code = options.is_strict && !IsSound(report) ? kExitStrict : kExitOk;
+  PrintText(report, options);
+  for (const bool is_last : {false, true})
+    exit_code = GraverExit(WriteOutputs(RunResult(), report, options, is_last), exit_code);
+  return exit_code;
 }
 
 }  // namespace tidemark

@@ -14,4 +14,8 @@ void PrintNotes(const RunResult& result);
 // could not be written, besides what the run came to.
 int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options);
 
+// The same of a report that was read back, to which nothing is added: 0, 4 with --strict, 1 if a file could not be
+// written.  REQUIRES: no format of `options` needs more than the report.
+int DeliverAgain(const proto::Report& report, const RunOptions& options);
+
 }  // namespace tidemark

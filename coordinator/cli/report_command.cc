@@ -12,6 +12,7 @@
 #include "coordinator/cli/files.h"
 #include "coordinator/cli/load_flags.h"
 #include "coordinator/cli/run_options.h"
+#include "coordinator/report/read_json.h"
 #include "coordinator/store/journal.h"
 
 namespace tidemark {
@@ -19,12 +20,16 @@ namespace {
 
 constexpr char kExamples[] = R"(
 Examples:
+  tidemark report run.json
+  tidemark report run.json -o html=run.html -o markdown=summary.md
   tidemark report --from-journal 20261123T120000Z-1f2e3d
   tidemark report --from-journal ./run.journal -o json=run.json
 
-A run with --agents writes a journal while it goes on, and removes it when its result is delivered. One that is left is
-of a coordinator that died; what had arrived until then is merged again, exactly.
-Exit codes: 3 if the run had not ended; 1 usage, or no such journal; others as of the run.)";
+Of what -o json= has written each other form can be made that needs no more: the table, html, markdown, csv, points, and
+json again. A run with --agents writes a journal while it goes on, and removes it when its result is delivered. One that
+is left is of a coordinator that died; what had arrived until then is merged again, exactly.
+Exit codes: 0 written, of a JSON, whatever the run came to; 1 usage, or what cannot be read; 3 if the run of a journal had
+not ended; others, of a journal, as of the run; 4 with --strict.)";
 
 // The journals that are left, by the names of their runs.
 std::string LeftBehind() {
@@ -39,12 +44,26 @@ std::string LeftBehind() {
 
 struct ReportFlags {
   std::string journal;
+  std::string file;
   std::vector<std::string> outputs;
   RunOptions options;
   bool is_without_color = false;
 };
 
-int Report(const std::string& journal, const RunOptions& options) {
+int ReportJson(const std::string& file, const RunOptions& options) {
+  for (const Output& output : options.outputs) {
+    if (!output.format->needs.empty())
+      return Fail(kExitUsage, absl::StrCat("-o/--output: ", output.format->name, " is made of ", output.format->needs,
+                                           ", which a result's JSON does not have; write it with the run"));
+  }
+  const auto report = ReadReportFile(file);
+  if (!report.ok()) return Fail(kExitUsage, report.status().message());
+  if (const absl::Status status = CheckOutputs(options.outputs); !status.ok())
+    return Fail(kExitUsage, status.message());
+  return DeliverAgain(*report, options);
+}
+
+int ReportJournal(const std::string& journal, const RunOptions& options) {
   if (const absl::Status status = CheckOutputs(options.outputs); !status.ok())
     return Fail(kExitUsage, status.message());
   const bool is_path = journal.find('/') != std::string::npos || std::filesystem::exists(journal);
@@ -62,8 +81,8 @@ int Report(const std::string& journal, const RunOptions& options) {
 Prepare AddReport(CLI::App* app) {
   const auto flags = std::make_shared<ReportFlags>();
   app->footer(kExamples);
-  app->add_option("--from-journal", flags->journal, "a run's id, or the path of a journal")
-      ->required()
+  app->add_option("result", flags->file, "what -o json= has written")->type_name("FILE.json");
+  app->add_option("--from-journal", flags->journal, "instead: a run's id, or the path of a journal")
       ->type_name("RUN|FILE");
   AddOutputFlag(app, false, &flags->outputs);
   app->add_flag("-q,--quiet", flags->options.is_quiet, "no table");
@@ -75,7 +94,13 @@ Prepare AddReport(CLI::App* app) {
   return [flags]() -> absl::StatusOr<Prepared> {
     flags->options.has_color = !flags->is_without_color;
     TIDEMARK_ASSIGN_OR_RETURN(flags->options.outputs, ParseOutputs(flags->outputs));
-    return Prepared{.act = [flags] { return Report(flags->journal, flags->options); }};
+    if (flags->file.empty() == flags->journal.empty())
+      return absl::InvalidArgumentError(flags->file.empty() ? "report: of what? give FILE.json, or --from-journal RUN"
+                                                            : "report: give FILE.json or --from-journal, not both");
+    return Prepared{.act = [flags] {
+      return flags->file.empty() ? ReportJournal(flags->journal, flags->options)
+                                 : ReportJson(flags->file, flags->options);
+    }};
   };
 }
 

@@ -1,4 +1,4 @@
-// tidemark report: the result of a run again, from its journal.
+// tidemark report: the result of a run again, from its JSON or its journal.
 #pragma once
 
 #include "coordinator/cli/command.h"

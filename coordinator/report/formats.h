@@ -14,8 +14,10 @@ namespace tidemark {
 struct FormatRow {
   absl::string_view name;  // "json" is written to FILE.json, or with json=FILE
   absl::string_view what;  // for the help
-  // One text, or where it has `is_per_point` one for each point, in their order.
+  // One text, or where it has `is_per_point` one for each point, in their order. Only where it has `needs` it looks at
+  // `result`.
   std::vector<std::string> (*render)(const RunResult& result, const proto::Report& report);
+  absl::string_view needs = "";  // what of the run it is made of, that the report lacks; empty: nothing
   bool is_per_point = false;
   bool is_last = false;  // it says with which code all that was written ended
 };

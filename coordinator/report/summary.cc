@@ -91,6 +91,8 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     out->set_connections(point.connections);
     out->set_connections_up(point.connections_up);
     out->set_rate_per_s(point.rate);
+    if (point.is_started)
+      out->set_started_at(FormatWallTime(result.started_wall_s + static_cast<double>(point.start_offset) / 1e9));
     FillPoint(measured, *sums, out);
     FillMix(plan, *sums, out);
     FillSeries(plan, point, seconds, out);

@@ -60,22 +60,16 @@ std::string WallTime(const RunResult& result, const PointResult& point, std::uin
 
 // What a row of points.csv is made of.
 struct PointRow {
-  const RunResult& result;
   const proto::Report& report;
-  std::size_t index;
+  int index;
 
-  const PointResult& measured() const { return result.points[index]; }
-  const proto::Point& point() const { return report.points(static_cast<int>(index)); }
-  const proto::Latency& headline() const {
-    static const proto::Latency kNone;
-    const Metric metric = measured().merger->headline();
-    const proto::Latency* const latency = LatencyOf(point(), kMetricRows[static_cast<std::size_t>(metric)]);
-    return latency == nullptr ? kNone : *latency;
-  }
+  const proto::Point& point() const { return report.points(index); }
+  const proto::Latency& headline() const { return HeadlineOf(report, point()); }
 };
 
 // What a row of series.csv is made of: of a window of all, or of a row of one agent's timeline.
 struct SeriesRow {
+  const RunResult& result;
   PointRow point;
   const Measured& measured;
   std::uint32_t second;
@@ -159,9 +153,7 @@ void AddLatency(PointList* columns) {
 
 PointList MakePointColumns() {
   PointList columns = BeginOf<PointRow>([](const PointRow& row) -> const PointRow& { return row; });
-  columns.push_back({"started_at", "UTC", [](const PointRow& row) {
-                       return row.measured().is_started ? WallTime(row.result, row.measured(), 0) : std::string();
-                     }});
+  AddField("started_at", "started_at", "UTC", &columns);
   AddField("connections_up", "connections_up", "established when the point started", &columns);
   AddField("duration_s", "duration_s", "how long the point took", &columns);
   AddAccount("planned", "requests", &columns);
@@ -217,7 +209,9 @@ SeriesList MakeSeriesColumns() {
       {"seconds", "its length in s: 1, of agents in a point longer than 60 s more",
        [](const SeriesRow& row) { return absl::StrCat(row.seconds); }},
       {"started_at", "UTC",
-       [](const SeriesRow& row) { return WallTime(row.point.result, row.point.measured(), row.second); }},
+       [](const SeriesRow& row) {
+         return WallTime(row.result, row.result.points[static_cast<std::size_t>(row.point.index)], row.second);
+       }},
       {"requests", "complete responses",
        [](const SeriesRow& row) { return row.Count(Need::kRequests, &WindowSum::requests, &Timeline::Row::requests); }},
       {"success", "complete, and of a status that counts as success",
@@ -293,11 +287,10 @@ std::vector<ColumnRow> PointsColumns() { return RowsOf(MakePointColumns()); }
 
 std::vector<ColumnRow> SeriesColumns() { return RowsOf(MakeSeriesColumns()); }
 
-std::string ToPointsCsv(const RunResult& result, const proto::Report& report) {
+std::string ToPointsCsv(const proto::Report& report) {
   const PointList columns = MakePointColumns();
   std::string out = TitlesOf(columns);
-  for (std::size_t i = 0; i < result.points.size(); ++i)
-    out += CellsOf(columns, PointRow{.result = result, .report = report, .index = i});
+  for (int i = 0; i < report.points_size(); ++i) out += CellsOf(columns, PointRow{.report = report, .index = i});
   return out;
 }
 
@@ -307,11 +300,12 @@ std::string ToSeriesCsv(const RunResult& result, const proto::Report& report) {
   const Measured measured(report.plan());
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const PointResult& point = result.points[i];
-    const PointRow begin = {.result = result, .report = report, .index = i};
+    const PointRow begin = {.report = report, .index = static_cast<int>(i)};
     const auto whole = static_cast<std::uint32_t>(DurationOf(report.plan(), point) / kSecond);
     for (const WindowSum& window : point.merger->windows()) {
       if (window.second >= whole) break;
-      out += CellsOf(columns, SeriesRow{.point = begin,
+      out += CellsOf(columns, SeriesRow{.result = result,
+                                        .point = begin,
                                         .measured = measured,
                                         .second = window.second,
                                         .seconds = 1,
@@ -324,7 +318,8 @@ std::string ToSeriesCsv(const RunResult& result, const proto::Report& report) {
       const std::uint32_t length_s = timeline.row_length_s();
       for (std::uint32_t row = 0; row < timeline.rows().size() && (row + 1) * length_s <= whole; ++row) {
         if (timeline.rows()[row].windows == 0) continue;
-        out += CellsOf(columns, SeriesRow{.point = begin,
+        out += CellsOf(columns, SeriesRow{.result = result,
+                                          .point = begin,
                                           .measured = measured,
                                           .second = row * length_s,
                                           .seconds = length_s,

@@ -14,7 +14,7 @@ namespace tidemark {
 // 1 in the column of its name and `_at_least`.
 // A row for each point. Latencies are of the headline: response times of an open loop, service times of a closed one,
 // while listening staleness, or without event times the interval between messages.
-std::string ToPointsCsv(const RunResult& result, const proto::Report& report);
+std::string ToPointsCsv(const proto::Report& report);
 std::vector<ColumnRow> PointsColumns();
 
 // A row for each whole second of each point, `agent` being "all"; and one for each row of an agent's columns, which may

@@ -148,7 +148,7 @@ std::string Desk::Agents() {
 
 void Desk::MakeResults() {
   if (std::exchange(has_results_, true)) return;
-  for (const char* name : {"before", "after", "before-1", "before-2", "after-1", "after-2"}) {
+  for (const char* name : {"run", "before", "after", "before-1", "before-2", "after-1", "after-2"}) {
     const std::string file = std::string(name) + ".json";
     EXPECT_EQ(Run("tidemark run -q plan.yaml -o " + file), 0) << err_;
     // What cannot be believed is not compared, and how fast this machine is now is not asked here.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/control/shard_sender.h"
 #include "agent/measure/recorder.h"
+#include "common/plan/defaults.h"
 #include "common/plan/sweep.h"
 #include "coordinator/merge/claims.h"
 #include "coordinator/merge/run_result.h"
@@ -165,6 +167,39 @@ inline RunResult MakeRun(const proto::Plan& plan, std::size_t agents, std::uint3
     result.shards += agents * seconds;
   }
   return result;
+}
+
+// A plan of each kind of run, by the name of its report's file in tests/golden.
+inline std::map<std::string, proto::Plan> PlansOfEachKind() {
+  std::map<std::string, proto::Plan> plans;
+  const auto add = [&plans](const char* name, const char* target) {
+    proto::Plan* const plan = &plans[name];
+    plan->set_target(target);
+    return plan;
+  };
+  proto::Plan* const closed = add("closed", "http://127.0.0.1:9/");
+  closed->mutable_sweep()->add_connections(2);
+  closed->mutable_sweep()->add_connections(4);
+  closed->mutable_sweep()->mutable_duration()->set_seconds(3);
+  closed->add_expect("p99<20ms");
+  proto::Plan* const open = add("open", "https://127.0.0.1:9/");
+  open->mutable_sweep()->add_rates(200);
+  open->mutable_sweep()->mutable_duration()->set_seconds(3);
+  proto::Plan* const mix = add("mix", "ws://127.0.0.1:9/");
+  mix->mutable_sweep()->add_connections(2);
+  mix->mutable_sweep()->mutable_duration()->set_seconds(3);
+  for (const char* name : {"buy", "sell"}) {
+    proto::Request* const request = mix->add_requests();
+    request->set_name(name);
+    request->set_body(name);
+  }
+  proto::Plan* const listening = add("listening", "ws://127.0.0.1:9/");
+  listening->mutable_sweep()->add_connections(2);
+  listening->mutable_sweep()->mutable_duration()->set_seconds(3);
+  listening->mutable_web_socket()->mutable_listen()->set_time("/t");
+  listening->mutable_web_socket()->mutable_listen()->set_stream("/s");
+  for (auto& [name, plan] : plans) ApplyDefaults(&plan);
+  return plans;
 }
 
 }  // namespace tidemark

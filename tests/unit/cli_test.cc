@@ -348,6 +348,8 @@ TEST(CliTest, BadInputIsOneLineAndExitCodeOne) {
       {{"compare", "a.json", "--", "b.json", "--", "c.json"}, "'--' is given twice"},
       {{"compare", "--agents", "a"}, "--agents: unknown flag; see 'tidemark compare --help'"},
       {{"report", "--from-journal", ""}, "--from-journal: has an empty value"},
+      {{"report"}, "report: of what? give FILE.json, or --from-journal RUN"},
+      {{"report", "a.json", "--from-journal", "a"}, "report: give FILE.json or --from-journal, not both"},
       {{"report", "--from-journal", "a", "-o", "x"}, "-o/--output: 'x' does not say in which form"},
       {{"selftest", "now"}, "'now' is one argument too many; see 'tidemark selftest --help'"},
       {{"completion", "tcsh"}, "shell: 'tcsh' is none of bash, zsh, fish"},
@@ -414,6 +416,7 @@ TEST(CliTest, EachCommandThatPrintsInColourMayBeToldNotTo) {
   EXPECT_TRUE(Parse({"run", "http://h/", "--no-color"}).prepared.act != nullptr);
   EXPECT_TRUE(Parse({"search", "http://h/", "--rate", "--expect", "p99<1s", "--no-color"}).prepared.act != nullptr);
   EXPECT_TRUE(Parse({"report", "--from-journal", "a", "--no-color"}).prepared.act != nullptr);
+  EXPECT_TRUE(Parse({"report", "a.json", "--no-color"}).prepared.act != nullptr);
 }
 
 TEST(CliTest, HelpTeachesWithExamplesAndVersionIsPrinted) {

@@ -9,7 +9,6 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "common/plan/defaults.h"
 #include "coordinator/report/json.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/summary.h"
@@ -20,39 +19,6 @@ namespace {
 
 using boost::json::value;
 
-// Each kind of run, by the name of its file in tests/golden.
-std::map<std::string, proto::Plan> Plans() {
-  std::map<std::string, proto::Plan> plans;
-  const auto add = [&plans](const char* name, const char* target) {
-    proto::Plan* const plan = &plans[name];
-    plan->set_target(target);
-    return plan;
-  };
-  proto::Plan* const closed = add("closed", "http://127.0.0.1:9/");
-  closed->mutable_sweep()->add_connections(2);
-  closed->mutable_sweep()->add_connections(4);
-  closed->mutable_sweep()->mutable_duration()->set_seconds(3);
-  closed->add_expect("p99<20ms");
-  proto::Plan* const open = add("open", "https://127.0.0.1:9/");
-  open->mutable_sweep()->add_rates(200);
-  open->mutable_sweep()->mutable_duration()->set_seconds(3);
-  proto::Plan* const mix = add("mix", "ws://127.0.0.1:9/");
-  mix->mutable_sweep()->add_connections(2);
-  mix->mutable_sweep()->mutable_duration()->set_seconds(3);
-  for (const char* name : {"buy", "sell"}) {
-    proto::Request* const request = mix->add_requests();
-    request->set_name(name);
-    request->set_body(name);
-  }
-  proto::Plan* const listening = add("listening", "ws://127.0.0.1:9/");
-  listening->mutable_sweep()->add_connections(2);
-  listening->mutable_sweep()->mutable_duration()->set_seconds(3);
-  listening->mutable_web_socket()->mutable_listen()->set_time("/t");
-  listening->mutable_web_socket()->mutable_listen()->set_stream("/s");
-  for (auto& [name, plan] : plans) ApplyDefaults(&plan);
-  return plans;
-}
-
 std::string JsonOf(const proto::Plan& plan) {
   proto::Report report = Summarise(MakeRun(plan, 2, 3, 100), plan);
   report.set_version("-");
@@ -61,7 +27,8 @@ std::string JsonOf(const proto::Plan& plan) {
 
 // What later versions added.
 bool IsAdded(const std::string& path) {
-  static const std::regex kAdded(R"((points|total)\.(columns|heat|curve|agents\.columns|expected\.(value|low|high)))");
+  static const std::regex kAdded(
+      R"((points|total)\.(columns|heat|curve|started_at|agents\.columns|expected\.(value|low|high)))");
   return std::regex_match(path, kAdded);
 }
 
@@ -93,7 +60,7 @@ void ExpectSame(const std::string& path, const value& golden, const value& now) 
 
 // Files are of a former version and stay as they are. TIDEMARK_MAKE_GOLDEN=1 writes those that are missing.
 TEST(GoldenReportTest, WhatAReportSaidItStillSaysAndWhatIsNewIsKnown) {
-  for (const auto& [name, plan] : Plans()) {
+  for (const auto& [name, plan] : PlansOfEachKind()) {
     const std::string path = absl::StrCat(TIDEMARK_SOURCE_DIR, "/tests/golden/report_", name, ".json");
     const std::string now = JsonOf(plan);
     std::ifstream file(path);

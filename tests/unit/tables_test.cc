@@ -50,7 +50,7 @@ TEST(TablesTest, ARowOfAPointSaysWhatTheReportSays) {
   const proto::Plan plan = TwoPoints();
   const RunResult run = MakeRun(plan, 2, 3, 200);
   const proto::Report report = Summarise(run, plan);
-  const auto rows = Rows(ToPointsCsv(run, report));
+  const auto rows = Rows(ToPointsCsv(report));
   ASSERT_EQ(rows.size(), 2u);
   for (int i = 0; i < 2; ++i) {
     const auto& row = rows[static_cast<std::size_t>(i)];
@@ -114,7 +114,7 @@ TEST(TablesTest, WhatAListenerDoesNotMeasureIsEmpty) {
     EXPECT_EQ(row.at("never_sent"), "");
     EXPECT_EQ(row.at("messages"), "50");
   }
-  const auto points = Rows(ToPointsCsv(run, report));
+  const auto points = Rows(ToPointsCsv(report));
   EXPECT_EQ(points[0].at("planned"), "");
   EXPECT_EQ(points[0].at("p99_at_least"), "0");
   EXPECT_EQ(points[0].at("p99_us"), Decimal(report.points(0).interval().p99_us()));
