@@ -26,7 +26,7 @@ constexpr Command kCommands[] = {
     {"run", "run a sweep against a target", AddRun},
     {"search", "find the highest rate, or number of connections, that meets an expectation", AddSearch},
     {"compare", "compare two sets of results of one plan", AddCompare, "--after"},
-    {"report", "make the result of a run again, from its JSON or its journal", AddReport},
+    {"report", "make the result of a run again, from its JSON or its journal", AddReport, "--after"},
     {"agents", "show who the agents are, and what they are doing", AddAgents},
     {"stop", "end a run at its agents", AddStop},
     {"certs", "make certificates for the control channel between coordinator and agents", AddCerts},

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "coordinator/cli/chart_files.h"
 #include "coordinator/cli/fail.h"
 #include "coordinator/cli/files.h"
 #include "coordinator/report/answer.h"
@@ -40,6 +41,7 @@ std::string PathForPoint(const std::string& path, const std::string& tag, std::s
 
 absl::Status WriteOutput(const Output& output, const RunResult& result, const proto::Report& report) {
   const std::vector<std::string> texts = output.format->render(result, report);
+  if (output.format->is_folder) return WriteChartFiles(texts[0], output);
   const std::vector<std::string> tags =
       output.format->is_per_point ? PointTags(result.points) : std::vector<std::string>();
   for (std::size_t i = 0; i < texts.size(); ++i) {

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "common/inert_text.h"
 #include "common/status_macros.h"
+#include "coordinator/cli/chart_files.h"
 
 namespace tidemark {
 
@@ -73,6 +74,10 @@ absl::Status CheckOutputs(const std::vector<Output>& outputs) {
                                                      output.path == "-" ? "' (stdout)" : "'",
                                                      " is given twice; each format needs its own"));
     if (output.path == "-") continue;
+    if (output.format->is_folder) {
+      TIDEMARK_RETURN_IF_ERROR(CheckChartFiles(output));
+      continue;
+    }
     const bool is_new = access(output.path.c_str(), F_OK) != 0;
     std::ofstream out(output.path, std::ios::binary | std::ios::app);
     if (!out)
@@ -86,7 +91,8 @@ absl::Status CheckOutputs(const std::vector<Output>& outputs) {
 void AddOutputFlag(CLI::App* app, bool is_json_alone, std::vector<std::string>* texts) {
   std::string forms = "json=FILE";
   for (const FormatRow& format : Formats()) {
-    if (!is_json_alone && format.name != "json") absl::StrAppend(&forms, "|", format.name, "=FILE");
+    if (!is_json_alone && format.name != "json")
+      absl::StrAppend(&forms, "|", format.name, format.is_folder ? "=FOLDER" : "=FILE");
   }
   app->add_option("-o,--output", *texts,
                   absl::StrCat("or ", is_json_alone ? "FILE.json" : FormatEndings(), "; - is stdout (repeatable)"))
@@ -97,12 +103,20 @@ void AddOutputFlag(CLI::App* app, bool is_json_alone, std::vector<std::string>* 
 absl::StatusOr<Output> ParseOutput(const std::string& text) {
   for (const FormatRow& format : Formats()) {
     const std::string prefix = absl::StrCat(format.name, "=");
-    if (absl::StartsWith(text, prefix) && text.size() > prefix.size())
-      return Output{.format = &format, .path = text.substr(prefix.size())};
+    if (!absl::StartsWith(text, prefix) || text.size() <= prefix.size()) continue;
+    if (format.is_folder && text.substr(prefix.size()) == "-")
+      return absl::InvalidArgumentError(
+          absl::StrCat("-o/--output: '", text, "' is standard output; name a folder, as ", prefix, "charts"));
+    return Output{.format = &format, .path = text.substr(prefix.size())};
   }
   for (const FormatRow& format : Formats()) {
     const std::string ending = absl::StrCat(".", format.name);
-    if (absl::EndsWith(text, ending) && text.size() > ending.size()) return Output{.format = &format, .path = text};
+    if (!absl::EndsWith(text, ending) || text.size() <= ending.size()) continue;
+    if (format.is_folder)
+      return absl::InvalidArgumentError(absl::StrCat("-o/--output: '", InertText(text, 128), "' is a file; ",
+                                                     format.name, " makes several, in a folder: write ", format.name,
+                                                     "=FOLDER"));
+    return Output{.format = &format, .path = text};
   }
   return absl::InvalidArgumentError(absl::StrCat("-o/--output: '", InertText(text, 128),
                                                  "' does not say in which form; write ", FormatEndings(),

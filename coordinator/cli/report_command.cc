@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
+#include "coordinator/cli/compare_command.h"
 #include "coordinator/cli/deliver.h"
 #include "coordinator/cli/fail.h"
 #include "coordinator/cli/files.h"
@@ -22,11 +23,12 @@ constexpr char kExamples[] = R"(
 Examples:
   tidemark report run.json
   tidemark report run.json -o html=run.html -o markdown=summary.md
+  tidemark report before.json after.json -o html=compare.html
   tidemark report --from-journal 20261123T120000Z-1f2e3d
   tidemark report --from-journal ./run.journal -o json=run.json
 
 Of what -o json= has written each other form can be made that needs no more: the table, html, markdown, csv, points, and
-json again. A run with --agents writes a journal while it goes on, and removes it when its result is delivered. One that
+json again. Of several results there is a page with both sides, and what 'tidemark compare' says of them. A run with --agents writes a journal while it goes on, and removes it when its result is delivered. One that
 is left is of a coordinator that died; what had arrived until then is merged again, exactly.
 Exit codes: 0 written, of a JSON, whatever the run came to; 1 usage, or what cannot be read; 3 if the run of a journal had
 not ended; others, of a journal, as of the run; 4 with --strict.)";
@@ -44,7 +46,8 @@ std::string LeftBehind() {
 
 struct ReportFlags {
   std::string journal;
-  std::string file;
+  std::vector<std::string> files;
+  std::vector<std::string> after;
   std::vector<std::string> outputs;
   RunOptions options;
   bool is_without_color = false;
@@ -76,12 +79,35 @@ int ReportJournal(const std::string& journal, const RunOptions& options) {
   return Deliver(std::move(run->result), run->plan, options);
 }
 
+// Errors: InvalidArgument if it is not said which results are of which side.
+absl::StatusOr<CompareOptions> SidesOf(const ReportFlags& flags) {
+  CompareOptions sides = {.before = flags.files,
+                          .after = flags.after,
+                          .outputs = flags.options.outputs,
+                          .is_quiet = flags.options.is_quiet,
+                          .shows_all = true};
+  if (sides.after.empty()) {
+    if (sides.before.size() > 2)
+      return absl::InvalidArgumentError(
+          "report: which results are of which side? put '--' between: BEFORE.json... -- AFTER.json...");
+    sides.after = {sides.before[1]};
+    sides.before.pop_back();
+  }
+  if (flags.options.is_strict || flags.options.is_explained || flags.options.has_latency_detail)
+    return absl::InvalidArgumentError("report: --strict, --explain and --latency are of one result; leave them out");
+  TIDEMARK_RETURN_IF_ERROR(CheckComparison(sides));
+  return sides;
+}
+
 }  // namespace
 
 Prepare AddReport(CLI::App* app) {
   const auto flags = std::make_shared<ReportFlags>();
   app->footer(kExamples);
-  app->add_option("result", flags->file, "what -o json= has written")->type_name("FILE.json");
+  app->add_option("results", flags->files,
+                  "what -o json= has written; of two the first is what was before, of more '--' parts the sides")
+      ->type_name("FILE.json");
+  app->add_option("--after", flags->after, "")->group("");
   app->add_option("--from-journal", flags->journal, "instead: a run's id, or the path of a journal")
       ->type_name("RUN|FILE");
   AddOutputFlag(app, false, &flags->outputs);
@@ -94,13 +120,15 @@ Prepare AddReport(CLI::App* app) {
   return [flags]() -> absl::StatusOr<Prepared> {
     flags->options.has_color = !flags->is_without_color;
     TIDEMARK_ASSIGN_OR_RETURN(flags->options.outputs, ParseOutputs(flags->outputs));
-    if (flags->file.empty() == flags->journal.empty())
-      return absl::InvalidArgumentError(flags->file.empty() ? "report: of what? give FILE.json, or --from-journal RUN"
-                                                            : "report: give FILE.json or --from-journal, not both");
-    return Prepared{.act = [flags] {
-      return flags->file.empty() ? ReportJournal(flags->journal, flags->options)
-                                 : ReportJson(flags->file, flags->options);
-    }};
+    if (flags->files.empty() == flags->journal.empty() || (flags->files.empty() && !flags->after.empty()))
+      return absl::InvalidArgumentError(flags->files.empty() ? "report: of what? give FILE.json, or --from-journal RUN"
+                                                             : "report: give FILE.json or --from-journal, not both");
+    if (!flags->journal.empty())
+      return Prepared{.act = [flags] { return ReportJournal(flags->journal, flags->options); }};
+    if (flags->files.size() == 1 && flags->after.empty())
+      return Prepared{.act = [flags] { return ReportJson(flags->files[0], flags->options); }};
+    TIDEMARK_ASSIGN_OR_RETURN(const CompareOptions sides, SidesOf(*flags));
+    return Prepared{.act = [sides] { return Compare(sides); }};
   };
 }
 

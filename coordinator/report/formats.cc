@@ -47,6 +47,14 @@ constexpr FormatRow kFormats[] = {
      .render = [](const RunResult& result,
                   const proto::Report& report) { return std::vector{ToSeriesCsv(result, report)}; },
      .needs = "each second's failures to the last digit"},
+    {.name = "svg",
+     .what = "a folder with each chart of the page as a picture; node makes them",
+     .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToHtml(report)}; },
+     .is_folder = true},
+    {.name = "png",
+     .what = "the same in pixels; by rsvg-convert",
+     .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToHtml(report)}; },
+     .is_folder = true},
     {.name = "markdown",
      .what = "a summary for a CI job or a comment",
      .render = [](const RunResult&, const proto::Report& report) { return std::vector{ToMarkdown(report)}; },
@@ -59,12 +67,14 @@ absl::Span<const FormatRow> Formats() { return kFormats; }
 
 std::string FormatEndings() {
   std::string text;
-  for (const FormatRow& row : kFormats)
+  for (const FormatRow& row : kFormats) {
+    if (row.is_folder) continue;
     absl::StrAppend(&text,
                     &row == std::begin(kFormats)     ? ""
                     : &row + 1 == std::end(kFormats) ? " or "
                                                      : ", ",
                     "FILE.", row.name);
+  }
   return text;
 }
 

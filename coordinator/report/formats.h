@@ -19,11 +19,12 @@ struct FormatRow {
   std::vector<std::string> (*render)(const RunResult& result, const proto::Report& report);
   absl::string_view needs = "";  // what of the run it is made of, that the report lacks; empty: nothing
   bool is_per_point = false;
-  bool is_last = false;  // it says with which code all that was written ended
+  bool is_folder = false;  // of a file for each chart of the one text, a page
+  bool is_last = false;    // it says with which code all that was written ended
 };
 
 absl::Span<const FormatRow> Formats();
-// "FILE.json, FILE.csv or FILE.hgrm".
+// "FILE.json, FILE.csv or FILE.hgrm": of those that are files.
 std::string FormatEndings();
 // Null if there is none of that name.
 const FormatRow* FindFormat(absl::string_view name);

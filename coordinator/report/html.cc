@@ -32,21 +32,28 @@ std::string Headed(absl::string_view title, const std::string& content) {
 
 }  // namespace
 
-std::string ToHtml(const proto::Report& report) {
-  const Answer answer = AnswerOf(report);
+std::string HtmlDocument(absl::string_view title, absl::string_view content, absl::string_view data) {
   const std::string policy =
       absl::StrCat("default-src 'none'; script-src ", SourceHash(kPageLibrary), " ", SourceHash(kPageScript),
                    "; style-src ", SourceHash(kPageStyle), "; img-src data:; base-uri 'none'; form-action 'none'");
   return absl::StrCat(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"",
-      policy, "\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
-      Html(answer.sentence), "</title>\n<style>", kPageStyle, "</style></head>\n<body><main>\n",
-      AnswerSection(report, answer), SweepSection(report), LevelCharts(report), CurveChart(report, answer),
-      TimeCharts(report), AgentCharts(report), Headed("Was the generator the limit?", GeneratorCharts(report)),
-      AccountSection(report), MixSection(report, answer), StreamSection(report), RepeatSection(report),
-      ReadingSection(report), "</main>\n<script type=\"application/json\" id=\"data\">", ChartData(report, answer),
-      "</script>\n<script>", kPageLibrary, "</script>\n<script>", kPageScript, "</script>\n</body></html>\n");
+      policy, "\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", Html(title),
+      "</title>\n<style>", kPageStyle, "</style></head>\n<body><main>\n", content,
+      "</main>\n<script type=\"application/json\" id=\"data\">", data, "</script>\n<script>", kPageLibrary,
+      "</script>\n<script>", kPageScript, "</script>\n</body></html>\n");
+}
+
+std::string ToHtml(const proto::Report& report) {
+  const Answer answer = AnswerOf(report);
+  return HtmlDocument(
+      answer.sentence,
+      absl::StrCat(AnswerSection(report, answer), SweepSection(report), LevelCharts(report), CurveChart(report, answer),
+                   TimeCharts(report), AgentCharts(report),
+                   Headed("Was the generator the limit?", GeneratorCharts(report)), AccountSection(report),
+                   MixSection(report, answer), StreamSection(report), RepeatSection(report), ReadingSection(report)),
+      ChartData(report, answer));
 }
 
 }  // namespace tidemark

@@ -18,6 +18,7 @@
 #include "coordinator/analysis/usl.h"
 #include "coordinator/report/decimal.h"
 #include "coordinator/report/figures.h"
+#include "coordinator/report/html_data.h"
 #include "coordinator/report/html_table.h"
 #include "coordinator/report/phrases.h"
 
@@ -29,23 +30,11 @@ constexpr int kMaxAgentCharts = 12;
 // Rows of the table of a chart over time: a point is cut into as many spans as fit.
 constexpr int kMaxSpans = 24;
 
-std::string LevelTitle(const proto::Report& report) {
-  return HasRates(report) ? "requests/s asked for" : "connections";
-}
-
 // Whether there are levels to draw anything over.
 bool HasLevels(const proto::Report& report) {
   std::set<double> levels;
   for (const proto::Point& point : report.points()) levels.insert(LevelValue(report, point));
   return levels.size() > 1;
-}
-
-// A chart: `label` tells those who do not see it what it shows; `table` has its figures.
-std::string Chart(absl::string_view name, absl::string_view css, absl::string_view title, absl::string_view subtitle,
-                  absl::string_view label, absl::string_view table) {
-  return absl::StrCat("<figure class=\"", css, "\"><h3>", Html(title), "</h3><p class=\"sub\">", Html(subtitle),
-                      "</p><div class=\"legend\"></div><div class=\"plot\" data-chart=\"", name, "\" data-label=\"",
-                      Html(label), "\"></div>", table.empty() ? "" : Folded("Its figures", table), "</figure>\n");
 }
 
 bool HasLatency(const proto::Report& report, const proto::Point& point) {
@@ -55,11 +44,6 @@ bool HasLatency(const proto::Report& report, const proto::Point& point) {
 int PointsWithLatency(const proto::Report& report) {
   return static_cast<int>(std::count_if(report.points().begin(), report.points().end(),
                                         [&report](const proto::Point& p) { return HasLatency(report, p); }));
-}
-
-const char* LatencyName(const proto::Report& report) {
-  if (!IsListening(report)) return IsOpenLoop(report) ? "response time, from the due time" : "service time";
-  return report.total().has_staleness() ? "staleness" : "interval between two messages";
 }
 
 // ---- over time
@@ -394,67 +378,28 @@ std::string SplitTable(const proto::Report& report, const std::string& drawn) {
 
 // ---- data
 
-// Four digits are more than a pixel.
-std::string Short(double value) {
-  if (!std::isfinite(value)) return "null";
-  if (value == 0) return "0";
-  const double scale = std::pow(10, 3 - std::floor(std::log10(std::abs(value))));
-  const double rounded = std::round(value * scale) / scale;
-  return Decimal(std::isfinite(rounded) ? rounded : value);
-}
-
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}, {"<", "\\u003c"}}), "\"");
-}
-
-std::string List(const proto::Numbers& numbers) {
-  return absl::StrCat(
-      "[",
-      absl::StrJoin(numbers.list(), ",", [](std::string* out, double value) { absl::StrAppend(out, Short(value)); }),
-      "]");
-}
-
-// An object of what is there.
-class Object {
- public:
-  Object& Raw(absl::string_view name, absl::string_view json) {
-    absl::StrAppend(&text_, text_.empty() ? "" : ",", "\"", name, "\":", json);
-    return *this;
-  }
-  Object& Number(absl::string_view name, bool has_it, double value) {
-    return has_it && std::isfinite(value) ? Raw(name, Decimal(value)) : *this;
-  }
-  Object& Text(absl::string_view name, absl::string_view text) { return Raw(name, Quoted(text)); }
-  Object& Column(absl::string_view name, const proto::Numbers& numbers) {
-    return numbers.list().empty() ? *this : Raw(name, List(numbers));
-  }
-  std::string Json() const { return absl::StrCat("{", text_, "}"); }
-
- private:
-  std::string text_;
-};
-
 std::string LatencyData(const proto::Latency& latency) {
-  Object object;
+  JsonObject object;
   object.Number("p50_us", latency.has_p50_us(), latency.p50_us())
       .Number("p90_us", latency.has_p90_us(), latency.p90_us())
       .Number("p99_us", latency.has_p99_us(), latency.p99_us())
       .Number("p99_9_us", latency.has_p99_9_us(), latency.p99_9_us());
   std::vector<std::string> bounds;
-  for (const std::string& name : latency.at_least()) bounds.push_back(Quoted(name));
+  for (const std::string& name : latency.at_least()) bounds.push_back(JsonText(name));
   object.Raw("at_least", absl::StrCat("[", absl::StrJoin(bounds, ","), "]"));
-  Object intervals;
+  JsonObject intervals;
   for (const proto::Interval& interval : latency.intervals())
-    intervals.Raw(interval.name(), absl::StrCat("[", Short(interval.low_us()), ",", Short(interval.high_us()), "]"));
+    intervals.Raw(interval.name(),
+                  absl::StrCat("[", FourDigitsText(interval.low_us()), ",", FourDigitsText(interval.high_us()), "]"));
   return object.Raw("intervals", intervals.Json()).Json();
 }
 
 std::string ColumnsData(const proto::Columns& columns, const std::vector<FailureClass>& classes, bool is_alone,
                         bool is_listening) {
-  Object object;
+  JsonObject object;
   object.Number("row_s", true, std::max(1u, columns.row_length_s())).Number("rows", true, RowCount(columns));
   object.Column("p99_us", columns.p99_us());
-  Object failures;
+  JsonObject failures;
   for (const FailureClass& row : classes) {
     if (IsAny((columns.*row.of)())) failures.Column(row.name, (columns.*row.of)());
   }
@@ -482,7 +427,7 @@ bool HasHeat(const proto::Point& point) {
 }
 
 std::string CurveData(const proto::Curve& curve) {
-  Object object;
+  JsonObject object;
   return object.Column("beyond", curve.beyond())
       .Column("us", curve.value_us())
       .Number("at_least_from", curve.has_at_least_from(), curve.at_least_from())
@@ -490,7 +435,7 @@ std::string CurveData(const proto::Curve& curve) {
 }
 
 std::string CapacityData(const proto::Capacity& c) {
-  Object object;
+  JsonObject object;
   object.Number("gamma", c.has_gamma_per_s(), c.gamma_per_s())
       .Number("sigma", c.has_sigma(), c.sigma())
       .Number("kappa", c.has_kappa(), c.kappa());
@@ -518,7 +463,7 @@ std::string PointData(const proto::Report& report, int i, const std::vector<Fail
                       const std::vector<int>& curves, absl::string_view split_name) {
   const proto::Point& point = report.points(i);
   const bool is_listening = IsListening(report);
-  Object object;
+  JsonObject object;
   object.Number("level", true, LevelValue(report, point)).Text("name", LevelName(point));
   object.Raw("valid", point.verdict() == "VALID" ? "true" : "false").Text("verdict", point.verdict());
   object.Number("rate", is_listening ? point.has_messages_per_s() : point.has_success_per_s(),
@@ -529,8 +474,8 @@ std::string PointData(const proto::Report& report, int i, const std::vector<Fail
   object.Number("lateness", point.lateness().has_p99_us(), point.lateness().p99_us());
   object.Number("loop_lag", point.loop_lag().has_p99_us(), point.loop_lag().p99_us());
   if (const proto::Split* const split = SplitOf(point, split_name); split != nullptr)
-    object.Raw("split", absl::StrCat("[", Short(split->ours_us()), ",", Short(split->network_us()), ",",
-                                     Short(split->target_us()), "]"));
+    object.Raw("split", absl::StrCat("[", FourDigitsText(split->ours_us()), ",", FourDigitsText(split->network_us()),
+                                     ",", FourDigitsText(split->target_us()), "]"));
   if (RowCount(point.columns()) > 0)
     object.Raw("time", ColumnsData(point.columns(), classes, !HasLevels(report), is_listening));
   if (HasHeat(point)) object.Raw("heat", HeatData(point.heat()));
@@ -546,13 +491,13 @@ std::string AgentsData(const proto::Report& report) {
     for (const proto::Point& point : report.points()) {
       const auto row = std::find_if(point.agents().begin(), point.agents().end(),
                                     [agent](const proto::AgentRow& r) { return r.agent() == agent; });
-      p99.push_back(row == point.agents().end() || !row->has_p99_us() ? "null" : Short(row->p99_us()));
+      p99.push_back(row == point.agents().end() || !row->has_p99_us() ? "null" : FourDigitsText(row->p99_us()));
       if (row != point.agents().end() && !HasLevels(report) && over_time.empty() &&
           !row->columns().p99_us().list().empty())
         over_time = absl::StrCat("{\"row_s\":", std::max(1u, row->columns().row_length_s()),
-                                 ",\"p99_us\":", List(row->columns().p99_us()), "}");
+                                 ",\"p99_us\":", NumberList(row->columns().p99_us()), "}");
     }
-    Object object;
+    JsonObject object;
     object.Text("name", absl::StrCat("agent ", agent)).Raw("p99", absl::StrCat("[", absl::StrJoin(p99, ","), "]"));
     if (!over_time.empty()) object.Raw("time", over_time);
     agents.push_back(object.Json());
@@ -577,6 +522,22 @@ std::string TailFigure(const proto::Report& report, const proto::Point& point) {
 }
 
 }  // namespace
+
+std::string Chart(absl::string_view name, absl::string_view css, absl::string_view title, absl::string_view subtitle,
+                  absl::string_view label, absl::string_view table) {
+  return absl::StrCat("<figure class=\"", css, "\"><h3>", Html(title), "</h3><p class=\"sub\">", Html(subtitle),
+                      "</p><div class=\"legend\"></div><div class=\"plot\" data-chart=\"", name, "\" data-label=\"",
+                      Html(label), "\"></div>", table.empty() ? "" : Folded("Its figures", table), "</figure>\n");
+}
+
+const char* LatencyName(const proto::Report& report) {
+  if (!IsListening(report)) return IsOpenLoop(report) ? "response time, from the due time" : "service time";
+  return report.total().has_staleness() ? "staleness" : "interval between two messages";
+}
+
+std::string LevelTitle(const proto::Report& report) {
+  return HasRates(report) ? "requests/s asked for" : "connections";
+}
 
 std::string LevelCharts(const proto::Report& report) {
   const bool is_listening = IsListening(report);
@@ -721,24 +682,24 @@ std::string ChartData(const proto::Report& report, const Answer& answer) {
   const std::string split = SplitName(report);
   std::vector<std::string> points;
   for (int i = 0; i < report.points_size(); ++i) points.push_back(PointData(report, i, classes, curves, split));
-  Object data;
+  JsonObject data;
   data.Text("levels", LevelTitle(report)).Raw("points", absl::StrCat("[", absl::StrJoin(points, ",\n"), "]"));
   std::vector<std::string> titles;
   for (const FailureClass& row : classes)
-    titles.push_back(absl::StrCat("[", Quoted(row.name), ",", Quoted(row.title), "]"));
+    titles.push_back(absl::StrCat("[", JsonText(row.name), ",", JsonText(row.title), "]"));
   data.Raw("classes", absl::StrCat("[", absl::StrJoin(titles, ","), "]"));
   if (report.has_capacity() && report.capacity().refusal().empty())
     data.Raw("capacity", CapacityData(report.capacity()));
   if (const auto limit = LatencyLimit(report)) {
     const std::string text = ShownExpectation(limit->text);
-    data.Raw("limit", Object()
+    data.Raw("limit", JsonObject()
                           .Number("us", true, limit->limit / 1e3)
                           .Text("text", text.substr(0, text.find(kNoBreak)))
                           .Text("value", ShownLatency(limit->limit / 1e3))
                           .Json());
   }
   data.Raw("agents", AgentsData(report));
-  return absl::StrReplaceAll(data.Json(), {{"<", "\\u003c"}});
+  return InScript(data.Json());
 }
 
 }  // namespace tidemark

@@ -4,10 +4,19 @@
 
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "coordinator/report/answer.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {
+
+// A chart that report.js draws by its `name`: `label` tells those who do not see it what it shows; `table`, HTML, has
+// its figures.
+std::string Chart(absl::string_view name, absl::string_view css, absl::string_view title, absl::string_view subtitle,
+                  absl::string_view label, absl::string_view table);
+
+std::string LevelTitle(const proto::Report& report);   // what the levels of a sweep are: "connections"
+const char* LatencyName(const proto::Report& report);  // the latency that its points are about: "service time"
 
 // HTML of each part of the page; empty if there is nothing to draw.
 std::string LevelCharts(const proto::Report& report);  // rate and latency over the levels; of one level over time

@@ -123,12 +123,6 @@ std::string Tiles(const std::vector<Tile>& tiles) {
 
 // ---- sweep
 
-HtmlCell VerdictCell(const proto::Point& point) {
-  const std::string& word = point.verdict().empty() ? point.status() : point.verdict();
-  const Tone tone = ToneOf(point);
-  return {absl::StrCat(Glyph(tone), kNoBreak, word), ToneClass(tone)};
-}
-
 // Met, missed, or not clear; of several the worst.
 HtmlCell ExpectedCell(const proto::Point& point) {
   bool is_met = true;
@@ -496,17 +490,28 @@ std::string Machines(const proto::Report& report) {
 
 }  // namespace
 
+HtmlCell VerdictCell(const proto::Point& point) {
+  const std::string& word = point.verdict().empty() ? point.status() : point.verdict();
+  const Tone tone = ToneOf(point);
+  return {absl::StrCat(Glyph(tone), kNoBreak, word), ToneClass(tone)};
+}
+
+std::string AnswerHeading(const Answer& answer) {
+  std::string html = absl::StrCat("<h1><span class=\"chip ", ToneClass(answer.tone), "\">", Glyph(answer.tone),
+                                  kNoBreak, Html(answer.word), "</span> ", Html(answer.sentence), "</h1>\n");
+  for (const std::string& sentence : answer.more) absl::StrAppend(&html, "<p>", Html(sentence), "</p>\n");
+  return html;
+}
+
 std::string AnswerSection(const proto::Report& report, const Answer& answer) {
   double seconds = 0;
   for (const proto::Point& point : report.points()) seconds += point.duration_s();
-  std::string html =
+  const std::string html =
       absl::StrCat("<header><p class=\"meta\">tidemark ", Html(report.version()), " · ", Html(report.plan().target()),
                    " · run ", Html(report.run()), " · <time datetime=\"", Html(report.started_at()), "\">",
                    Html(ShownTime(report.started_at())), "</time>",
-                   seconds > 0 ? absl::StrCat(" · ", Html(ShownLatency(seconds * 1e6)), " measured") : "",
-                   "</p>\n<h1><span class=\"chip ", ToneClass(answer.tone), "\">", Glyph(answer.tone), kNoBreak,
-                   Html(answer.word), "</span> ", Html(answer.sentence), "</h1>\n");
-  for (const std::string& sentence : answer.more) absl::StrAppend(&html, "<p>", Html(sentence), "</p>\n");
+                   seconds > 0 ? absl::StrCat(" · ", Html(ShownLatency(seconds * 1e6)), " measured") : "", "</p>\n",
+                   AnswerHeading(answer));
   return absl::StrCat(
       html, "</header>\n",
       Tiles({RateTile(report, answer), TailTile(report, answer), FailedTile(report), AccountTile(report)}));

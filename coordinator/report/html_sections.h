@@ -4,11 +4,14 @@
 #include <string>
 
 #include "coordinator/report/answer.h"
+#include "coordinator/report/html_table.h"
 #include "protos/report.pb.h"
 
 namespace tidemark {
 
 // HTML of each part; empty where the run has nothing of it.
+std::string AnswerHeading(const Answer& answer);  // the answer alone
+HtmlCell VerdictCell(const proto::Point& point);
 std::string AnswerSection(const proto::Report& report, const Answer& answer);  // what and when, the answer, four tiles
 std::string SweepSection(const proto::Report& report);    // a row for each point, and why its verdict is what it is
 std::string AccountSection(const proto::Report& report);  // where every request went

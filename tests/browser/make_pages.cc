@@ -1,4 +1,5 @@
-// Writes pages of made-up results, and the JSON beside each: make_pages FOLDER. The tests of this folder open them.
+// Writes pages of made-up results, the JSON beside each, and comparisons: make_pages FOLDER. The tests of this folder
+// open them.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,9 +13,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "coordinator/report/compared.h"
 #include "coordinator/report/html.h"
+#include "coordinator/report/html_compared.h"
 #include "coordinator/report/json.h"
 #include "coordinator/report/markdown.h"
+#include "coordinator/report/read_json.h"
 #include "coordinator/report/text.h"
 #include "protos/report.pb.h"
 
@@ -579,6 +584,46 @@ proto::Report Hostile() {
   return report;
 }
 
+// What a former version wrote: its seconds have no columns.
+proto::Report Former(const std::string& name) {
+  const auto report = ReadReportFile(absl::StrCat(TIDEMARK_SOURCE_DIR, "/tests/golden/report_", name, ".json"));
+  CHECK(report.ok());
+  return *report;
+}
+
+// Runs of a side: each figure times `factor`, and a little of chance.
+std::vector<Result> SideOf(const Shape& shape, int runs, double factor, const std::string& name) {
+  std::vector<Result> side;
+  Noise noise;
+  for (int i = 0; i < runs; ++i) {
+    Result& result = side.emplace_back(Result{.path = absl::StrCat(name, "-", i, ".json"), .report = Sweep(shape)});
+    result.report.set_run(absl::StrCat(name, i));
+    for (proto::Point& point : *result.report.mutable_points()) {
+      const double here = factor * (1 + 0.003 * noise.Next());
+      point.set_success_per_s(point.success_per_s() / here);
+      proto::Latency* const latency = point.mutable_latency();
+      for (const auto* const field : {"mean_us", "p50_us", "p90_us", "p99_us", "p99_9_us"}) {
+        const auto* const f = latency->GetDescriptor()->FindFieldByName(field);
+        latency->GetReflection()->SetDouble(latency, f, latency->GetReflection()->GetDouble(*latency, f) * here);
+      }
+      for (double& value : *point.mutable_columns()->mutable_p99_us()->mutable_list()) value *= here;
+    }
+  }
+  return side;
+}
+
+std::string Compared(const std::vector<Result>& before, const std::vector<Result>& after) {
+  return ToHtml(before, after, CompareSides(before, after));
+}
+
+std::string ComparedHostile() {
+  std::vector<Result> before = SideOf({.levels = {8, 64}, .seconds = 10}, 1, 1, "a");
+  const std::string kNasty = "</script></title></style><img src=x onerror=alert(1)>\x1b[31m\"'&\xe2\x80\xae]]><!--";
+  before[0].path = kNasty;
+  before[0].report = Hostile();
+  return Compared(before, SideOf({.levels = {8, 64}, .seconds = 10}, 1, 1, "b"));
+}
+
 int Main(const std::string& folder) {
   const std::vector<std::pair<std::string, std::function<proto::Report()>>> kPages = {
       {"sweep", [] { return Whole(25, 2); }},
@@ -598,6 +643,31 @@ int Main(const std::string& folder) {
        }},
       {"hostile", Hostile},
       {"nothing", [] { return proto::Report(); }},
+      {"former_closed", [] { return Former("closed"); }},
+      {"former_open", [] { return Former("open"); }},
+      {"former_mix", [] { return Former("mix"); }},
+      {"former_listening", [] { return Former("listening"); }},
+  };
+  const Shape kShape = {.levels = {2, 8, 32, 128, 512}, .seconds = 20};
+  const Shape kOneLevel = {.levels = {64}, .seconds = 60};
+  const std::vector<std::pair<std::string, std::function<std::string()>>> kComparisons = {
+      {"regressed", [&] { return Compared(SideOf(kShape, 10, 1, "before"), SideOf(kShape, 10, 1.12, "after")); }},
+      {"improved", [&] { return Compared(SideOf(kShape, 6, 1, "before"), SideOf(kShape, 6, 0.9, "after")); }},
+      {"equivalent", [&] { return Compared(SideOf(kShape, 6, 1, "before"), SideOf(kShape, 6, 1, "after")); }},
+      {"inconclusive", [&] { return Compared(SideOf(kShape, 2, 1, "before"), SideOf(kShape, 2, 1.2, "after")); }},
+      {"one_each", [&] { return Compared(SideOf(kShape, 1, 1, "before"), SideOf(kShape, 1, 1.1, "after")); }},
+      {"one_level", [&] { return Compared(SideOf(kOneLevel, 6, 1, "before"), SideOf(kOneLevel, 6, 1.3, "after")); }},
+      {"other_levels",
+       [&] {
+         return Compared(SideOf(kShape, 1, 1, "before"),
+                         SideOf({.levels = {2, 16, 64, 512, 2'048}, .seconds = 20}, 1, 1.1, "after"));
+       }},
+      {"other_kind",
+       [&] {
+         return Compared(SideOf(kShape, 1, 1, "before"),
+                         SideOf({.levels = {500, 1'000}, .seconds = 20, .is_open = true}, 1, 1.1, "after"));
+       }},
+      {"hostile", ComparedHostile},
   };
   std::filesystem::create_directories(folder);
   for (const auto& [name, make] : kPages) {
@@ -610,6 +680,8 @@ int Main(const std::string& folder) {
     write(".txt", ToText(report, {}));
     write(".md", ToMarkdown(report));
   }
+  for (const auto& [name, make] : kComparisons)
+    std::ofstream(absl::StrCat(folder, "/compared_", name, ".html"), std::ios::binary) << make();
   return 0;
 }
 

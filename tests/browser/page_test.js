@@ -11,13 +11,15 @@ const name = process.argv[3];
 const pageOf = (page) => path.join(folder, `${page}.html`);
 const jsonOf = (page) => JSON.parse(fs.readFileSync(path.join(folder, `${page}.json`), 'utf8'));
 const textOf = (page, ending) => fs.readFileSync(path.join(folder, page + ending), 'utf8');
-const PAGES = fs.readdirSync(folder).filter((file) => file.endsWith('.html')).map((file) => file.slice(0, -5));
+const ALL_PAGES = fs.readdirSync(folder).filter((file) => file.endsWith('.html')).map((file) => file.slice(0, -5));
+const COMPARISONS = ALL_PAGES.filter((page) => page.startsWith('compared_'));
+const PAGES = ALL_PAGES.filter((page) => !COMPARISONS.includes(page));  // of one result
 const MAX_BYTES = 1.5e6;
 
 const tests = {};
 
 tests.APageAsksForNothingSaysNothingAndIsDrawnInASecond = async (browser) => {
-  for (const page of PAGES) {
+  for (const page of ALL_PAGES) {
     const tab = await browser.tab();
     await tab.open(pageOf(page));
     assert.deepStrictEqual(tab.requests, ['file://' + pageOf(page)], `${page}: what it asked for`);
@@ -210,7 +212,7 @@ function readLayout() {
 }
 
 tests.NothingOverflowsOrOverlaps = async (browser) => {
-  for (const page of PAGES) {
+  for (const page of ALL_PAGES) {
     for (const [width, colours] of [[390, 'light'], [390, 'dark'], [1280, 'light'], [800, 'dark']]) {
       const tab = await browser.tab({ width, colours });
       await tab.open(pageOf(page));
@@ -425,6 +427,51 @@ tests.NoStateHasAnEmptyChartOrAFalseWord = async (browser) => {
   assert.strictEqual(agents.charts, 12);
   assert.ok(agents.names.filter((agent) => agent % 97 === 3).length >= 9, `the slow ones are drawn: ${agents.names}`);
   assert.strictEqual(agents.rows, 1000);
+};
+
+tests.AComparisonSaysWhatIsKnownAndShowsBothSides = async (browser) => {
+  const answers = {
+    regressed: [/REGRESSED 20 of 20 figures regressed: .* is 1\.1[12]\d times what it was \(95 %: 1\.1/, 'bad', 2],
+    improved: [/IMPROVED 20 of 20 figures improved, none regressed: .* is 0\.[89]\d+ times/, 'ok', 2],
+    equivalent: [/EQUIVALENT Each figure lies within 3 % of what it was/, 'ok', 2],
+    inconclusive: [/INCONCLUSIVE Nothing is known to have regressed, but 20 of 20 figures may have: about \d+ runs/, 'warn', 2],
+    one_each: [/INDICATIVE One run against one tells nothing of other runs/, 'warn', 2],
+    one_level: [/REGRESSED 4 of 4 figures regressed/, 'bad', 2],
+    other_levels: [/NOT COMPARED 'after-0.json' and 'before-0.json' differ in plan, version or number of agents/, 'warn', 2],
+    other_kind: [/NOT COMPARED 'after-0.json' and 'before-0.json' differ in plan/, 'warn', 0],
+    hostile: [/NOT COMPARED/, 'warn', 2],
+  };
+  assert.deepStrictEqual(COMPARISONS.map((page) => page.slice(9)).sort(), Object.keys(answers).sort());
+  for (const [state, [answer, tone, charts]] of Object.entries(answers)) {
+    const tab = await browser.tab();
+    await tab.open(pageOf(`compared_${state}`));
+    const seen = await tab.evaluate(() => ({
+      answer: document.querySelector('h1').textContent.replace(/\s+/g, ' '), chip: document.querySelector('.chip').className,
+      text: document.querySelector('main').textContent, images: document.images.length, scripts: document.scripts.length,
+      attributes: [...document.querySelectorAll('.plot *')].flatMap((node) => [...node.attributes].map((a) => `${a.name}=${a.value}`))
+        .filter((text) => /NaN|undefined|Infinity|null/.test(text)),
+      charts: [...document.querySelectorAll('[data-chart]')].map((box) => ({
+        lines: ['base', 'rate', 'p50', 'p99'].map((css) => box.querySelectorAll(`.data .line.c-${css}[d]`).length),
+        marks: ['base', 'rate', 'p50', 'p99'].map((css) => box.querySelectorAll(`.data .mark.m-${css}`).length),
+        legend: box.closest('figure').querySelector('.legend').textContent,
+      })),
+      sections: [...document.querySelectorAll('h2')].map((node) => node.textContent),
+    }));
+    assert.match(seen.answer, answer, state);
+    assert.ok(seen.chip.split(' ').includes(tone), `${state}: ${seen.chip}`);
+    assert.deepStrictEqual(seen.attributes, [], state);
+    assert.ok(!/NaN|undefined|Infinity/.test(seen.text.replace(/onerror.*/g, '')), state);
+    assert.deepStrictEqual([seen.images, seen.scripts], [0, 3], state);
+    assert.strictEqual(seen.charts.length, charts, state);
+    for (const chart of seen.charts) {
+      assert.ok(chart.lines[0] > 0 && chart.lines.slice(1).some((count) => count > 0), `${state}: a side is not drawn: ${JSON.stringify(chart)}`);
+      assert.match(chart.legend, /before.*after/);
+    }
+    if (state === 'regressed') assert.deepStrictEqual(seen.charts.map((chart) => chart.marks), [[50, 50, 0, 0], [100, 0, 50, 50]]);
+    assert.strictEqual(seen.sections.includes('What changed'), !/NOT COMPARED/.test(seen.answer), state);
+    assert.strictEqual(seen.sections.includes('Side by side'), state !== 'other_kind', state);
+    await tab.close();
+  }
 };
 
 async function main() {

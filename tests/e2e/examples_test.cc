@@ -236,6 +236,7 @@ void Desk::Try(const std::string& command) {
     std::string here = command;
     if (Begins(command, "tidemark agents ")) here = Replaced(command, "--agents [^ ]+", Agents());
     if (Begins(command, "tidemark compare ") || Begins(command, "tidemark report ")) MakeResults();
+    if (Has(command, " svg=") && Run("command -v node") != 0) return;  // it says so, and that is tested elsewhere
     here = Replaced(here, "--from-journal [^ ]+", "--from-journal run.journal");
     here = Replaced(here, "\\| man -l -", ">/dev/null");
     const int code = Run(here);

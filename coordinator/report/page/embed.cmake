@@ -1,4 +1,4 @@
-# cmake -D OUT=FILE.cc -D STYLE=... -D SCRIPT=... -D LICENCE=... -D "LIBRARY=a.js;b.js" -P embed.cmake
+# cmake -D OUT=FILE.cc -D STYLE=... -D SCRIPT=... -D FILES=... -D LICENCE=... -D "LIBRARY=a.js;b.js" -P embed.cmake
 # Writes the sources of the page into a C++ file, as html_page.h declares them.
 function(as_text out)
   set(text "")
@@ -14,8 +14,10 @@ endfunction()
 
 as_text(style ${STYLE})
 as_text(script ${SCRIPT})
+file(READ ${FILES} files)
 as_text(library ${LICENCE} ${LIBRARY})
 file(WRITE ${OUT} "#include \"coordinator/report/html_page.h\"\n\nnamespace tidemark {\n\n"
   "const absl::string_view kPageStyle = R\"page(${style})page\";\n"
   "const absl::string_view kPageLibrary = R\"page(${library})page\";\n"
-  "const absl::string_view kPageScript = R\"page(${script})page\";\n\n}  // namespace tidemark\n")
+  "const absl::string_view kPageScript = R\"page(${script})page\";\n"
+  "const absl::string_view kPageFiles = R\"page(${files})page\";\n\n}  // namespace tidemark\n")

@@ -295,7 +295,7 @@
     if (report.limit) limitLine(F);
     shown.forEach((point, i) => {
       const { beyond, us, at_least_from: from } = point.curve;
-      const pairs = beyond.map((value, k) => [value, us[k]]).filter((pair) => isNumber(pair[0]) && pair[1] > 0);
+      const pairs = beyond.map((value, k) => [value, us[k]]).filter((pair) => pair[0] >= 1 && pair[1] > 0);
       const first = from === undefined ? pairs.length : pairs.findIndex((pair) => pair[0] >= from);
       const cut = first < 0 ? pairs.length : first;
       line(F, pairs.slice(0, cut), `c-${cssName(kinds[i])}`, { 'stroke-dasharray': DASHES[kinds[i]], 'data-name': point.name });
@@ -565,6 +565,68 @@
       });
     });
     legend(box, PARTS.map((part) => [part, boxKey(`f-${part}`)]));
+  };
+
+  // ---- two sides of a comparison
+
+  const SIDES = [{ css: 'base', dash: '5 3', words: 'before' }, { css: null, dash: null, words: 'after' }];
+
+  // A line through the medians of each side's runs, and a mark for each run: `figures` are [name, css, shape].
+  function twoSides(box, y, figures, words) {
+    const F = frame(box, { x: levelAxis(), y, right: 18 });
+    const entries = [];
+    for (const [name, own, shape, label] of figures) {
+      SIDES.forEach((side, i) => {
+        const css = side.css || own;
+        const runs = byLevel.map((point) => [point, point.sides[i].filter((run) => isNumber(run[name]))]);
+        line(F, runs.map(([point, of]) => [point.level, d3.median(of, (run) => run[name])]), `c-${css}`,
+          { 'stroke-dasharray': side.dash });
+        for (const [point, of] of runs) {
+          for (const run of of) {
+            mark(F, { x: point.level, v: run[name], css, shape, isHollow: !run.valid,
+              title: `${side.words}, ${point.name}: ${words(run[name], label)}` });
+          }
+        }
+        entries.push([`${label} ${side.words}`.trim(), lineKey(`c-${css}`, { dash: side.dash, shape })]);
+      });
+    }
+    legend(box, entries);
+  }
+
+  const ofRuns = (name) => points.flatMap((point) => point.sides.flatMap((runs) => runs.map((run) => run[name])));
+
+  charts['compared-rate'] = (box) =>
+    twoSides(box, linearAxis(d3.max(ofRuns('rate')), (value) => shortCount(value) + '/s'),
+      [['rate', 'rate', d3.symbolCircle, '']], (value) => `${rate(value)}/s`);
+
+  charts['compared-latency'] = (box) =>
+    twoSides(box, latencyAxis([...ofRuns('p50_us'), ...ofRuns('p99_us')]),
+      [['p99_us', 'p99', SHAPES.p99, 'p99'], ['p50_us', 'p50', SHAPES.p50, 'p50']], (value, label) => `${label} ${time(value)}`);
+
+  // Of one level: each run over time.
+  function twoSidesOverTime(box, y, css, values) {
+    const length = d3.max(report.runs, (run) => values(run).length * run.row_s) || 1;
+    const x = { type: 'linear', domain: [0, length], ticks: d3.ticks(0, length, 8), format: d3.format(','), title: 'seconds' };
+    const F = frame(box, { x, y });
+    for (const run of report.runs) {
+      const side = SIDES[run.side];
+      const rows = extremes(values(run), F.end - F.left);
+      const isThinned = rows.length < values(run).length;
+      line(F, rows.flatMap(([row, low, high]) => (isThinned ? [[row * run.row_s, low], [row * run.row_s, high]] : [[row * run.row_s, high]])),
+        `thin c-${side.css || css}`, { 'stroke-dasharray': side.dash });
+    }
+    legend(box, SIDES.map((side) => [side.words, lineKey(`c-${side.css || css}`, { dash: side.dash })]));
+  }
+
+  charts['compared-rate-time'] = (box) => {
+    const values = (run) => (run.rate || []).map((value) => (isNumber(value) ? value / run.row_s : null));
+    twoSidesOverTime(box, linearAxis(d3.max(report.runs.flatMap(values).filter(isNumber)) || 0, (value) => shortCount(value) + '/s'),
+      'rate', values);
+  };
+
+  charts['compared-latency-time'] = (box) => {
+    const values = (run) => run.p99_us || [];
+    twoSidesOverTime(box, latencyAxis(report.runs.flatMap(values)), 'p99', values);
   };
 
   // ---- drawing
