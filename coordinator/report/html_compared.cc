@@ -167,9 +167,11 @@ std::string IntervalText(const ComparedFigure& figure) {
 
 std::string FigureTable(const Sides& sides, const std::vector<ComparedFigure>& figures) {
   const bool is_indicative = figures.front().is_indicative;
+  const bool has_open = Most(figures, Change::kInconclusive) != nullptr;
   std::vector<HtmlColumn> columns = {LevelColumn(sides), {"latency", true}, {"before"}, {"after"},
                                      {"ratio"},          {"verdict", true}, {"95 %"}};
-  if (!is_indicative) columns.insert(columns.end(), {{"p"}, {"runs a side would tell"}});
+  if (!is_indicative) columns.push_back({"p"});
+  if (!is_indicative && has_open) columns.push_back({"runs a side that would tell"});
   HtmlTable table(columns);
   for (const ComparedFigure& figure : figures) {
     const Comparison& c = figure.comparison;
@@ -180,10 +182,9 @@ std::string FigureTable(const Sides& sides, const std::vector<ComparedFigure>& f
                                    Ratio(c.ratio),
                                    ChangeCell(figure),
                                    IntervalText(figure)};
-    if (!is_indicative) {
-      cells.emplace_back(absl::StrFormat("%.3g", c.p_value));
+    if (!is_indicative) cells.emplace_back(absl::StrFormat("%.3g", c.p_value));
+    if (!is_indicative && has_open)
       cells.emplace_back(c.change == Change::kInconclusive ? absl::StrCat("about ", c.runs_needed) : "-");
-    }
     table.Row(std::move(cells));
   }
   return absl::StrCat(
@@ -335,7 +336,7 @@ std::string Charts(const Sides& sides) {
   if (IsAnyPoint(sides, has_latency))
     absl::StrAppend(&html,
                     Chart(absl::StrCat("compared-latency", ending), "", absl::StrCat("Latency", over),
-                          absl::StrCat(LatencyName(first), "; ", which),
+                          absl::StrCat(LatencyName(first), is_over_levels ? "; " : ", p99 of each second; ", which),
                           absl::StrCat("Latency", over, ", before and after; the table below has its figures"), ""));
   return html.empty() ? "" : absl::StrCat("<div class=\"grid\">", html, "</div>\n");
 }

@@ -1,4 +1,8 @@
 // The lines of docs/notebook.md, run by the pandas of Debian over the files of a real run.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
 #include "tests/e2e/programs.h"
 
 namespace tidemark {

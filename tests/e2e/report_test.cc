@@ -1,4 +1,9 @@
 // `tidemark report` on the JSON of real runs.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
 #include "tests/e2e/programs.h"
 
 namespace tidemark {

@@ -303,7 +303,7 @@
       if (cut < pairs.length) line(F, pairs.slice(Math.max(0, cut - 1)), `bound c-${cssName(kinds[i])}`);
     });
     legend(box, shown.map((point, i) =>
-      [`${point.name} ${report.levels}`, lineKey(`c-${cssName(kinds[i])}`, { dash: DASHES[kinds[i]] })]));
+      [`${point.name} ${report.levels.replace('requests/s ', '')}`, lineKey(`c-${cssName(kinds[i])}`, { dash: DASHES[kinds[i]] })]));
   };
 
   // ---- over time: all points one after the other
