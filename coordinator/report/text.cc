@@ -36,7 +36,7 @@ std::vector<TextColumn> PointColumns(bool has_rates) {
           {"req/s"},
           {"MiB/s", 8},
           {"avg", 5},
-          {"p50"},
+          {"p50", 1},
           {"p90", 4},
           {"p95", 10},
           {"p99"},
