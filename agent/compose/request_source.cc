@@ -11,9 +11,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "common/plan/headers.h"
 #include "common/stats/histogram.h"
+#include "common/stats/request_trace.h"
 
 namespace tidemark {
 namespace {
@@ -23,6 +25,7 @@ namespace http = boost::beast::http;
 constexpr absl::string_view kSlotName = "{slot}";
 // Stands for the digits until the request is whole. Neither a valid path nor a valid header value holds it.
 const std::string kSlotMark(kSlotDigits, '\x01');
+const std::string kPointMark(kPointDigits, '\x02');
 
 std::string Marked(absl::string_view text) { return absl::StrReplaceAll(text, {{kSlotName, kSlotMark}}); }
 
@@ -42,6 +45,12 @@ const std::string& RequestBytes::Stamped(std::uint64_t slot) {
   for (const std::size_t place : slot_places)
     std::copy(digits, digits + kSlotDigits, stamped.begin() + static_cast<std::ptrdiff_t>(place));
   return stamped;
+}
+
+void RequestBytes::TracePoint(std::uint32_t point) {
+  if (point_places.empty()) return;
+  if (stamped.empty()) stamped = *bytes;
+  for (const std::size_t place : point_places) stamped.replace(place, kPointDigits, absl::StrFormat("%04x", point));
 }
 
 RequestMix::RequestMix(std::vector<RequestBytes> requests, const std::vector<std::int64_t>& weights)
@@ -71,7 +80,8 @@ const std::string& RequestBytes::FrameOf(std::uint64_t slot, MessageDeflate* def
   return frame;
 }
 
-RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection) {
+RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection,
+                              absl::string_view trace) {
   http::request<http::string_body> message;
   message.version(11);
   message.method_string(View(request.method()));
@@ -81,6 +91,9 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   if (!target.proxy_authorization.empty())
     message.set(http::field::proxy_authorization, View(target.proxy_authorization));
   if (is_last_on_connection) message.set(http::field::connection, "close");
+  // The span is the slot's, and never 0.
+  if (!trace.empty())
+    message.set("traceparent", View(absl::StrCat("00-", trace, kPointMark, kSlotMark, "-0001", kSlotMark, "-01")));
   // A header of the plan replaces the default of that name once; further ones of the same name are added.
   http::fields own;
   for (const std::string& header : request.headers()) {
@@ -105,15 +118,18 @@ RequestBytes SerializeRequest(const proto::Request& request, const Target& targe
   const std::size_t body_at = bytes->size() - message.body().size();
   if (!message.body().empty() && HasToken(request, "Expect", "100-continue")) result.head_bytes = body_at;
   FindAll(absl::string_view(*bytes).substr(0, body_at), kSlotMark, 0, &result.slot_places);
+  FindAll(absl::string_view(*bytes).substr(0, body_at), kPointMark, 0, &result.point_places);
   for (const std::size_t place : body_places) result.slot_places.push_back(body_at + place);
   return result;
 }
 
-std::vector<RequestBytes> SerializeAll(const proto::Plan& plan, const Target& target, bool is_last_on_connection) {
+std::vector<RequestBytes> SerializeAll(const proto::Plan& plan, const Target& target, bool is_last_on_connection,
+                                       absl::string_view run) {
+  const std::string trace = plan.traceparent() ? TraceIdOfRun(run) : "";
   std::vector<RequestBytes> all;
   for (const proto::Request& request : plan.requests())
     all.push_back(target.is_web_socket ? MakeMessage(request, plan.web_socket().binary(), 0)
-                                       : SerializeRequest(request, target, is_last_on_connection));
+                                       : SerializeRequest(request, target, is_last_on_connection, trace));
   return all;
 }
 

@@ -19,6 +19,7 @@
 #include "common/plan/sweep.h"
 #include "common/plan/validate.h"
 #include "common/stats/histogram_codec.h"
+#include "common/stats/request_trace.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 
@@ -81,10 +82,10 @@ proto::Open WithoutBodies(proto::Open open) {
 }
 
 // Takes what is large out of the plan, once for all workers.
-void ShareBodies(Worker::Settings* settings) {
+void ShareBodies(absl::string_view run, Worker::Settings* settings) {
   proto::Plan& plan = settings->plan;
-  settings->requests = SerializeAll(plan, settings->target, plan.sweep().new_connection());
-  if (plan.sweep().reconnect_after() != 0) settings->last_requests = SerializeAll(plan, settings->target, true);
+  settings->requests = SerializeAll(plan, settings->target, plan.sweep().new_connection(), run);
+  if (plan.sweep().reconnect_after() != 0) settings->last_requests = SerializeAll(plan, settings->target, true, run);
   for (proto::Request& request : *plan.mutable_requests()) request.clear_body();
   if (!plan.has_web_socket()) return;
   settings->subscribe = {plan.web_socket().subscribe().begin(), plan.web_socket().subscribe().end()};
@@ -166,7 +167,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(const proto::Open& open, 
   TIDEMARK_RETURN_IF_ERROR(GoThroughProxy(guard, &settings, &secrets));
   settings.masks = Masks(secrets, settings.plan);
   const proto::Open kept = WithoutBodies(open);
-  ShareBodies(&settings);
+  ShareBodies(open.run(), &settings);
+  if (!plan.trace_sample().empty()) settings.sample = *ParseSample(plan.trace_sample());  // the plan is valid
   settings.is_target_on_this_machine = IsOnThisMachine(settings.targets);
   for (const std::string& text : plan.source_addresses()) {
     TIDEMARK_ASSIGN_OR_RETURN(const SocketAddress address, ParseAddress("source_addresses", text));
@@ -495,7 +497,7 @@ void Session::Handle(WorkerReport report) {
         key.set_agent(open_.agent());
         key.set_incarnation(incarnation_);
         key.set_attempt(attempt_);
-        shards_.emplace(key, static_cast<int>(workers_.size()), &address_names_);
+        shards_.emplace(key, static_cast<int>(workers_.size()), &address_names_, IsOpenLoop(open_.plan().sweep()));
       }
       for (proto::Shard& shard : shards_->Add(report)) {
         const bool is_final = shard.is_final();

@@ -7,8 +7,12 @@
 
 namespace tidemark {
 
-ShardSender::ShardSender(proto::ShardKey key, int worker_count, const std::vector<std::string>* address_names)
-    : key_(std::move(key)), address_names_(address_names), workers_(static_cast<std::size_t>(worker_count)) {
+ShardSender::ShardSender(proto::ShardKey key, int worker_count, const std::vector<std::string>* address_names,
+                         bool is_open_loop)
+    : key_(std::move(key)),
+      address_names_(address_names),
+      is_open_loop_(is_open_loop),
+      workers_(static_cast<std::size_t>(worker_count)) {
   key_.set_seq(0);
 }
 
@@ -70,6 +74,11 @@ proto::Shard ShardSender::Make(std::uint32_t window, const Recorder* recorder, b
                               shard.mutable_addresses());
   recorder->statuses.ToProto(shard.mutable_statuses());
   recorder->named.ToProto(&shard);
+  std::vector<RequestTrace> slow = recorder->slow;
+  KeepSlowest(is_open_loop_, &slow);
+  for (const RequestTrace& trace : slow) ToProto(trace, shard.add_slow());
+  for (const RequestTrace& trace : recorder->sampled) ToProto(trace, shard.add_sampled());
+  shard.set_left_out(recorder->left_out);
   shard.set_length_ns(length_);
   shard.set_stood_still_ns(recorder->stood_still);
   shard.set_start_late_ns(start_late_);

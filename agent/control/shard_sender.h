@@ -20,7 +20,9 @@ class ShardSender {
  public:
   // `key` names run, point, agent and incarnation; its seq is set here.
   // `address_names`, which outlives its use here: those of the target's addresses by index, and there may come more.
-  ShardSender(proto::ShardKey key, int worker_count, const std::vector<std::string>* address_names = nullptr);
+  // `is_open_loop`: requests are slow from their due time on.
+  ShardSender(proto::ShardKey key, int worker_count, const std::vector<std::string>* address_names = nullptr,
+              bool is_open_loop = false);
 
   // Takes a report of kind kWindow and returns the shards that it completes, oldest first. Its recorder is only read.
   std::vector<proto::Shard> Add(const WorkerReport& report);
@@ -36,6 +38,7 @@ class ShardSender {
 
   proto::ShardKey key_;
   const std::vector<std::string>* const address_names_;
+  const bool is_open_loop_;
   std::vector<WorkerState> workers_;
   std::map<std::uint32_t, std::unique_ptr<Recorder>> windows_;  // not yet complete
   std::array<HistogramFacts, kMetricCount> cumulative_{};

@@ -52,6 +52,7 @@ void Fill(const WorkerSettings& settings, SSL_CTX* tls, Load* load) {
   load->requests = RequestMix(std::move(requests), WeightsOf(plan));
   load->book.TellApart(load->requests.IsMixed() ? &load->requests : nullptr);
   load->timeout = FromProto(plan.timeout());
+  load->book.TimeOut(load->timeout);
   load->think_time = FromProto(plan.sweep().think_time());
   load->new_connection = plan.sweep().new_connection();
 }

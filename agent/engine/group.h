@@ -35,6 +35,7 @@ struct WorkerSettings {
   std::shared_ptr<Budget> sends = nullptr;  // of the agent, which `workers` share; null: no ceiling
   std::shared_ptr<Budget> connects = nullptr;
   int workers = 1;
+  std::uint64_t sample = 0;                          // of requests that are told one by one, one in so many; 0: none
   const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ListeningLoad
   const std::atomic<Nanos>* lease = nullptr;         // ... its end, as the coordinator has renewed it; null: none
 };

@@ -390,6 +390,8 @@ void Worker::Prepare(const WorkerShare& share) {
       loop_state_.stamp_switch.Set(true);
     }
     load().book.Number(share_.first_slot, share_.slot_stride);
+    load().book.EndTraces();
+    group_.Visit([this](auto&, auto& shared) { shared.TracePoint(share_.point | kTraceOfWarmup); });
     group_.Visit([this](auto&, auto& shared) {
       if constexpr (std::is_base_of_v<WebSocketLoad, std::decay_t<decltype(shared)>>)
         shared.message_room = share_.message_room;
@@ -509,6 +511,8 @@ void Worker::StartPoint(bool is_stopped) {
   group_.Visit([](auto&, auto& shared) { shared.BeginAnswers(); });
   loop_state_.start = phase_start_;
   load().book.Number(share_.first_slot, share_.slot_stride);
+  load().book.BeginTraces(phase_start_, settings_.sample);
+  group_.Visit([this](auto&, auto& shared) { shared.TracePoint(share_.point); });
   loop_state_.settled = 0;
   if (share_.arrivals) {
     load().pacer.LimitEach();  // the schedule has its own end

@@ -192,14 +192,22 @@ void HttpConnection::OnPeerClosed() {
   CompleteResponse(loop().ReadClock());
 }
 
+// One that may have come too late, or is to be told.
+void HttpConnection::CompleteNotable(Nanos done, std::size_t status, bool is_success) {
+  if (done - sent_ > load().timeout && IsLate(SlotInHand(), done))
+    return Fail(SlotInHand(), Outcome::kRequestTimeout, done);
+  load().book.CompleteStatus(SlotInHand(), first_byte_, done, status, is_success);
+  load().book.Trace(SlotInHand(), OutcomeOfStatus(static_cast<int>(status)), done, transport_.LocalPort());
+}
+
 // The response is whole: the book makes numbers of it, and the connection takes its next slot.
 void HttpConnection::CompleteResponse(Nanos done) {
   HttpLoad& load = this->load();
   if (sent_bytes_ == 0) return FailRequest(EBADMSG);  // an answer to nothing
   const auto status = static_cast<std::size_t>(parser_.status());
   const bool is_success = status < load.success.size() && load.success[status];
-  if (done - sent_ > load.timeout && IsLate(SlotInHand(), done)) [[unlikely]] {
-    load.book.Fail(SlotInHand(), Outcome::kRequestTimeout, done);
+  if (done - due_ >= load.book.notable()) [[unlikely]] {
+    CompleteNotable(done, status, is_success);
   } else {
     load.book.CompleteStatus(SlotInHand(), first_byte_, done, status, is_success);
   }
@@ -266,7 +274,7 @@ void HttpConnection::FailRequest(int error) {
   if (error == EBADMSG && is_first_read && !transport_.is_tls() && IsTlsRecord({l.buffer.data(), 2}))
     ++l.recorder->counters.tls_answers;
   const Nanos now = l.ReadClock();
-  load().book.Fail(SlotInHand(), outcome, now);
+  Fail(SlotInHand(), outcome, now);
   LeaveSlot();
   hop_.reset();
   parser_.Rest(&load().known_header);
@@ -436,8 +444,7 @@ void HttpConnection::ResumeHop() {
 // The slot cannot go on, for want of a connection.
 void HttpConnection::LoseHop(int error) {
   ResumeHop();
-  load().book.Fail({.slot = slot_, .due = due_, .sent = hop_->sent, .address = address_}, OutcomeOf(error),
-                   loop().ReadClock());
+  Fail({.slot = slot_, .due = due_, .sent = hop_->sent, .address = address_}, OutcomeOf(error), loop().ReadClock());
   hop_.reset();
   has_slot_ = is_kept_ = false;
 }

@@ -20,6 +20,11 @@ struct HttpLoad : Load {
 
   // From the plan, constant.
   RequestMix last_requests;  // the requests, as the last on a connection; with reconnect_after
+
+  void TracePoint(std::uint32_t point) {
+    Load::TracePoint(point);
+    last_requests.TracePoint(point);
+  }
   StatusSet success;
   ResponseLimits limits;
   std::int64_t follow = 0;           // redirects that a slot follows at most; 0: they are answers like others
@@ -108,6 +113,7 @@ class HttpConnection final : public Requester<HttpConnection, Lifecycle> {
   void RefuseRest(std::size_t bytes);
   void OnPeerClosed();
   void CompleteResponse(Nanos done);
+  [[gnu::noinline]] void CompleteNotable(Nanos done, std::size_t status, bool is_success);
   bool IsLastRequest();
   void FailRequest(int error);
   void OnIdleReadable();

@@ -96,6 +96,8 @@ struct Load : Route {
   }
   // Whether nothing new may begin at `instant`, not even the hop of a slot that is under way.
   bool IsOver(Nanos instant) const { return loop->is_over || pacer.IsStopped() || instant >= pacer.end(); }
+  // What goes out from now on carries the number of that point, where it carries a trace id.
+  void TracePoint(std::uint32_t point) { requests.TracePoint(point); }
   // Which request the slot sends.
   std::size_t RequestIndex(std::uint64_t slot) const {
     if (!requests.IsMixed()) [[likely]]

@@ -150,6 +150,18 @@ void MessagingConnection::OnFramesReadable() {
   }
 }
 
+void MessagingConnection::Complete(const SlotBook::Entry& entry, Nanos now) {
+  load().book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true,
+                       [this] { return reader().message_bytes(); });
+}
+
+// One that may have come too late, or is to be told.
+void MessagingConnection::CompleteNotable(const SlotBook::Entry& entry, Nanos now) {
+  if (now - entry.sent > load().timeout && IsLate(entry, now)) return Fail(entry, Outcome::kRequestTimeout, now);
+  Complete(entry, now);
+  load().book.Trace(entry, Outcome::kReply, now, transport_.LocalPort());
+}
+
 // The message may be the reply to a request under way.
 void MessagingConnection::TakeMessage(Nanos now) {
   MessagingLoad& load = this->load();
@@ -168,11 +180,10 @@ void MessagingConnection::TakeMessage(Nanos now) {
     return;
   }
   const SlotBook::Entry entry = EntryOf(*request);
-  if (now - entry.sent > load.timeout && IsLate(entry, now)) [[unlikely]] {
-    load.book.Fail(entry, Outcome::kRequestTimeout, now);
+  if (now - entry.due >= load.book.notable()) [[unlikely]] {
+    CompleteNotable(entry, now);
   } else {
-    load.book.Complete(entry, first_byte_ == 0 ? now : first_byte_, now, Outcome::kReply, true,
-                       [this] { return reader().message_bytes(); });
+    Complete(entry, now);
   }
   if (path_.AreOf(entry.slot)) [[unlikely]]
     path_.Record(&loop(), &transport_, true);
@@ -244,7 +255,7 @@ void MessagingConnection::CutOff() {
 }
 
 void MessagingConnection::FailUnderWay(Pipeline::Request* request, int error, Nanos now) {
-  load().book.Fail(EntryOf(*request), OutcomeOf(error), now);
+  Fail(EntryOf(*request), OutcomeOf(error), now);
   if (path_.AreOf(request->slot)) path_.Drop(&loop());
   Prove();
   pipeline_.Remove(request);
@@ -270,7 +281,7 @@ void MessagingConnection::OnEnd(int error) {
 void MessagingConnection::FailRequest(int error) {
   if (sent_bytes_ == 0) return NeverSendFor(error);  // nothing of it went out
   const Nanos now = loop().ReadClock();
-  load().book.Fail(SlotInHand(), OutcomeOf(error), now);
+  Fail(SlotInHand(), OutcomeOf(error), now);
   LeaveSlot();
   Close();
   Rest(now);

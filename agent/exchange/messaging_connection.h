@@ -49,6 +49,8 @@ class MessagingConnection final : public Requester<MessagingConnection, WebSocke
 
   // Of WebSocketLink::TakeFrames.
   void TakeMessage(Nanos now);
+  void Complete(const SlotBook::Entry& entry, Nanos now);
+  [[gnu::noinline]] void CompleteNotable(const SlotBook::Entry& entry, Nanos now);
   bool TakeEarlyMessage(Nanos) {
     ++recorder().counters.orphan_messages;
     return false;

@@ -158,6 +158,12 @@ class Requester : public Base, public FreeConnection {
     return !is_ours;
   }
 
+  // A slot has ended at `now` without a response.
+  void Fail(const SlotBook::Entry& entry, Outcome outcome, Nanos now) {
+    load_->book.Fail(entry, outcome, now);
+    load_->book.Trace(entry, outcome, now, transport_.LocalPort());
+  }
+
   // The slot in its hands has ended, and the book knows how.
   void LeaveSlot() {
     has_slot_ = false;

@@ -21,6 +21,9 @@ void Recorder::Add(const Recorder& other) {
   addresses.Add(other.addresses);
   statuses.Add(other.statuses);
   named.Add(other.named);
+  slow.insert(slow.end(), other.slow.begin(), other.slow.end());
+  for (const RequestTrace& trace : other.sampled) AddSampled(trace);
+  left_out += other.left_out;
   last_end = std::max(last_end, other.last_end);
   stood_still = std::max(stood_still, other.stood_still);
 }
@@ -37,6 +40,9 @@ void Recorder::Clear() {
   addresses.Clear();
   statuses.Clear();
   named.Clear();
+  slow.clear();
+  sampled.clear();
+  left_out = 0;
   last_end = 0;
   stood_still = 0;
 }

@@ -13,6 +13,7 @@
 #include "common/stats/named_counts.h"
 #include "common/stats/outcome.h"
 #include "common/stats/request_sum.h"
+#include "common/stats/request_trace.h"
 #include "common/stats/status_counts.h"
 
 namespace tidemark {
@@ -41,6 +42,9 @@ struct Recorder {
   NamedCounts named;                                    // of streams that are listened to, and closes
   AddressTally addresses;                               // of the target
   StatusCounts statuses;                                // wide: behind what each response touches
+  std::vector<RequestTrace> slow;                       // those that were among the slowest when they ended
+  std::vector<RequestTrace> sampled;
+  std::uint64_t left_out = 0;  // of the sample, for want of room
 
   Histogram& operator[](Metric metric) { return histograms[static_cast<std::size_t>(metric)]; }
   const Histogram& operator[](Metric metric) const { return histograms[static_cast<std::size_t>(metric)]; }
@@ -48,6 +52,14 @@ struct Recorder {
   // Beyond kMaxEvents receipts are counted as untracked, so that a shard stays smaller than a message may be.
   static constexpr std::size_t kMaxEvents = 50'000;
   void AddReceipts(std::uint64_t event, const Receipts& receipts);
+
+  void AddSampled(const RequestTrace& trace) {
+    sampled.size() < kMaxSampled ? sampled.push_back(trace) : void(++left_out);
+  }
+  void AddSlow(const RequestTrace& trace, bool is_open_loop) {
+    slow.push_back(trace);
+    if (slow.size() >= 2 * kSlowest) KeepSlowest(is_open_loop, &slow);
+  }
 
   void Add(const Recorder& other);
   void Clear();

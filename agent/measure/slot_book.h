@@ -1,10 +1,12 @@
 // The book of a worker's slots: the one place where a slot changes state, and where a request becomes numbers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "agent/compose/request_source.h"
 #include "agent/measure/recorder.h"
+#include "agent/measure/traces.h"
 #include "common/clock.h"
 #include "common/stats/outcome.h"
 
@@ -35,6 +37,33 @@ class SlotBook {
   }
   void CountFromDue(bool is_open_loop) { is_open_loop_ = is_open_loop; }
   void TellApart(const RequestMix* mix) { mix_ = mix; }
+
+  // Requests time out after so long.
+  void TimeOut(Nanos timeout) { notable_ = timeout_ = timeout; }
+  // Of a point from `start` on the slowest requests are told, and of a sample one in so many, see Traces; until
+  // EndTraces.
+  void BeginTraces(Nanos start, std::uint64_t sample) {
+    traces_.Begin(start, is_open_loop_, sample);
+    notable_ = std::min(timeout_, traces_.floor());
+  }
+  void EndTraces() {
+    traces_.End();
+    notable_ = timeout_;
+  }
+  // A request that took less than that from its due time is neither late nor to be told.
+  Nanos notable() const { return notable_; }
+  // Tells of a request that has ended, if it is one of those; `port`: the local one of its connection.
+  void Trace(const Entry& entry, Outcome outcome, Nanos done, std::uint16_t port) {
+    traces_.Add({.slot = entry.slot,
+                 .due = entry.due,
+                 .sent = entry.sent,
+                 .done = done,
+                 .outcome = outcome,
+                 .request = mix_ == nullptr ? 0 : static_cast<std::uint32_t>(mix_->IndexOf(entry.slot, stride_)),
+                 .port = port},
+                recorder_);
+    notable_ = std::min(timeout_, traces_.floor());
+  }
 
   // The number of the slot that is being taken. In an open loop slots are taken in the order in which they fall due.
   std::uint64_t TakeNumber() {
@@ -207,6 +236,9 @@ class SlotBook {
   Nanos flight_changed_ = 0;  // the last change of in_flight_
   bool is_open_loop_ = false;
   const RequestMix* mix_ = nullptr;
+  Nanos timeout_ = 0;
+  Nanos notable_ = 0;
+  Traces traces_;
 };
 
 }  // namespace tidemark

@@ -172,6 +172,15 @@ IoResult Transport::ReceiveWithStamp(char* buffer, std::size_t size, Nanos* inst
   return {.bytes = static_cast<std::size_t>(n)};
 }
 
+std::uint16_t Transport::LocalPort() const {
+  sockaddr_storage local{};
+  socklen_t length = sizeof local;
+  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&local), &length) != 0) return 0;
+  if (local.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&local)->sin_port);
+  if (local.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&local)->sin6_port);
+  return 0;
+}
+
 bool Transport::IsAccepted() const {
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;

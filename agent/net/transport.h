@@ -97,6 +97,8 @@ class Transport {
   void Close();
 
   int fd() const { return fd_; }
+  // The port that it is connected from; 0: it has none.
+  std::uint16_t LocalPort() const;
   // Whether the target's side has accepted the connection, as far as the kernel knows.
   bool IsAccepted() const;
   // The number of the alert with which the peer has ended TLS, during the handshake or after it; nothing if it has not.

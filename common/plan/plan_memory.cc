@@ -82,7 +82,8 @@ PlanMemory MemoryOf(const proto::Plan& plan) {
   std::int64_t largest = 0;
   for (const proto::Request& request : plan.requests()) {
     std::int64_t bytes = static_cast<std::int64_t>(request.body().size() + request.path().size());
-    bool has_slot = absl::StrContains(request.body(), "{slot}") || absl::StrContains(request.path(), "{slot}");
+    bool has_slot = plan.traceparent() || absl::StrContains(request.body(), "{slot}") ||
+                    absl::StrContains(request.path(), "{slot}");
     for (const std::string& header : request.headers()) {
       bytes += static_cast<std::int64_t>(header.size());
       has_slot = has_slot || absl::StrContains(header, "{slot}");

@@ -142,6 +142,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(
       CheckDuration("connect_timeout", FromProto(plan.connect_timeout()), kMillisecond, kMaxTimeout));
   TIDEMARK_RETURN_IF_ERROR(CheckRequests(plan));
+  TIDEMARK_RETURN_IF_ERROR(CheckTraces(plan, target.is_web_socket));
   TIDEMARK_RETURN_IF_ERROR(CheckRange("follow", plan.follow(), 0, kMaxFollow));
   TIDEMARK_RETURN_IF_ERROR(CheckWebSocket(plan, target));
   const proto::Tls& tls = plan.tls();

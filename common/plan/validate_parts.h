@@ -8,6 +8,7 @@
 namespace tidemark {
 
 absl::Status CheckRequests(const proto::Plan& plan);
+absl::Status CheckTraces(const proto::Plan& plan, bool is_web_socket);
 absl::Status CheckSweep(const proto::Sweep& sweep);
 absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target);
 

@@ -13,6 +13,7 @@
 #include "common/plan/request_path.h"
 #include "common/plan/validate_parts.h"
 #include "common/stats/request_sum.h"
+#include "common/stats/request_trace.h"
 #include "common/status_macros.h"
 
 namespace tidemark {
@@ -78,6 +79,22 @@ absl::Status CheckRequests(const proto::Plan& plan) {
                                                    "mix apart by it"));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckTraces(const proto::Plan& plan, bool is_web_socket) {
+  if (plan.traceparent() && is_web_socket)
+    return Invalid("traceparent", "has no effect: messages of a WebSocket have no headers");
+  for (const proto::Request& request : plan.requests()) {
+    for (const std::string& header : request.headers()) {
+      if (plan.traceparent() && absl::EqualsIgnoreCase(header.substr(0, header.find(':')), "traceparent"))
+        return Invalid("traceparent", "a request has that header already; leave one of them out");
+    }
+  }
+  if (plan.trace_sample().empty()) return absl::OkStatus();
+  if (const auto sample = ParseSample(plan.trace_sample()); !sample.ok())
+    return Invalid("trace_sample", sample.status().message());
+  return plan.web_socket().has_listen() ? Invalid("trace_sample", "has no effect: listening makes no requests")
+                                        : absl::OkStatus();
 }
 
 }  // namespace tidemark

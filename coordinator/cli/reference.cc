@@ -143,6 +143,8 @@ std::string CsvPage() {
                 "A row for each whole second of each point, and rows of each agent (of more than 32 those with the "
                 "highest p99); lines end with LF.",
                 SeriesColumns(), &out);
+  AppendColumns("-o trace", "A row for each request of the sample that --trace-sample asks for; lines end with LF.",
+                TraceColumns(), &out);
   AppendColumns("-o hlog", "HdrHistogram's log, format 1.3: a line for each point and second with a value.",
                 HlogColumns(), &out);
   return out;

@@ -142,6 +142,7 @@ class Searcher {
     proto::SearchTrial* const trial = report_.add_trials();
     trial->set_level(Load(level));
     *trial->mutable_point() = Summarise(result, plan).points(0);
+    trial->mutable_point()->clear_slowest();  // of a run one asks for them
     // Whole seconds alone, and not the first, in which all connections start at once.
     Evidence evidence = EvidenceOf(plan, result.points[0]);
     const auto whole = static_cast<std::size_t>(duration / kSecond);
@@ -152,8 +153,9 @@ class Searcher {
     if (evidence.seconds.size() >= 3) evidence.seconds.erase(evidence.seconds.begin());
     // What the generator adds makes a figure worse: what is met in spite of it is met, what is missed may be its fault.
     const bool is_met = !evidence.is_failing &&
-                        std::all_of(expectations_.begin(), expectations_.end(),
-                                    [&evidence](const Expectation& e) { return Assess(e, evidence) == Assessment::kMet; });
+                        std::all_of(expectations_.begin(), expectations_.end(), [&evidence](const Expectation& e) {
+                          return Assess(e, evidence) == Assessment::kMet;
+                        });
     if (!is_met && trial->point().generator() == Name(Generator::kLimited)) {
       trial->set_answer("unusable");
       if (!is_last) return std::nullopt;

@@ -132,7 +132,8 @@ Merger::Merger(std::size_t agent_count, const MergeSettings& settings)
     : settings_(settings),
       headline_(static_cast<std::size_t>(settings.headline)),
       agents_(agent_count),
-      requests_(agent_count, settings.requests) {
+      requests_(agent_count, settings.requests),
+      traces_(settings.headline == Metric::kResponse, settings.requests) {
   if (agent_count > kMaxTimelines) return;
   for (AgentSum& agent : agents_) agent.timeline.KeepLatencies();
 }
@@ -203,10 +204,12 @@ absl::Status Merger::Apply(const proto::Shard& shard) {
   if (const absl::Status status = NamedCounts::Check(shard); !status.ok()) return DataLoss(key, status.message());
   if (const absl::Status status = requests_.Check(shard, counters, headline() == Metric::kResponse); !status.ok())
     return DataLoss(key, status.message());
+  if (const absl::Status status = traces_.Check(shard); !status.ok()) return DataLoss(key, status.message());
   if (const absl::Status status = fan_out_.Add(shard.events()); !status.ok()) return DataLoss(key, status.message());
   total_ = total;
   named_.Add(shard);
   requests_.Add(shard);
+  traces_.Add(shard);
   statuses_.Add(shard.statuses(), shard.window(), key.agent());
   addresses_.Add(shard.addresses(), shard.window());
 

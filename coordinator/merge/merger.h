@@ -22,6 +22,7 @@
 #include "coordinator/merge/request_merger.h"
 #include "coordinator/merge/sparse_histogram.h"
 #include "coordinator/merge/timeline.h"
+#include "coordinator/merge/trace_merger.h"
 #include "protos/shard.pb.h"
 
 namespace tidemark {
@@ -127,6 +128,7 @@ class Merger {
   // Of each request of a mix, in the plan's order.
   const std::vector<RequestSum>& requests() const { return requests_.sums(); }
   const FanOut& fan_out() const { return fan_out_; }
+  const TraceMerger& traces() const { return traces_; }
   const NamedCounts& named() const { return named_; }
   const StatusCounts& statuses() const { return statuses_; }
   const AddressCounts& addresses() const { return addresses_; }
@@ -170,6 +172,7 @@ class Merger {
   std::map<std::uint32_t, std::unique_ptr<OpenWindow>> open_;
   std::vector<WindowSum> closed_;
   RequestMerger requests_;
+  TraceMerger traces_;
   FanOut fan_out_;
   NamedCounts named_;
   StatusCounts statuses_;

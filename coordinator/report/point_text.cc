@@ -72,6 +72,20 @@ void AppendSplits(const proto::Point& point, const std::string& who, bool is_ope
                     "\n");
 }
 
+// The first of the slowest requests; the JSON and the page have a hundred.
+void AppendSlowest(const proto::Point& point, const std::string& who, std::string* out) {
+  constexpr int kShown = 3;
+  for (int i = 0; i < std::min(kShown, point.slowest_size()); ++i) {
+    const proto::SlowRequest& request = point.slowest(i);
+    absl::StrAppendFormat(out, "  Slowest  : %s%s, slot %d%s%s, sent %.3f s after the start by agent %d", who,
+                          FormatLatency(request.took_us()), request.slot(), request.request().empty() ? "" : ", ",
+                          request.request(), request.sent_s(), request.agent());
+    if (request.has_port()) absl::StrAppend(out, " from port ", request.port());
+    absl::StrAppend(out, ", ended as ", request.outcome(),
+                    request.has_trace_id() ? absl::StrCat(", trace ", request.trace_id()) : "", "\n");
+  }
+}
+
 // What was expected, what it came to, and how far from the limit that is. Those that are clearly met go without saying,
 // but for the point that the answer is about.
 void AppendExpected(const proto::Point& point, const std::string& who, bool is_all, const Colours& colours,
@@ -122,6 +136,7 @@ void AppendPointLines(const proto::Plan& plan, const proto::Point& point, const 
   AppendStreams(point, who, out);
   AppendExpected(point, who, options.is_explained || is_answer, colours, out);
   if (options.is_explained) {
+    AppendSlowest(point, who, out);
     const proto::Latency& heard = point.has_staleness() ? point.staleness() : point.interval();
     AppendIntervals(plan.web_socket().has_listen() ? heard : is_open ? point.response() : point.latency(), who, out);
   }

@@ -23,6 +23,7 @@
 #include "coordinator/report/model/mix.h"
 #include "coordinator/report/model/over_time.h"
 #include "coordinator/report/model/rates.h"
+#include "coordinator/report/model/slowest.h"
 #include "coordinator/report/model/streams.h"
 #include "coordinator/report/model/sums.h"
 #include "protos/plan.pb.h"
@@ -112,6 +113,7 @@ proto::Report Summarise(const RunResult& result, const proto::Plan& plan) {
     FillExpected(plan, point, seconds, out);
     if (const auto coverage = !point.is_started ? std::nullopt : CoveragePercent(point, plan.sweep()))
       out->set_coverage_percent(*coverage);
+    FillSlowest(plan, result.run, point, out);
     FillStartSkew(point, out);
     merge->set_late(merge->late() + point.merger->late());
     is_exact = is_exact && point.merger->AllFinal() && out->accounting().identity_holds();

@@ -11,11 +11,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "common/check.h"
 #include "common/plan/measured.h"
 #include "common/stats/outcome.h"
 #include "common/units.h"
 #include "coordinator/report/decimal.h"
+#include "coordinator/report/model/slowest.h"
 #include "coordinator/report/model/sums.h"
 #include "coordinator/report/phrases.h"
 
@@ -261,6 +263,44 @@ SeriesList MakeSeriesColumns() {
   return columns;
 }
 
+struct TraceRow {
+  PointRow point;
+  double start_wall_s;  // T0
+  proto::SlowRequest request = {};
+};
+
+using TraceList = std::vector<Column<TraceRow>>;
+
+// A name of the plan's author, as RFC 4180 has it.
+std::string Quoted(absl::string_view text) {
+  if (text.find_first_of(",\"\n\r") == absl::string_view::npos) return std::string(text);
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
+}
+
+TraceList MakeTraceColumns() {
+  TraceList columns = BeginOf<TraceRow>([](const TraceRow& row) -> const PointRow& { return row.point; });
+  const TraceList rest = {
+      {"agent", "which sent it", [](const TraceRow& row) { return absl::StrCat(row.request.agent()); }},
+      {"port", "from which its connection came",
+       [](const TraceRow& row) { return CountCell(row.request.has_port(), row.request.port()); }},
+      {"slot", "its number, as {slot}", [](const TraceRow& row) { return absl::StrCat(row.request.slot()); }},
+      {"request", "of a mix, its name", [](const TraceRow& row) { return Quoted(row.request.request()); }},
+      {"sent_at", "UTC",
+       [](const TraceRow& row) { return FormatWallTime(row.start_wall_s + row.request.sent_s()); }},
+      {"due_s", "when it should have gone out, since the point's start",
+       [](const TraceRow& row) { return Cell(row.request.due_s()); }},
+      {"sent_s", "when its first byte did", [](const TraceRow& row) { return Cell(row.request.sent_s()); }},
+      {"response_us", "open loop: from its due time to the last byte of its answer, or to its end without",
+       [](const TraceRow& row) { return IsOpenLoop(row.point.report) ? Cell(row.request.took_us()) : ""; }},
+      {"service_us", "the same from its first byte on",
+       [](const TraceRow& row) { return Cell(row.request.service_us()); }},
+      {"outcome", "as in [outcomes](outcomes.md)", [](const TraceRow& row) { return row.request.outcome(); }},
+      {"trace_id", "that its header traceparent carried", [](const TraceRow& row) { return row.request.trace_id(); }},
+  };
+  columns.insert(columns.end(), rest.begin(), rest.end());
+  return columns;
+}
+
 template <typename Row>
 std::string TitlesOf(const std::vector<Column<Row>>& columns) {
   return absl::StrCat(
@@ -286,6 +326,8 @@ std::vector<ColumnRow> RowsOf(const std::vector<Column<Row>>& columns) {
 std::vector<ColumnRow> PointsColumns() { return RowsOf(MakePointColumns()); }
 
 std::vector<ColumnRow> SeriesColumns() { return RowsOf(MakeSeriesColumns()); }
+
+std::vector<ColumnRow> TraceColumns() { return RowsOf(MakeTraceColumns()); }
 
 std::string ToPointsCsv(const proto::Report& report) {
   const PointList columns = MakePointColumns();
@@ -327,6 +369,21 @@ std::string ToSeriesCsv(const RunResult& result, const proto::Report& report) {
                                           .times = &timeline.rows()[row],
                                           .agent = agent});
       }
+    }
+  }
+  return out;
+}
+
+std::string ToTraceCsv(const RunResult& result, const proto::Report& report) {
+  const TraceList columns = MakeTraceColumns();
+  std::string out = TitlesOf(columns);
+  for (std::size_t i = 0; i < result.points.size(); ++i) {
+    const PointResult& point = result.points[i];
+    const double start_wall_s = result.started_wall_s + static_cast<double>(point.start_offset) / 1e9;
+    for (const AgentTrace& trace : point.merger->traces().sampled()) {
+      TraceRow row = {.point = {.report = report, .index = static_cast<int>(i)}, .start_wall_s = start_wall_s};
+      FillSlowRequest(report.plan(), report.run(), point.index, trace, &row.request);
+      out += CellsOf(columns, row);
     }
   }
   return out;

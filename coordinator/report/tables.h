@@ -22,4 +22,9 @@ std::vector<ColumnRow> PointsColumns();
 std::string ToSeriesCsv(const RunResult& result, const proto::Report& report);
 std::vector<ColumnRow> SeriesColumns();
 
+// A row for each request of the sample that trace_sample asks for, as they came; nothing but titles without it.
+// Instants are seconds since the point's start, on the clock of the agent; `sent_at` is UTC.
+std::string ToTraceCsv(const RunResult& result, const proto::Report& report);
+std::vector<ColumnRow> TraceColumns();
+
 }  // namespace tidemark

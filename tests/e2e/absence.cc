@@ -58,6 +58,7 @@ class AbsenceCheck {
     has_new_connections_ = sweep.contains("new_connection");
     has_names_ = plan.contains("resolve_every");
     follows_ = plan.contains("follow");
+    has_sample_ = plan.contains("trace_sample");
     has_stamps_ =
         !is_unix_ && !(plan.contains("kernel_timestamps") && plan.at("kernel_timestamps").to_number<int>() == 0);
     if (report.contains("agents")) agents_ = report.at("agents").as_array().size();
@@ -94,6 +95,8 @@ class AbsenceCheck {
     // The first row that matches decides.
     const std::pair<const char*, bool> kRows[] = {
         {"exit_code|merge\\..*", true},
+        {"points\\.slowest\\..*", sends},
+        {"points\\.traces_left_out", has_sample_},
         {"agents\\.(agent|resumed_streams|clock_offset_ns|clock_error_us)", true},
         {".*\\.(latency|response)\\.censored", true},
         {".*\\.(count|overflow|clock_error)", true},  // of a latency; which there may be is looked at there
@@ -359,6 +362,7 @@ class AbsenceCheck {
   bool is_web_socket_ = false;
   bool has_names_ = false;
   bool follows_ = false;
+  bool has_sample_ = false;
   bool is_unix_ = false;
   bool is_tls_ = false;
   bool is_open_ = false;

@@ -52,6 +52,43 @@ INSTANTIATE_TEST_SUITE_P(Agents, NginxSweep,
                            return std::string(test.param.is_tls ? "Https" : "Http") + std::to_string(test.param.agents);
                          });
 
+// By its trace and its port a slow request is found in the target's own log.
+TEST(NginxTest, TheSlowestAreFoundInTheTargetsLog) {
+  Nginx nginx("location / { return 200 hello; } location /big { limit_rate 64k; root " +
+              std::string(TIDEMARK_SOURCE_DIR) + "; try_files /DESIGN.md =404; }");
+  TempDir dir;
+  const std::string url = "http://127.0.0.1:" + std::to_string(nginx.port());
+  Spill(dir / "plan.yaml", "target: " + url + "/\ntraceparent: true\ntrace_sample: 1/1\n" +
+                               "sweep: {connections: [2], requests: 200, warmup_requests_per_connection: 3}\n" +
+                               "requests: [{name: small, weight: 19}, {name: big, weight: 1, path: /big}]\n");
+  const RunOutcome run = TidemarkRun({dir / "plan.yaml", "-o", "trace=" + (dir / "trace.csv")});
+  ASSERT_EQ(run.code, 0) << run.err;
+  nginx.Quit();
+  std::map<std::string, std::string> port_of;  // by trace
+  std::map<std::string, double> time_of;
+  std::ifstream log(nginx.dir() / "access.log");
+  std::string status, address, port, time, trace;
+  while (log >> status >> address >> port >> time >> trace) {
+    ASSERT_EQ(trace.size(), 55U) << trace;
+    EXPECT_TRUE(port_of.emplace(trace.substr(3, 32), port).second) << "twice: " << trace;
+    time_of[trace.substr(3, 32)] = std::stod(time);
+  }
+  EXPECT_EQ(port_of.size(), 206U);  // the warm-up's too, whose traces are others
+  const boost::json::array& slowest = At(run.report, "points.0.slowest").as_array();
+  ASSERT_EQ(slowest.size(), 100U);
+  for (std::size_t i = 0; i < slowest.size(); ++i) {
+    const std::string id(slowest[i].at("trace_id").as_string());
+    ASSERT_TRUE(port_of.contains(id)) << id;
+    EXPECT_EQ(port_of[id], std::to_string(slowest[i].at("port").to_number<int>()));
+    EXPECT_EQ(slowest[i].at("request").as_string() == "big", i < 10) << i;
+    if (i < 10) {
+      EXPECT_NEAR(slowest[i].at("took_us").to_number<double>() / 1e6, time_of[id], 0.25);
+    }
+  }
+  const std::string rows = Slurp(dir / "trace.csv");
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 201);  // a sample of all, and the titles
+}
+
 TEST(NginxTest, AServerThatClosesAfterAFewRequestsIsReconnectedWithoutLoss) {
   Nginx nginx("location / { return 200 hello; } keepalive_requests 7;");
   const RunOutcome run =

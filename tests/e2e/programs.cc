@@ -226,7 +226,8 @@ std::string Nginx::Configuration(const std::string& server) const {
   // Root starts its workers as another user, who must be able to write the log.
   return std::string(geteuid() == 0 ? "user root;\n" : "") +
          "daemon off; worker_processes 1; worker_rlimit_nofile 16384; pid " + (dir_ / "pid") +
-         ";\nevents { worker_connections 8192; }\nhttp {\nlog_format status '$status $server_addr';\naccess_log " +
+         ";\nevents { worker_connections 8192; }\nhttp {\nlog_format status '$status $server_addr $remote_port "
+         "$request_time $http_traceparent';\naccess_log " +
          (dir_ / "access.log") + " status;\nclient_body_temp_path " + (dir_ / "b") + ";\nproxy_temp_path " +
          (dir_ / "p") + ";\nfastcgi_temp_path " + (dir_ / "f") + ";\nuwsgi_temp_path " + (dir_ / "u") +
          ";\nscgi_temp_path " + (dir_ / "s") + ";\nkeepalive_requests 1000000;\nserver {\n" + server + "\n}\n}\n";
