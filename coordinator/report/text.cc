@@ -18,6 +18,7 @@
 #include "coordinator/report/answer.h"
 #include "coordinator/report/colours.h"
 #include "coordinator/report/figures.h"
+#include "coordinator/report/glossary.h"
 #include "coordinator/report/phrases.h"
 #include "coordinator/report/point_text.h"
 #include "coordinator/report/stream_text.h"
@@ -200,7 +201,9 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   for (const std::string& note : report.notes())
     absl::StrAppend(&lines, colours.red, "  Note     : ", note, colours.reset, "\n");
   for (const std::string& step : NextSteps(report)) absl::StrAppend(&lines, "  Next     : ", step, "\n");
-  return absl::StrCat(out, "\n", Wrapped(lines, options.width));
+  absl::StrAppend(&out, "\n", Wrapped(lines, options.width));
+  if (options.is_explained) absl::StrAppend(&out, "\n", Wrapped(Glossary(out), options.width));
+  return out;
 }
 
 }  // namespace tidemark

@@ -150,6 +150,14 @@ TEST(TextTest, TheAnswerIsTheFirstLineAndNoRowAveragesTheLevels) {
   EXPECT_FALSE(Has(text, "total")) << text;
 }
 
+TEST(TextTest, WhatIsExplainedComesWithItsWordsAndNoOthers) {
+  const std::string text = ToText(Swept({"VALID"}), {.is_explained = true, .width = 80});
+  EXPECT_TRUE(Has(text, "  Account   : where each planned request went")) << text;
+  EXPECT_TRUE(Has(text, "  avg to max: latency of successes")) << text;
+  EXPECT_FALSE(Has(text, "Knee")) << text;
+  EXPECT_LE(Widest(text), 80) << text;
+}
+
 TEST(AdviceTest, WhatIsDoubtfulComesWithItsRemedy) {
   const auto steps = [](const std::vector<std::string>& verdicts) {
     std::string all;
