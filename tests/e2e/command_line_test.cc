@@ -122,6 +122,24 @@ TEST(CommandLineTest, ARateBelowOneASecondIsKeptAndPrinted) {
   EXPECT_TRUE(Has(run.err, "0.5/s, 1 connections")) << run.err;
 }
 
+TEST(CommandLineTest, AQuietRunStillSaysWhatWasMissedAndAQuietSearchItsAnswer) {
+  Mock mock;
+  const std::string slow = mock.Url("/mock/delay=50ms");
+  Process run(
+      {TIDEMARK_BINARY, "run", "-q", "-c", "1,2", "-n", "4", "--expect", "p50<20ms", "--expect", "p50<2s", slow});
+  EXPECT_EQ(run.Wait(), 99);
+  EXPECT_EQ(run.Out(), "");
+  EXPECT_TRUE(std::regex_search(run.Err(), std::regex("1 connection: p50<20ms MISSED, it is 5[0-9]\\.[0-9]ms\n")))
+      << run.Err();
+  EXPECT_TRUE(Has(run.Err(), "2 connections: p50<20ms MISSED")) << run.Err();
+  EXPECT_FALSE(Has(run.Err(), "p50<2s")) << run.Err();
+  Process search({TIDEMARK_BINARY, "search", "-q", "--rate", "--from", "10", "--to", "10", "-d", "2s", "--expect",
+                  "error_rate<1%", mock.Url()});
+  EXPECT_EQ(search.Wait(), 0) << search.Err();
+  EXPECT_EQ(search.Out().rfind("Holds 10/s with error_rate<1%", 0), 0U) << search.Out();
+  EXPECT_EQ(search.Err(), "");
+}
+
 TEST(CommandLineTest, ASearchMayBeginBelowOneASecond) {
   Mock mock;
   TempDir dir;
