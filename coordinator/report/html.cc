@@ -52,7 +52,8 @@ std::string ToHtml(const proto::Report& report) {
       absl::StrCat(AnswerSection(report, answer), SweepSection(report), LevelCharts(report), CurveChart(report, answer),
                    TimeCharts(report), AgentCharts(report),
                    Headed("Was the generator the limit?", GeneratorCharts(report)), AccountSection(report),
-                   MixSection(report, answer), StreamSection(report), RepeatSection(report), ReadingSection(report)),
+                   MixSection(report, answer), SlowestSection(report, answer), StreamSection(report),
+                   RepeatSection(report), ReadingSection(report)),
       ChartData(report, answer));
 }
 

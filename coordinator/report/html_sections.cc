@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/plan/yaml_message.h"
@@ -551,6 +552,34 @@ std::string MixSection(const proto::Report& report, const Answer& answer) {
   HtmlTable all = MixTable(true, report);
   for (const proto::Point& point : report.points()) AddMixRows(report, point, true, &all);
   return html + Folded("At every level", all.ToHtml("Requests of the mix at every level"));
+}
+
+std::string SlowestSection(const proto::Report& report, const Answer& answer) {
+  constexpr int kShown = 20;
+  if (answer.point < 0 || report.points(answer.point).slowest().empty()) return "";
+  const proto::Point& point = report.points(answer.point);
+  const bool has_mix = !point.requests().empty();
+  const bool has_traces = report.plan().traceparent();
+  std::vector<HtmlColumn> columns = {{"took"}, {"slot"}, {"sent after"}, {"agent"}, {"port"}, {"ended as", true}};
+  if (has_mix) columns.push_back({"request", true});
+  if (has_traces) columns.push_back({"trace", true});
+  HtmlTable table(columns);
+  for (int i = 0; i < std::min(kShown, point.slowest_size()); ++i) {
+    const proto::SlowRequest& slow = point.slowest(i);
+    std::vector<HtmlCell> cells = {ShownLatency(slow.took_us()),
+                                   ShownCount(static_cast<double>(slow.slot())),
+                                   absl::StrFormat("%.3f%ss", slow.sent_s(), kNoBreak),
+                                   absl::StrCat(slow.agent()),
+                                   slow.has_port() ? absl::StrCat(slow.port()) : "-",
+                                   slow.outcome()};
+    if (has_mix) cells.emplace_back(slow.request());
+    if (has_traces) cells.emplace_back(slow.trace_id());
+    table.Row(std::move(cells));
+  }
+  return absl::StrCat("<h2>The slowest requests</h2>\n<p class=\"sub\">At ", Html(LevelOf(report, point)),
+                      ", the first ", std::min(kShown, point.slowest_size()), " of the ", point.slowest_size(),
+                      " that the JSON has of each point. Slot and port are as in the request and at the target.</p>\n",
+                      Folded("Which they were", table.ToHtml("The slowest requests")));
 }
 
 std::string StreamSection(const proto::Report& report) {

@@ -16,6 +16,7 @@ std::string AnswerSection(const proto::Report& report, const Answer& answer);  /
 std::string SweepSection(const proto::Report& report);    // a row for each point, and why its verdict is what it is
 std::string AccountSection(const proto::Report& report);  // where every request went
 std::string MixSection(const proto::Report& report, const Answer& answer);
+std::string SlowestSection(const proto::Report& report, const Answer& answer);
 std::string StreamSection(const proto::Report& report);
 std::string RepeatSection(const proto::Report& report);   // command, plan, machines
 std::string ReadingSection(const proto::Report& report);  // how to read the page
