@@ -362,6 +362,7 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->Prepare(
         {.point = prepare.point(),
+         .attempt = prepare.attempt(),
          .connections = connections[i],
          .first_connection = prepare.first_connection() + static_cast<std::int64_t>(i),
          .connection_stride = worker_count,

@@ -391,7 +391,7 @@ void Worker::Prepare(const WorkerShare& share) {
     }
     load().book.Number(share_.first_slot, share_.slot_stride);
     load().book.EndTraces();
-    group_.Visit([this](auto&, auto& shared) { shared.TracePoint(share_.point | kTraceOfWarmup); });
+    group_.Visit([this](auto&, auto& shared) { shared.TracePoint(TracePoint(share_.point, share_.attempt, true)); });
     group_.Visit([this](auto&, auto& shared) {
       if constexpr (std::is_base_of_v<WebSocketLoad, std::decay_t<decltype(shared)>>)
         shared.message_room = share_.message_room;
@@ -512,7 +512,7 @@ void Worker::StartPoint(bool is_stopped) {
   loop_state_.start = phase_start_;
   load().book.Number(share_.first_slot, share_.slot_stride);
   load().book.BeginTraces(phase_start_, settings_.sample);
-  group_.Visit([this](auto&, auto& shared) { shared.TracePoint(share_.point); });
+  group_.Visit([this](auto&, auto& shared) { shared.TracePoint(TracePoint(share_.point, share_.attempt)); });
   loop_state_.settled = 0;
   if (share_.arrivals) {
     load().pacer.LimitEach();  // the schedule has its own end

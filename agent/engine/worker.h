@@ -24,6 +24,7 @@ namespace tidemark {
 // A worker's share of one point.
 struct WorkerShare {
   std::uint32_t point = 0;
+  std::uint32_t attempt = 0;  // at it
   std::int64_t connections = 0;
   std::int64_t first_connection = 0;   // number in the run of the worker's first connection
   std::int64_t connection_stride = 1;  // ... and how far apart its others are

@@ -76,6 +76,8 @@ constexpr NeedRow kNeeds[] = {
      "no request waits for it; give the header Expect: 100-continue"},
     {Need::kFollow, [](const auto& plan, const auto&) { return plan.follow() != 0; },
      "redirects are not followed; give --follow"},
+    {Need::kSample, [](const auto& plan, const auto&) { return !plan.trace_sample().empty(); },
+     "no sample of requests is kept; give --trace-sample"},
     {Need::kUnixSocket, [](const auto&, const auto& target) { return !target.unix_path.empty(); },
      "it is of Unix sockets; use a unix: target"},
     {Need::kResolveEvery, [](const auto& plan, const auto&) { return plan.has_resolve_every(); },
@@ -175,6 +177,8 @@ constexpr RowNeed kRowNeeds[] = {
 absl::flat_hash_map<std::string, Need> AllFigures() {
   absl::flat_hash_map<std::string, Need> figures = {
       {"Point.connections_up", Need::kConnections},
+      {"Point.slowest", Need::kRequests},
+      {"Point.traces_left_out", Need::kSample},
       {"Point.availability_percent", Need::kConnections},
       {"Point.total_requests", Need::kRequests},
       {"Point.successful_requests", Need::kRequests},

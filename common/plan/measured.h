@@ -29,6 +29,7 @@ enum class Need : std::uint8_t {
   kTlsRequests,  // requests over TLS
   kContinue,
   kFollow,  // redirects that are followed
+  kSample,
   kUnixSocket,
   kResolveEvery,  // names that are looked up again
   kWebSocket,

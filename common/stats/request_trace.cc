@@ -68,8 +68,8 @@ std::string TraceIdOfRun(absl::string_view run) {
   return absl::StrFormat("%016x", hash == 0 ? 1 : hash);
 }
 
-std::string TraceId(absl::string_view run, std::uint32_t point, std::uint64_t slot) {
-  return absl::StrFormat("%s%04x%012d", TraceIdOfRun(run), point & 0xFFFF, slot % 1'000'000'000'000);
+std::string TraceId(absl::string_view run, std::uint32_t trace_point, std::uint64_t slot) {
+  return absl::StrFormat("%s%04x%012d", TraceIdOfRun(run), trace_point & 0xFFFF, slot % 1'000'000'000'000);
 }
 
 }  // namespace tidemark

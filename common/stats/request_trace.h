@@ -50,10 +50,13 @@ bool IsSampled(std::uint64_t slot, std::uint64_t of);
 absl::StatusOr<std::uint64_t> ParseSample(absl::string_view text);
 
 // The trace id of W3C's Trace Context that a request carries in its header `traceparent`, 32 hexadecimal digits: of the
-// run 16, of the point four (from 8000 on those of the warm-up), and of the slot twelve, decimal, as {slot}.
+// run 16, four as TracePoint, and of the slot twelve, decimal, as {slot}.
 // Source: https://www.w3.org/TR/trace-context/, section 3.2.
-std::string TraceId(absl::string_view run, std::uint32_t point, std::uint64_t slot);
-inline constexpr std::uint32_t kTraceOfWarmup = 0x8000;
+std::string TraceId(absl::string_view run, std::uint32_t trace_point, std::uint64_t slot);
+// Of a point of up to 4,096, of its attempt of up to eight, and whether it is the warm-up's.
+constexpr std::uint32_t TracePoint(std::uint32_t point, std::uint32_t attempt, bool is_warmup = false) {
+  return (is_warmup ? 0x8000U : 0) | (attempt & 7) << 12 | (point & 0xFFF);
+}
 // The 16 of the run; not all are 0.
 std::string TraceIdOfRun(absl::string_view run);
 

@@ -64,19 +64,21 @@ Estimate EstimateLatency(const Expectation& e, const Evidence& evidence) {
   }
   all.Add(evidence.unanswered);
   const Nanos quantile = all.Quantile(e.numerator, e.denominator);
-  if (all.count() == 0 || (evidence.unanswered.count() > 0 && quantile >= evidence.unanswered.min()))
-    return {.is_unknown = true};
   const auto value = static_cast<double>(quantile);
+  if (all.count() == 0 || (evidence.unanswered.count() > 0 && quantile >= evidence.unanswered.min()))
+    return {.value = value, .is_unknown = true};
   if (e.numerator == e.denominator) return Exactly(value);  // a maximum is what it is
   return {.value = value, .interval = BatchInterval(evidence.seconds, e.numerator, e.denominator)};
 }
 
-Assessment AssessAll(const std::vector<Expectation>& expectations, const Evidence& evidence, std::vector<Assessment>* each) {
+Assessment AssessAll(const std::vector<Expectation>& expectations, const Evidence& evidence,
+                     std::vector<Assessment>* each) {
   Assessment all = Assessment::kMet;
   each->clear();
   for (const Expectation& expectation : expectations) {
     each->push_back(Assess(expectation, evidence));
-    if (each->back() == Assessment::kMissed || (each->back() == Assessment::kUnsure && all == Assessment::kMet)) all = each->back();
+    if (each->back() == Assessment::kMissed || (each->back() == Assessment::kUnsure && all == Assessment::kMet))
+      all = each->back();
   }
   return all;
 }
@@ -255,7 +257,8 @@ SearchResult FindHighest(const SearchOptions& options, const std::vector<Expecta
     const std::int64_t met = search.HighestMet();
     if (met == 0) break;
     result.is_complete = try_level(met, options.trial * kLongest, true);
-    result.is_confirmed = result.is_complete && search.answers().at(met) == Assessment::kMet && search.HighestMet() == met;
+    result.is_confirmed =
+        result.is_complete && search.answers().at(met) == Assessment::kMet && search.HighestMet() == met;
     if (result.is_confirmed) break;
   }
   result.is_complete = result.is_complete && result.trials.size() < kMaxTrials;

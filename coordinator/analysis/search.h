@@ -44,9 +44,9 @@ enum class Assessment { kMet, kMissed, kUnsure };
 
 // A figure and where it may truly lie. Latencies in ns, shares in percent, rates per second.
 struct Estimate {
-  double value = 0;
+  double value = 0;                       // 0: there was nothing to measure
   std::optional<Interval> interval = {};  // 95 %; of what was counted it is the value itself; nothing if none is known
-  bool is_unknown = false;                // nothing to measure, or the quantile lies among what was not answered
+  bool is_unknown = false;  // nothing to measure, or the quantile lies among what was not answered: at least the value
 };
 Estimate EstimateOf(const Expectation& expectation, const Evidence& evidence);
 

@@ -66,12 +66,16 @@ std::optional<Nanos> RunLeft(const LiveRun& run) {
 }
 
 std::string Whereabouts(const LiveRun& run) {
+  const proto::Plan& plan = run.head.plan();
   if (!run.is_begun) return absl::StrCat("opening the run, ", FormatClock(run.now - run.begin));
   const std::string point =
       run.point.count == 1 ? "" : absl::StrCat("point ", run.point.index + 1, " of ", run.point.count);
   const std::optional<Nanos> point_left = PointLeft(run);
   const std::optional<Nanos> run_left = RunLeft(run);
   if (!point_left) return absl::StrCat(point, point.empty() ? "" : ", ", FormatClock(run.now - run.begin), " so far");
+  if (IsWaiting(run) && !run.is_ended)
+    return absl::StrCat(point, point.empty() ? "" : ", ", "answers are waited for, at most ",
+                        FormatDuration(FromProto(plan.sweep().has_drain() ? plan.sweep().drain() : plan.timeout())));
   const std::string bound = run.head.plan().sweep().until().empty() ? "" : " at most";
   if (point.empty()) return absl::StrCat(FormatClock(*point_left), " left", bound);
   return absl::StrCat(point, ", ", FormatClock(*point_left), " left; run: ", FormatClock(*run_left), " left", bound);

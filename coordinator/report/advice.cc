@@ -62,18 +62,36 @@ void AddCapacity(const proto::Report& report, std::vector<std::string>* steps) {
   steps->push_back(absl::StrCat("throughput still grew: go higher, -c ", 2 * most, ",", 5 * most));
 }
 
+// A limit that this target can keep: above the least p99 that was measured, a round number. Empty if none was.
+std::string SomeLimit(const proto::Report& report) {
+  double least = 0;
+  for (const proto::Point& point : report.points()) {
+    const double p99 = HeadlineOf(report, point).p99_us();
+    if (p99 > 0 && (least == 0 || p99 < least)) least = p99;
+  }
+  if (least == 0) return "";
+  double limit = 1e3;                       // us
+  constexpr double kSteps[] = {2, 2.5, 2};  // 1, 2, 5, 10 ...
+  for (int i = 0; limit < 2 * least; ++i) limit *= kSteps[i % 3];
+  return FormatDuration(static_cast<Nanos>(limit * 1e3));
+}
+
 }  // namespace
 
-std::vector<std::string> NextSteps(const proto::Report& report) {
+std::vector<std::string> NextSteps(const proto::Report& report, bool is_explained) {
+  if (report.status() == "INTERRUPTED") return {"it was interrupted, and what follows was not run: run it again"};
   std::vector<std::string> steps;
   if (AnswerOf(report).word == "FAILED") return steps;  // what was said is all there is
   AddDoubts(report, &steps);
   AddCapacity(report, &steps);
-  const bool has_expectations = !report.plan().expect().empty();
-  if (steps.empty() && !has_expectations && !IsListening(report))
-    steps.push_back(absl::StrCat("how much it holds within a limit: tidemark search --rate --expect 'p99<20ms' ",
-                                 report.plan().target()));
-  if (HasMoreToSay(report)) {
+  if (steps.empty() && report.plan().expect().empty() && !IsListening(report)) {
+    if (const std::string limit = SomeLimit(report); !limit.empty())
+      steps.push_back(absl::StrCat("how much it holds within a limit: tidemark search --rate --expect 'p99<", limit,
+                                   "' ", report.plan().target(), ", and what else this run was given"));
+  }
+  if (is_explained) {
+    if (steps.empty()) steps.push_back("with charts, to mail around: -o report.html");
+  } else if (HasMoreToSay(report)) {
     steps.push_back("why, and how sure it is, in full: --explain; with charts: -o report.html");
   } else if (steps.size() < 2) {
     steps.push_back("every figure with its meaning: --explain; with charts, to mail around: -o report.html");

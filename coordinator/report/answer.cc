@@ -34,10 +34,20 @@ bool IsClear(const proto::Point& point) {
                      [](const proto::Expected& expected) { return expected.is_clear() && !expected.is_met_on_wire(); });
 }
 
-std::string Expectations(const proto::Point& point) {
+// "p99 < 40 ms and error_rate < 1 %" of those for which `is_meant`.
+template <typename IsMeant>
+std::string Expectations(const proto::Point& point, IsMeant is_meant) {
   std::vector<std::string> texts;
-  for (const proto::Expected& expected : point.expected()) texts.push_back(ShownExpectation(expected.text()));
+  for (int i = 0; i < point.expected_size(); ++i) {
+    if (is_meant(i)) texts.push_back(ShownExpectation(point.expected(i).text()));
+  }
   return absl::StrJoin(texts, " and ");
+}
+std::string Expectations(const proto::Point& point) {
+  return Expectations(point, [](int) { return true; });
+}
+std::string Missed(const proto::Point& point) {
+  return Expectations(point, [&point](int i) { return !point.expected(i).is_met(); });
 }
 
 // Whether what was met there is the target's word: where it failed, or a part is missing, it is that of what was left.
@@ -49,15 +59,20 @@ bool IsHeld(const proto::Point& point) {
 void AnswerNotHeld(const proto::Report& report, const std::vector<int>& order, Answer* answer) {
   const proto::Point& least = report.points(order.front());
   const std::string level = LevelOf(report, least);
-  const std::string what = Expectations(least);
   answer->tone = Tone::kBad;
   answer->point = order.front();
   if (IsMet(least)) {
     answer->word = least.verdict();
-    answer->sentence = absl::StrCat("Meets ", what, " at ", level, ", but there it is ", least.verdict(), ".");
+    answer->sentence =
+        absl::StrCat("Meets ", Expectations(least), " at ", level, ", but there it is ", least.verdict(), ".");
     return;
   }
-  const bool is_all = std::none_of(order.begin(), order.end(), [&](int i) { return IsMet(report.points(i)); });
+  // Each point has the plan's expectations, in its order.
+  const std::string always = Expectations(least, [&](int k) {
+    return std::none_of(order.begin(), order.end(), [&](int i) { return report.points(i).expected(k).is_met(); });
+  });
+  const bool is_all = !always.empty();
+  const std::string what = is_all ? always : Missed(least);
   answer->word = "MISSED";
   answer->sentence =
       absl::StrCat("Misses ", what,
@@ -89,13 +104,16 @@ void AnswerExpectations(const proto::Report& report, const std::vector<int>& ord
   const std::string level = LevelName(other);
   answer->tone = std::max(answer->tone, Tone::kDoubtful);
   answer->word = absl::StrCat(IsMet(other) ? other.verdict() : "MISSED", " AT ", level);
-  absl::StrAppend(
-      &answer->sentence,
-      IsMet(other) ? absl::StrCat("; at ", level, " it is ", other.verdict()) : absl::StrCat("; misses it at ", level),
-      IsMet(other) || IsClear(other) ? "" : ", but not clearly", ".");
+  absl::StrAppend(&answer->sentence,
+                  IsMet(other)
+                      ? absl::StrCat("; at ", level, " it is ", other.verdict())
+                      : absl::StrCat("; misses ", other.expected_size() == 1 ? "it" : Missed(other), " at ", level),
+                  IsMet(other) || IsClear(other) ? "" : ", but not clearly", ".");
   if (std::any_of(first_other, order.end(), [&](int i) { return IsHeld(point(i)); }))
     answer->more.push_back("Above that it is met again: look at each point.");
 }
+
+bool HasFailures(const proto::Point& point) { return point.failed_requests() != 0; }
 
 // Where a closed loop's throughput is largest, if that can be said.
 std::string Throughput(const proto::Report& report, int most) {
@@ -111,7 +129,8 @@ std::string Throughput(const proto::Report& report, int most) {
   if (most < 0) return "";
   const proto::Point& point = report.points(most);
   const std::string measured =
-      absl::StrCat(ShownRate(point.success_per_s()), " requests/s, at ", LevelOf(report, point));
+      absl::StrCat(ShownRate(point.success_per_s()), HasFailures(point) ? " successes/s, at " : " requests/s, at ",
+                   LevelOf(report, point));
   return report.has_capacity() && capacity.refusal().empty()
              ? absl::StrCat("No peak within the sweep: at least ", measured, ".")
              : absl::StrCat("Most that was measured: ", measured, ".");
@@ -125,8 +144,8 @@ std::string OfPoint(const proto::Report& report, const proto::Point& point) {
     absl::StrAppend(&text, ShownRate(point.messages_per_s()), " messages/s");
   } else {
     absl::StrAppend(&text, HasRates(report) || !IsOpenLoop(report) ? "" : "open loop, ",
-                    ShownRate(point.success_per_s()), " requests/s");
-    if (HasRates(report)) absl::StrAppend(&text, " succeeded");
+                    ShownRate(point.success_per_s()), HasFailures(point) ? " successes/s" : " requests/s");
+    if (HasRates(report) && !HasFailures(point)) absl::StrAppend(&text, " succeeded");
   }
   if (latency.has_p99_us())
     absl::StrAppend(&text, ", ", IsListening(report) ? point.has_staleness() ? "staleness " : "interval " : "", "p99",
@@ -203,6 +222,10 @@ Answer AnswerOf(const proto::Report& report) {
     answer.tone = Tone::kBad;
     answer.word = "FAILED";
     answer.sentence = order.empty() ? "No point was measured." : Nothing(report);
+    if (report.status() == "INTERRUPTED") {
+      answer.word = report.status();
+      answer.sentence = "Until it was interrupted nothing had succeeded.";
+    }
     return answer;
   }
   AnswerVerdicts(report, order, &answer);
@@ -220,8 +243,8 @@ Answer AnswerOf(const proto::Report& report) {
   // Who tried fewer levels did not ask for it.
   if (!report.capacity().refusal().empty() && report.points_size() > 2)
     answer.more.push_back(absl::StrCat("No curve was fitted: ", report.capacity().refusal(), "."));
-  if (report.status() != "COMPLETE" && answer.tone != Tone::kBad) {
-    answer.tone = Tone::kDoubtful;
+  if (report.status() == "INTERRUPTED" || (report.status() != "COMPLETE" && answer.tone != Tone::kBad)) {
+    answer.tone = std::max(answer.tone, Tone::kDoubtful);
     answer.word = report.status();
   }
   if (!report.merge().is_exact() && report.status() == "COMPLETE") {

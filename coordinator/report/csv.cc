@@ -31,7 +31,7 @@ const Column kColumns[] = {
     {"connections", "connections", "that were asked for, over all agents"},
     {"total_requests", "total_requests", "requests planned"},
     {"successful_requests", "successful_requests", "complete, and of a status that counts as success"},
-    {"failed_requests", "failed_requests", "sent, and without success"},
+    {"failed_requests", "failed_requests", "planned, and without success; those that were never sent are among them"},
     {"error_rate_percent", "error_rate_percent", "of requests; of streams: of connection time, 100 - availability"},
     {"duration_s", "duration_s", "how long the point took"},
     {"requests_per_s", "requests_per_s", "complete responses within the duration"},

@@ -102,7 +102,8 @@ std::string ShownExpectation(absl::string_view text) {
 std::string ShownFigure(const proto::Expected& expected) {
   const auto expectation = ParseExpectation(expected.text());
   if (!expectation.ok() || !expected.has_value()) return "";
-  std::string text = OfExpectation(*expectation, expected.value());
+  std::string text = absl::StrCat(expected.value_is_at_least() ? absl::StrCat("≥", kNoBreak) : "",
+                                  OfExpectation(*expectation, expected.value()));
   if (expected.has_low())
     absl::StrAppend(
         &text, " (95", kNoBreak,
@@ -112,7 +113,7 @@ std::string ShownFigure(const proto::Expected& expected) {
 
 std::string ShownMargin(const proto::Expected& expected) {
   const auto expectation = ParseExpectation(expected.text());
-  if (!expectation.ok() || !expected.has_value() || expectation->limit == 0) return "";
+  if (!expectation.ok() || !expected.has_value() || expectation->limit == 0 || expected.value_is_at_least()) return "";
   const double limit = expectation->limit / (expectation->IsLatency() ? 1e3 : 1);
   const double percent = 100 * (expected.value() - limit) / limit;
   if (percent == 0) return "at the limit";

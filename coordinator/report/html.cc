@@ -47,14 +47,13 @@ std::string HtmlDocument(absl::string_view title, absl::string_view content, abs
 
 std::string ToHtml(const proto::Report& report) {
   const Answer answer = AnswerOf(report);
-  return HtmlDocument(
-      answer.sentence,
-      absl::StrCat(AnswerSection(report, answer), SweepSection(report), LevelCharts(report), CurveChart(report, answer),
-                   TimeCharts(report), AgentCharts(report),
-                   Headed("Was the generator the limit?", GeneratorCharts(report)), AccountSection(report),
-                   MixSection(report, answer), SlowestSection(report, answer), StreamSection(report),
-                   RepeatSection(report), ReadingSection(report)),
-      ChartData(report, answer));
+  return HtmlDocument(answer.sentence,
+                      absl::StrCat(AnswerSection(report, answer), SweepSection(report), LevelCharts(report),
+                                   CurveChart(report, answer), TimeCharts(report), AgentCharts(report),
+                                   Headed("Was the generator the limit?", GeneratorCharts(report)),
+                                   AccountSection(report), MixSection(report, answer), SlowestSection(report, answer),
+                                   StreamSection(report), RepeatSection(report), ReadingSection(report)),
+                      ChartData(report, answer));
 }
 
 }  // namespace tidemark

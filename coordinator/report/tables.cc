@@ -162,7 +162,8 @@ PointList MakePointColumns() {
   AddAccount("sent", "requests whose first byte went out", &columns);
   AddAccount("never_sent", "requests planned and given up", &columns);
   AddAccount("success", "complete, and of a status that counts as success", &columns);
-  AddField("failed", "failed_requests", "sent, and without success", &columns);
+  AddField("failed", "failed_requests", "planned, and without success; those that were never sent are among them",
+           &columns);
   AddField("error_rate_percent", "error_rate_percent",
            "of requests; of streams: of connection time, 100 - availability", &columns);
   for (const EndRow& row : kOutcomeRows) {
@@ -285,8 +286,7 @@ TraceList MakeTraceColumns() {
        [](const TraceRow& row) { return CountCell(row.request.has_port(), row.request.port()); }},
       {"slot", "its number, as {slot}", [](const TraceRow& row) { return absl::StrCat(row.request.slot()); }},
       {"request", "of a mix, its name", [](const TraceRow& row) { return Quoted(row.request.request()); }},
-      {"sent_at", "UTC",
-       [](const TraceRow& row) { return FormatWallTime(row.start_wall_s + row.request.sent_s()); }},
+      {"sent_at", "UTC", [](const TraceRow& row) { return FormatWallTime(row.start_wall_s + row.request.sent_s()); }},
       {"due_s", "when it should have gone out, since the point's start",
        [](const TraceRow& row) { return Cell(row.request.due_s()); }},
       {"sent_s", "when its first byte did", [](const TraceRow& row) { return Cell(row.request.sent_s()); }},
@@ -382,7 +382,7 @@ std::string ToTraceCsv(const RunResult& result, const proto::Report& report) {
     const double start_wall_s = result.started_wall_s + static_cast<double>(point.start_offset) / 1e9;
     for (const AgentTrace& trace : point.merger->traces().sampled()) {
       TraceRow row = {.point = {.report = report, .index = static_cast<int>(i)}, .start_wall_s = start_wall_s};
-      FillSlowRequest(report.plan(), report.run(), point.index, trace, &row.request);
+      FillSlowRequest(report.plan(), report.run(), point, trace, &row.request);
       out += CellsOf(columns, row);
     }
   }

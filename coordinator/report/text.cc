@@ -200,7 +200,8 @@ std::string ToText(const proto::Report& report, const TextOptions& options) {
   AppendGenerator(report, options.is_explained, &lines);
   for (const std::string& note : report.notes())
     absl::StrAppend(&lines, colours.red, "  Note     : ", note, colours.reset, "\n");
-  for (const std::string& step : NextSteps(report)) absl::StrAppend(&lines, "  Next     : ", step, "\n");
+  for (const std::string& step : NextSteps(report, options.is_explained))
+    absl::StrAppend(&lines, "  Next     : ", step, "\n");
   absl::StrAppend(&out, "\n", Wrapped(lines, options.width));
   if (options.is_explained) absl::StrAppend(&out, "\n", Wrapped(Glossary(out), options.width));
   return out;

@@ -16,12 +16,16 @@ constexpr char kEscape = '\x1b';
 
 // Where the text of "  Name     : text" begins.
 std::size_t TextBegin(absl::string_view line) {
+  std::size_t colour = 0;
+  while (colour < line.size() && line[colour] == kEscape)
+    colour = std::min(line.find('m', colour), line.size() - 1) + 1;
+  line.remove_prefix(colour);
   const std::size_t first = line.find_first_not_of(' ');
   const std::size_t colon = line.find(": ");
   constexpr std::size_t kLongestName = 12;
   if (first != 2 || colon == absl::string_view::npos || colon > kLongestName)
-    return first == absl::string_view::npos ? 0 : first;
-  return colon + 2;
+    return colour + (first == absl::string_view::npos ? 0 : first);
+  return colour + colon + 2;
 }
 
 // Whether a break between these words would part a figure from its unit, or a flag from its value.
@@ -31,7 +35,7 @@ bool BelongTogether(absl::string_view word, absl::string_view next) {
 
 void AppendWrapped(absl::string_view line, int width, std::string* out) {
   const std::size_t begin = TextBegin(line);
-  const auto indent = static_cast<int>(begin);
+  const int indent = WidthOf(line.substr(0, begin));
   if (width == 0 || WidthOf(line) <= width || indent + 20 > width) {
     absl::StrAppend(out, line);
     return;
@@ -44,7 +48,7 @@ void AppendWrapped(absl::string_view line, int width, std::string* out) {
     int length = WidthOf(words[i]);
     for (; end < words.size() && BelongTogether(words[end - 1], words[end]); ++end) length += 1 + WidthOf(words[end]);
     if (at > indent && at + 1 + length > width) {
-      absl::StrAppend(out, "\n", std::string(begin, ' '));
+      absl::StrAppend(out, "\n", std::string(static_cast<std::size_t>(indent), ' '));
       at = indent;
     }
     for (; i < end; ++i) {

@@ -10,6 +10,12 @@
 #include "common/status_macros.h"
 
 namespace tidemark {
+namespace {
+
+// Who lives in one process with the coordinator stands still with it, as after Ctrl-Z, and goes on with it.
+constexpr Nanos kForever = Nanos{365} * 24 * 3'600 * kSecond;
+
+}  // namespace
 
 struct LocalAgent::Parts {
   explicit Parts(AgentService::Options options) : service(std::move(options)) {}
@@ -27,7 +33,7 @@ LocalAgent::~LocalAgent() {
 absl::StatusOr<std::unique_ptr<LocalAgent>> LocalAgent::Start(const std::vector<std::string>& allowed_targets) {
   TIDEMARK_ASSIGN_OR_RETURN(TargetGuard guard, TargetGuard::Make(allowed_targets));
   guard.AllowWhatTheUserMay();
-  auto parts = std::make_unique<Parts>(AgentService::Options{.guard = std::move(guard)});
+  auto parts = std::make_unique<Parts>(AgentService::Options{.guard = std::move(guard), .lease = kForever});
   grpc::ServerBuilder builder;
   ConfigureServer(&parts->service, &builder);
   parts->server = builder.BuildAndStart();

@@ -139,9 +139,11 @@ void WeighDelays(const PointFacts& facts, std::vector<Reason>* reasons, std::vec
     const std::optional<Part> own = Largest(StampedParts(facts));
     if (!own) return;
     Weigh(own->Bias(),
-          absl::StrFormat("of the %s of the %s, %s, %s was the generator's by the kernel's stamps, which makes "
+          absl::StrFormat("of the %s of the %s%s, %s, %s was the generator's by the kernel's stamps, which makes "
                           "it %.0f %% more than on the wire",
-                          own->figure, facts.measured_name, Show(own->whole), Show(own->own), own->Bias() * 100),
+                          own->figure, facts.measured_name,
+                          facts.censored != nullptr && facts.censored->count() > 0 ? " of successes" : "",
+                          Show(own->whole), Show(own->own), own->Bias() * 100),
           reasons, notes);
     return;
   }

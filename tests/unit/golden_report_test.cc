@@ -28,7 +28,7 @@ std::string JsonOf(const proto::Plan& plan) {
 // What later versions added.
 bool IsAdded(const std::string& path) {
   static const std::regex kAdded(
-      R"((points|total)\.(columns|heat|curve|started_at|agents\.columns|expected\.(value|low|high)|slowest))");
+      R"((points|total)\.(columns|heat|curve|started_at|agents\.columns|expected\.(value|low|high|value_is_at_least)|slowest))");
   return std::regex_match(path, kAdded);
 }
 

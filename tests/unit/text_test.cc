@@ -161,7 +161,7 @@ TEST(TextTest, WhatIsExplainedComesWithItsWordsAndNoOthers) {
 TEST(AdviceTest, WhatIsDoubtfulComesWithItsRemedy) {
   const auto steps = [](const std::vector<std::string>& verdicts) {
     std::string all;
-    for (const std::string& step : NextSteps(Swept(verdicts))) absl::StrAppend(&all, step, "\n");
+    for (const std::string& step : NextSteps(Swept(verdicts), false)) absl::StrAppend(&all, step, "\n");
     return all;
   };
   EXPECT_TRUE(Has(steps({"VALID", "VALID"}), "tidemark search --rate"));
@@ -176,9 +176,9 @@ TEST(AdviceTest, ASweepThatDidNotReachThePeakGoesOn) {
   proto::Report report = Swept({"VALID", "VALID"});
   report.mutable_capacity()->set_max_requests_per_s(5);
   report.mutable_capacity()->set_has_peak(false);
-  EXPECT_EQ(NextSteps(report).front(), "throughput still grew: go higher, -c 200,500");
+  EXPECT_EQ(NextSteps(report, false).front(), "throughput still grew: go higher, -c 200,500");
   report.mutable_capacity()->set_has_peak(true);
-  EXPECT_FALSE(Has(NextSteps(report).front(), "go higher"));
+  EXPECT_FALSE(Has(NextSteps(report, false).front(), "go higher"));
 }
 
 }  // namespace

@@ -87,9 +87,9 @@ TEST(TracesTest, ASampleIsOneInSoMany) {
 }
 
 TEST(TracesTest, ATraceIdIsOfTheRunThePointAndTheSlot) {
-  const std::string id = TraceId("20261128T091634Z-48f73f", 3 | kTraceOfWarmup, 6'400);
+  const std::string id = TraceId("20261128T091634Z-48f73f", TracePoint(3, 1, true), 6'400);
   EXPECT_EQ(id.size(), 32U);
-  EXPECT_EQ(id.substr(16), "8003000000006400");
+  EXPECT_EQ(id.substr(16), "9003000000006400");
   EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
   EXPECT_NE(TraceIdOfRun("a"), TraceIdOfRun("b"));
 }

@@ -183,8 +183,11 @@ void FillExpected(const proto::Plan& plan, const PointResult& point, const std::
     if (IsMetOnWire(*expectation, evidence)) entry->set_is_met_on_wire(true);
     const Estimate estimate = EstimateOf(*expectation, evidence);
     const double unit = expectation->IsLatency() ? 1e3 : 1;
-    if (!estimate.is_unknown) entry->set_value(estimate.value / unit);
-    if (!estimate.is_unknown && estimate.interval && estimate.interval->low < estimate.interval->high) {
+    if (!estimate.is_unknown || estimate.value > 0) entry->set_value(estimate.value / unit);
+    if (estimate.is_unknown && estimate.value > 0) entry->set_value_is_at_least(true);
+    // Of a rate the other end is what drained, which is no interval.
+    const bool is_rate = expectation->figure == Expectation::Figure::kRequestsPerSecond;
+    if (!estimate.is_unknown && !is_rate && estimate.interval && estimate.interval->low < estimate.interval->high) {
       entry->set_low(estimate.interval->low / unit);
       entry->set_high(estimate.interval->high / unit);
     }

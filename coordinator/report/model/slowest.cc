@@ -5,7 +5,7 @@
 
 namespace tidemark {
 
-void FillSlowRequest(const proto::Plan& plan, const std::string& run, std::uint32_t index, const AgentTrace& trace,
+void FillSlowRequest(const proto::Plan& plan, const std::string& run, const PointResult& point, const AgentTrace& trace,
                      proto::SlowRequest* out) {
   const RequestTrace& of = trace.trace;
   out->set_took_us(Micros(of.Took(IsOpenLoop(plan.sweep()))));
@@ -17,12 +17,12 @@ void FillSlowRequest(const proto::Plan& plan, const std::string& run, std::uint3
   out->set_agent(trace.agent);
   if (of.port != 0) out->set_port(of.port);
   out->set_outcome(std::string(kOutcomeRows[static_cast<std::size_t>(of.outcome)].json));
-  if (plan.traceparent()) out->set_trace_id(TraceId(run, index, of.slot));
+  if (plan.traceparent()) out->set_trace_id(TraceId(run, TracePoint(point.index, point.attempt), of.slot));
 }
 
 void FillSlowest(const proto::Plan& plan, const std::string& run, const PointResult& point, proto::Point* out) {
   const TraceMerger& traces = point.merger->traces();
-  for (const AgentTrace& trace : traces.slowest()) FillSlowRequest(plan, run, point.index, trace, out->add_slowest());
+  for (const AgentTrace& trace : traces.slowest()) FillSlowRequest(plan, run, point, trace, out->add_slowest());
   if (!plan.trace_sample().empty()) out->set_traces_left_out(traces.left_out());
 }
 

@@ -9,8 +9,8 @@
 
 namespace tidemark {
 
-// A request of point `index` in the run of that id.
-void FillSlowRequest(const proto::Plan& plan, const std::string& run, std::uint32_t index, const AgentTrace& trace,
+// A request of that point, in the run of that id.
+void FillSlowRequest(const proto::Plan& plan, const std::string& run, const PointResult& point, const AgentTrace& trace,
                      proto::SlowRequest* out);
 
 void FillSlowest(const proto::Plan& plan, const std::string& run, const PointResult& point, proto::Point* out);
