@@ -152,7 +152,7 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
                                        "'; use an https:// target or leave it out"));
   }
   if (tls.cert_file().empty() != tls.key_file().empty()) return Invalid("tls", "cert_file and key_file go together");
-  TIDEMARK_RETURN_IF_ERROR(CheckRange("threads", plan.threads(), 0, kMaxThreads));
+  if (plan.threads() != 0) TIDEMARK_RETURN_IF_ERROR(CheckRange("threads", plan.threads(), 1, kMaxThreads));
   TIDEMARK_RETURN_IF_ERROR(CheckAddresses(plan, target));
   TIDEMARK_RETURN_IF_ERROR(CheckRange("kernel_timestamps", plan.kernel_timestamps(), 0, 1'000'000));
   if (plan.kernel_timestamps() > 0 && !target.unix_path.empty())

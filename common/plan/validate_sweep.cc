@@ -119,6 +119,7 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   if (IsOpenLoop(sweep)) return CheckOpenLoop(sweep);
   if (!sweep.arrivals().empty() || sweep.seed() != 0 || !sweep.pace().empty())
     return Invalid("sweep", "arrivals, seed and pace belong to an open loop; give rates or stages, or leave them out");
+  TIDEMARK_RETURN_IF_ERROR(CheckUntil(sweep));
   const int ends = (sweep.requests_per_connection() != 0) + (sweep.requests() != 0) + sweep.has_duration();
   if (ends != 1) {
     return Invalid("sweep", absl::StrCat("has ", ends == 0 ? "none" : "more than one",
@@ -139,7 +140,6 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
         CheckDuration("sweep.think_time", FromProto(sweep.think_time()), kMillisecond, kMaxTimeout));
   }
   TIDEMARK_RETURN_IF_ERROR(CheckWarmup(sweep));
-  TIDEMARK_RETURN_IF_ERROR(CheckUntil(sweep));
   return CheckConnectRate(sweep);
 }
 

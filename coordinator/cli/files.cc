@@ -78,6 +78,8 @@ absl::Status CheckOutputs(const std::vector<Output>& outputs) {
       TIDEMARK_RETURN_IF_ERROR(CheckChartFiles(output));
       continue;
     }
+    // Who reads a pipe would take this look at it for its end.
+    if (std::filesystem::is_fifo(path, ignored)) continue;
     const bool is_new = access(output.path.c_str(), F_OK) != 0;
     std::ofstream out(output.path, std::ios::binary | std::ios::app);
     if (!out)

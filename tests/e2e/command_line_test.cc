@@ -1,4 +1,6 @@
 // What users write on a command line, as it arrives at a server.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -138,6 +140,18 @@ TEST(CommandLineTest, AQuietRunStillSaysWhatWasMissedAndAQuietSearchItsAnswer) {
   EXPECT_EQ(search.Wait(), 0) << search.Err();
   EXPECT_EQ(search.Out().rfind("Holds 10/s with error_rate<1%", 0), 0U) << search.Out();
   EXPECT_EQ(search.Err(), "");
+}
+
+// Whoever waits for a result at a pipe gets all of it, and nothing before.
+TEST(CommandLineTest, APipeIsAPlaceForAResult) {
+  Mock mock;
+  TempDir dir;
+  ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);
+  Process reader({"/bin/cat", dir / "pipe"});
+  Process run({TIDEMARK_BINARY, "run", "-q", "-c", "1", "-n", "3", "-o", "json=" + (dir / "pipe"), mock.Url()});
+  EXPECT_EQ(run.Wait(), 0) << run.Err();
+  EXPECT_EQ(reader.Wait(), 0);
+  EXPECT_EQ(Int(boost::json::parse(reader.Out()), "total.successful_requests"), 3);
 }
 
 TEST(CommandLineTest, ASearchMayBeginBelowOneASecond) {

@@ -242,6 +242,12 @@ TEST(PlanTest, ImpossibleValuesAreNamed) {
          p->mutable_sweep()->set_until("p99:5%");
        },
        "needs a duration"},
+      {"until and no end",
+       [](proto::Plan* p) {
+         p->mutable_sweep()->clear_duration();
+         p->mutable_sweep()->set_until("p99:5%");
+       },
+       "needs a duration"},
       {"until nonsense", [](proto::Plan* p) { p->mutable_sweep()->set_until("soon"); }, "sweep.until: 'soon'"},
       {"two warm-ups", [](proto::Plan* p) { p->mutable_sweep()->set_warmup_requests_per_connection(1); },
        "sweep.warmup: stands"},
