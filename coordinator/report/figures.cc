@@ -117,6 +117,8 @@ std::string ShownMargin(const proto::Expected& expected) {
   const double limit = expectation->limit / (expectation->IsLatency() ? 1e3 : 1);
   const double percent = 100 * (expected.value() - limit) / limit;
   if (percent == 0) return "at the limit";
+  const double times = expected.value() / limit;
+  if (times >= 3) return absl::StrCat(Rounded(times, times < 9.95 ? 1 : 0), " times the limit");
   return absl::StrCat(Rounded(std::abs(percent), std::abs(percent) < 9.95 ? 1 : 0), kNoBreak, "% ",
                       percent < 0 ? "below" : "above", " the limit");
 }
