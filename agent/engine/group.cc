@@ -54,6 +54,7 @@ void Fill(const WorkerSettings& settings, SSL_CTX* tls, Load* load) {
   load->timeout = FromProto(plan.timeout());
   load->think_time = FromProto(plan.sweep().think_time());
   load->new_connection = plan.sweep().new_connection();
+  load->target_clock = settings.target_clock;
 }
 
 void Fill(const WorkerSettings& settings, std::uint32_t worker, HttpLoad* load) {
@@ -101,7 +102,6 @@ void Fill(const WorkerSettings& settings, std::uint32_t worker, MessagingLoad* l
 void Fill(const WorkerSettings& settings, std::uint32_t worker, ListeningLoad* load) {
   FillWebSocket(settings, worker, load);
   load->rules = RulesOf(settings.plan.web_socket().listen());
-  load->target_clock = settings.target_clock;
   load->must_read = load->must_read || load->rules.streams.MustRead();
 }
 

@@ -24,7 +24,7 @@ struct WorkerSettings {
   proto::Plan plan;  // without bodies and subscriptions, which are:
   std::vector<RequestBytes> requests = {};
   std::vector<RequestBytes> last_requests = {};  // the same, as the last on a connection; with reconnect_after
-  std::vector<std::string> subscribe = {};
+  std::vector<RequestBytes> subscribe = {};
   Target target = {};
   std::vector<SocketAddress> targets = {};
   std::vector<std::uint32_t> target_indices = {};  // of each, as of AddressTally
@@ -35,7 +35,7 @@ struct WorkerSettings {
   std::shared_ptr<Budget> sends = nullptr;  // of the agent, which `workers` share; null: no ceiling
   std::shared_ptr<Budget> connects = nullptr;
   int workers = 1;
-  const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ListeningLoad
+  const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see Load
   const std::atomic<Nanos>* lease = nullptr;         // ... its end, as the coordinator has renewed it; null: none
 };
 

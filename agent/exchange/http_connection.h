@@ -100,7 +100,7 @@ class HttpConnection final : public Requester<HttpConnection, Lifecycle> {
     return (is_last ? load.last_requests : load.requests)[load.RequestIndex(slot_)];
   }
 
-  IoResult SendFirst(bool is_stamped);
+  IoResult SendFirst(absl::string_view bytes, bool is_stamped);
   void ContinueSending();
   void AwaitContinue();
   void SendBody();

@@ -1,6 +1,7 @@
 // What the connections of one load share: the route to its target, and when its slots are due.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -82,7 +83,11 @@ struct Load : Route {
   RequestMix requests;
   Nanos timeout = 0;
   Nanos think_time = 0;
-  bool new_connection = false;  // each request on a connection of its own
+  bool new_connection = false;                       // each request on a connection of its own
+  const std::atomic<Nanos>* target_clock = nullptr;  // its offset to our wall clock; null: 0
+
+  std::uint64_t seed = 0;      // of what requests have that is random; of the phase that begins or runs
+  std::uint64_t openings = 0;  // WebSockets that were asked for
 
   void RecordInto(Recorder* recorder) { book.RecordInto(recorder); }
   void BeginOpenLoop(const Arrivals& arrivals, Nanos begin) {
