@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <numeric>
 #include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "common/check.h"
 #include "common/plan/headers.h"
+#include "common/plan/parts.h"
 #include "common/stats/histogram.h"
 #include "common/stats/request_trace.h"
 
@@ -22,35 +23,114 @@ namespace {
 
 namespace http = boost::beast::http;
 
-constexpr absl::string_view kSlotName = "{slot}";
-// Stands for the digits until the request is whole. Neither a valid path nor a valid header value holds it.
-const std::string kSlotMark(kSlotDigits, '\x01');
-const std::string kPointMark(kPointDigits, '\x02');
+// Above the numbers of requests, of which a plan has few.
+constexpr std::uint64_t kOfUpgrade = 1 << 20;
+constexpr std::uint64_t kOfSubscriptions = 2 << 20;
 
-std::string Marked(absl::string_view text) { return absl::StrReplaceAll(text, {{kSlotName, kSlotMark}}); }
+// Holes stand in a head as marks until it is whole: "\x01", the number of the hole, "\x02". Neither a valid path nor a
+// valid header value holds these.
+class Marks {
+ public:
+  // `number`: of the request.
+  explicit Marks(std::uint64_t number) : salt_(number << 32) {}
 
-void FindAll(absl::string_view text, absl::string_view what, std::size_t base, std::vector<std::size_t>* places) {
-  for (std::size_t at = text.find(what); at != absl::string_view::npos; at = text.find(what, at + what.size()))
-    places->push_back(base + at);
+  std::string Mark(absl::string_view text) {
+    std::string out;
+    for (const Part& part : PartsIn(text))
+      absl::StrAppend(&out, part.kind == Part::Kind::kLiteral ? std::string(part.text) : Mark(Made(part)));
+    return out;
+  }
+  std::string Mark(Hole hole) {
+    holes_.push_back(std::move(hole));
+    return absl::StrCat("\x01", holes_.size() - 1, "\x02");
+  }
+
+  // The text without marks.
+  Program Compile(absl::string_view text) {
+    Program program;
+    for (std::size_t at = text.find('\x01'); at != absl::string_view::npos; at = text.find('\x01')) {
+      program.Append(text.substr(0, at));
+      const std::size_t end = text.find('\x02', at);
+      std::size_t index = 0;
+      CHECK(absl::SimpleAtoi(text.substr(at + 1, end - at - 1), &index) && index < holes_.size());
+      program.Append(holes_[index]);
+      text.remove_prefix(end + 1);
+    }
+    program.Append(text);
+    return program;
+  }
+  // A text in which anything may stand.
+  Program CompileBody(absl::string_view text) {
+    Program program;
+    for (const Part& part : PartsIn(text)) {
+      if (part.kind == Part::Kind::kLiteral) {
+        program.Append(part.text);
+      } else {
+        program.Append(Made(part));
+      }
+    }
+    return program;
+  }
+
+ private:
+  static std::vector<Part> PartsIn(absl::string_view text) {
+    auto parts = PartsOf(text);
+    CHECK(parts.ok());  // the plan is valid
+    return *std::move(parts);
+  }
+  Hole Made(const Part& part) { return Hole::Of(part, salt_++); }
+
+  std::uint64_t salt_;
+  std::vector<Hole> holes_;
+};
+
+// The request that `head` and `body` make, whose body begins at `body_at`, if it is of one length.
+RequestBytes Assemble(Program head, Program body) {
+  RequestBytes result{.bytes = {}, .slot_places = {}};
+  RequestProgram program{.head = std::move(head), .body = std::move(body)};
+  std::vector<Hole> holes;
+  program.is_fixed = program.head.IsFixed() && program.body.IsFixed();
+  result.has_holes = program.head.HasHoles() || program.body.HasHoles();
+  if (program.is_fixed) {
+    std::string text = program.head.WithRoom(&holes, 0);
+    text += program.body.WithRoom(&holes, text.size());
+    result.bytes = std::make_shared<const std::string>(std::move(text));
+  } else {
+    result.bytes = std::make_shared<const std::string>();
+  }
+  for (const Hole& hole : holes) hole.IsSlot() ? result.slot_places.push_back(hole.at) : program.holes.push_back(hole);
+  if (!program.is_fixed || !program.holes.empty())
+    result.program = std::make_shared<const RequestProgram>(std::move(program));
+  return result;
 }
 
 boost::beast::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
-const std::string& RequestBytes::Stamped(std::uint64_t slot) {
+const std::string& RequestBytes::Filled(const Occasion& occasion) {
+  if (program != nullptr && !program->is_fixed) {
+    // The body first, since the head says how long it is.
+    body.clear();
+    program->body.MakeInto(occasion, &body);
+    Occasion of_head = occasion;
+    of_head.body_bytes = body.size();
+    stamped.clear();
+    program->head.MakeInto(of_head, &stamped);
+    if (head_bytes != 0) head_bytes = stamped.size();
+    return stamped += body;
+  }
   if (stamped.empty()) stamped = *bytes;
-  char digits[kSlotDigits];
-  for (std::size_t i = kSlotDigits; i-- > 0; slot /= 10) digits[i] = static_cast<char>('0' + slot % 10);
-  for (const std::size_t place : slot_places)
-    std::copy(digits, digits + kSlotDigits, stamped.begin() + static_cast<std::ptrdiff_t>(place));
+  if (!slot_places.empty()) {
+    char digits[kSlotDigits];
+    WriteSlot(occasion.slot, digits);
+    for (const std::size_t place : slot_places)
+      std::copy(digits, digits + kSlotDigits, stamped.begin() + static_cast<std::ptrdiff_t>(place));
+  }
+  if (program != nullptr) {
+    for (const Hole& hole : program->holes) hole.Fill(occasion, stamped.data() + hole.at);
+  }
   return stamped;
-}
-
-void RequestBytes::TracePoint(std::uint32_t point) {
-  if (point_places.empty()) return;
-  if (stamped.empty()) stamped = *bytes;
-  for (const std::size_t place : point_places) stamped.replace(place, kPointDigits, absl::StrFormat("%04x", point));
 }
 
 RequestMix::RequestMix(std::vector<RequestBytes> requests, const std::vector<std::int64_t>& weights)
@@ -66,9 +146,8 @@ RequestMix::RequestMix(std::vector<RequestBytes> requests, const std::vector<std
   }
 }
 
-const std::string& RequestBytes::FrameOf(std::uint64_t slot, MessageDeflate* deflate) {
+const std::string& RequestBytes::FrameOf(const std::string& payload, std::uint64_t slot, MessageDeflate* deflate) {
   const auto mask = static_cast<std::uint32_t>(Mix64(slot ^ mask_seed));
-  const std::string& payload = Of(slot);
   frame.clear();
   if (deflate == nullptr) {
     AppendFrame(opcode, payload, mask, &frame);
@@ -80,47 +159,60 @@ const std::string& RequestBytes::FrameOf(std::uint64_t slot, MessageDeflate* def
   return frame;
 }
 
-RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection,
-                              absl::string_view trace) {
-  http::request<http::string_body> message;
+namespace {
+
+// As SerializeRequest; `key`: Sec-WebSocket-Key, where that is wanted.
+RequestBytes Serialize(const proto::Request& request, const Target& target, bool is_last_on_connection,
+                       std::uint64_t number, bool has_key, absl::string_view trace) {
+  Marks marks(number);
+  http::request<http::empty_body> message;
   message.version(11);
   message.method_string(View(request.method()));
-  message.target(Marked(absl::StrCat(target.absolute_prefix, request.path().empty() ? target.path : request.path())));
+  message.target(
+      marks.Mark(absl::StrCat(target.absolute_prefix, request.path().empty() ? target.path : request.path())));
   message.set(http::field::host, View(target.host_header));
   message.set(http::field::user_agent, "tidemark/" TIDEMARK_VERSION);
   if (!target.proxy_authorization.empty())
     message.set(http::field::proxy_authorization, View(target.proxy_authorization));
   if (is_last_on_connection) message.set(http::field::connection, "close");
-  // The span is the slot's, and never 0.
-  if (!trace.empty())
-    message.set("traceparent", View(absl::StrCat("00-", trace, kPointMark, kSlotMark, "-0001", kSlotMark, "-01")));
   // A header of the plan replaces the default of that name once; further ones of the same name are added.
   http::fields own;
   for (const std::string& header : request.headers()) {
     const std::size_t colon = header.find(':');
     own.insert(View(absl::string_view(header).substr(0, colon)),
-               Marked(absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1))));
+               marks.Mark(absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1))));
   }
   for (const auto& field : own) message.erase(field.name_string());
   for (const auto& field : own) message.insert(field.name_string(), field.value());
-  std::vector<std::size_t> body_places;
-  FindAll(request.body(), kSlotName, 0, &body_places);
-  for (std::size_t i = 0; i < body_places.size(); ++i) body_places[i] += i * (kSlotDigits - kSlotName.size());
-  message.body() = Marked(request.body());
+  if (has_key) message.set(http::field::sec_websocket_key, marks.Mark(Hole::UpgradeKey()));
+  // The span is the slot's, and never 0.
+  if (!trace.empty()) {
+    const std::string id = absl::StrCat("00-", trace, marks.Mark(Hole::TracePoint()), marks.Mark(Hole::Slot()));
+    message.set("traceparent", absl::StrCat(id, "-0001", marks.Mark(Hole::Slot()), "-01"));
+  }
+  Program body = marks.CompileBody(request.body());
+  std::vector<Hole> in_body;
   const bool wants_length = request.method() == "POST" || request.method() == "PUT" || request.method() == "PATCH";
-  if (request.has_body() || wants_length) message.content_length(message.body().size());
-
+  if (request.has_body() || wants_length) {
+    message.set(http::field::content_length,
+                body.IsFixed() ? absl::StrCat(body.WithRoom(&in_body, 0).size()) : marks.Mark(Hole::BodyBytes()));
+  }
   std::ostringstream out;
   out << message;
-  const auto bytes = std::make_shared<const std::string>(out.str());
-  RequestBytes result{.bytes = bytes, .is_head = request.method() == "HEAD", .slot_places = {}};
+  RequestBytes result = Assemble(marks.Compile(out.str()), std::move(body));
+  result.is_head = request.method() == "HEAD";
   result.is_last = is_last_on_connection || HasToken(request, "Connection", "close");
-  const std::size_t body_at = bytes->size() - message.body().size();
-  if (!message.body().empty() && HasToken(request, "Expect", "100-continue")) result.head_bytes = body_at;
-  FindAll(absl::string_view(*bytes).substr(0, body_at), kSlotMark, 0, &result.slot_places);
-  FindAll(absl::string_view(*bytes).substr(0, body_at), kPointMark, 0, &result.point_places);
-  for (const std::size_t place : body_places) result.slot_places.push_back(body_at + place);
+  // Of one that has no fixed length, it is known when it is made.
+  if (!request.body().empty() && HasToken(request, "Expect", "100-continue"))
+    result.head_bytes = std::max<std::size_t>(1, result.bytes->find("\r\n\r\n") + 4);
   return result;
+}
+
+}  // namespace
+
+RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection,
+                              std::uint64_t number, absl::string_view trace) {
+  return Serialize(request, target, is_last_on_connection, number, false, trace);
 }
 
 std::vector<RequestBytes> SerializeAll(const proto::Plan& plan, const Target& target, bool is_last_on_connection,
@@ -128,34 +220,34 @@ std::vector<RequestBytes> SerializeAll(const proto::Plan& plan, const Target& ta
   const std::string trace = plan.traceparent() ? TraceIdOfRun(run) : "";
   std::vector<RequestBytes> all;
   for (const proto::Request& request : plan.requests())
-    all.push_back(target.is_web_socket ? MakeMessage(request, plan.web_socket().binary(), 0)
-                                       : SerializeRequest(request, target, is_last_on_connection, trace));
+    all.push_back(target.is_web_socket ? MakeMessage(request.body(), plan.web_socket().binary(), all.size())
+                                       : SerializeRequest(request, target, is_last_on_connection, all.size(), trace));
   return all;
 }
 
-RequestBytes MakeMessage(const proto::Request& request, bool is_binary, std::uint64_t mask_seed) {
-  RequestBytes result{.bytes = std::make_shared<const std::string>(Marked(request.body())),
-                      .slot_places = {},
-                      .opcode = is_binary ? Opcode::kBinary : Opcode::kText,
-                      .mask_seed = mask_seed};
-  FindAll(*result.bytes, kSlotMark, 0, &result.slot_places);
+RequestBytes MakeMessage(absl::string_view text, bool is_binary, std::uint64_t number) {
+  RequestBytes result = Assemble(Program(), Marks(number).CompileBody(text));
+  result.opcode = is_binary ? Opcode::kBinary : Opcode::kText;
   return result;
 }
 
-UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols,
-                                bool may_deflate) {
-  const std::string key = MakeUpgradeKey(0, 0);  // holds its place
+std::vector<RequestBytes> MakeSubscriptions(const proto::Plan& plan) {
+  std::vector<RequestBytes> all;
+  for (const std::string& message : plan.web_socket().subscribe())
+    all.push_back(MakeMessage(message, false, kOfSubscriptions + all.size()));
+  return all;
+}
+
+RequestBytes SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols,
+                              bool may_deflate) {
   proto::Request upgrade = request;
   upgrade.set_method("GET");
   upgrade.clear_body();
-  for (const std::string& header : {std::string("Upgrade: websocket"), std::string("Connection: Upgrade"),
-                                    std::string("Sec-WebSocket-Version: 13"), "Sec-WebSocket-Key: " + key})
+  for (const char* header : {"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"})
     upgrade.add_headers(header);
   if (!subprotocols.empty()) upgrade.add_headers("Sec-WebSocket-Protocol: " + subprotocols);
   if (may_deflate) upgrade.add_headers(absl::StrCat("Sec-WebSocket-Extensions: ", MessageDeflate::kOffer));
-  UpgradeRequest result{.bytes = *SerializeRequest(upgrade, target).bytes};
-  result.key_at = result.bytes.find(key);
-  return result;
+  return Serialize(upgrade, target, false, kOfUpgrade, true, "");
 }
 
 }  // namespace tidemark

@@ -7,40 +7,49 @@
 #include <string>
 #include <vector>
 
+#include "agent/compose/program.h"
 #include "agent/wire/web_socket.h"
 #include "common/plan/target.h"
 #include "protos/plan.pb.h"
 
 namespace tidemark {
 
-// A request as it goes over the wire, shared by all connections of a worker; its bytes by all workers, unless they have
-// the slot's number in them.
+// The parts of a request that differ from one slot to the next.  Threads: any, once it is made.
+struct RequestProgram {
+  Program head;
+  Program body;
+  std::vector<Hole> holes = {};  // where all are of one length: in the whole request, but for the slot's number
+  bool is_fixed = true;          // they are
+};
+
+// A request as it goes over the wire, shared by all connections of a worker; its bytes by all workers, unless something
+// is filled in for each slot.
 struct RequestBytes {
   std::shared_ptr<const std::string> bytes;  // of an HTTP request, or a WebSocket message's payload
-  std::string stamped = {};                  // ... with a slot's number, if it has a place for one
+  std::string stamped = {};                  // ... with what is filled in
   bool is_head = false;
   bool is_last = false;                  // it tells the target that no other follows on its connection
   std::size_t head_bytes = 0;            // of one that waits for 100 Continue before its body goes out; 0: it does not
   std::vector<std::size_t> slot_places;  // where kSlotDigits digits of the slot's number stand, in `bytes`
-  std::vector<std::size_t> point_places = {};  // where kPointDigits of the point of a trace id stand, in `bytes`
-  Opcode opcode = Opcode::kText;               // of a WebSocket message
-  std::uint64_t mask_seed = 0;                 // ... whose masks nobody can foretell, as RFC 6455 section 5.3 asks
-  std::string frame = {};                      // room for it
+  std::shared_ptr<const RequestProgram> program = {};  // if there is more to fill in
+  bool has_holes = false;                              // ... or the slot's number
+  std::string body = {};                               // room for it
+  Opcode opcode = Opcode::kText;                       // of a WebSocket message
+  std::uint64_t mask_seed = 0;  // ... whose masks nobody can foretell, as RFC 6455 section 5.3 asks
+  std::string frame = {};       // room for it
 
-  // What goes out for a slot, the same bytes each time. Valid until the next call, which may be for another connection:
-  // to be called before each write.
-  const std::string& Of(std::uint64_t slot) {
-    if (!slot_places.empty()) [[unlikely]]
-      return Stamped(slot);
+  // What goes out on an occasion, the same bytes each time. Valid until the next call, which may be for another
+  // connection: to be called before each write.
+  const std::string& Of(const Occasion& occasion) {
+    if (has_holes) [[unlikely]]
+      return Filled(occasion);
     return *bytes;
   }
-  // What goes out from now on belongs to that point, for those that follow a trace.
-  void TracePoint(std::uint32_t point);
-  // The same of a message: its frame, compressed if there is a `deflate`.
-  const std::string& FrameOf(std::uint64_t slot, MessageDeflate* deflate);
+  // The frame of a message with that payload, for a slot, compressed if there is a `deflate`. Valid as Of says.
+  const std::string& FrameOf(const std::string& payload, std::uint64_t slot, MessageDeflate* deflate);
 
  private:
-  const std::string& Stamped(std::uint64_t slot);
+  const std::string& Filled(const Occasion& occasion);
 };
 
 // The requests of a plan, and which of them a slot sends.  Threads: one worker.
@@ -58,9 +67,6 @@ class RequestMix {
     return pattern_[slot / stride % pattern_.size()];
   }
   RequestBytes& operator[](std::size_t index) { return requests_[index]; }
-  void TracePoint(std::uint32_t point) {
-    for (RequestBytes& request : requests_) request.TracePoint(point);
-  }
   // Whether one of them has what `predicate` asks for.
   template <typename Predicate>
   bool HasAny(Predicate predicate) const {
@@ -72,33 +78,26 @@ class RequestMix {
   std::vector<std::uint8_t> pattern_;
 };
 
-// "{slot}" in a path, a header's value or a body becomes the slot's number, with leading zeros, modulo 10^12.
-inline constexpr std::size_t kPointDigits = 4;
-inline constexpr std::size_t kSlotDigits = 12;
-inline constexpr std::uint64_t kSlotModulus = 1'000'000'000'000;
-
 // Serialises the request of a valid plan for `target`: request line, Host, User-Agent "tidemark/VERSION" unless set,
 // Content-Length when there is a body or the method calls for one (RFC 9110 section 8.6), the plan's headers.
-// `is_last_on_connection` adds "Connection: close", so that the server closes and keeps the TIME_WAIT. `trace`: the
-// run's part of a trace id, see TraceIdOfRun, for a header `traceparent`; empty: none.
+// `is_last_on_connection` adds "Connection: close", so that the server closes and keeps the TIME_WAIT. `number`: of the
+// request in its plan, which tells what is random in it from what is in others. `trace`: the run's part of a trace id,
+// see TraceIdOfRun, for a header `traceparent`; empty: none.
 RequestBytes SerializeRequest(const proto::Request& request, const Target& target, bool is_last_on_connection = false,
-                              absl::string_view trace = "");
+                              std::uint64_t number = 0, absl::string_view trace = "");
 
 // The requests of a valid plan, as its workers send them in the run of that id; `is_last_on_connection` of HTTP.
 std::vector<RequestBytes> SerializeAll(const proto::Plan& plan, const Target& target, bool is_last_on_connection,
                                        absl::string_view run);
 
-// The body of the request as a WebSocket message, text or binary.
-RequestBytes MakeMessage(const proto::Request& request, bool is_binary, std::uint64_t mask_seed);
+// A WebSocket message, text or binary.
+RequestBytes MakeMessage(absl::string_view text, bool is_binary, std::uint64_t number);
 
-// The request that asks for a WebSocket: path and headers are those of `request`.
-struct UpgradeRequest {
-  std::string bytes;
-  std::size_t key_at = 0;  // where the Sec-WebSocket-Key stands
+// The messages that open a WebSocket.
+std::vector<RequestBytes> MakeSubscriptions(const proto::Plan& plan);
 
-  std::string With(const std::string& key) const { return std::string(bytes).replace(key_at, key.size(), key); }
-};
-UpgradeRequest SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols,
-                                bool may_deflate = false);
+// The request that asks for a WebSocket: path and headers are those of `request`. Its key is of the occasion.
+RequestBytes SerializeUpgrade(const proto::Request& request, const Target& target, const std::string& subprotocols,
+                              bool may_deflate = false);
 
 }  // namespace tidemark

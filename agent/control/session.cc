@@ -29,6 +29,8 @@ namespace {
 constexpr int kThreadsPerCore = 4;
 // Sets the random stream of a warm-up apart from its point's.
 constexpr std::uint32_t kWarmupPoint = 1U << 31;
+// ... and what is random in requests from arrivals.
+constexpr std::uint64_t kOfRequests = std::uint64_t{1} << 40;
 
 // What the machine counted since `before`.
 void ToProto(const HostCounters& now, const HostCounters& before, proto::HostCounters* out) {
@@ -88,7 +90,7 @@ void ShareBodies(absl::string_view run, Worker::Settings* settings) {
   if (plan.sweep().reconnect_after() != 0) settings->last_requests = SerializeAll(plan, settings->target, true, run);
   for (proto::Request& request : *plan.mutable_requests()) request.clear_body();
   if (!plan.has_web_socket()) return;
-  settings->subscribe = {plan.web_socket().subscribe().begin(), plan.web_socket().subscribe().end()};
+  settings->subscribe = MakeSubscriptions(plan);
   plan.mutable_web_socket()->clear_subscribe();
 }
 
@@ -351,6 +353,11 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
   if (prepare.connections() > 0) requests = SplitByWeight(prepare.requests(), connections);
   const std::vector<std::optional<Arrivals>> arrivals = SplitArrivals(prepare, connections, false);
   const std::vector<std::optional<Arrivals>> warmup = SplitArrivals(prepare, connections, true);
+  // The same at all agents: slots tell apart what is random.
+  const auto seed = [&prepare, this](std::uint32_t phase) {
+    return StreamKey(static_cast<std::uint64_t>(open_.plan().sweep().seed()), prepare.point() | phase,
+                     static_cast<std::uint64_t>(prepare.attempt()), kOfRequests);
+  };
   // Slots are dealt in turn: to the agents that have connections, and then to their workers that do.
   const auto sharing =
       std::count_if(connections.begin(), connections.end(), [](std::int64_t count) { return count > 0; });
@@ -373,7 +380,9 @@ absl::Status Session::Prepare(const proto::Prepare& prepare) {
          .message_room = message_room / worker_count,
          .connect_rate = prepare.connect_rate(),
          .arrivals = arrivals[i],
-         .warmup = warmup[i]});
+         .warmup = warmup[i],
+         .seed = seed(0),
+         .warmup_seed = seed(kWarmupPoint)});
   }
   return absl::OkStatus();
 }

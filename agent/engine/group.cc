@@ -55,6 +55,7 @@ void Fill(const WorkerSettings& settings, SSL_CTX* tls, Load* load) {
   load->book.TimeOut(load->timeout);
   load->think_time = FromProto(plan.sweep().think_time());
   load->new_connection = plan.sweep().new_connection();
+  load->target_clock = settings.target_clock;
 }
 
 void Fill(const WorkerSettings& settings, std::uint32_t worker, HttpLoad* load) {
@@ -102,7 +103,6 @@ void Fill(const WorkerSettings& settings, std::uint32_t worker, MessagingLoad* l
 void Fill(const WorkerSettings& settings, std::uint32_t worker, ListeningLoad* load) {
   FillWebSocket(settings, worker, load);
   load->rules = RulesOf(settings.plan.web_socket().listen());
-  load->target_clock = settings.target_clock;
   load->must_read = load->must_read || load->rules.streams.MustRead();
 }
 

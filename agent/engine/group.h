@@ -24,7 +24,7 @@ struct WorkerSettings {
   proto::Plan plan;  // without bodies and subscriptions, which are:
   std::vector<RequestBytes> requests = {};
   std::vector<RequestBytes> last_requests = {};  // the same, as the last on a connection; with reconnect_after
-  std::vector<std::string> subscribe = {};
+  std::vector<RequestBytes> subscribe = {};
   Target target = {};
   std::vector<SocketAddress> targets = {};
   std::vector<std::uint32_t> target_indices = {};  // of each, as of AddressTally
@@ -36,7 +36,7 @@ struct WorkerSettings {
   std::shared_ptr<Budget> connects = nullptr;
   int workers = 1;
   std::uint64_t sample = 0;                          // of requests that are told one by one, one in so many; 0: none
-  const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see ListeningLoad
+  const std::atomic<Nanos>* target_clock = nullptr;  // outlives the workers; see Load
   const std::atomic<Nanos>* lease = nullptr;         // ... its end, as the coordinator has renewed it; null: none
 };
 

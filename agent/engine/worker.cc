@@ -390,8 +390,9 @@ void Worker::Prepare(const WorkerShare& share) {
       loop_state_.stamp_switch.Set(true);
     }
     load().book.Number(share_.first_slot, share_.slot_stride);
+    load().seed = share_.warmup_seed;
+    load().trace_point = TracePoint(share_.point, share_.attempt, true);
     load().book.EndTraces();
-    group_.Visit([this](auto&, auto& shared) { shared.TracePoint(TracePoint(share_.point, share_.attempt, true)); });
     group_.Visit([this](auto&, auto& shared) {
       if constexpr (std::is_base_of_v<WebSocketLoad, std::decay_t<decltype(shared)>>)
         shared.message_room = share_.message_room;
@@ -511,8 +512,9 @@ void Worker::StartPoint(bool is_stopped) {
   group_.Visit([](auto&, auto& shared) { shared.BeginAnswers(); });
   loop_state_.start = phase_start_;
   load().book.Number(share_.first_slot, share_.slot_stride);
+  load().seed = share_.seed;
+  load().trace_point = TracePoint(share_.point, share_.attempt);
   load().book.BeginTraces(phase_start_, settings_.sample);
-  group_.Visit([this](auto&, auto& shared) { shared.TracePoint(TracePoint(share_.point, share_.attempt)); });
   loop_state_.settled = 0;
   if (share_.arrivals) {
     load().pacer.LimitEach();  // the schedule has its own end

@@ -36,6 +36,8 @@ struct WorkerShare {
   std::int64_t connect_rate = 0;          // of the agent, connections per 1,000 hours; 0: no limit
   std::optional<Arrivals> arrivals = {};  // of an open loop
   std::optional<Arrivals> warmup = {};    // of an open loop that is warmed up for a time
+  std::uint64_t seed = 0;                 // of what requests have that is random ...
+  std::uint64_t warmup_seed = 0;          // ... before the start
 };
 
 // What a worker tells its session. `recorder` is to be given back with Worker::Recycle.

@@ -47,12 +47,14 @@ void HttpConnection::Send() {
     return;
   if (!load.is_one_request && IsFollowing()) return SendHop();
   RequestBytes& source = RequestInHand();
-  const std::string& request = source.Of(slot_);
+  if (source.has_holes) [[unlikely]]
+    NoteMoment();
+  const std::string& request = BytesOf(&source, slot_);
   parser_.Start(source.is_head);
   first_byte_ = 0;
   sent_ = l.ReadClock();
   const bool is_stamped = !l.stamps.Passes();
-  const IoResult io = load.is_plain_send && !is_stamped ? transport_.Send(request) : SendFirst(is_stamped);
+  const IoResult io = load.is_plain_send && !is_stamped ? transport_.Send(request) : SendFirst(request, is_stamped);
   if (io.kind >= IoResult::Kind::kClosed) {
     if (io.kind == IoResult::Kind::kHeldBack) return;
     // Not a byte went out: the peer closed an idle connection. The slot waits for a new one.
@@ -73,13 +75,12 @@ void HttpConnection::Send() {
 }
 
 // Of a request that waits for 100 Continue, the head, which has no stamps: its answer is another one.
-IoResult HttpConnection::SendFirst(bool is_stamped) {
+IoResult HttpConnection::SendFirst(absl::string_view bytes, bool is_stamped) {
   LoopState& l = loop();
   if (!MaySendRequest()) return {.kind = IoResult::Kind::kHeldBack};
-  RequestBytes& request = RequestInHand();
-  awaits_continue_ = request.head_bytes != 0;
-  absl::string_view bytes = request.Of(slot_);
-  if (awaits_continue_) bytes = bytes.substr(0, request.head_bytes);
+  const std::size_t head_bytes = RequestInHand().head_bytes;
+  awaits_continue_ = head_bytes != 0;
+  if (awaits_continue_) bytes = bytes.substr(0, head_bytes);
   path_.Drop(&l);
   if (is_stamped) is_stamped = l.stamps.Take(sent_);
   if (!is_stamped || awaits_continue_ || bytes.size() > kInitialWindow) return transport_.Send(bytes);
@@ -105,7 +106,8 @@ void HttpConnection::SendBody() {
 void HttpConnection::ContinueSending() {
   LoopState& l = loop();
   RequestBytes& source = RequestInHand();
-  const std::string& request = source.Of(slot_);
+  if (source.has_holes && sent_bytes_ == 0) NoteMoment();
+  const std::string& request = BytesOf(&source, slot_);
   const std::size_t size = awaits_continue_ ? source.head_bytes : request.size();
   const Nanos now = sent_bytes_ == 0 ? l.ReadClock() : 0;
   const IoResult io = transport_.Send(absl::string_view(request).substr(sent_bytes_, size - sent_bytes_));
@@ -365,7 +367,7 @@ bool HttpConnection::MayFollow(Nanos done, Direction* direction) {
     ++(is_over ? counters.redirects_ended : counters.redirects_cut);
     return false;
   }
-  const absl::string_view request = RequestOfSlot().Of(slot_);
+  const absl::string_view request = BytesOf(&RequestOfSlot(), slot_);
   *direction =
       WhereTo(parser_.location(), load.tls != nullptr, request, hop_ == nullptr ? PathOf(request) : hop_->path);
   if (direction->lead == Direction::Lead::kHere) return true;
@@ -382,7 +384,7 @@ void HttpConnection::Follow(Direction direction, Nanos done) {
     hop_->sent = sent_;
   }
   hop_->path = std::move(direction.path);
-  hop_->is_get = hop_->is_get || BecomesGet(parser_.status(), MethodOf(RequestOfSlot().Of(slot_)));
+  hop_->is_get = hop_->is_get || BecomesGet(parser_.status(), MethodOf(BytesOf(&RequestOfSlot(), slot_)));
   hop_->is_reopened = false;
   ++hop_->made;
   sent_bytes_ = 0;
@@ -412,7 +414,7 @@ void HttpConnection::SendHop() {
     return Rest(l.now);
   }
   if (!MaySend()) return PauseHop();
-  hop.request = MakeHop(RequestOfSlot().Of(slot_), hop.path, hop.is_get);
+  hop.request = MakeHop(BytesOf(&RequestOfSlot(), slot_), hop.path, hop.is_get);
   parser_.Start(hop.request.is_head);
   parser_.ParseAnyway();
   first_byte_ = 0;

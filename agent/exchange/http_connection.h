@@ -20,11 +20,6 @@ struct HttpLoad : Load {
 
   // From the plan, constant.
   RequestMix last_requests;  // the requests, as the last on a connection; with reconnect_after
-
-  void TracePoint(std::uint32_t point) {
-    Load::TracePoint(point);
-    last_requests.TracePoint(point);
-  }
   StatusSet success;
   ResponseLimits limits;
   std::int64_t follow = 0;           // redirects that a slot follows at most; 0: they are answers like others
@@ -105,7 +100,7 @@ class HttpConnection final : public Requester<HttpConnection, Lifecycle> {
     return (is_last ? load.last_requests : load.requests)[load.RequestIndex(slot_)];
   }
 
-  IoResult SendFirst(bool is_stamped);
+  IoResult SendFirst(absl::string_view bytes, bool is_stamped);
   void ContinueSending();
   void AwaitContinue();
   void SendBody();

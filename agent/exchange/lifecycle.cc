@@ -389,6 +389,11 @@ void Lifecycle::HoldForSuccessor() {
   is_succeeding_ = true;
 }
 
+void Lifecycle::NoteMoment() {
+  const Nanos offset = load_->target_clock == nullptr ? 0 : load_->target_clock->load(std::memory_order_relaxed);
+  moment_ = std::max(moment_ + kMicrosecond, WallNow() + offset);
+}
+
 void Lifecycle::Settle() {
   if (is_settled_) return;
   is_settled_ = true;

@@ -148,6 +148,19 @@ class Lifecycle : public TimeoutWheel::Node {
   // unless it fails to.
   void HoldForSuccessor();
 
+  // What is filled in from now on is of this moment, or of a microsecond later than what went before: what goes out on
+  // one connection has moments that rise.
+  void NoteMoment();
+  Occasion OccasionOf(std::uint64_t slot) const {
+    return {.slot = slot, .seed = load_->seed, .moment = moment_, .trace_point = load_->trace_point};
+  }
+  // What goes out for the slot, of the moment that was noted. Valid as RequestBytes::Of says.
+  const std::string& BytesOf(RequestBytes* request, std::uint64_t slot) const {
+    if (!request->has_holes) [[likely]]
+      return *request->bytes;
+    return request->Of(OccasionOf(slot));
+  }
+
   void SetInterest(std::uint32_t events) {
     if (interest_ == events) return;
     interest_ = events;
@@ -161,6 +174,7 @@ class Lifecycle : public TimeoutWheel::Node {
   StampedPath path_;
   std::unique_ptr<std::string> spill_;  // bytes of an incomplete header, kept between two reads
   Nanos sent_ = 0;                      // when what it waits for began: the attempt, the handshake, the request
+  Nanos moment_ = 0;                    // since 1970: see NoteMoment
   Nanos held_since_ = 0;                // while is_held_back_, or awaits_turn_
   Nanos failing_since_ = 0;             // the first connection attempt that failed in a row ...
   std::uint32_t index_ = 0;

@@ -25,8 +25,7 @@ struct ListeningLoad : WebSocketLoad {
   using WebSocketLoad::WebSocketLoad;
 
   ListenRules rules;
-  const std::atomic<Nanos>* target_clock = nullptr;  // its offset to our wall clock; null: 0
-  std::vector<StreamListener::Noted> noted;          // the events of a read that is stamped
+  std::vector<StreamListener::Noted> noted;  // the events of a read that is stamped
 };
 
 // It takes no slots: it is settled when it is up, or the point is over.  Threads: one worker.

@@ -1,6 +1,7 @@
 // What the connections of one load share: the route to its target, and when its slots are due.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -82,7 +83,12 @@ struct Load : Route {
   RequestMix requests;
   Nanos timeout = 0;
   Nanos think_time = 0;
-  bool new_connection = false;  // each request on a connection of its own
+  bool new_connection = false;                       // each request on a connection of its own
+  const std::atomic<Nanos>* target_clock = nullptr;  // its offset to our wall clock; null: 0
+
+  std::uint64_t seed = 0;         // of what requests have that is random; of the phase that begins or runs
+  std::uint32_t trace_point = 0;  // of their trace ids, see TracePoint
+  std::uint64_t openings = 0;     // WebSockets that were asked for
 
   void RecordInto(Recorder* recorder) { book.RecordInto(recorder); }
   void BeginOpenLoop(const Arrivals& arrivals, Nanos begin) {
@@ -96,8 +102,6 @@ struct Load : Route {
   }
   // Whether nothing new may begin at `instant`, not even the hop of a slot that is under way.
   bool IsOver(Nanos instant) const { return loop->is_over || pacer.IsStopped() || instant >= pacer.end(); }
-  // What goes out from now on carries the number of that point, where it carries a trace id.
-  void TracePoint(std::uint32_t point) { requests.TracePoint(point); }
   // Which request the slot sends.
   std::size_t RequestIndex(std::uint64_t slot) const {
     if (!requests.IsMixed()) [[likely]]

@@ -63,10 +63,11 @@ class MessagingConnection final : public Requester<MessagingConnection, WebSocke
   SlotBook::Entry EntryOf(const Pipeline::Request& request) const {
     return {.slot = request.slot, .due = request.due, .sent = request.sent, .address = address_};
   }
-  // The bytes of the request in its hands.
+  // The bytes of the request in its hands; of one of which nothing has gone out yet, made anew.
   const std::string& FrameNow() {
-    return load().requests[load().RequestIndex(slot_)].FrameOf(slot_,
-                                                               channel_->is_deflated ? load().deflate.get() : nullptr);
+    RequestBytes& request = load().requests[load().RequestIndex(slot_)];
+    if (request.has_holes && sent_bytes_ == 0) NoteMoment();
+    return request.FrameOf(BytesOf(&request, slot_), slot_, channel_->is_deflated ? load().deflate.get() : nullptr);
   }
 
   bool HasControlToSend();

@@ -39,7 +39,12 @@ void WebSocketLink::OnReached() {
 
 void WebSocketLink::AskForUpgrade() {
   loop().wheel->Schedule(this, sent_ + load_->connect_timeout);
-  channel_->control = shared().upgrade.With(channel_->key);
+  // What opens a WebSocket is of no slot, but of the opening.
+  channel_->opening = std::uint64_t{index_} << 32 | (++load_->openings & 0xffffffff);
+  NoteMoment();
+  Occasion occasion = OccasionOf(channel_->opening);
+  occasion.upgrade_key = channel_->key;
+  channel_->control = shared().upgrade.Of(occasion);
   FlushControl();
 }
 
@@ -221,7 +226,9 @@ void WebSocketLink::SendControl() {
       AppendFrame(Opcode::kPong, w.pong, mask(), &w.control);
       w.pong_ends.push_back(w.control_sent + w.control.size());
     } else if (w.subscriptions < load.subscribe.size()) {
-      AppendFrame(Opcode::kText, load.subscribe[w.subscriptions++], mask(), &w.control);
+      RequestBytes& message = load.subscribe[w.subscriptions++];
+      if (message.has_holes) NoteMoment();
+      AppendFrame(Opcode::kText, BytesOf(&message, w.opening), mask(), &w.control);
     } else {
       w.has_ping = false;
       ++l.recorder->counters.client_pings;

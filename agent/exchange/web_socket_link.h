@@ -21,18 +21,18 @@ struct WebSocketLoad : Load {
   using Load::Load;
 
   // From the plan, constant.
-  UpgradeRequest upgrade;
+  RequestBytes upgrade;
   std::string subprotocols;                 // offered
   std::unique_ptr<MessageDeflate> deflate;  // offered, if there is one
   ResponseLimits limits;
-  std::vector<std::string> subscribe;  // messages that open a connection
-  Match ack;                           // what answers each of them; without a pointer nothing is awaited
-  Nanos control_interval = 0;          // between subscriptions, pings and pongs; 0: none
-  Nanos ping_every = 0;                // 0: the client sends no pings
-  std::string ping_text;               // empty: ping frames
-  std::string ping_reply;              // the message that answers ping_text, or "POINTER=VALUE" of it; empty: none
-  Match ping_match;                    // ... in the latter case
-  bool must_read = false;              // what messages say counts, and not only that they come
+  std::vector<RequestBytes> subscribe;  // messages that open a connection
+  Match ack;                            // what answers each of them; without a pointer nothing is awaited
+  Nanos control_interval = 0;           // between subscriptions, pings and pongs; 0: none
+  Nanos ping_every = 0;                 // 0: the client sends no pings
+  std::string ping_text;                // empty: ping frames
+  std::string ping_reply;               // the message that answers ping_text, or "POINTER=VALUE" of it; empty: none
+  Match ping_match;                     // ... in the latter case
+  bool must_read = false;               // what messages say counts, and not only that they come
 
   std::int64_t message_room = 0;  // bytes that messages in pieces may still take
   JsonPointers json;
@@ -112,6 +112,7 @@ class WebSocketLink : public Lifecycle {
     FrameReader reader;
     std::size_t interim_bytes = 0;         // that preceded the answer to the upgrade
     std::string key;                       // sent with the upgrade
+    std::uint64_t opening = 0;             // tells what is random in what opens it from what is elsewhere
     std::string control;                   // what is to be sent before the next request: the upgrade, pongs, a close
     std::uint64_t control_sent = 0;        // bytes of it that have gone out
     std::vector<std::uint64_t> pong_ends;  // where in it the pongs end that have not gone out

@@ -20,6 +20,7 @@
 #include "common/inert_text.h"
 #include "common/plan/headers.h"
 #include "common/plan/limits.h"
+#include "common/plan/parts.h"
 #include "common/plan/request_path.h"
 #include "common/status_macros.h"
 #include "protos/plan.pb.h"
@@ -51,7 +52,8 @@ absl::StatusOr<std::string> ValueOf(const TargetGuard& guard, absl::string_view 
 // Replaces references by their values, each of which it asks for once. Takes time in proportion to the text.
 class Filler {
  public:
-  explicit Filler(const TargetGuard& guard) : guard_(guard) {}
+  // `is_compiled`: in the texts placeholders are looked for after this, and a secret holds none.
+  Filler(const TargetGuard& guard, bool is_compiled) : guard_(guard), is_compiled_(is_compiled) {}
 
   // Replaces all references in *text; sets *has_any if there are some.
   absl::Status Fill(std::string* text, bool* has_any = nullptr) {
@@ -88,13 +90,16 @@ class Filler {
  private:
   absl::StatusOr<const std::string*> Of(absl::string_view reference) {
     const std::string key(reference);
-    if (const auto found = values_.find(key); found != values_.end()) return &found->second;
+    if (const auto found = written_.find(key); found != written_.end()) return &found->second;
     TIDEMARK_ASSIGN_OR_RETURN(std::string value, ValueOf(guard_, key));
-    return &values_.emplace(key, std::move(value)).first->second;
+    values_.emplace(key, value);
+    return &written_.emplace(key, is_compiled_ ? Literally(value) : value).first->second;
   }
 
   const TargetGuard& guard_;
-  std::map<std::string, std::string> values_;  // by reference
+  const bool is_compiled_;
+  std::map<std::string, std::string> values_;   // by reference
+  std::map<std::string, std::string> written_;  // ... as they stand in the texts
 };
 
 std::string AsJson(absl::string_view text) {
@@ -136,14 +141,14 @@ std::string AsUrl(absl::string_view text, absl::string_view keeps) {
 void KeepOutOfDumps() { prctl(PR_SET_DUMPABLE, 0); }
 
 absl::Status FillSecrets(const TargetGuard& guard, std::string* text, std::vector<std::string>* values) {
-  Filler filler(guard);
+  Filler filler(guard, false);
   TIDEMARK_RETURN_IF_ERROR(filler.Fill(text));
   filler.Take(values);
   return absl::OkStatus();
 }
 
 absl::Status ResolveSecrets(const TargetGuard& guard, proto::Plan* plan, std::vector<std::string>* values) {
-  Filler filler(guard);
+  Filler filler(guard, true);
   for (proto::Request& request : *plan->mutable_requests()) {
     bool has_any = false;
     TIDEMARK_RETURN_IF_ERROR(filler.Fill(request.mutable_path(), &has_any));

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/inert_text.h"
+#include "common/plan/parts.h"
 #include "common/units.h"
 
 namespace tidemark {
@@ -30,6 +32,19 @@ absl::Status CheckRate(absl::string_view field, double value, double high, bool 
   const bool is_printable = value >= 0 && value <= 1e12;
   return Invalid(field, absl::StrCat(is_printable ? WriteRate(value) : "the rate", " is outside ", WriteRate(kMinRate),
                                      " to ", WriteRate(high), may_be_none ? ", or 0" : ""));
+}
+
+absl::Status CheckParts(absl::string_view field, absl::string_view text) {
+  const auto parts = PartsOf(text);
+  if (!parts.ok()) return Invalid(field, parts.status().message());
+  for (const Part& part : *parts) {
+    if (part.kind != Part::Kind::kName) continue;
+    const std::string written = InertText(part.written, 64);
+    return Invalid(
+        field, absl::StrCat("has ", written, ", and there is no such variable; declare it under vars, or with --var ",
+                            InertText(part.text, 64), "=VALUE, or write {", written, "} for the text itself"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckDuration(absl::string_view field, Nanos value, Nanos low, Nanos high) {

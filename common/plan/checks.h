@@ -17,6 +17,8 @@ std::string Quoted(absl::string_view text);
 absl::Status CheckRange(absl::string_view field, std::int64_t value, std::int64_t low, std::int64_t high);
 // A rate per second; `may_be_none`: 0 is allowed.
 absl::Status CheckRate(absl::string_view field, double value, double high, bool may_be_none);
+// That each placeholder in `text` can be filled in.
+absl::Status CheckParts(absl::string_view field, absl::string_view text);
 absl::Status CheckDuration(absl::string_view field, Nanos value, Nanos low, Nanos high);
 
 // RFC 9110 section 5.6.2.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/match.h"
+#include "common/plan/holes.h"
 
 namespace tidemark {
 namespace {
@@ -26,6 +27,8 @@ constexpr std::int64_t kRedirect = 2 * (8 << 10);
 // each of its own.
 constexpr std::int64_t kHeader = 64 << 10;
 constexpr std::int64_t kLookedAt = 8;
+// What a request's holes may need beyond what is written for them.
+constexpr std::int64_t kHoles = 4 << 10;
 // Streams that a connection tells apart; each with its name, and the gaps that it remembers; a level of its book.
 constexpr std::int64_t kStreams = 1'024;
 constexpr std::int64_t kStream = 6 << 10;
@@ -82,15 +85,11 @@ PlanMemory MemoryOf(const proto::Plan& plan) {
   std::int64_t largest = 0;
   for (const proto::Request& request : plan.requests()) {
     std::int64_t bytes = static_cast<std::int64_t>(request.body().size() + request.path().size());
-    bool has_slot = plan.traceparent() || absl::StrContains(request.body(), "{slot}") ||
-                    absl::StrContains(request.path(), "{slot}");
-    for (const std::string& header : request.headers()) {
-      bytes += static_cast<std::int64_t>(header.size());
-      has_slot = has_slot || absl::StrContains(header, "{slot}");
-    }
+    for (const std::string& header : request.headers()) bytes += static_cast<std::int64_t>(header.size());
     all += bytes;
     largest = std::max(largest, bytes);
-    if (has_slot) stamped += 2 * bytes;  // twelve digits for six letters
+    if (plan.traceparent() || HasHoles(request) || (request.path().empty() && absl::StrContains(plan.target(), "{")))
+      stamped += kHoles + 4 * bytes;  // "{now:ns}" is nineteen digits, and a body is made before its head
   }
   std::int64_t subscriptions = 0;
   for (const std::string& message : plan.web_socket().subscribe())

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/inert_text.h"
+#include "common/plan/parts.h"
 
 namespace tidemark {
 namespace {
@@ -19,12 +20,14 @@ bool IsHexAt(absl::string_view text, std::size_t at) {
   return at < text.size() && absl::ascii_isxdigit(static_cast<unsigned char>(text[at]));
 }
 
-// The length of what `text` begins with if that is filled in before it is sent, else 0.
-std::size_t FilledLength(absl::string_view text) {
-  if (absl::StartsWith(text, "{slot}")) return 6;
-  if (!absl::StartsWith(text, "{env:") && !absl::StartsWith(text, "{file:/")) return 0;
-  const std::size_t end = text.find('}');
-  return end == absl::string_view::npos ? 0 : end + 1;
+// What a placeholder may put into a path; of secrets the agent sees to it.
+absl::Status CheckFilled(absl::string_view placeholder) {
+  const auto parts = PartsOf(placeholder);
+  if (!parts.ok()) return parts.status();
+  for (const absl::string_view choice : (*parts)[0].choices) {
+    if (const absl::Status status = CheckPath(absl::StrCat("/", choice)); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -40,7 +43,8 @@ absl::Status CheckPath(absl::string_view path) {
       at += 3;
       continue;
     }
-    if (const std::size_t length = FilledLength(path.substr(at)); length != 0) {
+    if (const std::size_t length = PlaceholderLength(path.substr(at)); length != 0) {
+      if (const absl::Status status = CheckFilled(path.substr(at, length)); !status.ok()) return status;
       at += length;
       continue;
     }

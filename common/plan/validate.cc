@@ -13,9 +13,11 @@
 #include "common/plan/dialled.h"
 #include "common/plan/durations.h"
 #include "common/plan/expectation.h"
+#include "common/plan/holes.h"
 #include "common/plan/limits.h"
 #include "common/plan/measured.h"
 #include "common/plan/status_set.h"
+#include "common/plan/sweep.h"
 #include "common/plan/target.h"
 #include "common/plan/validate_parts.h"
 #include "common/status_macros.h"
@@ -137,7 +139,10 @@ absl::Status ValidatePlan(const proto::Plan& plan) {
   TIDEMARK_RETURN_IF_ERROR(CheckText(plan, ""));
   TIDEMARK_ASSIGN_OR_RETURN(const Target target, ParseTarget(plan.target()));
   TIDEMARK_RETURN_IF_ERROR(CheckZeros(plan));
+  TIDEMARK_RETURN_IF_ERROR(CheckParts("target", target.path));
   TIDEMARK_RETURN_IF_ERROR(CheckSweep(plan.sweep()));
+  if (plan.sweep().seed() != 0 && !IsOpenLoop(plan.sweep()) && !HasRandom(plan))
+    return Invalid("sweep.seed", "has no effect: nothing is random in a closed loop; leave it out");
   TIDEMARK_RETURN_IF_ERROR(CheckDuration("timeout", FromProto(plan.timeout()), kMillisecond, kMaxTimeout));
   TIDEMARK_RETURN_IF_ERROR(
       CheckDuration("connect_timeout", FromProto(plan.connect_timeout()), kMillisecond, kMaxTimeout));

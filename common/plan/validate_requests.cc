@@ -37,6 +37,7 @@ absl::Status CheckHeaders(const proto::Request& request) {
       return Invalid("requests.headers", absl::StrCat("'", name, "' follows from the body; leave it out"));
     }
     const absl::string_view value = absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1));
+    TIDEMARK_RETURN_IF_ERROR(CheckParts("requests.headers", value));
     if (IsSecretHeader(name) && value == "***")
       return Invalid("requests.headers",
                      absl::StrCat("'", name, "' is masked, as in a report; write its value, or {env:NAME}"));
@@ -55,8 +56,10 @@ absl::Status CheckRequest(const proto::Request& request) {
   if (!request.path().empty()) {
     const absl::Status path = CheckPath(request.path());
     if (!path.ok()) return Invalid("requests.path", absl::StrCat(Quoted(request.path()), " ", path.message()));
+    TIDEMARK_RETURN_IF_ERROR(CheckParts("requests.path", request.path()));
   }
   if (request.body().size() > kMaxBodyBytes) return Invalid("requests.body", "larger than 16 MiB");
+  TIDEMARK_RETURN_IF_ERROR(CheckParts("requests.body", request.body()));
   if (!request.body_file().empty()) return Invalid("requests.body_file", "was not read; it belongs in a plan file");
   return CheckHeaders(request);
 }

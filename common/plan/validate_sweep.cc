@@ -117,8 +117,9 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   }
   TIDEMARK_RETURN_IF_ERROR(CheckEnds(sweep));
   if (IsOpenLoop(sweep)) return CheckOpenLoop(sweep);
-  if (!sweep.arrivals().empty() || sweep.seed() != 0 || !sweep.pace().empty())
-    return Invalid("sweep", "arrivals, seed and pace belong to an open loop; give rates or stages, or leave them out");
+  if (!sweep.arrivals().empty() || !sweep.pace().empty())
+    return Invalid("sweep", "arrivals and pace belong to an open loop; give rates or stages, or leave them out");
+  TIDEMARK_RETURN_IF_ERROR(CheckRange("sweep.seed", sweep.seed(), 0, std::numeric_limits<std::int64_t>::max()));
   TIDEMARK_RETURN_IF_ERROR(CheckUntil(sweep));
   const int ends = (sweep.requests_per_connection() != 0) + (sweep.requests() != 0) + sweep.has_duration();
   if (ends != 1) {

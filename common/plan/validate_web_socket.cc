@@ -209,6 +209,7 @@ absl::Status CheckWebSocket(const proto::Plan& plan, const Target& target) {
   if (web_socket.subscribe_size() > 1'000) return Invalid("web_socket.subscribe", "more than 1000");
   for (const std::string& message : web_socket.subscribe()) {
     if (message.size() > (64 << 10)) return Invalid("web_socket.subscribe", "a message of more than 64 KiB");
+    TIDEMARK_RETURN_IF_ERROR(CheckParts("web_socket.subscribe", message));
     if (absl::StrContains(message, "{slot}"))
       return Invalid("web_socket.subscribe",
                      "has {slot}, but is sent when a connection is up, for no slot; write a number of its own");

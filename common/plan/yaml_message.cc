@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -262,6 +263,7 @@ class Reader {
   absl::Status ReadField(const YAML::Node& node, const std::string& path, int depth, const FieldDescriptor& field,
                          Message* message) {
     if (++nodes_ > kMaxNodes) return Error(node, path, "the file has too many entries");
+    if (field.is_map()) return ReadMap(node, path, field, message);
     if (!field.is_repeated()) return ReadValue(node, path, depth, field, message);
     if (node.IsScalar()) return ReadValue(node, path, depth, field, message);  // one value stands for a list of one
     if (!node.IsSequence() && field.cpp_type() == FieldDescriptor::CPPTYPE_STRING)
@@ -270,6 +272,29 @@ class Reader {
     // Read as one that was left out, it would mean the default, or no limit.
     if (node.size() == 0) return Error(node, path, "is an empty list; give it an entry, or leave the field out");
     for (const YAML::Node& item : node) TIDEMARK_RETURN_IF_ERROR(ReadValue(item, path, depth, field, message));
+    return absl::OkStatus();
+  }
+
+  // Of texts by name.
+  absl::Status ReadMap(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
+                       Message* message) {
+    if (!node.IsMap()) return Error(node, path, "must be a map, as {name: value}");
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      if (++nodes_ > kMaxNodes) return Error(node, path, "the file has too many entries");
+      if (!entry.first.IsScalar()) return Error(entry.first, path, "a name must be plain text");
+      const std::string& name = entry.first.Scalar();
+      const std::string child = absl::StrCat(path, ".", InertText(name, 64));
+      if (!seen.insert(name).second) return Error(entry.first, child, "is given twice");
+      const char first = CharacterOf(entry.second);
+      const std::string wants = WantsQuotes(entry.second, first == '{' || first == '[', false);
+      if (!wants.empty())
+        return entry.second.IsNull() ? Error(entry.first, child, wants) : ErrorAt(entry.second, child, wants);
+      Message* const added = message->GetReflection()->AddMessage(message, &field);
+      const auto& how = *added->GetReflection();
+      how.SetString(added, field.message_type()->map_key(), name);
+      how.SetString(added, field.message_type()->map_value(), entry.second.Scalar());
+    }
     return absl::OkStatus();
   }
 
@@ -388,6 +413,21 @@ void EmitValue(const Message& message, const FieldDescriptor& field, int index, 
   }
 }
 
+void EmitMap(const Message& message, const FieldDescriptor& field, YAML::Emitter* out) {
+  const Reflection& reflection = *message.GetReflection();
+  std::map<std::string, std::string> sorted;
+  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+    const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
+    const auto& how = *entry.GetReflection();
+    sorted[how.GetString(entry, field.message_type()->map_key())] =
+        how.GetString(entry, field.message_type()->map_value());
+  }
+  *out << YAML::BeginMap;
+  for (const auto& [name, value] : sorted)
+    *out << YAML::Key << YAML::DoubleQuoted << name << YAML::Value << YAML::DoubleQuoted << value;
+  *out << YAML::EndMap;
+}
+
 void EmitMessage(const Message& message, YAML::Emitter* out) {
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
@@ -396,6 +436,10 @@ void EmitMessage(const Message& message, YAML::Emitter* out) {
     *out << YAML::Key << field->name() << YAML::Value;
     if (!field->is_repeated()) {
       EmitValue(message, *field, -1, out);
+      continue;
+    }
+    if (field->is_map()) {
+      EmitMap(message, *field, out);
       continue;
     }
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) *out << YAML::Flow;

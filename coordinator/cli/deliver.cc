@@ -57,11 +57,13 @@ int TerminalWidth() {
   return isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-// With -q too: what was asked for, and is not so.
-void PrintMissed(const proto::Report& report) {
+// With -q too: what was asked for, and is not so. `is_strict`: sound verdicts were.
+void PrintMissed(const proto::Report& report, bool is_strict) {
   constexpr int kMaxLines = 20;
   int missed = 0;
   for (const proto::Point& point : report.points()) {
+    if (is_strict && !IsSound(point.verdict()) && ++missed <= kMaxLines)
+      Fail(0, absl::StrCat(LevelOf(report, point), ": ", point.verdict(), ": ", point.verdict_reason()));
     for (const proto::Expected& expected : point.expected()) {
       if (expected.is_met() || ++missed > kMaxLines) continue;
       const std::string figure = ShownFigure(expected);
@@ -123,7 +125,7 @@ int Deliver(RunResult result, const proto::Plan& plan, const RunOptions& options
       if (!expected.is_met()) result.exit_code = GraverExit(kExitExpectation, result.exit_code);
     }
   }
-  if (!PrintText(report, options)) PrintMissed(report);
+  if (!PrintText(report, options)) PrintMissed(report, options.is_strict);
   for (const bool is_last : {false, true}) {
     report.set_exit_code(result.exit_code);
     result.exit_code = GraverExit(WriteOutputs(result, report, options, is_last), result.exit_code);

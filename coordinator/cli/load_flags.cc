@@ -6,7 +6,9 @@
 
 #include "absl/strings/match.h"
 #include "common/plan/defaults.h"
+#include "common/plan/holes.h"
 #include "common/plan/validate.h"
+#include "common/plan/variables.h"
 #include "common/status_macros.h"
 #include "common/units.h"
 #include "coordinator/cli/plan_file.h"
@@ -62,6 +64,11 @@ void AddRest(CLI::App* app, bool is_run, LoadFlags* f) {
       ->allow_extra_args(false)
       ->type_name("NAME=VALUE");
   request->add_option("-u,--user", r->user, "NAME:PASSWORD, sent as Authorization: Basic")->type_name("NAME:PASSWORD");
+  request
+      ->add_option("--var", f->variables,
+                   "NAME=VALUE: what stands for {NAME} in the target, paths, headers, bodies, messages (repeatable)")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
   f->plan.AddGroup("Request", is_run, request);
   f->plan.AddGroup("WebSocket", is_run, app->add_option_group("WebSocket"));
   auto* target = app->add_option_group("Target");
@@ -111,9 +118,11 @@ absl::StatusOr<proto::Plan> MakePlan(const LoadFlags& f) {
     TIDEMARK_ASSIGN_OR_RETURN(plan, ReadPlanFile(file));
   }
   if (!url.empty()) plan.set_target(url);
+  TIDEMARK_RETURN_IF_ERROR(SetVariables(f.variables, &plan));
   TIDEMARK_RETURN_IF_ERROR(f.plan.ApplyTo(&plan));
   TIDEMARK_RETURN_IF_ERROR(ApplyRequestFlags(f.request, &plan));
   TIDEMARK_RETURN_IF_ERROR(ApplyFamily(f, &plan));
+  TIDEMARK_RETURN_IF_ERROR(ApplyVariables(&plan));
   return plan;
 }
 
@@ -150,7 +159,7 @@ absl::StatusOr<AgentOptions> ResolveAgents(const LoadFlags& f) {
 absl::Status ResolvePlan(proto::Plan* plan) {
   ApplyDefaults(plan);
   proto::Sweep* const sweep = plan->mutable_sweep();
-  if (sweep->arrivals() == "poisson" && sweep->seed() == 0) {
+  if (sweep->seed() == 0 && (sweep->arrivals() == "poisson" || HasRandom(*plan))) {
     std::random_device device;
     sweep->set_seed(device() | 1);
   }

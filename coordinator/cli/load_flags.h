@@ -17,6 +17,7 @@ namespace tidemark {
 // As they were typed; empty means not given. They stay where they are while an app that they were added to is used.
 struct LoadFlags {
   std::vector<std::string> sources;
+  std::vector<std::string> variables;  // "NAME=VALUE"
   PlanFlags plan;
   RequestFlags request;
   bool is_ipv4_only = false, is_ipv6_only = false;

@@ -53,6 +53,7 @@ std::string KindOf(const FieldDescriptor& field) {
       kind = "text";
       break;
   }
+  if (field.is_map()) return "map of text";
   return field.is_repeated() ? absl::StrCat("list of ", kind) : kind;
 }
 
@@ -73,7 +74,8 @@ std::string PlanPage() {
       absl::StrAppend(&out, "| `", field.name(), "` | ", KindOf(field), " | ",
                       names.empty() ? "" : absl::StrCat("`", names, "`"), " | ",
                       Cell(field.options().GetExtension(proto::help)), " |\n");
-      const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field.message_type());
+      const bool is_message =
+          field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field.is_map() && !IsDuration(field.message_type());
       if (is_message && seen.insert(field.message_type()).second) left.push_back(field.message_type());
     }
   }

@@ -12,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "common/inert_text.h"
 #include "common/plan/limits.h"
+#include "common/plan/parts.h"
 #include "common/plan/target.h"
 #include "common/plan/yaml_message.h"
 #include "common/status_macros.h"
@@ -51,8 +52,50 @@ void AddDefaultHeader(proto::Request* request, const std::string& name, const st
   if (!HasHeader(*request, name)) request->add_headers(absl::StrCat(name, ": ", value));
 }
 
+// `text` with something in the place of what is filled in later, so that it can be checked; where it can be, of the
+// same length. The digits of a slot are no number, since they begin with 0.
+std::string Sample(absl::string_view text, const proto::Plan& plan) {
+  const auto parts = PartsOf(text);
+  if (!parts.ok()) return std::string(text);  // ValidatePlan says of what is wrong
+  std::string out;
+  for (const Part& part : *parts) {
+    std::string value(part.text);
+    switch (part.kind) {
+      case Part::Kind::kLiteral:
+        break;
+      case Part::Kind::kReference:
+        value = std::string(part.written);
+        break;
+      case Part::Kind::kName: {
+        const auto found = plan.vars().find(value);
+        value = found == plan.vars().end() ? "0" : Sample(found->second, plan);
+        break;
+      }
+      case Part::Kind::kSlot:
+        value = "00";
+        break;
+      case Part::Kind::kNow:
+        value = part.form == TimeForm::kIso ? "x" : "1";
+        break;
+      case Part::Kind::kRandom:
+        value = "1";
+        break;
+      case Part::Kind::kUuid:
+        value = "x";
+        break;
+      case Part::Kind::kPick:
+        value = std::string(part.choices[0]);
+        break;
+    }
+    value.resize(std::max(value.size(), part.written.size()), ' ');
+    out += value;
+  }
+  return out;
+}
+
 // Where `text` stops to be JSON, as "at line 2, column 7, before '}'".
-absl::Status CheckJson(const std::string& text) {
+// `written`: as it stands in the plan; `text`: the same with samples in it.
+absl::Status CheckJson(const std::string& written, const std::string& text) {
   boost::json::stream_parser parser({}, {.max_depth = 1'000});
   boost::system::error_code ec;
   std::size_t read = parser.write_some(text, ec);
@@ -61,44 +104,38 @@ absl::Status CheckJson(const std::string& text) {
   read = std::min(read, text.size());
   const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(read), '\n');
   const std::size_t line_start = read == 0 ? 0 : text.rfind('\n', read - 1) + 1;  // npos + 1 is 0
-  const std::string rest = text.substr(read, 16);
+  const std::string rest = (written.size() == text.size() ? written : text).substr(read, 16);
   return absl::InvalidArgumentError(absl::StrCat(
       "is not JSON at line ", line, ", column ", read - line_start + 1,
       rest.empty() ? ", its end" : absl::StrCat(", before '", InertText(rest, 32), "'"), ": ",
       ec ? ec.message() : "something follows the value",
-      absl::StrContains(text, "{slot}") && !absl::StrContains(text, "\"{slot}\"") ? "; write \"{slot}\" in quotes"
-                                                                                  : ""));
-}
-
-// "{slot}", and what an agent puts a secret in for, are no text of the form's: left as they are.
-std::size_t PlaceholderSize(absl::string_view text) {
-  for (const absl::string_view prefix : {"{slot}", "{env:", "{file:/"}) {
-    if (!absl::StartsWith(text, prefix)) continue;
-    const std::size_t end = text.find('}');
-    if (end != absl::string_view::npos) return end + 1;
-  }
-  return 0;
+      absl::StrContains(written, "{slot}") && !absl::StrContains(written, "\"{slot}\"") ? "; write \"{slot}\" in quotes"
+                                                                                        : ""));
 }
 
 // application/x-www-form-urlencoded, https://url.spec.whatwg.org/#concept-urlencoded-serializer.
-std::string FormEncoded(absl::string_view text) {
+std::string Encoded(absl::string_view text) {
   std::string out;
-  while (!text.empty()) {
-    if (const std::size_t size = PlaceholderSize(text); size != 0) {
-      absl::StrAppend(&out, text.substr(0, size));
-      text.remove_prefix(size);
-      continue;
-    }
-    const auto c = static_cast<unsigned char>(text[0]);
-    if (absl::ascii_isalnum(c) || absl::StrContains("*-._", text.substr(0, 1))) {
-      out += text[0];
+  for (const char character : text) {
+    const auto c = static_cast<unsigned char>(character);
+    if (absl::ascii_isalnum(c) || absl::StrContains("*-._", character)) {
+      out += character;
     } else if (c == ' ') {
       out += '+';
     } else {
       absl::StrAppendFormat(&out, "%%%02X", c);
     }
-    text.remove_prefix(1);
   }
+  return out;
+}
+
+// Placeholders are no text of the form's: left as they are, and so is what cannot be read, of which ValidatePlan says.
+std::string FormEncoded(absl::string_view text) {
+  const auto parts = PartsOf(text);
+  if (!parts.ok()) return std::string(text);
+  std::string out;
+  for (const Part& part : *parts)
+    absl::StrAppend(&out, part.kind == Part::Kind::kLiteral ? Encoded(part.text) : std::string(part.written));
   return out;
 }
 
@@ -191,7 +228,8 @@ absl::Status ApplyRequestFlags(const RequestFlags& f, proto::Plan* plan) {
     TIDEMARK_ASSIGN_OR_RETURN(*request->mutable_body(), BodyOf("--data", *f.data));
   } else if (f.json) {
     TIDEMARK_ASSIGN_OR_RETURN(*request->mutable_body(), BodyOf("--json", *f.json));
-    if (const absl::Status status = CheckJson(request->body()); !status.ok()) return Blame("--json", status);
+    if (const absl::Status status = CheckJson(request->body(), Sample(request->body(), *plan)); !status.ok())
+      return Blame("--json", status);
     if (is_web_socket) return absl::OkStatus();  // headers are of the upgrade
     AddDefaultHeader(request, "Content-Type", "application/json");
     AddDefaultHeader(request, "Accept", "application/json");

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -89,6 +90,55 @@ TEST(CommandLineTest, BodiesArriveAsTheyWereWritten) {
   EXPECT_TRUE(Has(form, "\r\n\r\nfull+name=J.+Doe&id=000000000000")) << form;
   EXPECT_TRUE(
       Has(server.Of({"-u", "Aladdin:open sesame"}), "\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
+}
+
+TEST(CommandLineTest, WhatIsFilledInArrivesFilledIn) {
+  Recording server;
+  const std::vector<std::string> flags = {
+      "--var",
+      "symbol=BTCUSDT",
+      "--seed",
+      "7",
+      "-H",
+      "X-Time: {now:ms}",
+      "--json",
+      R"({"s":"{symbol}","id":"{uuid}","n":{random:1..1000000},"side":"{pick:BUY,SELL}","lit":"{{symbol}}"})"};
+  const auto before = static_cast<std::int64_t>(std::time(nullptr)) * 1'000;
+  const std::string first = server.Of(flags);
+  const auto after = static_cast<std::int64_t>(std::time(nullptr) + 1) * 1'000;
+  static const std::regex kBody(
+      "\\r\\nX-Time: ([0-9]{13})\\r\\n[^]*\\r\\n\\r\\n"
+      R"r(\{"s":"BTCUSDT","id":"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}","n":[0-9]+,)r"
+      R"r("side":"(BUY|SELL)","lit":"\{symbol\}"\})r");
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(first, match, kBody)) << first;
+  EXPECT_GE(std::stoll(match[1]), before);
+  EXPECT_LE(std::stoll(match[1]), after);
+  const auto body = [](const std::string& request) { return request.substr(request.find("\r\n\r\n")); };
+  EXPECT_EQ(body(server.Of(flags)), body(first)) << "the same seed gives the same requests";
+  std::vector<std::string> others = flags;
+  others[3] = "8";
+  EXPECT_NE(body(server.Of(others)), body(first));
+}
+
+TEST(CommandLineTest, ADryRunShowsTheVariablesPutIn) {
+  TempDir dir;
+  Spill(dir / "plan.yaml", R"(
+target: http://127.0.0.1:1/
+vars: {symbol: BTCUSDT, side: 'BUY'}
+sweep: {connections: [1], requests: 1}
+requests:
+  - path: '/order?symbol={symbol}&side={side}&id={uuid}'
+)");
+  Process process({TIDEMARK_BINARY, "run", "--dry-run", "--var", "symbol=ETHUSDT", dir / "plan.yaml"});
+  EXPECT_EQ(process.Wait(), 0) << process.Err();
+  EXPECT_TRUE(Has(process.Out(), "path: \"/order?symbol=ETHUSDT&side=BUY&id={uuid}\"")) << process.Out();
+  EXPECT_TRUE(Has(process.Out(), "seed: ")) << process.Out();
+  EXPECT_FALSE(Has(process.Out(), "Cannot be run as printed")) << process.Out();
+  Spill(dir / "again.yaml", process.Out());
+  Process again({TIDEMARK_BINARY, "run", "--dry-run", dir / "again.yaml"});
+  EXPECT_EQ(again.Wait(), 0) << again.Err();
+  EXPECT_EQ(again.Out(), process.Out());
 }
 
 TEST(CommandLineTest, AStandardInputThatIsTooLongIsRefused) {

@@ -30,9 +30,12 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 namespace tidemark {
 namespace {
 
-std::uint64_t AllocationsOf(const std::string& url, std::int64_t requests_per_connection) {
+std::uint64_t AllocationsOf(const std::string& url, std::int64_t requests_per_connection,
+                            const std::string& header = "") {
   const std::uint64_t before = allocation_count.load();
-  PointRun run = RunOnePoint(PlanFor(url, 8, requests_per_connection));
+  proto::Plan plan = PlanFor(url, 8, requests_per_connection);
+  if (!header.empty()) plan.mutable_requests(0)->add_headers(header);
+  PointRun run = RunOnePoint(plan);
   EXPECT_EQ(run.counters.success, static_cast<std::uint64_t>(8 * requests_per_connection));
   return allocation_count.load() - before;
 }
@@ -45,6 +48,19 @@ TEST(AllocationTest, ARequestAllocatesNothing) {
   const std::uint64_t many = AllocationsOf(url, 3'000);
   // A window more, if the longer run needs one, makes a shard: some hundred allocations of the control path.
   EXPECT_LT(many, few + 1'000) << "for 20,000 requests more";
+}
+
+TEST(AllocationTest, WhatIsFilledInAllocatesNothing) {
+  Process responder({TIDEMARK_BARE_RESPONDER});
+  const std::string url =
+      absl::StrCat("http://", responder.WaitForLine("listening on "), "/{slot}?t={now:ms}&u={uuid}");
+  for (const char* header :
+       {"X-Fixed: {random:100..999} {pick:a,b} {now:iso}", "X-Varies: {random:1..1000} {pick:a,bcd}"}) {
+    AllocationsOf(url, 500, header);
+    const std::uint64_t few = AllocationsOf(url, 500, header);
+    const std::uint64_t many = AllocationsOf(url, 3'000, header);
+    EXPECT_LT(many, few + 1'000) << header << ", for 20,000 requests more";
+  }
 }
 
 }  // namespace

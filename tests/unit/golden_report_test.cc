@@ -76,7 +76,7 @@ TEST(GoldenReportTest, WhatAReportSaidItStillSaysAndWhatIsNewIsKnown) {
 
 // What those who look on are told of a point that has ended is what the report will say of it.
 TEST(GoldenReportTest, APointAloneHasTheFiguresOfTheReport) {
-  for (const auto& [name, plan] : Plans()) {
+  for (const auto& [name, plan] : PlansOfEachKind()) {
     const RunResult result = MakeRun(plan, 2, 3, 100);
     const proto::Report report = Summarise(result, plan);
     ASSERT_EQ(report.points_size(), static_cast<int>(result.points.size())) << name;

@@ -88,7 +88,7 @@ TEST(PlanTest, APathIsJudgedAlikeEverywhere) {
   const std::pair<const char*, const char*> kCases[] = {
       {"/a#f", "has '#'"},           {"/\xc3\xbc", "write %C3%BC"}, {"/a|b", "has '|', which no path holds; write %7C"},
       {"/?s=[\"A\"]", "has '\"'"},   {"/a b", "has a space"},       {"/%zz", "has '%' without"},
-      {"/{solt}", "has '{'"},        {"/a\\b", "has '\\'"},         {"/a\r\nX: y", "has a carriage return"},
+      {"/{solt", "has '{'"},         {"/a\\b", "has '\\'"},         {"/a\r\nX: y", "has a carriage return"},
       {"/?ids[]=1&b=~!$'()*,;", ""}, {"/{slot}/%7C", ""},           {"/?k={env:KEY}&f={file:/run/k}", ""}};
   for (const auto& [path, reason] : kCases) {
     std::vector<std::pair<std::string, absl::Status>> judged;

@@ -42,7 +42,8 @@ TEST(ReferenceTest, EachPageIsWhatTheTablesSay) {
 }
 
 void ExpectHelp(const google::protobuf::Descriptor& type, std::set<const google::protobuf::Descriptor*>* seen) {
-  if (type.full_name() == "google.protobuf.Duration" || !seen->insert(&type).second) return;
+  if (type.full_name() == "google.protobuf.Duration" || type.options().map_entry() || !seen->insert(&type).second)
+    return;
   for (int i = 0; i < type.field_count(); ++i) {
     const google::protobuf::FieldDescriptor& field = *type.field(i);
     EXPECT_GE(field.options().GetExtension(proto::help).size(), 8u) << field.full_name();

@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "agent/compose/request_source.h"
 #include "tests/support/status_matchers.h"
 
 namespace tidemark {
@@ -110,8 +111,13 @@ TEST_F(SecretsTest, ABodyFullOfReferencesTakesTimeInProportion) {
 
 // A value that looks like a reference is not followed.
 TEST_F(SecretsTest, ASecretIsNoReference) {
-  setenv("TIDEMARK_TEST_KEY", "{file:/etc/passwd}", 1);
-  EXPECT_EQ(Resolve("X: {env:TIDEMARK_TEST_KEY}").headers(0).substr(0, 9), "X: {file:");
+  for (const char* value : {"{file:/etc/passwd}", "{slot}", "{{slot}}", "{now:x}", "{unknown}"}) {
+    setenv("TIDEMARK_TEST_KEY", value, 1);
+    proto::Request request = Resolve("X: {env:TIDEMARK_TEST_KEY}");
+    request.set_method("GET");
+    RequestBytes made = SerializeRequest(request, *ParseTarget("http://h/"));
+    EXPECT_NE(made.Of({}).find(absl::StrCat("X: ", value, "\r\n")), std::string::npos) << made.Of({});
+  }
   prctl(PR_SET_DUMPABLE, 1);
 }
 

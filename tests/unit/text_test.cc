@@ -98,6 +98,8 @@ TEST(FiguresTest, AnExpectationHasItsFigureAndItsMargin) {
   expected.set_high(0.3);
   EXPECT_EQ(PlainFigures(ShownFigure(expected)), "0.25 % (95 %: 0.20 to 0.30 %)");
   EXPECT_EQ(PlainFigures(ShownMargin(expected)), "150 % above the limit");
+  expected.set_value(25);
+  EXPECT_EQ(ShownMargin(expected), "250 times the limit");
   expected.set_text("error_rate<0%");
   EXPECT_EQ(ShownMargin(expected), "");
 }
