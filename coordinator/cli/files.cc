@@ -120,6 +120,8 @@ absl::StatusOr<Output> ParseOutput(const std::string& text) {
                                                      "=FOLDER"));
     return Output{.format = &format, .path = text};
   }
+  // As such files are usually called.
+  if (absl::EndsWith(text, ".md") && text.size() > 3) return Output{.format = FindFormat("markdown"), .path = text};
   return absl::InvalidArgumentError(absl::StrCat("-o/--output: '", InertText(text, 128),
                                                  "' does not say in which form; write ", FormatEndings(),
                                                  ", or json=FILE"));

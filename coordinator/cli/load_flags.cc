@@ -131,6 +131,10 @@ absl::StatusOr<AgentOptions> ResolveAgents(const LoadFlags& f) {
                       .allow_targets = f.allow_targets,
                       .control_certs = f.control_certs,
                       .is_insecure_control = f.is_insecure_control};
+  for (auto agent = f.agents.begin(); agent != f.agents.end(); ++agent) {
+    if (std::find(f.agents.begin(), agent, *agent) != agent)
+      return absl::InvalidArgumentError(absl::StrCat("--agents: '", *agent, "' is given twice; it is one agent"));
+  }
   if (f.agents.empty() && (!f.control_certs.empty() || f.is_insecure_control))
     return absl::InvalidArgumentError("--control-certs and --insecure-control: have no effect without --agents");
   if (f.agents.empty() && f.plan.Has("on_agent_loss"))

@@ -152,6 +152,7 @@ int RunCommand(const RunOptions& options) {
   if (options.is_dry_run) {
     if (!options.agents.addresses.empty())
       std::printf("# Beside this file: --agents %s\n", absl::StrJoin(options.agents.addresses, ",").c_str());
+    if (!options.plan.trace_sample().empty()) std::printf("# Beside this file: -o trace=FILE\n");
     std::printf("%s%s", PlanAsFile(options.plan).c_str(), DescribeSplit(options.plan, fleet->agents).c_str());
     return kExitOk;
   }

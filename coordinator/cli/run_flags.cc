@@ -60,10 +60,10 @@ absl::StatusOr<RunOptions> Resolve(const RunFlags& f) {
   TIDEMARK_ASSIGN_OR_RETURN(options.outputs, ParseOutputs(f.load.outputs));
   const bool is_traced = std::any_of(options.outputs.begin(), options.outputs.end(),
                                      [](const Output& output) { return output.format->name == "trace"; });
-  if (is_traced != !options.plan.trace_sample().empty())
-    return absl::InvalidArgumentError(is_traced
-                                          ? "--output: trace has nothing to write; add --trace-sample 1/1000"
-                                          : "--trace-sample: has no effect; add -o trace=FILE, where it is written");
+  if (is_traced != !options.plan.trace_sample().empty() && (is_traced || !f.is_dry_run))
+    return absl::InvalidArgumentError(
+        is_traced ? "--output: trace has nothing to write; add --trace-sample 1/1000"
+                  : "trace_sample: has no effect; add -o trace=FILE, where the sample is written");
   if (!f.journal.empty() && f.has_no_journal)
     return absl::InvalidArgumentError("--journal and --no-journal: exclude each other");
   options.journal = f.journal;

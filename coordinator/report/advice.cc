@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "common/plan/durations.h"
 #include "coordinator/report/answer.h"
 #include "coordinator/report/phrases.h"
@@ -33,6 +35,15 @@ bool HasMoreToSay(const proto::Report& report) {
   });
 }
 
+// " (it waited for a core up to 35 % of the time)", where that is much.
+std::string WaitedForACore(const proto::Report& report) {
+  double most = 0;
+  for (const proto::Point& point : report.points()) {
+    if (point.verdict() == Name(Verdict::kGeneratorLimited)) most = std::max(most, point.generator_wait_percent());
+  }
+  return most < 5 ? "" : absl::StrFormat(" (it waited for a core up to %.0f %% of the time)", most);
+}
+
 void AddDoubts(const proto::Report& report, std::vector<std::string>* steps) {
   if (const std::string levels = LevelsOf(report, Verdict::kPartial); !levels.empty())
     steps->push_back(absl::StrCat("a part is missing at ", levels, ": run it again, ", Flag(report, levels)));
@@ -40,10 +51,11 @@ void AddDoubts(const proto::Report& report, std::vector<std::string>* steps) {
     steps->push_back(absl::StrCat("the target fails at ", levels,
                                   ": its own log says why; the figures there are those of what it still served"));
   if (const std::string levels = LevelsOf(report, Verdict::kGeneratorLimited); !levels.empty())
-    steps->push_back(absl::StrCat("the generator was the limit at ", levels,
-                                  ": give it cores that the target does not use "
-                                  "(taskset), or more agents (--agents), then ",
-                                  Flag(report, levels)));
+    steps->push_back(
+        absl::StrCat("the generator was the limit at ", levels, WaitedForACore(report),
+                     ": give it cores that neither the target nor other programs use (taskset), or agents on "
+                     "other machines (--agents), then ",
+                     Flag(report, levels)));
   if (const std::string levels = LevelsOf(report, Verdict::kNotSteady); !levels.empty()) {
     const proto::Sweep& sweep = report.plan().sweep();
     const std::string longer =
@@ -60,6 +72,13 @@ void AddCapacity(const proto::Report& report, std::vector<std::string>* steps) {
   std::int64_t most = 0;
   for (const proto::Point& point : report.points()) most = std::max<std::int64_t>(most, point.connections());
   steps->push_back(absl::StrCat("throughput still grew: go higher, -c ", 2 * most, ",", 5 * most));
+}
+
+// As a shell takes it for one word.
+std::string ForAShell(absl::string_view word) {
+  constexpr absl::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-";
+  if (word.find_first_not_of(kPlain) == absl::string_view::npos) return std::string(word);
+  return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }
 
 // A limit that this target can keep: above the least p99 that was measured, a round number. Empty if none was.
@@ -86,8 +105,10 @@ std::vector<std::string> NextSteps(const proto::Report& report, bool is_explaine
   AddCapacity(report, &steps);
   if (steps.empty() && report.plan().expect().empty() && !IsListening(report)) {
     if (const std::string limit = SomeLimit(report); !limit.empty())
-      steps.push_back(absl::StrCat("how much it holds within a limit: tidemark search --rate --expect 'p99<", limit,
-                                   "' ", report.plan().target(), ", and what else this run was given"));
+      steps.push_back(
+          absl::StrCat("how much it holds within a limit, with this run's other flags: tidemark search --rate "
+                       "--expect 'p99<",
+                       limit, "' ", ForAShell(report.plan().target())));
   }
   if (is_explained) {
     if (steps.empty()) steps.push_back("with charts, to mail around: -o report.html");

@@ -1,6 +1,7 @@
 #include "coordinator/report/compared.h"
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <map>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/inert_text.h"
 #include "common/status_macros.h"
 #include "coordinator/report/json.h"
 #include "coordinator/report/read_json.h"
@@ -29,6 +31,26 @@ std::string Setting(const proto::Report& report) {
   return absl::StrCat(ToJson(plan), "; agents ", report.agents_size(), "; version ", report.version());
 }
 
+// Where they differ first: "the plan's target: 'http://a/' and 'http://b/'".
+std::string DifferenceOf(const proto::Report& a, const proto::Report& b) {
+  if (a.version() != b.version()) return absl::StrCat("version: ", a.version(), " and ", b.version());
+  if (a.agents_size() != b.agents_size())
+    return absl::StrCat("number of agents: ", a.agents_size(), " and ", b.agents_size());
+  proto::Plan plan_a = a.plan();
+  proto::Plan plan_b = b.plan();
+  plan_a.mutable_sweep()->clear_seed();
+  plan_b.mutable_sweep()->clear_seed();
+  if (plan_a.target() != plan_b.target())
+    return absl::StrCat("the plan's target: '", InertText(plan_a.target(), 64), "' and '",
+                        InertText(plan_b.target(), 64), "' (--connect-to reaches another server by the same name)");
+  std::string differences;
+  google::protobuf::util::MessageDifferencer differencer;
+  differencer.ReportDifferencesToString(&differences);
+  if (!differencer.Compare(plan_a, plan_b))
+    return absl::StrCat("the plan: ", InertText(differences.substr(0, differences.find('\n')), 160));
+  return absl::StrCat("number of points: ", a.points_size(), " and ", b.points_size());
+}
+
 absl::Status CheckComparable(const std::vector<Result>& before, const std::vector<Result>& after) {
   std::vector<const Result*> results;
   for (const Result& result : before) results.push_back(&result);
@@ -37,9 +59,9 @@ absl::Status CheckComparable(const std::vector<Result>& before, const std::vecto
   const std::string setting = Setting(first.report);
   for (const Result* const result : results) {
     if (Setting(result->report) != setting || result->report.points_size() != first.report.points_size())
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", result->path, "' and '", first.path,
-                       "' differ in plan, version or number of agents; compare like with like"));
+      return absl::InvalidArgumentError(absl::StrCat("'", result->path, "' and '", first.path, "' differ in ",
+                                                     DifferenceOf(first.report, result->report),
+                                                     "; compare like with like"));
     for (const proto::Point& point : result->report.points()) {
       if (IsSound(point.verdict())) continue;
       return absl::InvalidArgumentError(

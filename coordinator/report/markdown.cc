@@ -10,6 +10,7 @@
 #include "common/inert_text.h"
 #include "common/plan/sweep.h"
 #include "common/units.h"
+#include "coordinator/report/answer.h"
 #include "coordinator/report/figures.h"
 #include "coordinator/report/phrases.h"
 
@@ -58,6 +59,16 @@ void AppendTable(const proto::Report& report, std::string* out) {
     absl::StrAppend(out, "\n... and ", report.points_size() - kMaxRows, " more points\n");
 }
 
+// Why points are not VALID.
+void AppendReasons(const proto::Report& report, std::string* out) {
+  int shown = 0;
+  for (const proto::Point& point : report.points()) {
+    if (point.verdict_reason().empty() || ++shown > kMaxRows) continue;
+    absl::StrAppend(out, shown == 1 ? "\n" : "", "- ", LevelName(point), ": ", point.verdict(), ": ",
+                    Plain(point.verdict_reason()), "\n");
+  }
+}
+
 // Those that were missed first.
 void AppendExpected(const proto::Report& report, std::string* out) {
   std::vector<std::string> missed;
@@ -66,8 +77,10 @@ void AppendExpected(const proto::Report& report, std::string* out) {
     for (const proto::Expected& expected : point.expected()) {
       const std::string what = absl::StrCat(LevelName(point), ": ", Plain(expected.text()));
       const char* const how = expected.is_clear() ? "" : ", but not clearly";
-      if (expected.is_met()) met.push_back(absl::StrCat("- ", what, ": met", how, "\n"));
-      if (!expected.is_met()) missed.push_back(absl::StrCat("- **", what, ": MISSED**", how, "\n"));
+      const std::string figure =
+          ShownFigure(expected).empty() ? "" : absl::StrCat(", ", PlainFigures(ShownFigure(expected)));
+      if (expected.is_met()) met.push_back(absl::StrCat("- ", what, ": met", figure, how, "\n"));
+      if (!expected.is_met()) missed.push_back(absl::StrCat("- **", what, ": MISSED**", figure, how, "\n"));
     }
   }
   if (missed.empty() && met.empty()) return;
@@ -85,7 +98,10 @@ std::string ToMarkdown(const proto::Report& report) {
   std::string out =
       absl::StrCat("### tidemark: ", Plain(report.plan().target()), "\n\n", report.status(), ", exit code ",
                    report.exit_code(), ", run ", Plain(report.run()), ", ", Plain(report.started_at()), "\n\n");
+  const Answer answer = AnswerOf(report);
+  absl::StrAppend(&out, "**", Plain(answer.word), "** ", Plain(PlainFigures(answer.sentence)), "\n\n");
   AppendTable(report, &out);
+  AppendReasons(report, &out);
   AppendExpected(report, &out);
   const proto::Accounting& account = report.total().accounting();
   absl::StrAppend(&out, "\n<details><summary>Account and notes</summary>\n\n");

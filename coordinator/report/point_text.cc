@@ -104,7 +104,9 @@ void AppendExpected(const proto::Point& point, const std::string& who, bool is_a
     absl::StrAppend(out,
                     expected.is_met_on_wire() ? ", but not clearly: on the wire it is met"
                     : expected.is_clear()     ? ""
-                                              : ", but not clearly: the limit is within its interval",
+                    : expected.has_low()      ? ", but not clearly: the limit is within its interval"
+                                              : ", but not clearly: it is near the limit, and too little was measured "
+                                                "for an interval",
                     "\n");
   }
 }

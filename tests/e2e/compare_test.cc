@@ -77,7 +77,7 @@ TEST_F(CompareTest, WhatIsNotAlikeIsRefused) {
   Spill(dir_ / "d", "{\"points\": []}");
   const std::pair<std::vector<std::string>, const char*> kCases[] = {
       {{good, "--", biased}, "verdict is GENERATOR_LIMITED"},
-      {{good, "--", other}, "differ in plan"},
+      {{good, "--", other}, "differ in the plan"},
       {{good, "--", dir_ / "d"}, "is no result of tidemark"},
       {{good, "--", dir_ / "none"}, "none"},
       {{good}, "both sides"},
