@@ -41,7 +41,8 @@ std::string LoadLine(const proto::Report& report) {
   } else if (sweep.has_duration()) {
     absl::StrAppend(&line, FormatDuration(FromProto(sweep.duration())), " per point");
   } else if (sweep.requests() != 0) {
-    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests())), " requests per point");
+    absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests())),
+                    sweep.requests() == 1 ? " request per point" : " requests per point");
   } else {
     absl::StrAppend(&line, FormatCount(static_cast<std::uint64_t>(sweep.requests_per_connection())),
                     " requests per connection");

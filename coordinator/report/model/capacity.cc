@@ -41,8 +41,8 @@ void FillCapacity(const RunResult& result, const proto::Report& report, proto::C
   out->set_refusal(capacity.refusal);
   if (!capacity.refusal.empty()) {
     if (left_out > 0)
-      out->set_refusal(
-          absl::StrCat(capacity.refusal, "; ", left_out, " points were left out: partial, or slowed by the generator"));
+      out->set_refusal(absl::StrCat(capacity.refusal, "; ", left_out, left_out == 1 ? " point was" : " points were",
+                                    " left out: partial, or slowed by the generator"));
     return;
   }
   out->set_gamma_per_s(capacity.fit.gamma);
