@@ -14,7 +14,7 @@ struct WordRow {
 };
 
 constexpr WordRow kWords[] = {
-    {"  avg  ", "avg to max",
+    {" p50 ", "avg to max",
      "latency of successes; closed loop: first byte sent to last byte received; open loop: from the moment it was due"},
     {">=", ">=", "a lower bound: requests that timed out or were given up would lie there"},
     {"\n  service ", "service", "open loop: the same from the first byte sent, without what waited to be sent"},

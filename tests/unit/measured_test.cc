@@ -207,6 +207,7 @@ TEST(MeasuredTest, EachFieldOfAReportHasBeenDecidedOn) {
       "AgentRow.p99_us",
       "AgentRow.max_us",
       "Point.columns",
+      "Point.started_at",
       "Point.heat",
       "Point.curve",
       "Columns.row_length_s",
