@@ -124,7 +124,7 @@ absl::Status CheckSweep(const proto::Sweep& sweep) {
   const int ends = (sweep.requests_per_connection() != 0) + (sweep.requests() != 0) + sweep.has_duration();
   if (ends != 1) {
     return Invalid("sweep", absl::StrCat("has ", ends == 0 ? "none" : "more than one",
-                                         " of requests_per_connection, requests and duration; give exactly one"));
+                                         " of requests_per_connection, requests (-n) and duration (-d); give exactly one"));
   }
   const std::int64_t widest = *std::max_element(sweep.connections().begin(), sweep.connections().end());
   if (sweep.requests_per_connection() != 0) {

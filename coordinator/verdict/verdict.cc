@@ -20,12 +20,26 @@ bool IsMute(const PointFacts& facts) {
   return facts.is_listening && facts.counters.messages == facts.counters.early_messages && facts.counters.up_ns > 0;
 }
 
+// Most messages had nothing where the plan looks: what was to be found in them, nobody looked at.
+bool IsUnreadable(const PointFacts& facts) {
+  return facts.is_listening &&
+         2 * facts.counters.findings[static_cast<std::size_t>(Finding::kUnread)] > facts.counters.messages;
+}
+
 // Whether the seconds settled, and when.
 void JudgeSteadiness(const PointFacts& facts, Judgement* judgement) {
   if (IsMute(facts)) {
     judgement->target = TargetState::kNotSteady;
     judgement->target_reason =
         absl::StrFormat("not one message came in %.3g s: there is nothing to judge; run it longer", facts.duration_s);
+    return;
+  }
+  if (IsUnreadable(facts)) {
+    judgement->target = TargetState::kNotSteady;
+    judgement->target_reason = absl::StrCat(
+        facts.counters.findings[static_cast<std::size_t>(Finding::kUnread)], " of ", facts.counters.messages,
+        " messages have no value at one of the plan's pointers (stream, time, numbers), or are no JSON: nothing was "
+        "found in them; look at the pointers");
     return;
   }
   std::vector<double> means;

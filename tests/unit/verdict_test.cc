@@ -256,6 +256,21 @@ TEST(VerdictTest, StreamsThatSayNothingInAWholePointAreNotValid) {
   EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid) << Judge(c.facts).reason;
 }
 
+// Messages that have nothing where the plan looks were not looked at.
+TEST(VerdictTest, StreamsOfWhichMostCannotBeReadAreNotValid) {
+  Case c(false);
+  c.facts.is_listening = true;
+  c.facts.counters.up_ns = 4'000'000'000;
+  c.facts.counters.messages = 840;
+  c.facts.counters.findings[static_cast<std::size_t>(Finding::kUnread)] = 420;
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kValid) << Judge(c.facts).reason;
+  ++c.facts.counters.findings[static_cast<std::size_t>(Finding::kUnread)];
+  EXPECT_EQ(Judge(c.facts).verdict, Verdict::kNotSteady);
+  EXPECT_NE(Judge(c.facts).reason.find("421 of 840 messages have no value at one of the plan's pointers"),
+            std::string::npos)
+      << Judge(c.facts).reason;
+}
+
 // The target fails its users; each way of it has its cause.
 TEST(VerdictTest, ATargetThatServesNobodyForASecondFails) {
   Case c;
