@@ -51,7 +51,7 @@ struct HostsTest : testing::Test {
 
 TEST_F(HostsTest, ASweepsTotalsAreTheTargets) {
   StartAgents(false);
-  const RunOutcome run = Run({"-c", "10,50,100,500", target->Url()});
+  const RunOutcome run = Run({"-c", "10,50,100,500", "--requests-per-connection", "100", target->Url()});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(WithWarmup(run.report, "sent"), Int(target->Truth(), "parsed"));
   EXPECT_EQ(WithWarmup(run.report, "success"), Int(target->Truth(), "answered"));

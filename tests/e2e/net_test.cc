@@ -43,10 +43,12 @@ TEST(NetTest, ConnectionsAreDealtInTurnOverAllAddressesOfATarget) {
   EXPECT_EQ(At(run.report, "agents.0.target_addresses").as_array().size(), 3u);
   nginx.Quit();
   std::map<std::string, int> per_address;
-  for (std::istringstream lines(Slurp(nginx.dir() / "access.log")); !lines.eof();) {
+  std::ifstream log(nginx.dir() / "access.log");
+  for (std::string line; std::getline(log, line);) {
+    std::istringstream words(line);
     std::string status;
     std::string address;
-    if (lines >> status >> address) ++per_address[address];
+    if (words >> status >> address) ++per_address[address];
   }
   EXPECT_EQ(per_address, (std::map<std::string, int>{{"127.0.0.5", 40}, {"127.0.0.6", 40}, {"127.0.0.7", 40}}));
   EXPECT_NE(run.out.find("127.0.0.6:"), std::string::npos);  // the list is printed
@@ -121,9 +123,9 @@ TEST(NetTest, ANameThatIsLookedUpAgainIsFollowedWhereItMayGo) {
   Nginx nginx("location / { return 200 hello; }", "", "0.0.0.0");
   Agent agent;
   TempDir out;
-  Process run({TIDEMARK_BINARY, "run", "--agents", agent.address(), "-c", "2", "-d", "4s", "--new-connection",
-               "--warmup", "0", "--think-time", "20ms", "--resolve-every", "100ms", "-o", "json=" + (out / "run.json"),
-               "http://moving.test:" + std::to_string(nginx.port()) + "/"});
+  Process run({TIDEMARK_BINARY, "run", "--explain", "--agents", agent.address(), "-c", "2", "-d", "4s",
+               "--new-connection", "--warmup", "0", "--think-time", "20ms", "--resolve-every", "100ms", "-o",
+               "json=" + (out / "run.json"), "http://moving.test:" + std::to_string(nginx.port()) + "/"});
   const auto move_to = [&](const char* address) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1'200));
     WriteOver(dir / "hosts", "127.0.0.1 localhost\n" + std::string(address) + " moving.test\n");
