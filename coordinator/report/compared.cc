@@ -24,11 +24,18 @@ constexpr int kResamples = 10'000;
 constexpr std::size_t kLeastSeconds = 5;
 constexpr absl::string_view kFigures[] = {"mean_us", "p50_us", "p99_us", "p99_9_us"};
 
-// What must be the same in all runs: the plan but for its random seed, the agents' number, the version.
-std::string Setting(const proto::Report& report) {
+// What must be the same in all runs: the plan but for its random seed and which server stands behind the target's name;
+// the agents' number, the version.
+proto::Plan PlanToCompare(const proto::Report& report) {
   proto::Plan plan = report.plan();
   plan.mutable_sweep()->clear_seed();
-  return absl::StrCat(ToJson(plan), "; agents ", report.agents_size(), "; version ", report.version());
+  plan.clear_resolve();
+  plan.clear_connect_to();
+  return plan;
+}
+
+std::string Setting(const proto::Report& report) {
+  return absl::StrCat(ToJson(PlanToCompare(report)), "; agents ", report.agents_size(), "; version ", report.version());
 }
 
 // Where they differ first: "the plan's target: 'http://a/' and 'http://b/'".
@@ -36,10 +43,8 @@ std::string DifferenceOf(const proto::Report& a, const proto::Report& b) {
   if (a.version() != b.version()) return absl::StrCat("version: ", a.version(), " and ", b.version());
   if (a.agents_size() != b.agents_size())
     return absl::StrCat("number of agents: ", a.agents_size(), " and ", b.agents_size());
-  proto::Plan plan_a = a.plan();
-  proto::Plan plan_b = b.plan();
-  plan_a.mutable_sweep()->clear_seed();
-  plan_b.mutable_sweep()->clear_seed();
+  const proto::Plan plan_a = PlanToCompare(a);
+  const proto::Plan plan_b = PlanToCompare(b);
   if (plan_a.target() != plan_b.target())
     return absl::StrCat("the plan's target: '", InertText(plan_a.target(), 64), "' and '",
                         InertText(plan_b.target(), 64), "' (--connect-to reaches another server by the same name)");

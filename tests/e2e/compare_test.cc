@@ -67,6 +67,14 @@ TEST_F(CompareTest, OneAgainstOneIsOnlyIndicative) {
   EXPECT_EQ(text.find("regressed"), std::string::npos) << text;
 }
 
+TEST_F(CompareTest, TwoServersBehindOneNameMayBeCompared) {
+  const std::string before = File("a", 1);
+  report_.at("plan").as_object()["connect_to"] = boost::json::array{"h:80:other:80"};
+  const auto [code, text] = Compare({before, "--", File("b", 1)});
+  EXPECT_EQ(code, 0) << text;
+  EXPECT_NE(text.find("p99_us"), std::string::npos) << text;
+}
+
 TEST_F(CompareTest, WhatIsNotAlikeIsRefused) {
   const std::string good = File("a", 1);
   report_.at("points").as_array()[0].as_object()["verdict"] = "GENERATOR_LIMITED";
@@ -74,10 +82,13 @@ TEST_F(CompareTest, WhatIsNotAlikeIsRefused) {
   report_.at("points").as_array()[0].as_object()["verdict"] = "VALID";
   report_.at("plan").at("sweep").as_object()["rates"] = boost::json::array{300};
   const std::string other = File("c", 1);
+  report_.at("plan").as_object()["target"] = "http://old.internal/";
+  const std::string elsewhere = File("e", 1);
   Spill(dir_ / "d", "{\"points\": []}");
   const std::pair<std::vector<std::string>, const char*> kCases[] = {
       {{good, "--", biased}, "verdict is GENERATOR_LIMITED"},
       {{good, "--", other}, "differ in the plan"},
+      {{good, "--", elsewhere}, "and 'http://old.internal/' (--connect-to reaches another server by the same name)"},
       {{good, "--", dir_ / "d"}, "is no result of tidemark"},
       {{good, "--", dir_ / "none"}, "none"},
       {{good}, "both sides"},
