@@ -37,26 +37,28 @@ struct Row {
 Nanos Left(Nanos length, Nanos gone) { return std::max<Nanos>(0, length - gone); }
 
 // Since T0; 0 before it.
-Nanos Running(const LiveRun& run) { return run.so_far.start == 0 ? 0 : std::max<Nanos>(0, run.now - run.so_far.start); }
+Nanos Running(const ShownRun& run) {
+  return run.so_far.start == 0 ? 0 : std::max<Nanos>(0, run.now - run.so_far.start);
+}
 
-bool IsRunning(const LiveRun& run) { return run.so_far.start != 0 && run.now >= run.so_far.start; }
+bool IsRunning(const ShownRun& run) { return run.so_far.start != 0 && run.now >= run.so_far.start; }
 
-bool IsWaiting(const LiveRun& run) {
+bool IsWaiting(const ShownRun& run) {
   return IsRunning(run) && (run.so_far.left > 0 || (run.point.length != 0 && Running(run) >= run.point.length));
 }
 
-std::string Wait(const LiveRun& run, absl::string_view what) {
+std::string Wait(const ShownRun& run, absl::string_view what) {
   return absl::StrCat(what, " ", FormatClock(std::max<Nanos>(0, run.now - run.point_begin)));
 }
 
 // What is left of the current point by the plan; nothing where that ends with a count.
-std::optional<Nanos> PointLeft(const LiveRun& run) {
+std::optional<Nanos> PointLeft(const ShownRun& run) {
   if (run.point.length == 0) return std::nullopt;
   return run.is_ended ? 0 : Left(run.point.length, Running(run));
 }
 
 // ... of all, with the warm-up of those that follow.
-std::optional<Nanos> RunLeft(const LiveRun& run) {
+std::optional<Nanos> RunLeft(const ShownRun& run) {
   const std::optional<Nanos> point = PointLeft(run);
   if (!point) return std::nullopt;
   const Nanos following = run.is_last ? 0 : run.point.count - run.point.index - 1;
@@ -65,7 +67,7 @@ std::optional<Nanos> RunLeft(const LiveRun& run) {
   return *point + following * (run.point.length + warmup);
 }
 
-std::string Whereabouts(const LiveRun& run) {
+std::string Whereabouts(const ShownRun& run) {
   const proto::Plan& plan = run.head.plan();
   if (!run.is_begun) return absl::StrCat("opening the run, ", FormatClock(run.now - run.begin));
   const std::string point =
@@ -81,7 +83,7 @@ std::string Whereabouts(const LiveRun& run) {
   return absl::StrCat(point, ", ", FormatClock(*point_left), " left; run: ", FormatClock(*run_left), " left", bound);
 }
 
-TerminalLine Title(const LiveRun& run, const Screen& screen) {
+TerminalLine Title(const ShownRun& run, const Screen& screen) {
   TerminalLine line;
   line.Add("tidemark ", Paint::kBold).AddForeign(run.head.version(), Paint::kBold).Add("  ");
   line.AddForeign(run.head.plan().target());
@@ -91,7 +93,7 @@ TerminalLine Title(const LiveRun& run, const Screen& screen) {
   return line;
 }
 
-TerminalLine Load(const LiveRun& run, const Screen& screen) {
+TerminalLine Load(const ShownRun& run, const Screen& screen) {
   const std::string right = Whereabouts(run);
   TerminalLine line;
   line.AddForeign(LoadLine(run.head), Paint::kFaint);
@@ -117,7 +119,7 @@ Paint PaintOf(absl::string_view verdict) {
   return is_bad ? Paint::kBad : Paint::kWarning;
 }
 
-TerminalLine JudgedRow(const LiveRun& run, const proto::Point& point, const Screen& screen) {
+TerminalLine JudgedRow(const ShownRun& run, const proto::Point& point, const Screen& screen) {
   const bool is_listening = IsListening(run.head);
   const proto::Latency& latency = HeadlineOf(run.head, point);
   const std::string rate =
@@ -139,7 +141,7 @@ std::string Bar(double part, std::size_t room, bool is_utf8) {
   return bar + "] ";
 }
 
-std::string Progression(const LiveRun& run, std::size_t room, bool is_utf8) {
+std::string Progression(const ShownRun& run, std::size_t room, bool is_utf8) {
   const PointSoFar& so_far = run.so_far;
   if (!IsRunning(run)) {
     if (so_far.up < run.point.connections)
@@ -163,7 +165,7 @@ std::string Progression(const LiveRun& run, std::size_t room, bool is_utf8) {
 
 std::string LatencyOrDash(Nanos value) { return value <= 0 ? "-" : FormatLatency(static_cast<double>(value) / 1e3); }
 
-TerminalLine CurrentRow(const LiveRun& run, const Screen& screen) {
+TerminalLine CurrentRow(const ShownRun& run, const Screen& screen) {
   const PointSoFar& so_far = run.so_far;
   const std::string name =
       run.point.rate != 0 ? FormatRate(run.point.rate) : FormatCount(static_cast<std::uint64_t>(run.point.connections));
@@ -197,20 +199,20 @@ TerminalLine Curve(absl::string_view name, const std::vector<double>& values, co
   return line.Add(absl::StrCat("  ", text(*least), " to ", text(*greatest)), Paint::kFaint);
 }
 
-TerminalLine RateCurve(const LiveRun& run, const Screen& screen) {
+TerminalLine RateCurve(const ShownRun& run, const Screen& screen) {
   std::vector<double> values;
   for (const LiveSecond& second : run.seconds) values.push_back(second.per_s);
   return Curve(IsListening(run.head) ? "msg/s" : "req/s", values, screen, ShownRate);
 }
 
-TerminalLine LatencyCurve(const LiveRun& run, absl::string_view name, double LiveSecond::*figure,
+TerminalLine LatencyCurve(const ShownRun& run, absl::string_view name, double LiveSecond::*figure,
                           const Screen& screen) {
   std::vector<double> values;
   for (const LiveSecond& second : run.seconds) values.push_back(second.*figure > 0 ? second.*figure : -1);
   return Curve(name, values, screen, FormatLatency);
 }
 
-TerminalLine Errors(const LiveRun& run) {
+TerminalLine Errors(const ShownRun& run) {
   const Failures& f = run.so_far.failures;
   const std::pair<const char*, std::uint64_t> kClasses[] = {
       {"4xx", f.status_4xx},       {"429", f.status_429},
@@ -301,7 +303,7 @@ TerminalLine Agents(const std::vector<AgentSoFar>& agents, const Screen& screen)
   return AgentsInDetail(agents, shown, Detail());
 }
 
-TerminalLine GeneratorLine(const LiveRun& run, const Screen& screen) {
+TerminalLine GeneratorLine(const ShownRun& run, const Screen& screen) {
   TerminalLine line(" generator");
   line.FillTo(12);
   double highest = -1;
@@ -323,13 +325,13 @@ TerminalLine GeneratorLine(const LiveRun& run, const Screen& screen) {
   return line.Add(absl::StrJoin(parts, ", "));
 }
 
-TerminalLine Message(const LiveRun& run) {
+TerminalLine Message(const ShownRun& run) {
   TerminalLine line(" ! ", Paint::kWarning);
   if (run.messages > 1) line.Add(absl::StrCat("(", run.messages, " messages) "), Paint::kWarning);
   return line.AddForeign(run.message, Paint::kWarning);
 }
 
-TerminalLine Keys(const LiveRun& run, const Screen& screen) {
+TerminalLine Keys(const ShownRun& run, const Screen& screen) {
   const bool has_more = !run.is_begun || run.point.index + 1 < run.point.count;
   if (run.is_last && has_more)
     return TerminalLine(" ends after this point; Ctrl-C ends now, again: at once", Paint::kFaint);
@@ -338,7 +340,7 @@ TerminalLine Keys(const LiveRun& run, const Screen& screen) {
   return TerminalLine(" Ctrl-C ends the run in order, again: at once", Paint::kFaint);
 }
 
-std::vector<Row> Above(const LiveRun& run, const Screen& screen) {
+std::vector<Row> Above(const ShownRun& run, const Screen& screen) {
   std::vector<Row> rows = {{kHeading, Title(run, screen), true},
                            {run.is_begun ? kLoad : kAlways, Load(run, screen), true}};
   if (!run.is_begun) return rows;
@@ -351,7 +353,7 @@ std::vector<Row> Above(const LiveRun& run, const Screen& screen) {
 }
 
 // The current point, and what stands below the table.
-std::vector<Row> Below(const LiveRun& run, const Screen& screen) {
+std::vector<Row> Below(const ShownRun& run, const Screen& screen) {
   std::vector<Row> rows;
   if (run.is_begun) {
     if (!run.is_ended) rows.push_back({kAlways, CurrentRow(run, screen)});
@@ -415,7 +417,7 @@ std::string Sparkline(const std::vector<double>& values, std::size_t columns, bo
   return line;
 }
 
-std::vector<TerminalLine> MakeFrame(const LiveRun& run, const Screen& screen) {
+std::vector<TerminalLine> MakeFrame(const ShownRun& run, const Screen& screen) {
   std::vector<Row> rows = Above(run, screen);
   std::vector<Row> below = Below(run, screen);
   rows.insert(rows.end(), std::make_move_iterator(below.begin()), std::make_move_iterator(below.end()));

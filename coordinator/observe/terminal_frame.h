@@ -23,7 +23,7 @@ struct LiveSecond {
 };
 
 // What is known of a run.
-struct LiveRun {
+struct ShownRun {
   // As many seconds are kept as the widest screen has columns for.
   static constexpr std::size_t kMaxSeconds = 512;
 
@@ -55,7 +55,7 @@ inline constexpr std::size_t kLeastColumns = 60;
 inline constexpr std::size_t kLeastRows = 14;
 
 // At most screen.rows lines of at most screen.columns cells. Pure.
-std::vector<TerminalLine> MakeFrame(const LiveRun& run, const Screen& screen);
+std::vector<TerminalLine> MakeFrame(const ShownRun& run, const Screen& screen);
 
 // The bytes that put the lines on a screen, whatever was there before: no line moves another, and nothing is left over.
 std::string FrameBytes(const std::vector<TerminalLine>& lines, const Screen& screen);

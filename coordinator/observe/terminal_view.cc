@@ -16,7 +16,7 @@ namespace {
 
 constexpr Nanos kFrame = kSecond / 4;
 // As far as anybody's screen goes: a frame is made in that time, and in that memory.
-constexpr std::size_t kMaxColumns = LiveRun::kMaxSeconds;
+constexpr std::size_t kMaxColumns = ShownRun::kMaxSeconds;
 constexpr std::size_t kMaxRows = 256;
 
 }  // namespace
@@ -65,7 +65,7 @@ void TerminalView::AddWindow(const std::shared_ptr<const WindowSum>& window) {
                           .p50_us = window->p50_us,
                           .p99_us = window->p99_us,
                           .lateness_p99_us = window->lateness_p99_us});
-  if (run_.seconds.size() > LiveRun::kMaxSeconds) run_.seconds.pop_front();
+  if (run_.seconds.size() > ShownRun::kMaxSeconds) run_.seconds.pop_front();
 }
 
 void TerminalView::EndPoint(const PointSoFar& so_far) {

@@ -46,7 +46,7 @@ class TerminalView final : public RunObserver {
   const Options options_;
   const bool is_listening_;
   Mutex mutex_;
-  LiveRun run_ ABSL_GUARDED_BY(mutex_);
+  ShownRun run_ ABSL_GUARDED_BY(mutex_);
   bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   bool has_input_ = true;  // of the own thread, as is_last_
   bool is_last_ = false;

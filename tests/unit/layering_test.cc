@@ -137,6 +137,27 @@ bool Names(const std::string& text, const std::string& name) {
 
 // The library of one release brings headers along that the next one's leaves out: g++ 14 without <cstdint> knows no
 // std::uint16_t where g++ 12 did.
+// The coordinator has an agent in it: two types of one name would be one to the linker, whatever they hold.
+TEST(LayeringTest, ATypesNameIsItsAlone) {
+  static const std::regex kType(R"(^(struct|class|enum class) (?:ABSL_\w+(?:\(.*?\))? )?([A-Z][A-Za-z0-9]*)[^;]*\{)");
+  const fs::path root(TIDEMARK_SOURCE_DIR);
+  std::map<std::string, std::string> files;
+  for (const char* room : {"common", "agent", "coordinator"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / room)) {
+      if (entry.path().extension() != ".h") continue;
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) {
+        std::smatch match;
+        if (!std::regex_search(line, match, kType)) continue;
+        const std::string file = fs::relative(entry.path(), root).string();
+        const auto [known, is_new] = files.emplace(match[2], file);
+        EXPECT_TRUE(is_new) << match[2] << " is a type of " << known->second << " and of " << file;
+      }
+    }
+  }
+  EXPECT_GT(files.size(), 250U);
+}
+
 TEST(LayeringTest, WhatIsNamedOfTheLibraryIsIncluded) {
   const std::map<std::string, std::vector<std::string>> kNames = {
       {"algorithm",

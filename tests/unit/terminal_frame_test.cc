@@ -37,8 +37,8 @@ proto::Point Judged(std::int64_t connections, const std::string& verdict) {
 }
 
 // The seventh point of ten, 14 s of 25 s over, by so many agents.
-LiveRun UnderWay(std::size_t agents) {
-  LiveRun run;
+ShownRun UnderWay(std::size_t agents) {
+  ShownRun run;
   run.head.set_version("0.1.0");
   run.head.set_run("20261126T155824Z-59c0cb");
   proto::Plan* const plan = run.head.mutable_plan();
@@ -97,7 +97,7 @@ TEST(TerminalFrameTest, EachScreenIsKeptWithinAndShowsTheCurrentPoint) {
     for (std::size_t columns = 1; columns <= 210; columns += columns < 90 ? 1 : 12) {
       for (const std::size_t rows : {1U, 2U, 3U, 5U, 8U, 13U, 14U, 15U, 17U, 20U, 24U, 50U}) {
         for (const bool is_utf8 : {false, true}) {
-          LiveRun run = UnderWay(agents);
+          ShownRun run = UnderWay(agents);
           run.message = std::string(300, 'x');
           const Screen screen = {.columns = columns, .rows = rows, .has_color = true, .is_utf8 = is_utf8};
           const std::vector<TerminalLine> lines = MakeFrame(run, screen);
@@ -126,7 +126,7 @@ TEST(TerminalFrameTest, TheNewestPointsStayWhereThereIsNoRoomForAll) {
 }
 
 TEST(TerminalFrameTest, OfManyAgentsTheSlowestThreeAreNamed) {
-  LiveRun run = UnderWay(8);
+  ShownRun run = UnderWay(8);
   auto agents = *run.so_far.agents;
   agents[7].is_lost = true;
   run.so_far.agents = std::make_shared<const std::vector<AgentSoFar>>(agents);
@@ -142,40 +142,40 @@ TEST(TerminalFrameTest, OfManyAgentsTheSlowestThreeAreNamed) {
 TEST(TerminalFrameTest, WhatThePointIsAtIsSaid) {
   struct Case {
     const char* what;
-    void (*make)(LiveRun*);
+    void (*make)(ShownRun*);
     const char* shown;
   };
   const Case kCases[] = {
-      {"no point yet", [](LiveRun* run) { run->is_begun = false; }, "opening the run, 3:20"},
-      {"connections are opened", [](LiveRun* run) { run->so_far = {.up = 120}; }, "120 up, opening 15s"},
+      {"no point yet", [](ShownRun* run) { run->is_begun = false; }, "opening the run, 3:20"},
+      {"connections are opened", [](ShownRun* run) { run->so_far = {.up = 120}; }, "120 up, opening 15s"},
       {"all are up",
-       [](LiveRun* run) {
+       [](ShownRun* run) {
          run->so_far = {.up = 192};
          *run->head.mutable_plan()->mutable_sweep()->mutable_warmup() = ToDurationProto(5 * kSecond);
        },
        "warm-up 15s"},
-      {"T0 lies ahead", [](LiveRun* run) { run->so_far.start = kNow + 1; }, "beginning 15s"},
-      {"the time is over", [](LiveRun* run) { run->so_far.start = kNow - 26 * kSecond; }, "ending"},
+      {"T0 lies ahead", [](ShownRun* run) { run->so_far.start = kNow + 1; }, "beginning 15s"},
+      {"the time is over", [](ShownRun* run) { run->so_far.start = kNow - 26 * kSecond; }, "ending"},
       {"some are waited for",
-       [](LiveRun* run) {
+       [](ShownRun* run) {
          run->so_far.start = kNow - 26 * kSecond;
          run->so_far.left = 12;
        },
        "waiting for the last 12"},
       {"a count",
-       [](LiveRun* run) {
+       [](ShownRun* run) {
          run->point.length = 0;
          run->point.requests = 100'000;
        },
        "14s, 57,246/100,000"},
-      {"how long a count takes is not known", [](LiveRun* run) { run->point.length = 0; },
+      {"how long a count takes is not known", [](ShownRun* run) { run->point.length = 0; },
        "point 7 of 10, 3:20 so far"},
-      {"the last point that is wanted", [](LiveRun* run) { run->is_last = true; }, "run: 11s left"},
-      {"a message", [](LiveRun* run) { run->message = "12 of 192 connections are not up"; },
+      {"the last point that is wanted", [](ShownRun* run) { run->is_last = true; }, "run: 11s left"},
+      {"a message", [](ShownRun* run) { run->message = "12 of 192 connections are not up"; },
        " ! 12 of 192 connections are not up"},
   };
   for (const Case& c : kCases) {
-    LiveRun run = UnderWay(1);
+    ShownRun run = UnderWay(1);
     c.make(&run);
     EXPECT_THAT(Text(MakeFrame(run, {.columns = 80, .rows = 24})), HasSubstr(c.shown)) << c.what;
   }
@@ -190,7 +190,7 @@ TEST(TerminalFrameTest, WithoutUtf8AllIsAscii) {
 }
 
 TEST(TerminalFrameTest, WithoutColourThereIsNoSgrAndWithItNothingElseChanges) {
-  const LiveRun run = UnderWay(2);
+  const ShownRun run = UnderWay(2);
   const Screen plain = {.columns = 80, .rows = 24};
   Screen coloured = plain;
   coloured.has_color = true;
@@ -209,7 +209,7 @@ TEST(TerminalFrameTest, WithoutColourThereIsNoSgrAndWithItNothingElseChanges) {
 }
 
 TEST(TerminalFrameTest, WhatOthersWroteIsInert) {
-  LiveRun run = UnderWay(2);
+  ShownRun run = UnderWay(2);
   const std::string hostile =
       "\x1b[2J\x07\xc2\x9b"
       "31m\xe2\x80\xae\xe6\xbc\xa2\r\n<b>\xff";
