@@ -147,15 +147,15 @@ std::string RequestTable(const proto::Report& report, bool has_expectations) {
   for (const char* const title : {"failed", "err %", "avg", "p90", "max", "requests", "MiB/s", "duration"})
     columns.push_back({title});
   HtmlTable table(columns);
-  const auto row = [&](const std::string& name, const proto::Point& p, const HtmlCell& verdict) {
+  const auto row = [&](const proto::Point& p) {
     const proto::Latency& l = HeadlineOf(report, p);
-    std::vector<HtmlCell> cells = {name,
+    std::vector<HtmlCell> cells = {LevelName(p),
                                    p.has_requests_per_s() ? ShownRate(p.requests_per_s()) : "-",
                                    ShownQuantile(l, "p50_us"),
                                    ShownQuantile(l, "p99_us"),
                                    ShownQuantile(l, "p99_9_us"),
-                                   verdict};
-    if (has_expectations) cells.push_back(&p == &report.total() ? HtmlCell("") : ExpectedCell(p));
+                                   VerdictCell(p)};
+    if (has_expectations) cells.push_back(ExpectedCell(p));
     if (is_open) cells.emplace_back(ShownQuantile(p.latency(), "p99_us"));
     for (std::string text :
          {FormatCount(p.failed_requests()), PercentOrDash(p.has_error_rate_percent(), p.error_rate_percent()),
@@ -166,8 +166,7 @@ std::string RequestTable(const proto::Report& report, bool has_expectations) {
       cells.emplace_back(std::move(text));
     table.Row(std::move(cells));
   };
-  for (const proto::Point& point : report.points()) row(LevelName(point), point, VerdictCell(point));
-  if (report.points_size() > 1) row("total", report.total(), "");
+  for (const proto::Point& point : report.points()) row(point);
   return table.ToHtml("The points of the sweep");
 }
 
@@ -178,17 +177,17 @@ std::string ListeningTable(const proto::Report& report, bool has_expectations) {
   for (const char* const title : {"max", "gaps", "dup", "late", "resets", "silences", "messages", "up %", "MiB/s"})
     columns.push_back({title});
   HtmlTable table(columns);
-  const auto row = [&](const std::string& name, const proto::Point& p, const HtmlCell& verdict) {
+  const auto row = [&](const proto::Point& p) {
     const proto::WebSocketCounts& counts = p.accounting().web_socket();
     const auto found = [&counts](absl::string_view finding) { return CountOrDash(counts.streams(), finding); };
-    std::vector<HtmlCell> cells = {name,
+    std::vector<HtmlCell> cells = {LevelName(p),
                                    p.has_messages_per_s() ? ShownRate(p.messages_per_s()) : "-",
                                    ShownQuantile(p.interval(), "p50_us"),
                                    ShownQuantile(p.interval(), "p99_us"),
                                    ShownQuantile(p.staleness(), "p50_us"),
                                    ShownQuantile(p.staleness(), "p99_us"),
-                                   verdict};
-    if (has_expectations) cells.push_back(&p == &report.total() ? HtmlCell("") : ExpectedCell(p));
+                                   VerdictCell(p)};
+    if (has_expectations) cells.push_back(ExpectedCell(p));
     const double bytes = static_cast<double>(counts.message_bytes() - counts.early_message_bytes());
     for (std::string text : {ShownQuantile(p.staleness(), "max_us"), found("gaps"), found("duplicates"),
                              found("reordered"), found("resets"), found("silences"), FormatCount(counts.messages()),
@@ -197,8 +196,7 @@ std::string ListeningTable(const proto::Report& report, bool has_expectations) {
       cells.emplace_back(std::move(text));
     table.Row(std::move(cells));
   };
-  for (const proto::Point& point : report.points()) row(LevelName(point), point, VerdictCell(point));
-  if (report.points_size() > 1) row("total", report.total(), "");
+  for (const proto::Point& point : report.points()) row(point);
   return table.ToHtml("The points of the sweep");
 }
 
