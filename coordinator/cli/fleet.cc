@@ -21,7 +21,7 @@ absl::StatusOr<Fleet> GatherFleet(const AgentOptions& options) {
     TIDEMARK_ASSIGN_OR_RETURN(fleet.agents, FindAgents(options));
     return fleet;
   }
-  TIDEMARK_ASSIGN_OR_RETURN(fleet.local, LocalAgent::Start(options.allow_targets));
+  TIDEMARK_ASSIGN_OR_RETURN(fleet.local, LocalAgent::Start(options.allow_targets, options.is_local_leased));
   FoundAgent agent{.address = "in process", .channel = fleet.local->Dial()};
   TIDEMARK_ASSIGN_OR_RETURN(agent.description,
                             Describe(agent.channel, agent.address, MonotonicNow() + kDescribeTimeout));

@@ -213,7 +213,9 @@ int RunSelftest() {
   const SignalWatcher signals(&events);
   auto responder = LocalResponder::Start();
   if (!responder.ok()) return Fail(kExitInternal, responder.status().message());
-  auto fleet = GatherFleet({});
+  AgentOptions agents;
+  agents.is_local_leased = true;
+  auto fleet = GatherFleet(agents);
   if (!fleet.ok()) return Fail(kExitInternal, fleet.status().message());
   return Selftest(*std::move(fleet), *std::move(responder), &events).Execute();
 }

@@ -33,6 +33,7 @@ struct AgentOptions {
   int wait_for = 0;
   Nanos wait_timeout = 60 * kSecond;
   std::vector<std::string> allow_targets;
+  bool is_local_leased = false;      // the one in this process may outlive its coordinator: a test's
   std::string control_certs;         // folder; empty: the default one, for agents beyond loopback
   bool is_insecure_control = false;  // plain text beyond loopback
 };

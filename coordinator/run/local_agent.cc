@@ -12,7 +12,7 @@
 namespace tidemark {
 namespace {
 
-// Who lives in one process with the coordinator stands still with it, as after Ctrl-Z, and goes on with it.
+// Longer than any run.
 constexpr Nanos kForever = Nanos{365} * 24 * 3'600 * kSecond;
 
 }  // namespace
@@ -30,10 +30,13 @@ LocalAgent::~LocalAgent() {
   parts_->server->Shutdown(std::chrono::system_clock::now());
 }
 
-absl::StatusOr<std::unique_ptr<LocalAgent>> LocalAgent::Start(const std::vector<std::string>& allowed_targets) {
+absl::StatusOr<std::unique_ptr<LocalAgent>> LocalAgent::Start(const std::vector<std::string>& allowed_targets,
+                                                              bool is_leased) {
   TIDEMARK_ASSIGN_OR_RETURN(TargetGuard guard, TargetGuard::Make(allowed_targets));
   guard.AllowWhatTheUserMay();
-  auto parts = std::make_unique<Parts>(AgentService::Options{.guard = std::move(guard), .lease = kForever});
+  AgentService::Options options{.guard = std::move(guard)};
+  if (!is_leased) options.lease = kForever;
+  auto parts = std::make_unique<Parts>(std::move(options));
   grpc::ServerBuilder builder;
   ConfigureServer(&parts->service, &builder);
   parts->server = builder.BuildAndStart();

@@ -16,8 +16,10 @@ namespace tidemark {
 // Owns the service and its server. Threads: control.
 class LocalAgent {
  public:
-  // `allowed_targets`: as tidemark-agent's --allow-target.  Errors: InvalidArgument.
-  static absl::StatusOr<std::unique_ptr<LocalAgent>> Start(const std::vector<std::string>& allowed_targets);
+  // `allowed_targets`: as tidemark-agent's --allow-target. `is_leased`: it stops when its coordinator is silent, as an
+  // agent elsewhere; else both stand still together, as after Ctrl-Z, and go on.  Errors: InvalidArgument.
+  static absl::StatusOr<std::unique_ptr<LocalAgent>> Start(const std::vector<std::string>& allowed_targets,
+                                                           bool is_leased = false);
   ~LocalAgent();
 
   // A channel that does not leave the process.
